@@ -1,0 +1,68 @@
+#include "headroom/backend/kernel.h"
+
+#include <array>
+#include <cstdlib>
+
+#include "headroom/base/errors.h"
+
+using headroom::KernelEntry;
+
+// The linker's bounds of the three tables that HEADROOM_KERNEL fills.
+extern "C" {
+extern const KernelEntry* const __start_headroom_kernels_reference[];
+extern const KernelEntry* const __stop_headroom_kernels_reference[];
+extern const KernelEntry* const __start_headroom_kernels_avx2[];
+extern const KernelEntry* const __stop_headroom_kernels_avx2[];
+extern const KernelEntry* const __start_headroom_kernels_avx512[];
+extern const KernelEntry* const __stop_headroom_kernels_avx512[];
+}
+
+namespace headroom {
+namespace {
+
+constexpr std::array<std::string_view, 3> kNames = {"reference", "avx2", "avx512"};
+
+std::span<const KernelEntry* const> table(Isa isa) {
+  switch (isa) {
+    case Isa::avx2: return {__start_headroom_kernels_avx2, __stop_headroom_kernels_avx2};
+    case Isa::avx512: return {__start_headroom_kernels_avx512, __stop_headroom_kernels_avx512};
+    case Isa::reference: break;
+  }
+  return {__start_headroom_kernels_reference, __stop_headroom_kernels_reference};
+}
+
+}  // namespace
+
+std::string_view name_of(Isa isa) { return kNames[static_cast<size_t>(isa)]; }
+
+bool is_supported(Isa isa) {
+  if (isa == Isa::reference) return true;
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+  if (isa == Isa::avx2) return avx2;
+  return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+
+Isa choose_isa() {
+  const char* forced = std::getenv("HEADROOM_ISA");
+  if (forced == nullptr || *forced == '\0') {
+    if (is_supported(Isa::avx512)) return Isa::avx512;
+    return is_supported(Isa::avx2) ? Isa::avx2 : Isa::reference;
+  }
+  for (size_t index = 0; index < kNames.size(); ++index) {
+    if (kNames[index] != forced) continue;
+    const Isa isa = static_cast<Isa>(index);
+    if (!is_supported(isa)) throw InvalidInput("HEADROOM_ISA={}: this processor does not have it; try HEADROOM_ISA=reference", forced);
+    return isa;
+  }
+  throw InvalidInput("HEADROOM_ISA={}: unknown instruction set; expected reference, avx2 or avx512", forced);
+}
+
+Kernel find_kernel(Isa isa, std::string_view op) {
+  for (const KernelEntry* entry : table(isa)) {
+    if (entry->op == op) return entry->kernel;
+  }
+  return nullptr;
+}
+
+}  // namespace headroom

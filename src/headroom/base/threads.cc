@@ -1,0 +1,131 @@
+#include "headroom/base/threads.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <fstream>
+#include <mutex>
+#include <vector>
+
+#include "headroom/base/errors.h"
+
+namespace headroom {
+namespace {
+
+constexpr size_t kStackBytes = 256 * 1024;  // kernels keep their tiles in planned scratch, not on the stack
+constexpr int kSpins = 20000;               // about 50 us: longer than the gap between two kernels of a step
+
+void relax() { __builtin_ia32_pause(); }
+
+}  // namespace
+
+struct Threads::State {
+  std::atomic<uint64_t> round{0};
+  std::atomic<int> running{0};
+  std::atomic<bool> stopping{false};
+  Body body = nullptr;
+  void* context = nullptr;
+  std::mutex mutex;
+  std::condition_variable wake;
+  std::vector<pthread_t> workers;
+  struct Seat {
+    State* state;
+    int thread;
+  };
+  std::vector<Seat> seats;
+
+  static void* work(void* argument) {
+    const Seat seat = *static_cast<Seat*>(argument);
+    uint64_t seen = 0;
+    while (seat.state->wait_for_round(seen)) {
+      ++seen;
+      seat.state->body(seat.state->context, seat.thread);
+      seat.state->running.fetch_sub(1, std::memory_order_release);
+    }
+    return nullptr;
+  }
+
+  // Spins, then sleeps, until round `seen` has passed. False when the threads are to end.
+  bool wait_for_round(uint64_t seen) {
+    for (int spin = 0; spin < kSpins; ++spin) {
+      if (round.load(std::memory_order_acquire) != seen) return !stopping.load();
+      relax();
+    }
+    std::unique_lock lock(mutex);
+    wake.wait(lock, [&] { return round.load(std::memory_order_acquire) != seen; });
+    return !stopping.load();
+  }
+
+  void start_round() {
+    {
+      const std::lock_guard lock(mutex);
+      round.fetch_add(1, std::memory_order_release);
+    }
+    wake.notify_all();
+  }
+};
+
+Threads::Threads(int count) : count_(count), state_(std::make_unique<State>()) {
+  if (count < 1 || count > 1024) throw InvalidInput("--threads {}: expected 1 to 1024", count);
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, kStackBytes);
+  state_->seats.resize(static_cast<size_t>(count));
+  int error = 0;
+  for (int thread = 1; thread < count && error == 0; ++thread) {
+    State::Seat& seat = state_->seats[static_cast<size_t>(thread)];
+    seat = {state_.get(), thread};
+    pthread_t worker{};
+    error = pthread_create(&worker, &attributes, &State::work, &seat);
+    if (error == 0) state_->workers.push_back(worker);
+  }
+  pthread_attr_destroy(&attributes);
+  if (error != 0) {
+    const size_t started = state_->workers.size() + 1;
+    state_->stopping = true;
+    state_->start_round();
+    for (const pthread_t worker : state_->workers) pthread_join(worker, nullptr);
+    throw MachineFailure("the machine gave {} of {} threads; try a smaller --threads", started, count);
+  }
+}
+
+Threads::~Threads() {
+  state_->stopping = true;
+  state_->start_round();
+  for (const pthread_t worker : state_->workers) pthread_join(worker, nullptr);
+}
+
+void Threads::run_erased(Body body, void* context) {
+  if (count_ > 1) {
+    state_->body = body;
+    state_->context = context;
+    state_->running.store(count_ - 1, std::memory_order_relaxed);
+    state_->start_round();
+  }
+  body(context, 0);
+  for (int spin = 0; state_->running.load(std::memory_order_acquire) != 0; ++spin) {
+    if (spin < kSpins) {
+      relax();
+    } else {
+      sched_yield();  // more threads than processors: let the others run
+    }
+  }
+}
+
+int available_processors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  int processors = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+  std::ifstream file("/sys/fs/cgroup/cpu.max");
+  std::string quota;
+  double period = 0;
+  if (file >> quota >> period && quota != "max" && period > 0) {
+    processors = std::min(processors, static_cast<int>(std::stod(quota) / period + 0.999));
+  }
+  return std::max(processors, 1);
+}
+
+}  // namespace headroom

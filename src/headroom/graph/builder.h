@@ -1,0 +1,45 @@
+// Builds a graph node by node, checking types as it goes. Ops offer functions on top of it (ops/rms_norm.h).
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "headroom/graph/graph.h"
+#include "headroom/graph/op.h"
+
+namespace headroom {
+
+class Builder {
+ public:
+  // Appends to `graph`, which must outlive the builder. Names already in it stay unique.
+  explicit Builder(Graph& graph) : graph_(graph) {}
+
+  Graph& graph() { return graph_; }
+  const Type& type(ValueId id) const { return graph_.value(id).type; }
+
+  // Declares a graph input. Throws InternalError when the name is taken.
+  ValueId input(std::string_view name, const Type& type, Role role);
+
+  // Appends a node; its outputs are named after the scope and the op, numbered where that is taken. Throws
+  // InvalidInput when the types do not fit the op, InternalError when there is no such op.
+  std::vector<ValueId> node(std::string_view op, std::vector<ValueId> inputs, Attributes attributes = {},
+                            Role role = Role::activation);
+  // For ops with one output.
+  ValueId value(std::string_view op, std::vector<ValueId> inputs, Attributes attributes = {}, Role role = Role::activation);
+
+  void carry(ValueId input, ValueId next) { graph_.carries.push_back({input, next}); }
+  void result(ValueId value) { graph_.results.push_back(value); }
+
+  // Scope and phase of the nodes that follow.
+  void set_scope(std::string_view scope) { scope_ = scope; }
+  const std::string& scope() const { return scope_; }
+  void set_phase(Phase phase) { phase_ = phase; }
+
+ private:
+  Graph& graph_;
+  std::string scope_;
+  Phase phase_ = Phase::forward;
+};
+
+}  // namespace headroom

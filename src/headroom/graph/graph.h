@@ -1,0 +1,105 @@
+// The static graph of a step: every byte that the step touches is a value of it.
+//
+// Values and nodes live in vectors; ids are indices into `values`. The order of `nodes` is the order of execution.
+// Graph inputs are values that no node produces: weights, optimizer state, token ids, scalars. They keep their
+// storage from step to step. State is loop-carried: a node makes `w'` in the storage of `w`, and a Carry says that
+// the next step reads `w'` where this one read `w`.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "headroom/base/shape.h"
+
+namespace headroom {
+
+class Op;
+
+using ValueId = int32_t;
+inline constexpr ValueId kNoValue = -1;
+
+enum class Role : uint8_t { input, weight, gradient, optimizer_state, activation, kv_cache, scratch, staging };
+inline constexpr int kRoles = 8;
+std::string_view name_of(Role role);
+Role parse_role(std::string_view name);  // throws InvalidInput
+
+// Which part of a step a node belongs to. Passes read it; the executor does not.
+enum class Phase : uint8_t { forward, backward, update };
+std::string_view name_of(Phase phase);
+Phase parse_phase(std::string_view name);  // throws InvalidInput
+
+struct Value {
+  std::string name;  // unique in its graph; for graph inputs also across the graphs of a job
+  Type type;
+  Role role = Role::activation;
+
+  int64_t bytes() const { return type.bytes(); }
+};
+
+// A node's constants: a short list of (key, integer or real), in the order they were set.
+class Attributes {
+ public:
+  using Number = std::variant<int64_t, double>;
+
+  Attributes() = default;
+  Attributes(std::initializer_list<std::pair<std::string_view, Number>> entries);
+  void set(std::string_view key, Number number);
+  bool has(std::string_view key) const;
+  int64_t integer(std::string_view key) const;  // throws InternalError when absent or of the other kind
+  double real(std::string_view key) const;
+  const std::vector<std::pair<std::string, Number>>& entries() const { return entries_; }
+  bool operator==(const Attributes&) const = default;
+
+ private:
+  const Number& at(std::string_view key) const;
+  std::vector<std::pair<std::string, Number>> entries_;
+};
+
+struct Node {
+  const Op* op = nullptr;  // from the table of ops; never null in a graph
+  std::vector<ValueId> inputs;
+  std::vector<ValueId> outputs;
+  Attributes attributes;
+  std::string scope;  // "layers.3", "head": what the checkpoint pass calls a segment
+  Phase phase = Phase::forward;
+};
+
+// The next step reads `next` where this one read the graph input `input`. `next` must take the input's storage.
+struct Carry {
+  ValueId input = kNoValue;
+  ValueId next = kNoValue;
+};
+
+struct Graph {
+  std::string name;
+  std::vector<Value> values;
+  std::vector<ValueId> inputs;  // in order of declaration
+  std::vector<Node> nodes;      // in order of execution
+  std::vector<Carry> carries;
+  std::vector<ValueId> results;  // values that somebody reads after the step; they live to its end
+
+  const Value& value(ValueId id) const { return values[static_cast<size_t>(id)]; }
+  Value& value(ValueId id) { return values[static_cast<size_t>(id)]; }
+  // The value of that name, or kNoValue. Linear: for tests and set-up.
+  ValueId find(std::string_view name) const;
+};
+
+// Who makes and who reads each value, by index of node; rebuilt after a rewrite.
+struct Uses {
+  explicit Uses(const Graph& graph);
+  std::vector<int32_t> producer;              // -1: a graph input (or a value that nothing makes)
+  std::vector<std::vector<int32_t>> readers;  // ascending; a node that reads a value twice is listed once
+};
+
+// Which storage each value lives in: values that must share one storage (in-place updates) have the same root, the
+// value that came first.
+std::vector<ValueId> storage_roots(const Graph& graph);
+
+// Drops nodes none of whose outputs is read, carried or a result, and values nobody mentions. Ids change.
+Graph without_dead_nodes(Graph graph);
+
+}  // namespace headroom

@@ -1,0 +1,80 @@
+// What an operation says about itself. One file an op in ops/, found by name through a table that the linker
+// collects: adding an op edits no list.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "headroom/graph/graph.h"
+
+namespace headroom {
+
+class Builder;
+
+// A node with the types of its operands in place of their ids.
+struct TypedNode {
+  std::span<const Type> inputs;
+  std::span<const Type> outputs;
+  const Attributes& attributes;
+};
+
+// What running a node once costs, for the cost model.
+struct Price {
+  double flops = 0;
+  double bytes = 0;  // read and written
+};
+
+// output -> input, by position.
+struct StoragePair {
+  int output = 0;
+  int input = 0;
+};
+
+class Op {
+ public:
+  explicit Op(std::string_view name) : name_(name) {}
+  virtual ~Op() = default;
+  Op(const Op&) = delete;
+  Op& operator=(const Op&) = delete;
+
+  std::string_view name() const { return name_; }
+
+  // Types of the outputs for these inputs. Throws InvalidInput that starts with the op's name when they do not fit.
+  virtual std::vector<Type> output_types(std::span<const Type> inputs, const Attributes& attributes) const = 0;
+
+  // Outputs that live in an input's storage, always (state that is updated, chains that go on).
+  virtual std::vector<StoragePair> in_place(const TypedNode&) const { return {}; }
+
+  // Outputs that may take an input's storage when that input is not read again. The kernel must allow both.
+  virtual std::vector<StoragePair> may_reuse(const TypedNode&) const { return {}; }
+
+  // Bytes of kernel scratch, exact, the same for every instruction set. `threads` >= 1.
+  virtual int64_t scratch_bytes(const TypedNode&, int /*threads*/) const { return 0; }
+
+  virtual Price price(const TypedNode& node) const;  // default: no flops, every operand touched once
+
+  // The gradient of each input given that of each output (kNoValue where none flows), built from other ops; kNoValue
+  // for an input that has none. Throws InternalError when the op has no gradient.
+  virtual std::vector<ValueId> gradient(Builder& build, const Node& forward, std::span<const ValueId> output_gradients) const;
+
+  // Whether output 0 can go on from an extra last input (of the same type, storage shared) instead of from +0, with
+  // the bits of one uninterrupted sum: what gradient accumulation needs.
+  virtual bool continues_sum() const { return false; }
+
+ private:
+  std::string_view name_;
+};
+
+// The op of that name, or null.
+const Op* find_op(std::string_view name);
+// All ops, ordered by name.
+std::vector<const Op*> all_ops();
+
+}  // namespace headroom
+
+// In an op's source file, at global scope: adds the constant `object` (of a class derived from Op) to the table.
+#define HEADROOM_OP(object) \
+  [[gnu::used, gnu::section("headroom_ops")]] static const headroom::Op* const object##_entry = &(object)
