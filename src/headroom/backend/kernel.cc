@@ -7,14 +7,14 @@
 
 using headroom::KernelEntry;
 
-// The linker's bounds of the three tables that HEADROOM_KERNEL fills.
+// The linker's bounds of the three tables that HEADROOM_KERNEL fills; null where a build has no such kernels.
 extern "C" {
-extern const KernelEntry* const __start_headroom_kernels_reference[];
-extern const KernelEntry* const __stop_headroom_kernels_reference[];
-extern const KernelEntry* const __start_headroom_kernels_avx2[];
-extern const KernelEntry* const __stop_headroom_kernels_avx2[];
-extern const KernelEntry* const __start_headroom_kernels_avx512[];
-extern const KernelEntry* const __stop_headroom_kernels_avx512[];
+[[gnu::weak]] extern const KernelEntry* const __start_headroom_kernels_reference[];
+[[gnu::weak]] extern const KernelEntry* const __stop_headroom_kernels_reference[];
+[[gnu::weak]] extern const KernelEntry* const __start_headroom_kernels_avx2[];
+[[gnu::weak]] extern const KernelEntry* const __stop_headroom_kernels_avx2[];
+[[gnu::weak]] extern const KernelEntry* const __start_headroom_kernels_avx512[];
+[[gnu::weak]] extern const KernelEntry* const __stop_headroom_kernels_avx512[];
 }
 
 namespace headroom {
@@ -52,7 +52,8 @@ Isa choose_isa() {
   for (size_t index = 0; index < kNames.size(); ++index) {
     if (kNames[index] != forced) continue;
     const Isa isa = static_cast<Isa>(index);
-    if (!is_supported(isa)) throw InvalidInput("HEADROOM_ISA={}: this processor does not have it; try HEADROOM_ISA=reference", forced);
+    if (!is_supported(isa))
+      throw InvalidInput("HEADROOM_ISA={}: this processor does not have it; try HEADROOM_ISA=reference", forced);
     return isa;
   }
   throw InvalidInput("HEADROOM_ISA={}: unknown instruction set; expected reference, avx2 or avx512", forced);

@@ -58,7 +58,8 @@ struct KernelEntry {
 // headroom::HEADROOM_ISA. The entry is constant data: no code of another instruction set runs before dispatch.
 #define HEADROOM_STRINGIFY_(text) #text
 #define HEADROOM_STRINGIFY(text) HEADROOM_STRINGIFY_(text)
-#define HEADROOM_KERNEL(op_name)                                                                                  \
-  static constexpr headroom::KernelEntry op_name##_kernel_entry{#op_name, &headroom::HEADROOM_ISA::op_name};      \
-  [[gnu::used, gnu::section("headroom_kernels_" HEADROOM_STRINGIFY(HEADROOM_ISA))]] static const headroom::KernelEntry* const \
-      op_name##_kernel_pointer = &op_name##_kernel_entry
+#define HEADROOM_KERNEL(op_name)                                                                             \
+  static constexpr headroom::KernelEntry op_name##_kernel_entry{#op_name, &headroom::HEADROOM_ISA::op_name}; \
+  [[gnu::used, gnu::section("headroom_kernels_" HEADROOM_STRINGIFY(                                          \
+                   HEADROOM_ISA))]] static const headroom::KernelEntry* const op_name##_kernel_pointer =     \
+      &op_name##_kernel_entry

@@ -47,7 +47,8 @@ int64_t parse_bytes(std::string_view text, std::string_view what) {
 std::string format_bytes(int64_t bytes) {
   constexpr std::array<std::pair<int64_t, const char*>, 3> kSteps = {{{kGiB, "GiB"}, {kMiB, "MiB"}, {kKiB, "KiB"}}};
   for (const auto& [step, name] : kSteps) {
-    if (std::abs(bytes) >= step) return fmt::format("{:.2f} {}", static_cast<double>(bytes) / static_cast<double>(step), name);
+    if (std::abs(bytes) >= step)
+      return fmt::format("{:.2f} {}", static_cast<double>(bytes) / static_cast<double>(step), name);
   }
   return fmt::format("{} B", bytes);
 }

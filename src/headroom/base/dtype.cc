@@ -57,7 +57,7 @@ uint16_t f32_to_f16(float value) {
   const uint32_t magnitude = bits & 0x7fffffffu;
   if (magnitude > 0x7f800000u) return static_cast<uint16_t>(sign | 0x7e00u | ((magnitude >> 13) & 0x3ffu));
   if (magnitude >= 0x477ff000u) return static_cast<uint16_t>(sign | 0x7c00u);  // 65520 and above round to infinity
-  if (magnitude < 0x38800000u) {                                              // below 2^-14: a denormal half or zero
+  if (magnitude < 0x38800000u) {                                               // below 2^-14: a denormal half or zero
     if (magnitude < 0x33000000u) return sign;                                  // below 2^-25
     const uint32_t shift = 126u - (magnitude >> 23);
     const uint32_t full = (magnitude & 0x7fffffu) | 0x800000u;

@@ -9,8 +9,8 @@ Shape::Shape(std::initializer_list<int64_t> dims) {
 }
 
 void Shape::append(int64_t dim) {
-  ensure(rank_ < kMaxRank && dim >= 0, "a shape has up to {} dimensions of zero or more; got dimension {} of {}", kMaxRank,
-         rank_ + 1, dim);
+  ensure(rank_ < kMaxRank && dim >= 0, "a shape has up to {} dimensions of zero or more; got dimension {} of {}",
+         kMaxRank, rank_ + 1, dim);
   dims_[static_cast<size_t>(rank_++)] = dim;
 }
 

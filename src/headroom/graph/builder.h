@@ -3,6 +3,8 @@
 
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "headroom/graph/graph.h"
@@ -13,7 +15,7 @@ namespace headroom {
 class Builder {
  public:
   // Appends to `graph`, which must outlive the builder. Names already in it stay unique.
-  explicit Builder(Graph& graph) : graph_(graph) {}
+  explicit Builder(Graph& graph);
 
   Graph& graph() { return graph_; }
   const Type& type(ValueId id) const { return graph_.value(id).type; }
@@ -26,7 +28,8 @@ class Builder {
   std::vector<ValueId> node(std::string_view op, std::vector<ValueId> inputs, Attributes attributes = {},
                             Role role = Role::activation);
   // For ops with one output.
-  ValueId value(std::string_view op, std::vector<ValueId> inputs, Attributes attributes = {}, Role role = Role::activation);
+  ValueId value(std::string_view op, std::vector<ValueId> inputs, Attributes attributes = {},
+                Role role = Role::activation);
 
   void carry(ValueId input, ValueId next) { graph_.carries.push_back({input, next}); }
   void result(ValueId value) { graph_.results.push_back(value); }
@@ -37,9 +40,14 @@ class Builder {
   void set_phase(Phase phase) { phase_ = phase; }
 
  private:
+  ValueId add_value(std::string name, const Type& type, Role role);
+  std::string fresh_name(std::string_view op);
+
   Graph& graph_;
   std::string scope_;
   Phase phase_ = Phase::forward;
+  std::unordered_set<std::string> names_;
+  std::unordered_map<std::string, int> counts_;  // outputs named so far, by scope and op
 };
 
 }  // namespace headroom

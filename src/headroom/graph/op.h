@@ -58,7 +58,8 @@ class Op {
 
   // The gradient of each input given that of each output (kNoValue where none flows), built from other ops; kNoValue
   // for an input that has none. Throws InternalError when the op has no gradient.
-  virtual std::vector<ValueId> gradient(Builder& build, const Node& forward, std::span<const ValueId> output_gradients) const;
+  virtual std::vector<ValueId> gradient(Builder& build, const Node& forward,
+                                        std::span<const ValueId> output_gradients) const;
 
   // Whether output 0 can go on from an extra last input (of the same type, storage shared) instead of from +0, with
   // the bits of one uninterrupted sum: what gradient accumulation needs.

@@ -1,0 +1,144 @@
+#include "headroom/graph/graph.h"
+
+#include <algorithm>
+#include <array>
+
+#include "headroom/base/errors.h"
+#include "headroom/graph/op.h"
+
+namespace headroom {
+namespace {
+
+constexpr std::array<std::string_view, kRoles> kRoleNames = {"input",      "weight",   "gradient", "optimizer_state",
+                                                             "activation", "kv_cache", "scratch",  "staging"};
+constexpr std::array<std::string_view, 3> kPhaseNames = {"forward", "backward", "update"};
+
+template <class Enum, size_t size>
+Enum parse_enum(const std::array<std::string_view, size>& names, std::string_view name, std::string_view what) {
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end()) throw InvalidInput("graph text: unknown {} '{}'", what, name);
+  return static_cast<Enum>(found - names.begin());
+}
+
+}  // namespace
+
+std::string_view name_of(Role role) { return kRoleNames[static_cast<size_t>(role)]; }
+Role parse_role(std::string_view name) { return parse_enum<Role>(kRoleNames, name, "role"); }
+std::string_view name_of(Phase phase) { return kPhaseNames[static_cast<size_t>(phase)]; }
+Phase parse_phase(std::string_view name) { return parse_enum<Phase>(kPhaseNames, name, "phase"); }
+
+Attributes::Attributes(std::initializer_list<std::pair<std::string_view, Number>> entries) {
+  for (const auto& [key, number] : entries) set(key, number);
+}
+
+void Attributes::set(std::string_view key, Number number) {
+  for (auto& [known, value] : entries_) {
+    if (known == key) {
+      value = number;
+      return;
+    }
+  }
+  entries_.emplace_back(key, number);
+}
+
+bool Attributes::has(std::string_view key) const {
+  return std::any_of(entries_.begin(), entries_.end(), [&](const auto& entry) { return entry.first == key; });
+}
+
+const Attributes::Number& Attributes::at(std::string_view key) const {
+  for (const auto& [known, number] : entries_) {
+    if (known == key) return number;
+  }
+  throw InternalError("a node lacks the attribute '{}'", key);
+}
+
+int64_t Attributes::integer(std::string_view key) const {
+  const Number& number = at(key);
+  ensure(std::holds_alternative<int64_t>(number), "the attribute '{}' is not an integer", key);
+  return std::get<int64_t>(number);
+}
+
+double Attributes::real(std::string_view key) const {
+  const Number& number = at(key);
+  ensure(std::holds_alternative<double>(number), "the attribute '{}' is not a real number", key);
+  return std::get<double>(number);
+}
+
+ValueId Graph::find(std::string_view wanted) const {
+  for (size_t id = 0; id < values.size(); ++id) {
+    if (values[id].name == wanted) return static_cast<ValueId>(id);
+  }
+  return kNoValue;
+}
+
+Uses::Uses(const Graph& graph) : producer(graph.values.size(), -1), readers(graph.values.size()) {
+  for (size_t index = 0; index < graph.nodes.size(); ++index) {
+    const Node& node = graph.nodes[index];
+    for (const ValueId output : node.outputs) producer[static_cast<size_t>(output)] = static_cast<int32_t>(index);
+    for (const ValueId input : node.inputs) {
+      auto& list = readers[static_cast<size_t>(input)];
+      if (list.empty() || list.back() != static_cast<int32_t>(index)) list.push_back(static_cast<int32_t>(index));
+    }
+  }
+}
+
+std::vector<ValueId> storage_roots(const Graph& graph) {
+  std::vector<ValueId> roots(graph.values.size());
+  for (size_t id = 0; id < roots.size(); ++id) roots[id] = static_cast<ValueId>(id);
+  std::vector<Type> inputs;
+  std::vector<Type> outputs;
+  for (const Node& node : graph.nodes) {
+    inputs.clear();
+    outputs.clear();
+    for (const ValueId input : node.inputs) inputs.push_back(graph.value(input).type);
+    for (const ValueId output : node.outputs) outputs.push_back(graph.value(output).type);
+    for (const StoragePair& pair : node.op->in_place({inputs, outputs, node.attributes})) {
+      roots[static_cast<size_t>(node.outputs[static_cast<size_t>(pair.output)])] =
+          roots[static_cast<size_t>(node.inputs[static_cast<size_t>(pair.input)])];
+    }
+  }
+  return roots;
+}
+
+Graph without_dead_nodes(Graph graph) {
+  std::vector<bool> needed(graph.values.size(), false);
+  for (const ValueId result : graph.results) needed[static_cast<size_t>(result)] = true;
+  for (const Carry& carry : graph.carries) needed[static_cast<size_t>(carry.next)] = true;
+  std::vector<Node> kept;
+  for (size_t index = graph.nodes.size(); index-- > 0;) {
+    Node& node = graph.nodes[index];
+    const bool live = std::any_of(node.outputs.begin(), node.outputs.end(),
+                                  [&](ValueId id) { return needed[static_cast<size_t>(id)]; });
+    if (!live) continue;
+    for (const ValueId input : node.inputs) needed[static_cast<size_t>(input)] = true;
+    for (const ValueId output : node.outputs) needed[static_cast<size_t>(output)] = true;
+    kept.push_back(std::move(node));
+  }
+  std::reverse(kept.begin(), kept.end());
+  graph.nodes = std::move(kept);
+
+  std::vector<ValueId> renumbered(graph.values.size(), kNoValue);
+  std::vector<Value> values;
+  for (size_t id = 0; id < graph.values.size(); ++id) {
+    if (!needed[id]) continue;
+    renumbered[id] = static_cast<ValueId>(values.size());
+    values.push_back(std::move(graph.values[id]));
+  }
+  graph.values = std::move(values);
+  const auto renumber = [&](ValueId& id) { id = renumbered[static_cast<size_t>(id)]; };
+  std::erase_if(graph.inputs, [&](ValueId id) { return renumbered[static_cast<size_t>(id)] == kNoValue; });
+  std::for_each(graph.inputs.begin(), graph.inputs.end(), renumber);
+  std::for_each(graph.results.begin(), graph.results.end(), renumber);
+  for (Carry& carry : graph.carries) {
+    renumber(carry.next);
+    ensure(renumbered[static_cast<size_t>(carry.input)] != kNoValue, "a carried input is read by nothing");
+    renumber(carry.input);
+  }
+  for (Node& node : graph.nodes) {
+    std::for_each(node.inputs.begin(), node.inputs.end(), renumber);
+    std::for_each(node.outputs.begin(), node.outputs.end(), renumber);
+  }
+  return graph;
+}
+
+}  // namespace headroom

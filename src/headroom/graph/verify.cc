@@ -1,0 +1,112 @@
+#include "headroom/graph/verify.h"
+
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "headroom/base/errors.h"
+#include "headroom/graph/op.h"
+
+namespace headroom {
+namespace {
+
+void check_names(const Graph& graph) {
+  std::unordered_set<std::string_view> names;
+  for (const Value& value : graph.values) {
+    ensure(names.insert(value.name).second, "graph {}: two values are named '{}'", graph.name, value.name);
+  }
+}
+
+void check_id(const Graph& graph, ValueId id, std::string_view what) {
+  ensure(id >= 0 && static_cast<size_t>(id) < graph.values.size(), "graph {}: {} mentions no value ({})", graph.name,
+         what, id);
+}
+
+// Every value is defined once, before use.
+void check_definitions(const Graph& graph) {
+  std::vector<bool> made(graph.values.size(), false);
+  for (const ValueId id : graph.inputs) {
+    check_id(graph, id, "an input");
+    ensure(!made[static_cast<size_t>(id)], "graph {}: input '{}' is declared twice", graph.name, graph.value(id).name);
+    made[static_cast<size_t>(id)] = true;
+  }
+  for (size_t index = 0; index < graph.nodes.size(); ++index) {
+    const Node& node = graph.nodes[index];
+    ensure(node.op != nullptr, "graph {}: node {} has no op", graph.name, index);
+    for (const ValueId id : node.inputs) {
+      check_id(graph, id, node.op->name());
+      ensure(made[static_cast<size_t>(id)], "graph {}: node {} ({}) reads '{}' before it is made", graph.name, index,
+             node.op->name(), graph.value(id).name);
+    }
+    for (const ValueId id : node.outputs) {
+      check_id(graph, id, node.op->name());
+      ensure(!made[static_cast<size_t>(id)], "graph {}: '{}' is made twice", graph.name, graph.value(id).name);
+      made[static_cast<size_t>(id)] = true;
+    }
+  }
+  for (const ValueId id : graph.results) {
+    check_id(graph, id, "a result");
+    ensure(made[static_cast<size_t>(id)], "graph {}: the result '{}' is never made", graph.name, graph.value(id).name);
+  }
+}
+
+void check_types(const Graph& graph) {
+  std::vector<Type> inputs;
+  for (const Node& node : graph.nodes) {
+    inputs.clear();
+    for (const ValueId id : node.inputs) inputs.push_back(graph.value(id).type);
+    const std::vector<Type> outputs = node.op->output_types(inputs, node.attributes);
+    ensure(outputs.size() == node.outputs.size(), "graph {}: {} makes {} values, the node has {}", graph.name,
+           node.op->name(), outputs.size(), node.outputs.size());
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      const Value& value = graph.value(node.outputs[i]);
+      ensure(value.type == outputs[i], "graph {}: '{}' is {}, but {} makes {}", graph.name, value.name,
+             to_string(value.type), node.op->name(), to_string(outputs[i]));
+    }
+  }
+}
+
+// Walks the nodes with the value that each storage holds at that moment: a value may be read only while it is held.
+void check_storage(const Graph& graph) {
+  const std::vector<ValueId> roots = storage_roots(graph);
+  std::vector<ValueId> held(graph.values.size(), kNoValue);
+  for (const ValueId id : graph.inputs) held[static_cast<size_t>(id)] = id;
+  const auto root = [&](ValueId id) { return static_cast<size_t>(roots[static_cast<size_t>(id)]); };
+  for (const Node& node : graph.nodes) {
+    for (const ValueId id : node.inputs) {
+      ensure(held[root(id)] == id, "graph {}: {} reads '{}' after '{}' took its storage", graph.name, node.op->name(),
+             graph.value(id).name, graph.value(held[root(id)]).name);
+    }
+    for (const ValueId id : node.outputs) held[root(id)] = id;
+  }
+  for (const ValueId id : graph.results) {
+    ensure(held[root(id)] == id, "graph {}: the result '{}' is overwritten by '{}'", graph.name, graph.value(id).name,
+           graph.value(held[root(id)]).name);
+  }
+  std::vector<bool> carried(graph.values.size(), false);
+  for (const Carry& carry : graph.carries) {
+    check_id(graph, carry.input, "a carry");
+    check_id(graph, carry.next, "a carry");
+    const std::string& name = graph.value(carry.input).name;
+    ensure(!carried[static_cast<size_t>(carry.input)], "graph {}: '{}' is carried twice", graph.name, name);
+    carried[static_cast<size_t>(carry.input)] = true;
+    ensure(
+        roots[static_cast<size_t>(carry.next)] == carry.input && held[static_cast<size_t>(carry.input)] == carry.next,
+        "graph {}: '{}' does not end up in the storage of '{}'", graph.name, graph.value(carry.next).name, name);
+  }
+  for (const ValueId id : graph.inputs) {
+    ensure(carried[static_cast<size_t>(id)] || held[static_cast<size_t>(id)] == id,
+           "graph {}: the input '{}' is overwritten but not carried", graph.name, graph.value(id).name);
+  }
+}
+
+}  // namespace
+
+void verify(const Graph& graph) {
+  check_names(graph);
+  check_definitions(graph);
+  check_types(graph);
+  check_storage(graph);
+}
+
+}  // namespace headroom
