@@ -1,0 +1,50 @@
+#include "headroom/ops/expect.h"
+
+#include "headroom/base/errors.h"
+
+namespace headroom {
+
+void expect_inputs(std::string_view op, std::span<const Type> inputs, size_t least, size_t most) {
+  if (inputs.size() >= least && inputs.size() <= most) return;
+  if (least == most) throw InvalidInput("{}: wrong number of inputs; expected {}, got {}", op, least, inputs.size());
+  throw InvalidInput("{}: wrong number of inputs; expected {} to {}, got {}", op, least, most, inputs.size());
+}
+
+void expect_type(std::string_view op, std::string_view rule, const Type& expected, const Type& got) {
+  expect_dtype(op, rule, expected.dtype, got);
+  if (got.shape == expected.shape) return;
+  throw InvalidInput("{}: {}; expected {}, got {}", op, rule, to_string(expected.shape), to_string(got.shape));
+}
+
+void expect_dtype(std::string_view op, std::string_view rule, DType expected, const Type& got) {
+  if (got.dtype != expected)
+    throw InvalidInput("{}: {}; expected {}, got {}", op, rule, name_of(expected), to_string(got));
+}
+
+void expect_rank(std::string_view op, std::string_view rule, int expected, const Type& got) {
+  if (got.shape.rank() == expected) return;
+  throw InvalidInput("{}: {}; expected {} dimensions, got {}", op, rule, expected, to_string(got.shape));
+}
+
+void expect_matrix(std::string_view op, std::string_view rule, const Type& got) {
+  expect_dtype(op, rule, DType::f32, got);
+  expect_rank(op, rule, 2, got);
+}
+
+void expect_weight(std::string_view op, std::string_view rule, const Type& got) {
+  if (got.dtype == DType::f32 || got.dtype == DType::bf16 || got.dtype == DType::f16) return;
+  throw InvalidInput("{}: {}; expected f32, bf16 or f16, got {}", op, rule, to_string(got));
+}
+
+double bytes_touched(const TypedNode& node) {
+  double bytes = 0;
+  for (const Type& type : node.inputs) bytes += static_cast<double>(type.bytes());
+  for (const Type& type : node.outputs) bytes += static_cast<double>(type.bytes());
+  return bytes;
+}
+
+Role gradient_role(Builder& build, ValueId id) {
+  return build.graph().value(id).role == Role::weight ? Role::gradient : Role::activation;
+}
+
+}  // namespace headroom
