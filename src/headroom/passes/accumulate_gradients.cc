@@ -1,0 +1,74 @@
+#include "headroom/passes/accumulate_gradients.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "headroom/base/errors.h"
+#include "headroom/graph/builder.h"
+#include "headroom/passes/differentiate.h"
+
+namespace headroom {
+namespace {
+
+// The nodes whose sums make up `gradient`: its producer, or where uses are added, the producers of the parts.
+void collect_uses(const Graph& graph, const Uses& uses, ValueId gradient, std::vector<int32_t>& found) {
+  const int32_t index = uses.producer[static_cast<size_t>(gradient)];
+  ensure(index >= 0, "the gradient '{}' is made by no node", graph.value(gradient).name);
+  const Node& node = graph.nodes[static_cast<size_t>(index)];
+  if (node.op->continues_sum()) {
+    found.push_back(index);
+    return;
+  }
+  ensure(node.op->name() == "add", "{} makes the gradient '{}' but cannot continue a sum", node.op->name(),
+         graph.value(gradient).name);
+  for (const ValueId part : node.inputs) collect_uses(graph, uses, part, found);
+}
+
+bool is_sum(const Graph& graph, const Carry& carry) { return graph.value(carry.input).role == Role::gradient; }
+
+}  // namespace
+
+Graph accumulate_gradients(Graph graph) {
+  const Uses uses(graph);
+  const std::vector<ValueId> inputs = graph.inputs;
+  Builder build(graph);
+  for (const ValueId weight : inputs) {
+    if (graph.value(weight).role != Role::weight) continue;
+    const std::string name = graph.value(weight).name;
+    const ValueId gradient = graph.find(gradient_name(name));
+    if (gradient == kNoValue) continue;
+    std::vector<int32_t> found;
+    collect_uses(graph, uses, gradient, found);
+    for (size_t use = 0; use < found.size(); ++use) {
+      const std::string sum_name = use == 0 ? name + ".gradient_sum" : fmt::format("{}.gradient_sum.{}", name, use);
+      const ValueId part = graph.nodes[static_cast<size_t>(found[use])].outputs.front();
+      const ValueId sum = build.input(sum_name, graph.value(part).type, Role::gradient);
+      graph.nodes[static_cast<size_t>(found[use])].inputs.push_back(sum);
+      build.carry(sum, part);
+    }
+  }
+  return graph;
+}
+
+Graph keep_only_sums(Graph graph) {
+  graph.results.clear();
+  return without_dead_nodes(std::move(graph));
+}
+
+Graph zero_gradient_sums(const Graph& accumulating) {
+  Graph graph{.name = "zero_gradients", .values = {}, .inputs = {}, .nodes = {}, .carries = {}, .results = {}};
+  Builder build(graph);
+  build.set_phase(Phase::update);
+  for (const Carry& carry : accumulating.carries) {
+    if (!is_sum(accumulating, carry)) continue;
+    const Value& sum = accumulating.value(carry.input);
+    const ValueId input = build.input(sum.name, sum.type, Role::gradient);
+    build.carry(input, build.value("zero", {input}, {}, Role::gradient));
+  }
+  return graph;
+}
+
+}  // namespace headroom

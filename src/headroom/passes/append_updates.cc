@@ -1,0 +1,82 @@
+#include "headroom/passes/append_updates.h"
+
+#include <string>
+#include <vector>
+
+#include "headroom/graph/builder.h"
+#include "headroom/passes/differentiate.h"
+
+namespace headroom {
+namespace {
+
+struct Trained {
+  ValueId weight;
+  ValueId gradient;
+};
+
+std::vector<Trained> trained_weights(const Graph& graph) {
+  std::vector<Trained> trained;
+  for (const ValueId id : graph.inputs) {
+    if (graph.value(id).role != Role::weight) continue;
+    const ValueId gradient = graph.find(gradient_name(graph.value(id).name));
+    if (gradient != kNoValue) trained.push_back({id, gradient});
+  }
+  return trained;
+}
+
+void append_adamw(Builder& build, const Trained& trained, std::vector<ValueId> tail, const UpdateSettings& settings) {
+  const std::string name = build.graph().value(trained.weight).name;
+  const Type type = build.type(trained.weight);
+  const ValueId m = build.input(name + ".adam_m", type, Role::optimizer_state);
+  const ValueId v = build.input(name + ".adam_v", type, Role::optimizer_state);
+  std::vector<ValueId> operands = {trained.weight, m, v, trained.gradient};
+  operands.insert(operands.end(), tail.begin(), tail.end());
+  const Attributes attributes = {{"beta1", settings.beta1},
+                                 {"beta2", settings.beta2},
+                                 {"eps", settings.eps},
+                                 {"weight_decay", type.shape.rank() >= 2 ? settings.weight_decay : 0.0}};
+  const std::vector<ValueId> next = build.node("adamw", operands, attributes, Role::optimizer_state);
+  build.graph().value(next[0]).role = Role::weight;
+  build.carry(trained.weight, next[0]);
+  build.carry(m, next[1]);
+  build.carry(v, next[2]);
+}
+
+void append_sgd(Builder& build, const Trained& trained, const std::vector<ValueId>& tail) {
+  std::vector<ValueId> operands = {trained.weight, trained.gradient};
+  operands.insert(operands.end(), tail.begin(), tail.end());
+  build.carry(trained.weight, build.value("sgd", operands, {}, Role::weight));
+}
+
+}  // namespace
+
+Graph append_updates(Graph graph, const UpdateSettings& settings) {
+  const std::vector<Trained> trained = trained_weights(graph);
+  Builder build(graph);
+  build.set_phase(Phase::update);
+  const ValueId scalars = build.input("update_scalars", f32({3}), Role::input);
+
+  std::vector<ValueId> squared_norms;
+  for (const Trained& one : trained) {
+    build.set_scope(graph.value(one.weight).name);
+    squared_norms.push_back(build.value("squared_norm", {one.gradient}));
+  }
+  build.set_scope("clip");
+  const std::vector<ValueId> clip = build.node("clip_scale", squared_norms, {{"max_norm", settings.grad_clip}});
+  graph.value(clip[0]).name = "gradient_norm";
+  build.result(clip[0]);
+
+  std::vector<ValueId> tail = {scalars};
+  if (settings.grad_clip > 0) tail.push_back(clip[1]);
+  for (const Trained& one : trained) {
+    build.set_scope(graph.value(one.weight).name);
+    if (settings.optimizer == Optimizer::adamw) {
+      append_adamw(build, one, tail, settings);
+    } else {
+      append_sgd(build, one, tail);
+    }
+  }
+  return graph;
+}
+
+}  // namespace headroom

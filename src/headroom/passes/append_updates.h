@@ -1,0 +1,26 @@
+// The optimizer as nodes: the gradient norm, the clipping factor and one update a weight, at the end of the graph.
+// The mathematics of training, not a memory technique; updates_in_backward moves the updates where gradients die early.
+#pragma once
+
+#include "headroom/graph/graph.h"
+
+namespace headroom {
+
+enum class Optimizer : uint8_t { adamw, sgd };
+
+struct UpdateSettings {
+  Optimizer optimizer = Optimizer::adamw;
+  double beta1 = 0.9;
+  double beta2 = 0.95;
+  double eps = 1e-8;
+  double weight_decay = 0.1;  // on weights of two or more dimensions
+  double grad_clip = 1.0;     // 0: no clipping
+};
+
+// Names of the graph inputs that the updates read, beside the weights:
+//   "update_scalars" f32[3] = (lr, lr / (1 - beta1^t), sqrt(1 - beta2^t)), and for adamw "WEIGHT.adam_m",
+//   "WEIGHT.adam_v".
+// Adds the result "gradient_norm" f32[1]. Run after differentiate.
+Graph append_updates(Graph graph, const UpdateSettings& settings);
+
+}  // namespace headroom

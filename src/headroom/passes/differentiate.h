@@ -1,0 +1,20 @@
+// Reverse-mode differentiation: forward graph -> forward + backward. Each op brings its own rule (Op::gradient).
+// What the backward reads is then visible as ordinary lifetimes, which other passes rewrite.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "headroom/graph/graph.h"
+
+namespace headroom {
+
+// Appends the backward of `loss` to the graph. `seed` is the graph input that stands for the gradient of the loss.
+// The gradient of each weight the loss depends on is named gradient_name(weight), with role gradient. Where a value
+// fans out, its gradients are added in reverse order of use. Throws InternalError when an op on the way has no
+// gradient.
+Graph differentiate(Graph graph, ValueId loss, ValueId seed);
+
+std::string gradient_name(std::string_view weight);
+
+}  // namespace headroom
