@@ -1,0 +1,83 @@
+# The front door. `make help` lists what there is; each target works on a fresh Debian 12 with root or sudo.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
+# `make test LABEL=unit`, `make test TESTS=rms_norm`
+LABEL ?=
+TESTS ?=
+ctest_filter = $(if $(LABEL),-L '$(LABEL)',-LE slow) $(if $(TESTS),-R '$(TESTS)')
+ctest_run = --parallel $(JOBS) --timeout 300 --no-tests=error
+
+.PHONY: help setup configure build quickstart test bench bench-memory lint tidy format install asan tsan clang clean
+
+help: ## this list
+	@echo "headroom: train and run language models inside a memory budget"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  make test LABEL=unit         one label: unit, backend, e2e, slow"
+	@echo "  make test TESTS=rms_norm     tests whose name matches"
+	@echo "  make install PREFIX=~/.local"
+	@echo "  JOBS=N                       build and test with N processes (now $(JOBS))"
+
+setup: ## install the Debian packages that are missing (packages.txt)
+	@scripts/setup.sh build test lint
+
+configure: setup
+	@cmake --preset release --log-level=WARNING
+
+build: configure ## build the command, build/headroom
+	cmake --build build --parallel $(JOBS) --target headroom_cli
+
+quickstart: build ## train a small model on real text under 256 MiB and let it write: about five minutes
+	scripts/quickstart.sh
+
+test: configure ## build everything and run the tests (without label slow)
+	cmake --build build --parallel $(JOBS)
+	ctest --preset release $(ctest_run) $(ctest_filter)
+
+bench: configure ## the machine's limits and the kernels' share of them
+	cmake --build build --parallel $(JOBS)
+	@ls build/bench/bench_* >/dev/null 2>&1 || { echo "no benchmarks in build/bench" >&2; exit 1; }
+	@for bench in build/bench/bench_*; do [ ! -f $$bench -o ! -x $$bench ] || { echo "== $$bench"; $$bench; }; done
+
+bench-memory: build ## predicted against measured peak over a random matrix of runs
+	python3 bench/memory.py --headroom build/headroom
+
+lint: setup ## formatting, file lengths, floors, ASCII
+	@python3 scripts/lint.py
+
+tidy: configure ## clang-tidy on what differs from main (BASE=..., or FILES="...")
+	@scripts/setup.sh tidy
+	@scripts/tidy.sh $(FILES)
+
+format: setup ## rewrite the C++ files with clang-format
+	@python3 scripts/lint.py --fix
+
+install: configure ## install to PREFIX (default /usr/local): command, library, headers, completion
+	cmake --build build --parallel $(JOBS) --target headroom_cli headroom_shared
+	cmake --install build --prefix $(PREFIX)
+
+asan: setup ## unit and backend tests under AddressSanitizer and UBSan
+	@cmake --preset asan --log-level=WARNING
+	cmake --build --preset asan --parallel $(JOBS)
+	UBSAN_OPTIONS=print_stacktrace=1 ctest --preset asan $(ctest_run) -LE slow
+
+# ThreadSanitizer of GCC 12 cannot map its shadow where the kernel randomises addresses with 32 bits.
+tsan: setup ## unit and backend tests under ThreadSanitizer
+	@cmake --preset tsan --log-level=WARNING
+	fixed=""; if setarch -R true 2>/dev/null; then fixed="setarch -R"; fi; \
+	  $$fixed cmake --build --preset tsan --parallel $(JOBS); \
+	  $$fixed ctest --preset tsan $(ctest_run) -LE slow
+
+clang: setup ## build everything with clang, and run the unit tests
+	@scripts/setup.sh clang
+	@cmake --preset clang --log-level=WARNING
+	cmake --build --preset clang --parallel $(JOBS)
+	ctest --test-dir build/clang --output-on-failure $(ctest_run) -L unit
+
+clean: ## remove build/
+	rm -rf build
