@@ -1,0 +1,62 @@
+// AdamW's step as a node.
+#include "headroom/ops/adamw.h"
+
+#include "headroom/base/errors.h"
+#include "headroom/ops/expect.h"
+
+namespace headroom {
+namespace {
+
+void expect_range(std::string_view what, double value, double below) {
+  if (value >= 0 && value < below) return;
+  throw InvalidInput("adamw: {} is out of range; expected 0 or more and below {}, got {}", what, below, value);
+}
+
+class Adamw : public Op {
+ public:
+  Adamw() : Op("adamw") {}
+
+  std::vector<Type> output_types(std::span<const Type> inputs, const Attributes& attributes) const override {
+    expect_inputs(name(), inputs, 5, 6);
+    expect_dtype(name(), "weight is f32", DType::f32, inputs[0]);
+    expect_type(name(), "m has weight's shape", inputs[0], inputs[1]);
+    expect_type(name(), "v has weight's shape", inputs[0], inputs[2]);
+    expect_type(name(), "gradient has weight's shape", inputs[0], inputs[3]);
+    expect_type(name(), "scalars is f32[3]", f32({3}), inputs[4]);
+    if (inputs.size() == 6) expect_type(name(), "gradient_scale is f32[1]", f32({1}), inputs[5]);
+    expect_range("beta1", attributes.real("beta1"), 1);
+    expect_range("beta2", attributes.real("beta2"), 1);
+    expect_range("eps", attributes.real("eps"), 1);
+    expect_range("weight_decay", attributes.real("weight_decay"), 1e6);
+    return {inputs[0], inputs[0], inputs[0]};
+  }
+
+  std::vector<StoragePair> in_place(const TypedNode&) const override {
+    return {{.output = 0, .input = 0}, {.output = 1, .input = 1}, {.output = 2, .input = 2}};
+  }
+
+  Price price(const TypedNode& node) const override {
+    return {.flops = 15 * static_cast<double>(node.inputs[0].shape.elements()), .bytes = bytes_touched(node)};
+  }
+};
+
+}  // namespace
+
+AdamwState adamw(Builder& build, const AdamwState& state, ValueId gradient, ValueId scalars, ValueId gradient_scale,
+                 const AdamwSettings& settings) {
+  std::vector<ValueId> inputs = {state.weight, state.m, state.v, gradient, scalars};
+  if (gradient_scale != kNoValue) inputs.push_back(gradient_scale);
+  const std::vector<ValueId> outputs = build.node("adamw", inputs,
+                                                  {{"beta1", settings.beta1},
+                                                   {"beta2", settings.beta2},
+                                                   {"eps", settings.eps},
+                                                   {"weight_decay", settings.weight_decay}},
+                                                  Role::optimizer_state);
+  build.graph().value(outputs[0]).role = Role::weight;
+  return {outputs[0], outputs[1], outputs[2]};
+}
+
+}  // namespace headroom
+
+static const headroom::Adamw adamw_op;
+HEADROOM_OP(adamw_op);

@@ -1,0 +1,37 @@
+// Global-norm clipping.
+#include "headroom/ops/clip_scale.h"
+
+#include <cmath>
+
+#include "headroom/base/errors.h"
+#include "headroom/ops/expect.h"
+
+namespace headroom {
+namespace {
+
+class ClipScale : public Op {
+ public:
+  ClipScale() : Op("clip_scale") {}
+
+  std::vector<Type> output_types(std::span<const Type> inputs, const Attributes& attributes) const override {
+    if (inputs.empty()) throw InvalidInput("clip_scale: wrong number of inputs; expected 1 or more, got 0");
+    for (const Type& input : inputs) expect_type(name(), "a squared norm is f64[1]", f64({1}), input);
+    const double max_norm = attributes.real("max_norm");
+    if (!(max_norm >= 0) || std::isinf(max_norm)) {
+      throw InvalidInput("clip_scale: max_norm is a norm, or 0 for no clipping; expected 0 or more, got {}", max_norm);
+    }
+    return {f32({1}), f32({1})};
+  }
+};
+
+}  // namespace
+
+ClipScaleResult clip_scale(Builder& build, const std::vector<ValueId>& squared_norms, double max_norm) {
+  const std::vector<ValueId> outputs = build.node("clip_scale", squared_norms, {{"max_norm", max_norm}});
+  return {outputs[0], outputs[1]};
+}
+
+}  // namespace headroom
+
+static const headroom::ClipScale clip_scale_op;
+HEADROOM_OP(clip_scale_op);

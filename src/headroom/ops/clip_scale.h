@@ -1,0 +1,18 @@
+// The global norm of all gradients, and the factor that clips it (Pascanu et al. 2013).
+#pragma once
+
+#include <vector>
+
+#include "headroom/graph/builder.h"
+
+namespace headroom {
+
+struct ClipScaleResult {
+  ValueId norm;   // f32[1]: sqrt of the sum of the squared norms
+  ValueId scale;  // f32[1]: min(1, max_norm / (norm + 1e-6)); 1 when max_norm is 0. A NaN norm gives NaN.
+};
+
+// squared_norms: one or more f64[1], added as a balanced binary tree in their order. max_norm >= 0; 0: no clipping.
+ClipScaleResult clip_scale(Builder& build, const std::vector<ValueId>& squared_norms, double max_norm);
+
+}  // namespace headroom

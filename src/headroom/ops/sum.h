@@ -1,0 +1,15 @@
+// Sums of a whole value in f64, whose order does not depend on how the value is cut: blocks of 1024 elements, 16 lanes
+// in each, then a balanced binary tree over the blocks.
+#pragma once
+
+#include "headroom/graph/builder.h"
+
+namespace headroom {
+
+// sum_i x[i] for x f32 of any shape; f64[1].
+ValueId sum(Builder& build, ValueId x);
+
+// sum_i g[i]^2 for g f32 of any shape; f64[1].
+ValueId squared_norm(Builder& build, ValueId g);
+
+}  // namespace headroom

@@ -1,0 +1,14 @@
+// Rows written into a larger value in place: how keys and values enter the cache.
+//   C rows of the target, T rows to write, F features (absent for rank 1).
+#pragma once
+
+#include "headroom/graph/builder.h"
+
+namespace headroom {
+
+// rows[0 .. range[1]) go to target[range[0] ...). target [C, F] or [C], rows [T, F] or [T], one dtype; range i32[2]
+// with 0 <= range[0], 0 <= range[1] <= T, range[0] + range[1] <= C (the caller checks it). The result takes target's
+// storage and role.
+ValueId write_rows(Builder& build, ValueId target, ValueId rows, ValueId range);
+
+}  // namespace headroom
