@@ -1,5 +1,7 @@
 #include "headroom/backend/kernel.h"
 
+#include <cpuid.h>
+
 #include <array>
 #include <cstdlib>
 
@@ -31,13 +33,19 @@ std::span<const KernelEntry* const> table(Isa isa) {
   return {__start_headroom_kernels_reference, __stop_headroom_kernels_reference};
 }
 
+// Bit 29 of leaf 1; clang 14 does not know the name in __builtin_cpu_supports.
+bool has_f16c() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+}
+
 }  // namespace
 
 std::string_view name_of(Isa isa) { return kNames[static_cast<size_t>(isa)]; }
 
 bool is_supported(Isa isa) {
   if (isa == Isa::reference) return true;
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
   if (isa == Isa::avx2) return avx2;
   return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
