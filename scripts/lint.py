@@ -33,7 +33,7 @@ FLOORS = {
     "formats": "base",
     "graph": "base",
     "backend": "base graph",
-    "ops": "base graph",
+    "ops": "base graph backend",
     "runtime": "base graph backend",
     "plan": "base graph ops backend runtime",
     "passes": "base graph ops plan",
