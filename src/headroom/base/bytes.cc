@@ -60,7 +60,7 @@ std::string format_bytes_exactly(int64_t bytes) {
 std::string format_count(int64_t count) {
   std::string digits = fmt::format("{}", count);
   const size_t first = digits.front() == '-' ? 1 : 0;
-  for (size_t at = digits.size(); at > first + 3; at -= 3) digits.insert(at - 3, ",");
+  for (size_t at = digits.size(); at > first + 3; at -= 3) digits.insert(at - 3, 1, ',');
   return digits;
 }
 
