@@ -1,0 +1,55 @@
+// Sixteen lanes of f32, i32 or f64: the only width that vector kernels speak. AVX-512 holds the sixteen floats in one
+// register, AVX2 in two, so a kernel written once on these types makes the same bits on both, lane for lane.
+// For the files of backend/cpu only, which are compiled once for each instruction set (HEADROOM_ISA).
+//
+// Lane reductions add in the order of docs/arithmetic.md: l += l+8, l += l+4, l += l+2, l += l+1.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+#include "headroom/backend/elementary.h"
+#include "headroom/backend/elements.h"
+
+#define HEADROOM_INLINE [[gnu::always_inline]] inline
+
+#if defined(__AVX512F__)
+#include "headroom/backend/cpu/simd_avx512.h"
+#else
+#include "headroom/backend/cpu/simd_avx2.h"
+#endif
+
+// What does not depend on the width of the registers.
+namespace headroom::HEADROOM_ISA {
+
+inline constexpr int64_t kLanes = 16;
+
+HEADROOM_INLINE F32x16 operator-(F32x16 a) { return from_bits(bits_of(a) ^ I32x16(INT32_MIN)); }
+HEADROOM_INLINE F32x16 absolute(F32x16 a) { return from_bits(bits_of(a) & I32x16(INT32_MAX)); }
+
+// The larger and the smaller; NaN when either is. Where both are zeros, b.
+HEADROOM_INLINE F32x16 max(F32x16 a, F32x16 b) { return select(is_nan(a), a, max_or_second(a, b)); }
+HEADROOM_INLINE F32x16 min(F32x16 a, F32x16 b) { return select(is_nan(a), a, min_or_second(a, b)); }
+
+HEADROOM_INLINE F32x16 exp(F32x16 a) { return elementary_exp(a); }
+HEADROOM_INLINE F32x16 log(F32x16 a) { return elementary_log(a); }
+
+// One element as a number, whatever its format.
+HEADROOM_INLINE float load_one(const float* from) { return *from; }
+HEADROOM_INLINE float load_one(const Bf16* from) {
+  return _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128(from->bits << 16)));
+}
+HEADROOM_INLINE float load_one(const F16* from) { return _cvtsh_ss(from->bits); }
+
+// The first n of sixteen 16-bit elements (n <= 16; the rest are +0), without touching memory beyond them.
+template <class Element>
+HEADROOM_INLINE F32x16 load_first_halves(const Element* from, int64_t n) {
+  alignas(32) Element padded[16] = {};
+  for (int64_t i = 0; i < n && i < 16; ++i) padded[i] = from[i];
+  return load(static_cast<const Element*>(padded));
+}
+HEADROOM_INLINE F32x16 load(const Bf16* from, int64_t n) { return load_first_halves(from, n); }
+HEADROOM_INLINE F32x16 load(const F16* from, int64_t n) { return load_first_halves(from, n); }
+
+}  // namespace headroom::HEADROOM_ISA

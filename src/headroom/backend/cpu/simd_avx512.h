@@ -1,0 +1,120 @@
+// The sixteen lanes of simd.h on AVX-512: one register of f32 or i32, two of f64. Include simd.h instead.
+#pragma once
+
+namespace headroom::HEADROOM_ISA {
+
+struct I32x16 {
+  I32x16() = default;
+  HEADROOM_INLINE I32x16(int32_t all) : v(_mm512_set1_epi32(all)) {}
+  HEADROOM_INLINE explicit I32x16(__m512i lanes) : v(lanes) {}
+  __m512i v;
+};
+
+struct F32x16 {
+  using Int = I32x16;
+  F32x16() = default;
+  HEADROOM_INLINE F32x16(float all) : v(_mm512_set1_ps(all)) {}
+  HEADROOM_INLINE explicit F32x16(__m512 lanes) : v(lanes) {}
+  __m512 v;
+};
+
+struct F64x16 {
+  F64x16() = default;
+  HEADROOM_INLINE F64x16(double all) : v{_mm512_set1_pd(all), _mm512_set1_pd(all)} {}
+  __m512d v[2];
+};
+
+struct Mask16 {
+  __mmask16 v;
+};
+
+// The first n lanes (0 <= n <= 16).
+HEADROOM_INLINE Mask16 first(int64_t n) { return {static_cast<__mmask16>((1u << n) - 1u)}; }
+
+// Loads and stores, unaligned. With n (<= 16) only the first n elements are touched and the other lanes read +0.
+HEADROOM_INLINE F32x16 load(const float* from) { return F32x16(_mm512_loadu_ps(from)); }
+HEADROOM_INLINE F32x16 load(const float* from, int64_t n) { return F32x16(_mm512_maskz_loadu_ps(first(n).v, from)); }
+HEADROOM_INLINE F32x16 load(const Bf16* from) {
+  const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+  return F32x16(_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16)));
+}
+HEADROOM_INLINE F32x16 load(const F16* from) {
+  return F32x16(_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from))));
+}
+HEADROOM_INLINE void store(float* to, F32x16 a) { _mm512_storeu_ps(to, a.v); }
+HEADROOM_INLINE void store(float* to, F32x16 a, int64_t n) { _mm512_mask_storeu_ps(to, first(n).v, a.v); }
+
+HEADROOM_INLINE F32x16 operator+(F32x16 a, F32x16 b) { return F32x16(_mm512_add_ps(a.v, b.v)); }
+HEADROOM_INLINE F32x16 operator-(F32x16 a, F32x16 b) { return F32x16(_mm512_sub_ps(a.v, b.v)); }
+HEADROOM_INLINE F32x16 operator*(F32x16 a, F32x16 b) { return F32x16(_mm512_mul_ps(a.v, b.v)); }
+HEADROOM_INLINE F32x16 operator/(F32x16 a, F32x16 b) { return F32x16(_mm512_div_ps(a.v, b.v)); }
+HEADROOM_INLINE F32x16 sqrt(F32x16 a) { return F32x16(_mm512_sqrt_ps(a.v)); }
+// a * b + c, rounded once.
+HEADROOM_INLINE F32x16 fma(F32x16 a, F32x16 b, F32x16 c) { return F32x16(_mm512_fmadd_ps(a.v, b.v, c.v)); }
+// The larger and the smaller; b when either is NaN or both are zeros.
+HEADROOM_INLINE F32x16 max_or_second(F32x16 a, F32x16 b) { return F32x16(_mm512_max_ps(a.v, b.v)); }
+HEADROOM_INLINE F32x16 min_or_second(F32x16 a, F32x16 b) { return F32x16(_mm512_min_ps(a.v, b.v)); }
+
+// Comparisons are false where either side is NaN.
+HEADROOM_INLINE Mask16 operator<(F32x16 a, F32x16 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
+HEADROOM_INLINE Mask16 operator<=(F32x16 a, F32x16 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)}; }
+HEADROOM_INLINE Mask16 operator==(F32x16 a, F32x16 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)}; }
+HEADROOM_INLINE Mask16 is_nan(F32x16 a) { return {_mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q)}; }
+// a where the mask is set, b elsewhere.
+HEADROOM_INLINE F32x16 select(Mask16 mask, F32x16 a, F32x16 b) {
+  return F32x16(_mm512_mask_blend_ps(mask.v, b.v, a.v));
+}
+
+HEADROOM_INLINE I32x16 operator+(I32x16 a, I32x16 b) { return I32x16(_mm512_add_epi32(a.v, b.v)); }
+HEADROOM_INLINE I32x16 operator-(I32x16 a, I32x16 b) { return I32x16(_mm512_sub_epi32(a.v, b.v)); }
+HEADROOM_INLINE I32x16 operator&(I32x16 a, I32x16 b) { return I32x16(_mm512_and_si512(a.v, b.v)); }
+HEADROOM_INLINE I32x16 operator^(I32x16 a, I32x16 b) { return I32x16(_mm512_xor_si512(a.v, b.v)); }
+template <int kBits>
+HEADROOM_INLINE I32x16 shift_left(I32x16 a) {
+  return I32x16(_mm512_slli_epi32(a.v, kBits));
+}
+template <int kBits>  // keeps the sign
+HEADROOM_INLINE I32x16 shift_right(I32x16 a) {
+  return I32x16(_mm512_srai_epi32(a.v, kBits));
+}
+HEADROOM_INLINE I32x16 bits_of(F32x16 a) { return I32x16(_mm512_castps_si512(a.v)); }
+HEADROOM_INLINE F32x16 from_bits(I32x16 a) { return F32x16(_mm512_castsi512_ps(a.v)); }
+HEADROOM_INLINE F32x16 to_f32(I32x16 a) { return F32x16(_mm512_cvtepi32_ps(a.v)); }
+
+HEADROOM_INLINE float sum_of_four(__m128 four) {
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+// The sum of the lanes, as a tree.
+HEADROOM_INLINE float sum(F32x16 a) {
+  const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+  return sum_of_four(_mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1)));
+}
+// The largest lane, NaN when one is.
+HEADROOM_INLINE float max_of(F32x16 a) {
+  if (_mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q) != 0) return __builtin_nanf("");
+  return _mm512_reduce_max_ps(a.v);
+}
+
+HEADROOM_INLINE F64x16 to_f64(F32x16 a) {
+  F64x16 wide;
+  wide.v[0] = _mm512_cvtps_pd(_mm512_castps512_ps256(a.v));
+  wide.v[1] = _mm512_cvtps_pd(_mm512_extractf32x8_ps(a.v, 1));
+  return wide;
+}
+HEADROOM_INLINE F64x16 operator+(F64x16 a, F64x16 b) {
+  for (int i = 0; i < 2; ++i) a.v[i] = _mm512_add_pd(a.v[i], b.v[i]);
+  return a;
+}
+HEADROOM_INLINE F64x16 fma(F64x16 a, F64x16 b, F64x16 c) {
+  for (int i = 0; i < 2; ++i) c.v[i] = _mm512_fmadd_pd(a.v[i], b.v[i], c.v[i]);
+  return c;
+}
+HEADROOM_INLINE double sum(F64x16 a) {
+  const __m512d eight = _mm512_add_pd(a.v[0], a.v[1]);
+  const __m256d four = _mm256_add_pd(_mm512_castpd512_pd256(eight), _mm512_extractf64x4_pd(eight, 1));
+  const __m128d two = _mm_add_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
+  return _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)));
+}
+
+}  // namespace headroom::HEADROOM_ISA

@@ -1,0 +1,82 @@
+// One lane of f32 with the operations of cpu/simd.h, so that the templates of elementary.h give the reference kernels
+// and the vector kernels the same bits; and the sums over sixteen lanes that row reductions are defined by.
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+
+#include "headroom/backend/elementary.h"
+#include "headroom/backend/elements.h"
+#include "headroom/base/dtype.h"
+
+namespace headroom::reference {
+
+struct I32 {
+  constexpr I32(int32_t value) : v(value) {}
+  int32_t v;
+};
+
+struct F32 {
+  using Int = I32;
+  constexpr F32(float value) : v(value) {}
+  float v;
+};
+
+inline F32 operator+(F32 a, F32 b) { return a.v + b.v; }
+inline F32 operator-(F32 a, F32 b) { return a.v - b.v; }
+inline F32 operator*(F32 a, F32 b) { return a.v * b.v; }
+inline F32 operator/(F32 a, F32 b) { return a.v / b.v; }
+inline F32 fma(F32 a, F32 b, F32 c) { return std::fma(a.v, b.v, c.v); }
+inline F32 max_or_second(F32 a, F32 b) { return a.v > b.v ? a : b; }
+inline F32 min_or_second(F32 a, F32 b) { return a.v < b.v ? a : b; }
+inline bool operator<(F32 a, F32 b) { return a.v < b.v; }
+inline bool operator<=(F32 a, F32 b) { return a.v <= b.v; }
+inline bool operator==(F32 a, F32 b) { return a.v == b.v; }
+inline bool is_nan(F32 a) { return a.v != a.v; }
+inline F32 select(bool mask, F32 a, F32 b) { return mask ? a : b; }
+
+inline uint32_t bits_unsigned(I32 a) { return static_cast<uint32_t>(a.v); }
+inline I32 operator+(I32 a, I32 b) { return static_cast<int32_t>(bits_unsigned(a) + bits_unsigned(b)); }
+inline I32 operator-(I32 a, I32 b) { return static_cast<int32_t>(bits_unsigned(a) - bits_unsigned(b)); }
+inline I32 operator&(I32 a, I32 b) { return a.v & b.v; }
+template <int kBits>
+I32 shift_left(I32 a) {
+  return static_cast<int32_t>(bits_unsigned(a) << kBits);
+}
+template <int kBits>
+I32 shift_right(I32 a) {
+  return a.v >> kBits;
+}
+inline I32 bits_of(F32 a) { return std::bit_cast<int32_t>(a.v); }
+inline F32 from_bits(I32 a) { return std::bit_cast<float>(a.v); }
+inline F32 to_f32(I32 a) { return static_cast<float>(a.v); }
+
+inline float exp(float x) { return elementary_exp(F32(x)).v; }
+inline float log(float x) { return elementary_log(F32(x)).v; }
+
+// The larger; NaN when either is.
+inline float max(float a, float b) { return a > b || a != a ? a : b; }
+
+inline float load_one(const float* from) { return *from; }
+inline float load_one(const Bf16* from) { return bf16_to_f32(from->bits); }
+inline float load_one(const F16* from) { return f16_to_f32(from->bits); }
+
+// Folds sixteen partial sums: l += l+8, l += l+4, l += l+2, l += l+1.
+template <class Number>
+Number sum_of_lanes(Number (&lanes)[16]) {
+  for (int width = 8; width > 0; width /= 2) {
+    for (int lane = 0; lane < width; ++lane) lanes[lane] += lanes[lane + width];
+  }
+  return lanes[0];
+}
+
+// The row reduction: element f goes to lane f % 16, each lane ascending from +0 by lane = step(f, lane); then the fold.
+template <class Number = float, class Step>
+Number sum_16_lanes(int64_t count, Step step) {
+  Number lanes[16] = {};
+  for (int64_t f = 0; f < count; ++f) lanes[f % 16] = step(f, lanes[f % 16]);
+  return sum_of_lanes(lanes);
+}
+
+}  // namespace headroom::reference
