@@ -1,0 +1,30 @@
+// Rotary position embedding (ops/rope.h).
+#include "headroom/backend/kernel.h"
+#include "headroom/backend/reference/scalar.h"
+
+namespace headroom::reference {
+
+// y1 = x1*cos - x2*sin, y2 = x2*cos + x1*sin for the pairs (i, i + D/2) of each head; `inverse` negates sin.
+void rope(const Invocation& call) {
+  const int32_t* positions = call.inputs[1].as<const int32_t>();
+  const int64_t heads = call.attributes.integer("heads");
+  const bool inverse = call.attributes.integer("inverse") != 0;
+  const int64_t head_size = call.inputs[2].dim(1);
+  const int64_t half = head_size / 2;
+  for (int64_t row = 0; row < call.inputs[0].dim(0) * heads; ++row) {
+    const float* x = call.inputs[0].as<const float>() + row * head_size;
+    const float* cosines = call.inputs[2].as<const float>() + positions[row / heads] * head_size;
+    float* y = call.outputs[0].as<float>() + row * head_size;
+    for (int64_t i = 0; i < half; ++i) {
+      const float x1 = x[i];
+      const float x2 = x[i + half];
+      const float sine = inverse ? -cosines[half + i] : cosines[half + i];
+      y[i] = std::fma(-x2, sine, x1 * cosines[i]);
+      y[i + half] = std::fma(x1, sine, x2 * cosines[i]);
+    }
+  }
+}
+
+}  // namespace headroom::reference
+
+HEADROOM_KERNEL(rope);

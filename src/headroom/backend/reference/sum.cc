@@ -1,0 +1,60 @@
+// Sums of whole values in f64 (ops/sum.h), and the global norm made of them (ops/clip_scale.h).
+#include <algorithm>
+
+#include "headroom/backend/kernel.h"
+#include "headroom/backend/reference/scalar.h"
+#include "headroom/backend/sum_blocks.h"
+
+namespace headroom::reference {
+namespace {
+
+// leaf(0) + ... + leaf(count - 1) as a balanced binary tree: the left part is the largest power of two below count.
+template <class Leaf>
+double tree_sum(int64_t first, int64_t count, const Leaf& leaf) {
+  if (count == 0) return 0.0;
+  if (count == 1) return leaf(first);
+  int64_t left = 1;
+  while (2 * left < count) left *= 2;
+  const double left_sum = tree_sum(first, left, leaf);
+  return left_sum + tree_sum(first + left, count - left, leaf);
+}
+
+// Blocks of kSumBlock elements, 16 lanes of step(element, lane) in each.
+template <class Step>
+double sum_of_blocks(const Tensor& tensor, Step step) {
+  const float* x = tensor.as<const float>();
+  const int64_t elements = tensor.elements();
+  return tree_sum(0, (elements + kSumBlock - 1) / kSumBlock, [&](int64_t block) {
+    const float* from = x + block * kSumBlock;
+    return sum_16_lanes<double>(std::min(kSumBlock, elements - block * kSumBlock),
+                                [&](int64_t i, double lane) { return step(static_cast<double>(from[i]), lane); });
+  });
+}
+
+}  // namespace
+
+void sum(const Invocation& call) {
+  *call.outputs[0].as<double>() = sum_of_blocks(call.inputs[0], [](double x, double lane) { return lane + x; });
+}
+
+void squared_norm(const Invocation& call) {
+  *call.outputs[0].as<double>() =
+      sum_of_blocks(call.inputs[0], [](double x, double lane) { return std::fma(x, x, lane); });
+}
+
+// norm = sqrt(sum of the inputs); scale = min(1, max_norm / (norm + 1e-6)), or 1 without a max_norm.
+void clip_scale(const Invocation& call) {
+  const double max_norm = call.attributes.real("max_norm");
+  const double norm = std::sqrt(tree_sum(0, static_cast<int64_t>(call.inputs.size()), [&](int64_t index) {
+    return *call.inputs[static_cast<size_t>(index)].as<const double>();
+  }));
+  const double ratio = max_norm / (norm + 1e-6);
+  *call.outputs[0].as<float>() = static_cast<float>(norm);
+  *call.outputs[1].as<float>() = max_norm == 0 || ratio > 1 ? 1.0f : static_cast<float>(ratio);
+}
+
+}  // namespace headroom::reference
+
+HEADROOM_KERNEL(sum);
+HEADROOM_KERNEL(squared_norm);
+HEADROOM_KERNEL(clip_scale);
