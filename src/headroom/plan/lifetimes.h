@@ -1,0 +1,63 @@
+// When each byte of a step is in use: the first thing the planner asks of a graph.
+//
+// Time is the index of a node; moment N, after the last of N nodes, is when results are read. A block is one storage
+// with its lifetime: a value together with all values that must share its storage, or the scratch of one node. Graph
+// inputs keep their storage from step to step, so they are no blocks; values that live in an input's storage (updates
+// in place, carried values) name that input instead.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "headroom/base/bytes.h"
+#include "headroom/graph/graph.h"
+
+namespace headroom {
+
+// Every block starts at a multiple of this and takes whole multiples of it.
+inline constexpr int64_t kAlignmentBytes = 64;
+
+// `bytes` rounded up to the alignment; throws InvalidInput naming `what` on overflow.
+int64_t padded_bytes(int64_t bytes, std::string_view what);
+
+struct Block {
+  int64_t size_bytes = 0;  // a multiple of kAlignmentBytes
+  int32_t first = 0;       // moments, both inclusive
+  int32_t last = 0;
+};
+
+// Where a value lives: in the storage of a graph input, in a block, or (a value that no node makes) nowhere.
+struct Home {
+  ValueId input = kNoValue;
+  int32_t block = -1;
+};
+
+struct Lifetimes {
+  std::vector<Block> blocks;
+  std::vector<Home> homes;              // of each value
+  std::vector<int32_t> scratch_blocks;  // of each node; -1: it needs none
+  std::vector<int64_t> scratch_bytes;   // of each node, as its op asked, not rounded
+};
+
+// Lifetimes of one step of `graph` on `threads` threads. A value takes over the block of an operand that dies at its
+// node where Op::may_reuse allows it and the sizes are equal. The graph is one that verify() accepts. Throws
+// InvalidInput when sizes overflow.
+Lifetimes find_lifetimes(const Graph& graph, int threads);
+
+// Who holds a block when: the values of one block follow each other without gap.
+struct Tenant {
+  ValueId value = kNoValue;  // kNoValue: the scratch of node `first`
+  int32_t block = -1;
+  int32_t first = 0;  // moments, both inclusive
+  int32_t last = 0;
+};
+
+// The tenants of all blocks, block by block, in order of time.
+std::vector<Tenant> tenants_of(const Graph& graph, const Lifetimes& lifetimes);
+
+// The sum of the sizes of the blocks alive at each of the first `moments` moments.
+std::vector<int64_t> live_bytes(std::span<const Block> blocks, int32_t moments);
+
+}  // namespace headroom
