@@ -86,7 +86,7 @@ TEST_F(JsonReaderTest, AgreesWithAnotherParserOnWhatIsJson) {
   const std::string alphabet = "{}[]\",:\\0123456789-+.eEutrfalsn \n\x01\xc3\xa9\xff";
   std::mt19937 random(7);
   int valid = 0;
-  for (int round = 0; round < 3000; ++round) {
+  for (int round = 0; round < 1000; ++round) {
     std::string text = seed;
     for (uint32_t edits = round % 4; edits > 0; --edits) {
       const size_t at = random() % text.size();
@@ -109,7 +109,7 @@ TEST_F(JsonReaderTest, AgreesWithAnotherParserOnWhatIsJson) {
     valid += expected;
     EXPECT_EQ(got, expected) << text;
   }
-  EXPECT_GT(valid, 750);
+  EXPECT_GT(valid, 250);
 }
 
 }  // namespace
