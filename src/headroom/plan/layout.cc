@@ -8,8 +8,10 @@
 namespace headroom {
 namespace {
 
-// The search goes on while a layout is more than a 1/kGapShare above the bound and block-to-block comparisons are left.
+// The search goes on while a layout is more than a 1/kGapShare above the bound and rounds are left, of which there are
+// fewer the more comparisons of blocks a round takes.
 constexpr int64_t kGapShare = 200;
+constexpr int64_t kSearchRounds = 2000;
 constexpr int64_t kSearchComparisons = 60'000'000;
 
 using Order = std::vector<int32_t>;
@@ -146,7 +148,7 @@ Layout lay_out(std::span<const Block> blocks) {
   }
 
   const auto count = static_cast<int64_t>(blocks.size());
-  const int64_t rounds = kSearchComparisons / (count * count / 2 + 1);
+  const int64_t rounds = std::min(kSearchRounds, kSearchComparisons / (count * count / 2 + 1));
   Random random;
   for (int64_t round = 0; round < rounds; ++round) {
     if (best.size_bytes - best.lower_bound_bytes <= best.lower_bound_bytes / kGapShare) break;

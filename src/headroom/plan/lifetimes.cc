@@ -52,6 +52,7 @@ class Storages {
       if (root(output) == output && can_take(at, node, pairs, pair.output, storage)) {
         parents_[static_cast<size_t>(output)] = storage;
         block(storage).last = block(output).last;
+        block(storage).size_bytes = std::max(block(storage).size_bytes, block(output).size_bytes);
       }
     }
   }
@@ -79,8 +80,7 @@ class Storages {
   bool can_take(int32_t at, const Node& node, const std::vector<StoragePair>& pairs, int position, ValueId storage) {
     const ValueId output = node.outputs[static_cast<size_t>(position)];
     if (is_persistent(output) || is_persistent(storage) || block(storage).last != at) return false;
-    if (block(output).first != at || block(output).size_bytes != block(storage).size_bytes) return false;
-    if (graph_.value(output).bytes() == 0) return false;
+    if (block(output).first != at) return false;
     for (const ValueId other : node.outputs) {
       if (root(other) == storage) return false;
     }
@@ -88,7 +88,9 @@ class Storages {
       const auto allowed = [&](StoragePair pair) {
         return pair.output == position && pair.input == static_cast<int>(i);
       };
-      if (root(node.inputs[i]) == storage && std::none_of(pairs.begin(), pairs.end(), allowed)) return false;
+      if (root(node.inputs[i]) != storage) continue;
+      if (graph_.value(node.inputs[i]).bytes() != graph_.value(output).bytes()) return false;
+      if (std::none_of(pairs.begin(), pairs.end(), allowed)) return false;
     }
     return true;
   }

@@ -1,0 +1,203 @@
+#include "headroom/plan/check.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "headroom/base/errors.h"
+#include "headroom/graph/op.h"
+
+namespace headroom {
+namespace {
+
+constexpr int64_t kLineBytes = 64;
+constexpr ValueId kScratch = -2;
+constexpr ValueId kForeign = -3;  // a persistent value that only other graphs of the job read
+
+// The arena while one graph runs: which value each range of bytes holds.
+class Machine {
+ public:
+  Machine(const Job& job, const Plan& plan, size_t index)
+      : plan_(plan),
+        placed_(plan.graphs[index]),
+        graph_(*job.graphs[index]),
+        threads_(job.threads),
+        at_(graph_.nodes.size()) {
+    ensure(placed_.offsets_bytes.size() == graph_.values.size() &&
+               placed_.scratch_offsets_bytes.size() == graph_.nodes.size() &&
+               placed_.scratch_bytes.size() == graph_.nodes.size(),
+           "the plan of graph '{}' is that of another graph", graph_.name);
+    count_reads();
+    load_persistent();
+  }
+
+  void run() {
+    for (at_ = 0; at_ < graph_.nodes.size(); ++at_) step(graph_.nodes[at_]);
+    for (const ValueId id : graph_.results) expect_held(id, "a result");
+    for (const ValueId id : graph_.inputs) {
+      if (reads_left_[static_cast<size_t>(id)] > 0) expect_held(id, "an input of the next step");
+    }
+    for (const Carry& carry : graph_.carries) {
+      expect_held(carry.next, "an input of the next step");
+      ensure(offset_of(carry.next) == offset_of(carry.input), "{}: '{}' is carried as '{}' but lies elsewhere", where(),
+             graph_.value(carry.input).name, graph_.value(carry.next).name);
+    }
+  }
+
+ private:
+  struct Range {
+    int64_t end;
+    ValueId value;
+    const std::string* name;
+  };
+  using Held = std::map<int64_t, Range>;  // by begin; ranges never overlap
+
+  int64_t offset_of(ValueId id) const { return placed_.offsets_bytes[static_cast<size_t>(id)]; }
+  std::string where() const {
+    return at_ < graph_.nodes.size()
+               ? fmt::format("graph '{}', node {} ({})", graph_.name, at_, graph_.nodes[at_].op->name())
+               : fmt::format("graph '{}'", graph_.name);
+  }
+
+  // Reads that are still to come; whoever looks after the step counts as one.
+  void count_reads() {
+    reads_left_.assign(graph_.values.size(), 0);
+    for (const Node& node : graph_.nodes) {
+      for (const ValueId id : node.inputs) ++reads_left_[static_cast<size_t>(id)];
+    }
+    for (const ValueId id : graph_.results) ++reads_left_[static_cast<size_t>(id)];
+    for (const ValueId id : graph_.inputs) ++reads_left_[static_cast<size_t>(id)];
+    for (const Carry& carry : graph_.carries) {
+      --reads_left_[static_cast<size_t>(carry.input)];
+      ++reads_left_[static_cast<size_t>(carry.next)];
+    }
+  }
+
+  void load_persistent() {
+    std::map<std::string_view, ValueId> own;
+    for (const ValueId id : graph_.inputs) own.emplace(graph_.value(id).name, id);
+    for (const PersistentValue& value : plan_.persistent) {
+      const auto found = own.find(value.name);
+      const ValueId id = found == own.end() ? kForeign : found->second;
+      ensure(id == kForeign || offset_of(id) == value.offset_bytes, "{}: '{}' lies at {}, but the job keeps it at {}",
+             where(), value.name, id == kForeign ? 0 : offset_of(id), value.offset_bytes);
+      ensure(value.offset_bytes + value.type.bytes() <= plan_.persistent_bytes,
+             "{}: '{}' reaches out of the persistent region", where(), value.name);
+      hold(value.offset_bytes, value.type.bytes(), id, value.name);
+      if (id != kForeign) own.erase(found);
+    }
+    ensure(own.empty(), "{}: the plan has no place for the input '{}'", where(), own.empty() ? "" : own.begin()->first);
+  }
+
+  void step(const Node& node) {
+    for (const ValueId id : node.inputs) {
+      expect_held(id, "an operand");
+      --reads_left_[static_cast<size_t>(id)];
+    }
+    gather_types(node);
+    const TypedNode typed = {inputs_, outputs_, node.attributes};
+    const int64_t scratch_bytes = node.op->scratch_bytes(typed, threads_);
+    ensure(placed_.scratch_bytes[at_] == scratch_bytes, "{}: the plan has {} bytes of scratch; expected {}", where(),
+           placed_.scratch_bytes[at_], scratch_bytes);
+    if (scratch_bytes > 0) hold(placed_.scratch_offsets_bytes[at_], scratch_bytes, kScratch, scratch_name_);
+
+    const std::vector<StoragePair> updated = node.op->in_place(typed);
+    std::vector<StoragePair> allowed = node.op->may_reuse(typed);
+    allowed.insert(allowed.end(), updated.begin(), updated.end());
+    for (const StoragePair pair : updated) {
+      const ValueId output = node.outputs[static_cast<size_t>(pair.output)];
+      const ValueId input = node.inputs[static_cast<size_t>(pair.input)];
+      ensure(offset_of(output) == offset_of(input), "{}: '{}' is updated in place, but '{}' lies elsewhere", where(),
+             graph_.value(input).name, graph_.value(output).name);
+    }
+    for (size_t i = 0; i < node.outputs.size(); ++i) write(node, static_cast<int>(i), allowed);
+
+    if (scratch_bytes > 0) held_.erase(placed_.scratch_offsets_bytes[at_]);
+    for (const ValueId id : node.inputs) drop_if_dead(id);
+    for (const ValueId id : node.outputs) drop_if_dead(id);
+  }
+
+  void gather_types(const Node& node) {
+    inputs_.clear();
+    outputs_.clear();
+    for (const ValueId id : node.inputs) inputs_.push_back(graph_.value(id).type);
+    for (const ValueId id : node.outputs) outputs_.push_back(graph_.value(id).type);
+  }
+
+  // The output at `position` takes its bytes, from an operand that dies here where the op allows it.
+  void write(const Node& node, int position, const std::vector<StoragePair>& allowed) {
+    const Value& value = graph_.value(node.outputs[static_cast<size_t>(position)]);
+    const int64_t begin = offset_of(node.outputs[static_cast<size_t>(position)]);
+    const auto there = held_.find(begin);
+    if (there != held_.end() && there->second.value >= 0 && there->second.end == begin + value.bytes() &&
+        may_take(node, position, there->second.value, allowed)) {
+      held_.erase(there);
+    }
+    hold(begin, value.bytes(), node.outputs[static_cast<size_t>(position)], value.name);
+  }
+
+  bool may_take(const Node& node, int position, ValueId operand, const std::vector<StoragePair>& allowed) const {
+    bool reads_it = false;
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      if (node.inputs[i] != operand) continue;
+      reads_it = true;
+      const auto fits = [&](StoragePair pair) { return pair.output == position && pair.input == static_cast<int>(i); };
+      if (std::none_of(allowed.begin(), allowed.end(), fits)) return false;
+    }
+    return reads_it && reads_left_[static_cast<size_t>(operand)] == 0;
+  }
+
+  // Marks [begin, begin + bytes) as held; nothing alive may be there.
+  void hold(int64_t begin, int64_t bytes, ValueId id, const std::string& name) {
+    ensure(begin >= 0 && begin % kLineBytes == 0 && bytes >= 0 && begin + bytes <= plan_.arena_bytes,
+           "{}: '{}' ({} bytes at {}) does not lie on a line of 64 within the arena of {} bytes", where(), name, bytes,
+           begin, plan_.arena_bytes);
+    if (bytes == 0) return;
+    auto next = held_.lower_bound(begin);
+    if (next != held_.begin() && std::prev(next)->second.end > begin) --next;
+    if (next != held_.end() && next->first < begin + bytes) {
+      throw InternalError("{}: '{}' (bytes {} to {}) overlaps '{}' (bytes {} to {}), which is alive", where(), name,
+                          begin, begin + bytes, *next->second.name, next->first, next->second.end);
+    }
+    held_.emplace_hint(next, begin, Range{begin + bytes, id, &name});
+  }
+
+  bool is_held(ValueId id) const {
+    const auto found = held_.find(offset_of(id));
+    return graph_.value(id).bytes() == 0 || (found != held_.end() && found->second.value == id);
+  }
+
+  void expect_held(ValueId id, const char* what) const {
+    if (is_held(id)) return;
+    const auto found = held_.find(offset_of(id));
+    throw InternalError("{}: '{}', {}, is gone: its place holds {}", where(), graph_.value(id).name, what,
+                        found == held_.end() ? "nothing" : "'" + *found->second.name + "'");
+  }
+
+  void drop_if_dead(ValueId id) {
+    if (reads_left_[static_cast<size_t>(id)] == 0 && graph_.value(id).bytes() > 0 && is_held(id))
+      held_.erase(offset_of(id));
+  }
+
+  const Plan& plan_;
+  const GraphPlan& placed_;
+  const Graph& graph_;
+  const int threads_;
+  size_t at_;  // the node that runs; their number before and after
+  const std::string scratch_name_ = "scratch";
+  std::vector<int32_t> reads_left_;
+  Held held_;
+  std::vector<Type> inputs_;
+  std::vector<Type> outputs_;
+};
+
+}  // namespace
+
+void check_plan(const Job& job, const Plan& plan) {
+  ensure(plan.graphs.size() == job.graphs.size(), "the plan is that of another job");
+  ensure(plan.persistent_bytes + plan.transient_bytes == plan.arena_bytes, "the regions do not add up to the arena");
+  for (size_t i = 0; i < job.graphs.size(); ++i) Machine(job, plan, i).run();
+}
+
+}  // namespace headroom

@@ -1,0 +1,18 @@
+// Proves a plan sound without trusting the planner: it runs the graphs symbolically over the planned arena, knowing
+// which value each byte holds, and shares no code with lifetimes and layout.
+#pragma once
+
+#include "headroom/plan/job.h"
+
+namespace headroom {
+
+// Throws InternalError naming the values unless, for each graph of `job`:
+//   every value lies within the arena at a multiple of 64, and scratch is as large as its op asks for;
+//   persistent values lie where their name does, apart from each other and from all that is transient;
+//   what a node reads is still there when it runs, and results and inputs (or what they are carried as) at the end;
+//   what a node writes lies on nothing that is alive, but for an operand that dies there and whose storage the op may
+//   take (in place or reused), with the same offset and size; what the op updates in place does share its offset.
+// Time O(n log n), memory O(n) for n operands.
+void check_plan(const Job& job, const Plan& plan);
+
+}  // namespace headroom
