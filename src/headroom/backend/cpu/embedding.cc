@@ -1,0 +1,71 @@
+// Embedding and its backward (ops/embedding.h). The backward sorts the tokens by row, then threads split the rows.
+//   T tokens, V rows of the table, F features.
+#include <algorithm>
+
+#include "headroom/backend/cpu/elements.h"
+#include "headroom/backend/kernel.h"
+
+namespace headroom::HEADROOM_ISA {
+namespace {
+
+// The tokens of row v, ascending, are tokens[starts[v] .. starts[v + 1]).
+struct TokensByRow {
+  int32_t* starts;  // V + 1
+  int32_t* tokens;  // T
+};
+
+// A counting sort in scratch of V + 1 + T numbers.
+TokensByRow sort_by_row(const int32_t* ids, int64_t tokens, int64_t rows, int32_t* scratch) {
+  const TokensByRow sorted = {scratch, scratch + rows + 1};
+  std::fill(sorted.starts, sorted.starts + rows + 1, 0);
+  for (int64_t t = 0; t < tokens; ++t) ++sorted.starts[ids[t] + 1];
+  for (int64_t v = 0; v < rows; ++v) sorted.starts[v + 1] += sorted.starts[v];
+  for (int64_t t = 0; t < tokens; ++t) sorted.tokens[sorted.starts[ids[t]]++] = static_cast<int32_t>(t);
+  std::copy_backward(sorted.starts, sorted.starts + rows, sorted.starts + rows + 1);  // each start had become its end
+  sorted.starts[0] = 0;
+  return sorted;
+}
+
+}  // namespace
+
+void embedding(const Invocation& call) {
+  const int32_t* ids = call.inputs[1].as<const int32_t>();
+  const int64_t features = call.inputs[0].dim(1);
+  float* y = call.outputs[0].as<float>();
+  with_elements(call.inputs[0], [&](auto* table) {
+    call.threads.split(call.inputs[1].dim(0), 1, [&](int64_t begin, int64_t end, int) {
+      for (int64_t t = begin; t < end; ++t) {
+        const auto* row = table + ids[t] * features;
+        for_each_group(0, features, [&](int64_t f, int64_t n) { store(y + t * features + f, load(row + f, n), n); });
+      }
+    });
+  });
+}
+
+void embedding_backward(const Invocation& call) {
+  const float* dy = call.inputs[1].as<const float>();
+  float* dtable = call.outputs[0].as<float>();
+  const int64_t features = call.inputs[1].dim(1);
+  const bool add = call.attributes.integer("add") != 0;
+  const bool has_last_input = call.inputs.size() == 3;
+  const TokensByRow sorted = sort_by_row(call.inputs[0].as<const int32_t>(), call.inputs[0].dim(0),
+                                         call.outputs[0].dim(0), reinterpret_cast<int32_t*>(call.scratch.data()));
+  call.threads.split(call.outputs[0].dim(0), 1, [&](int64_t begin, int64_t end, int) {
+    for (int64_t v = begin; v < end; ++v) {
+      const int32_t* token = sorted.tokens + sorted.starts[v];
+      const int32_t* last = sorted.tokens + sorted.starts[v + 1];
+      if (token == last && has_last_input) continue;
+      float* row = dtable + v * features;
+      for_each_group(0, features, [&](int64_t f, int64_t n) {
+        F32x16 chain = has_last_input && !add ? load(row + f, n) : F32x16(0.0f);
+        for (const int32_t* t = token; t != last; ++t) chain = chain + load(dy + *t * features + f, n);
+        store(row + f, add ? load(row + f, n) + chain : chain, n);
+      });
+    }
+  });
+}
+
+}  // namespace headroom::HEADROOM_ISA
+
+HEADROOM_KERNEL(embedding);
+HEADROOM_KERNEL(embedding_backward);

@@ -1,0 +1,29 @@
+// Rows written in place: what is inside the range changes, nothing else.
+#include "tests/backend/oracle.h"
+
+namespace headroom::testing {
+namespace {
+
+void expect_written(const Shape& target_shape, const Shape& rows_shape, int first, int count) {
+  Random random(1);
+  const Array target = random.array(f32(target_shape)), rows = random.array(f32(rows_shape));
+  const Array range = array_of(i32({2}), std::vector<int>{first, count});
+  const Array got = expect_kernels_agree("write_rows", {target, rows, range})[0];
+  const int64_t width = rows.elements() / rows_shape[0];
+  for (int64_t i = 0; i < got.elements(); ++i) {
+    const bool written = i / width >= first && i / width < first + count;
+    EXPECT_EQ(got.at(i), written ? rows.at(i - first * width) : target.at(i)) << "element " << i;
+  }
+}
+
+TEST(WriteRows, ChangesTheRangeOnly) {
+  expect_written({20, 33}, {6, 33}, 3, 6);
+  expect_written({20, 33}, {6, 33}, 18, 2);
+  expect_written({20, 33}, {6, 33}, 5, 0);
+  expect_written({64, 1}, {64, 1}, 0, 64);
+}
+
+TEST(WriteRows, TakesVectors) { expect_written({20}, {7}, 13, 7); }
+
+}  // namespace
+}  // namespace headroom::testing
