@@ -5,7 +5,8 @@
   scripts/lint.py FILE...      these files only (what the pre-commit hook runs)
   scripts/lint.py --fix        rewrite the C++ files with clang-format first
 
-Checks: clang-format; file lengths; line widths; ASCII; tabs and trailing blanks; the floors (who may include whom).
+Checks: clang-format; file lengths; line widths; ASCII; tabs and trailing blanks; the floors (who may include whom);
+links of the documentation.
 Exceptions live in scripts/lint_allow.txt, each with its reason; an exception that nothing needs is a breach too.
 """
 
@@ -44,6 +45,8 @@ FLOORS = {
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<](headroom/([^">]+))[">]')
 RELATIVE_INCLUDE = re.compile(r'^\s*#\s*include\s+"(?!headroom/|tests/|bench/|apps/)([^"]+)"')
+
+LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 
 
 def tracked_files():
@@ -138,6 +141,13 @@ def check_floors(path, lines):
             yield "floors", f"{path}:{number}: {floor} includes {used}; the floors below it are: {below}"
 
 
+def check_links(path, lines):
+    for number, line in enumerate(lines, 1):
+        for target in LINK.findall(line):
+            if not (ROOT / path).parent.joinpath(target).exists():
+                yield "links", f"{path}:{number}: a link to {target}, which is not there"
+
+
 def clang_format(paths, fix):
     """Formats in parallel; yields one message a file that clang-format would change."""
     tool = shutil.which("clang-format-14") or shutil.which("clang-format")
@@ -208,6 +218,8 @@ def main(arguments):
         breaches += check_text(path, contents[path])
         if path.endswith(CPP):
             breaches += check_floors(path, contents[path])
+        if path.endswith(".md"):
+            breaches += check_links(path, contents[path])
     breaches = [(check, text) for check, text in breaches if not allowed.permits(check, text.split(":")[0])]
     if not chosen:
         breaches += [("allow", text) for text in allowed.unused()]

@@ -82,6 +82,12 @@ class Lint(unittest.TestCase):
             self.assertIn(words, errors)
         self.assertNotIn("zh-CN", errors)
 
+    def test_a_link_that_leads_nowhere(self):
+        self.write("docs/a.md", "[here](a.md) [there](../b.md#top) [web](https://example.org)\n")
+        self.assert_breach("docs/a.md:1: a link to ../b.md, which is not there")
+        self.write("b.md", "b\n")
+        self.assertEqual(self.lint(), (0, ""))
+
     @unittest.skipUnless(shutil.which("clang-format"), "no clang-format here")
     def test_formatting_is_checked_and_mended(self):
         self.write("src/headroom/base/a.cc", "int   a ;\n")
