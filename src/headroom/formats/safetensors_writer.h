@@ -1,0 +1,51 @@
+// Writes a safetensors file: all tensors are declared first, then their elements are streamed in the same order from
+// the caller's memory. The file appears whole under its name or not at all (base/atomic_file.h) and depends on nothing
+// but what was declared and written.
+//
+// The data begin at a multiple of 64 bytes. The format knows no holes, so a tensor is aligned to its element size as
+// long as wider dtypes are declared before narrower ones.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "headroom/base/atomic_file.h"
+#include "headroom/base/shape.h"
+
+namespace headroom {
+
+struct TensorDeclaration {
+  std::string name;  // UTF-8, unique, not "__metadata__"
+  Type type;         // as stored
+};
+
+class SafetensorsWriter {
+ public:
+  // Opens the temporary file and writes the header. Throws as AtomicFile does; InternalError for declarations that a
+  // file cannot hold.
+  SafetensorsWriter(std::string path, std::vector<TensorDeclaration> tensors);
+
+  // Bytes that the file will have.
+  static int64_t file_bytes(std::span<const TensorDeclaration> tensors);
+
+  // The next `count` elements of tensor `name`, in memory as `dtype`; converted as convert.h says. Tensors come in the
+  // order of their declaration, each complete before the next begins; InternalError otherwise.
+  void write(std::string_view name, DType dtype, const void* data, int64_t count);
+
+  // Durable under its name when it returns. Every declared element must have been written.
+  void finish();
+
+ private:
+  void pass_complete_tensors();
+
+  AtomicFile output_;
+  std::vector<TensorDeclaration> tensors_;
+  size_t current_ = 0;        // the tensor being written
+  int64_t done_ = 0;          // its elements written so far
+  int64_t offset_bytes_ = 0;  // in the file
+};
+
+}  // namespace headroom
