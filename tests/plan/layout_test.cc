@@ -78,6 +78,23 @@ TEST(Layout, OfATrainingStepOf7BIsTightAndQuick) {
   }
 }
 
+TEST(Layout, OfTrainingStepsOfManyShapesIsWithinTwoPercent) {
+  for (const bool updates_last : {false, true}) {
+    for (const int layers : {2, 4, 12}) {
+      for (const int64_t tokens : {63, 508, 4096}) {
+        for (const int64_t hidden : {64, 768, 4096}) {
+          for (const int64_t vocabulary : {512, 50257}) {
+            const testing::LlamaSizes sizes = {layers, tokens, hidden, hidden * 11 / 4, vocabulary, updates_last};
+            const Layout layout = lay_out(find_lifetimes(testing::llama_step(sizes), 2).blocks);
+            EXPECT_LE(above_bound(layout), 0.02) << layers << " layers, " << tokens << " tokens, " << hidden
+                                                 << " hidden, " << vocabulary << " vocabulary, " << updates_last;
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST(Layout, IsTheSameEveryTime) {
   const Lifetimes lifetimes = find_lifetimes(testing::llama_step({.layers = 3, .tokens = 100}), 2);
   EXPECT_EQ(lay_out(lifetimes.blocks).offsets_bytes, lay_out(lifetimes.blocks).offsets_bytes);

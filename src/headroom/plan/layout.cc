@@ -4,6 +4,7 @@
 #include <array>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 namespace headroom {
 namespace {
@@ -85,14 +86,14 @@ Order descending(std::span<const Block> blocks, Key key) {
   return order;
 }
 
-double span_of(const Block& block) { return static_cast<double>(block.last - block.first + 1); }
-
-std::array<Order, 5> starting_orders(std::span<const Block> blocks) {
-  return {descending(blocks, [](const Block& b) { return b.size_bytes; }),
-          descending(blocks, [](const Block& b) { return static_cast<double>(b.size_bytes) * span_of(b); }),
-          descending(blocks, [](const Block& b) { return span_of(b); }),
-          descending(blocks, [](const Block& b) { return -b.first; }),
-          descending(blocks, [](const Block& b) { return b.last; })};
+// By size; by size x lifetime; and the blocks alive at `peak` first, since they alone fill the space, the longest-lived
+// of them lowest or highest.
+std::array<Order, 4> starting_orders(std::span<const Block> blocks, int32_t peak) {
+  const auto at_peak = [peak](const Block& b) { return b.first <= peak && peak <= b.last; };
+  const auto area = [](const Block& b) { return static_cast<double>(b.size_bytes) * (b.last - b.first + 1); };
+  return {descending(blocks, [](const Block& b) { return b.size_bytes; }), descending(blocks, area),
+          descending(blocks, [&](const Block& b) { return std::pair(at_peak(b), b.last); }),
+          descending(blocks, [&](const Block& b) { return std::pair(at_peak(b), -b.last); })};
 }
 
 // Xorshift (Marsaglia 2003) with a fixed start: the search is the same on every machine.
@@ -128,8 +129,10 @@ Layout lay_out(std::span<const Block> blocks) {
   Layout best;
   int32_t moments = 0;
   for (const Block& block : blocks) moments = std::max(moments, block.last + 1);
-  for (const int64_t live : live_bytes(blocks, moments))
-    best.lower_bound_bytes = std::max(best.lower_bound_bytes, live);
+  const std::vector<int64_t> live = live_bytes(blocks, moments);
+  const auto peak = std::max_element(live.begin(), live.end());
+  if (peak == live.end()) return best;
+  best.lower_bound_bytes = *peak;
 
   best.size_bytes = std::numeric_limits<int64_t>::max();
   Greedy greedy(blocks);
@@ -142,7 +145,7 @@ Layout lay_out(std::span<const Block> blocks) {
     best_order = order;
     return true;
   };
-  for (const Order& order : starting_orders(blocks)) {
+  for (const Order& order : starting_orders(blocks, static_cast<int32_t>(peak - live.begin()))) {
     keep_if_better(order, best.size_bytes - 1);
     if (best.size_bytes == best.lower_bound_bytes) return best;
   }
