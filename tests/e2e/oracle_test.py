@@ -1,0 +1,121 @@
+"""Holds the built command against PyTorch: logits, losses, gradients and AdamW curves of the tiny llamas in
+tests/data/llama (whose README states where the numbers come from and how far float32 may be off)."""
+
+import json
+import subprocess
+import unittest
+
+import frame
+from tensor_files import largest, largest_difference, read_tensors
+
+MODELS = frame.ROOT / "tests" / "data" / "llama"
+
+LOGITS_BOUND = 5e-5
+LOSS_BOUND = 5e-6
+GRADIENT_BOUND = 3e-5  # of the tensor's largest entry
+CURVE_BOUND = 1e-4
+NORM_BOUND = 1e-4  # of the norm
+RATE_BOUND = 1e-6  # of the learning rate
+
+BUDGET = ["--memory", "256MiB", "--quiet"]
+
+
+def models_with(name):
+    models = sorted(path.parent for path in MODELS.glob(f"*/{name}"))
+    if not models:
+        raise FileNotFoundError(f"{MODELS}/*/{name}")
+    return models
+
+
+def lacks(verb):
+    return subprocess.run([frame.HEADROOM, verb, "--help"], capture_output=True, check=False).returncode != 0
+
+
+def load(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@unittest.skipIf(lacks("eval"), "this headroom has no eval")
+class Forward(frame.CommandTest):
+    def test_logits_and_loss_are_pytorchs(self):
+        for model in models_with("logits.safetensors"):
+            with self.subTest(model=model.name):
+                ids = model / "ids.json"
+                flags = ["--tokens", ids, "--logits", "out.safetensors", "--report", "r.json"]
+                self.headroom("eval", model, *flags, *BUDGET)
+                ours = read_tensors(self.directory / "out.safetensors")
+                self.assertEqual(list(ours), ["logits"])
+                rows = load(ids)["ids"]
+                vocabulary = load(model / "config.json")["vocab_size"]
+                self.assertEqual(ours["logits"].dtype, "F32")
+                self.assertEqual(ours["logits"].shape, [len(rows), len(rows[0]), vocabulary])
+                self.check_logits(ours["logits"], read_tensors(model / "logits.safetensors"))
+                self.assertAlmostEqual(
+                    self.read_json("r.json")["loss"], load(model / "loss.json")["loss"], delta=LOSS_BOUND
+                )
+
+    def check_logits(self, ours, theirs):
+        values = ours.values
+        if "positions" in theirs:  # kept at some positions of the only row
+            vocabulary = ours.shape[2]
+            values = [
+                logit
+                for position in theirs["positions"].values
+                for logit in values[position * vocabulary : (position + 1) * vocabulary]
+            ]
+        self.assertLessEqual(largest_difference(values, theirs["logits"].values), LOGITS_BOUND)
+
+
+@unittest.skipIf(lacks("train"), "this headroom has no train")
+class Training(frame.CommandTest):
+    def test_gradients_are_pytorchs(self):
+        """One step w' = w - g shows g, but for the one rounding of w'. A model stored in 16 bits would hide it."""
+        for model in models_with("gradients.safetensors"):
+            before = read_tensors(model / "model.safetensors")
+            if any(tensor.dtype != "F32" for tensor in before.values()):
+                continue
+            with self.subTest(model=model.name):
+                tokens = self.write(f"{model.name}.json", {"batches": [load(model / "ids.json")["ids"]]})
+                flags = "--optimizer sgd --lr 1 --lr-schedule constant --steps 1 --grad-clip 0 --weight-decay 0".split()
+                self.headroom("train", model, "--tokens", tokens, "--output", model.name, *flags, *BUDGET)
+                after = read_tensors(self.directory / model.name / "model.safetensors")
+                self.check_gradients(before, after, read_tensors(model / "gradients.safetensors"))
+                loss = load(self.directory / model.name / "metrics.jsonl")["loss"]
+                self.assertAlmostEqual(loss, load(model / "loss.json")["loss"], delta=LOSS_BOUND)
+
+    def check_gradients(self, before, after, gradients):
+        self.assertEqual(set(after), set(gradients))
+        for name, gradient in gradients.items():
+            self.assertEqual(after[name].dtype, "F32", name)
+            self.assertEqual(after[name].shape, before[name].shape, name)
+            ours = [w - moved for w, moved in zip(before[name].values, after[name].values)]
+            off = largest_difference(ours, gradient.values) / largest(gradient.values)
+            self.assertLessEqual(off, GRADIENT_BOUND, name)
+
+    def test_adamw_curves_are_pytorchs(self):
+        for model in models_with("curve.json"):
+            with self.subTest(model=model.name):
+                curve = load(model / "curve.json")
+                steps = len(curve["losses"])
+                flags = ["--steps", steps, "--batch-size", curve["rows"], "--seq-len", curve["length"]]
+                flags += [word for flag in curve["flags"].items() for word in flag]
+                self.headroom(
+                    "train", model, "--tokens", model / "curve_tokens.json", "--output", model.name,
+                    "--report", f"{model.name}.json", *flags, *BUDGET,
+                )  # fmt: skip
+                lines = (self.directory / model.name / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+                ours = [json.loads(line) for line in lines]
+                self.assertEqual([line["step"] for line in ours], list(range(1, steps + 1)))
+                self.check_curve(curve, ours)
+                self.assertEqual(self.read_json(f"{model.name}.json")["loss"], [line["loss"] for line in ours])
+
+    def check_curve(self, curve, ours):
+        losses = [line["loss"] for line in ours]
+        self.assertLessEqual(largest_difference(losses, curve["losses"]), CURVE_BOUND)
+        for key, theirs, bound in [("lr", "lrs", RATE_BOUND), ("grad_norm", "grad_norms", NORM_BOUND)]:
+            for step, (line, expected) in enumerate(zip(ours, curve[theirs]), 1):
+                self.assertAlmostEqual(line[key] / expected, 1.0, delta=bound, msg=f"{key} of step {step}")
+
+
+if __name__ == "__main__":
+    frame.main()
