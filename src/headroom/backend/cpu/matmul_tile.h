@@ -1,0 +1,90 @@
+// The innermost piece of a product: a tile of C that lives in registers while k runs.
+//   MR rows x NR columns: 14 x 32 with AVX-512 (28 of 32 registers), 6 x 16 with AVX2 (12 of 16).
+// The tile starts from the C it finds and goes on, so every element stays one ascending chain of fused multiply-adds.
+#pragma once
+
+#include <array>
+#include <utility>
+
+#include "headroom/backend/cpu/simd.h"
+
+namespace headroom::HEADROOM_ISA {
+
+#if defined(__AVX512F__)
+inline constexpr int kTileRows = 14;
+inline constexpr int kTileVectors = 2;
+#else
+inline constexpr int kTileRows = 6;
+inline constexpr int kTileVectors = 1;
+#endif
+inline constexpr int kTileColumns = kTileVectors * 16;
+
+// c[r, j] = (from_zero ? +0 : c[r, j]), then fma(a[k, r], b[k, j], .) for k = 0 .. depth-1.
+//   a[depth, kTileRows] and b[depth, kTileColumns] are packed; rows of c are c_stride apart.
+struct TileCall {
+  int64_t depth;
+  const float* a;
+  const float* b;
+  float* c;
+  int64_t c_stride;
+  bool from_zero;
+};
+
+template <int kRows>
+void multiply_tile(const TileCall& call) {
+  const int64_t c_stride = call.c_stride;
+  float* c = call.c;
+  F32x16 sums[kRows][kTileVectors];
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 2
+    for (int j = 0; j < kTileVectors; ++j) sums[r][j] = call.from_zero ? F32x16(0.0f) : load(c + r * c_stride + 16 * j);
+  }
+  const float* a = call.a;
+  const float* b = call.b;
+  for (int64_t k = call.depth; k > 0; --k) {
+    F32x16 row[kTileVectors];
+#pragma GCC unroll 2
+    for (int j = 0; j < kTileVectors; ++j) row[j] = load(b + 16 * j);
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) {
+      const F32x16 element(a[r]);
+#pragma GCC unroll 2
+      for (int j = 0; j < kTileVectors; ++j) sums[r][j] = fma(element, row[j], sums[r][j]);
+    }
+    a += kTileRows;
+    b += kTileColumns;
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 2
+    for (int j = 0; j < kTileVectors; ++j) store(c + r * c_stride + 16 * j, sums[r][j]);
+  }
+}
+
+using TileFunction = void (*)(const TileCall&);
+
+template <size_t... kRowsBelow>
+constexpr std::array<TileFunction, sizeof...(kRowsBelow)> tile_functions(std::index_sequence<kRowsBelow...>) {
+  return {&multiply_tile<static_cast<int>(kRowsBelow) + 1>...};
+}
+
+// The tile of `rows` rows (1 .. kTileRows) and `columns` columns (1 .. kTileColumns).
+inline void multiply_tile(const TileCall& call, int64_t rows, int64_t columns) {
+  static constexpr auto kFunctions = tile_functions(std::make_index_sequence<kTileRows>());
+  const TileFunction function = kFunctions[static_cast<size_t>(rows - 1)];
+  if (columns == kTileColumns) return function(call);
+  // A ragged right edge: the same tile on a copy of C, whose columns beyond the edge are thrown away.
+  alignas(64) float copy[kTileRows * kTileColumns];
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t j = 0; j < kTileColumns; ++j) {
+      copy[r * kTileColumns + j] = j < columns && !call.from_zero ? call.c[r * call.c_stride + j] : 0.0f;
+    }
+  }
+  function({call.depth, call.a, call.b, copy, kTileColumns, false});
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t j = 0; j < columns; ++j) call.c[r * call.c_stride + j] = copy[r * kTileColumns + j];
+  }
+}
+
+}  // namespace headroom::HEADROOM_ISA

@@ -1,0 +1,133 @@
+// matmul: the reference is the chain of fused multiply-adds, and every instruction set and number of threads equals it.
+#include <cmath>
+
+#include "tests/backend/kernel_runner.h"
+
+namespace headroom::testing {
+namespace {
+
+Attributes transposes(int64_t a, int64_t b) { return {{"transpose_a", a}, {"transpose_b", b}}; }
+
+Type matrix(DType dtype, int64_t rows, int64_t columns, int64_t transposed) {
+  return transposed != 0 ? Type{dtype, {columns, rows}} : Type{dtype, {rows, columns}};
+}
+
+TEST(Matmul, ReferenceIsOneChainOverTheDepth) {
+  Random random(1);
+  const int64_t rows = 5, columns = 7, depth = 600;
+  for (const int64_t transpose_a : {0, 1}) {
+    for (const int64_t transpose_b : {0, 1}) {
+      for (const bool continues : {false, true}) {
+        std::vector<Array> inputs = {random.array(matrix(DType::f32, rows, depth, transpose_a)),
+                                     random.array(matrix(DType::f32, depth, columns, transpose_b))};
+        const Array sum = random.array(f32({rows, columns}));
+        if (continues) inputs.push_back(sum);
+        const Array got = run_kernel(Isa::reference, "matmul", inputs, transposes(transpose_a, transpose_b))[0];
+        for (int64_t m = 0; m < rows; ++m) {
+          for (int64_t n = 0; n < columns; ++n) {
+            float chain = continues ? sum.as<float>()[m * columns + n] : 0.0f;
+            for (int64_t k = 0; k < depth; ++k) {
+              chain = std::fma(inputs[0].as<float>()[transpose_a ? k * rows + m : m * depth + k],
+                               inputs[1].as<float>()[transpose_b ? n * depth + k : k * columns + n], chain);
+            }
+            EXPECT_EQ(got.as<float>()[m * columns + n], chain) << m << ", " << n;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(Matmul, KernelsAgreeOnEveryLayoutAndFormat) {
+  Random random(2);
+  for (const DType dtype : {DType::f32, DType::bf16, DType::f16}) {
+    for (const int64_t transpose_a : {0, 1}) {
+      for (const int64_t transpose_b : {0, 1}) {
+        const int64_t rows = random.integer(1, 40);
+        const int64_t columns = random.integer(1, 90);
+        const int64_t depth = random.integer(1, 300);
+        SCOPED_TRACE(
+            fmt::format("{} x {} x {} {} {}{}", rows, columns, depth, name_of(dtype), transpose_a, transpose_b));
+        std::vector<Array> inputs = {random.array(matrix(DType::f32, rows, depth, transpose_a)),
+                                     random.array(matrix(dtype, depth, columns, transpose_b))};
+        expect_kernels_agree("matmul", inputs, transposes(transpose_a, transpose_b));
+        inputs.push_back(random.array(f32({rows, columns})));
+        expect_kernels_agree("matmul", inputs, transposes(transpose_a, transpose_b));
+      }
+    }
+  }
+}
+
+TEST(Matmul, KernelsAgreeOnTailsOfTilesAndBlocks) {
+  Random random(3);
+  for (int64_t rows = 1; rows <= 30; rows += 3) {
+    const int64_t columns = random.integer(500, 530);
+    const int64_t depth = random.integer(250, 262);
+    SCOPED_TRACE(fmt::format("{} x {} x {}", rows, columns, depth));
+    expect_kernels_agree("matmul", {random.array(f32({rows, depth})), random.array(f32({columns, depth}))},
+                         transposes(0, 1));
+  }
+  for (int64_t columns = 1; columns <= 66; columns += 5) {
+    SCOPED_TRACE(fmt::format("15 x {} x 33", columns));
+    expect_kernels_agree("matmul", {random.array(f32({33, 15})), random.array(f32({33, columns}))}, transposes(1, 0));
+  }
+}
+
+TEST(Matmul, KernelsAgreeOnSpecialNumbers) {
+  Random random(4);
+  const Array a = random.array(f32({20, 17}));
+  const Array b = random.array(f32({17, 35}));
+  a.set(3, INFINITY);
+  a.set(40, NAN);
+  a.set(41, 1e-40);
+  b.set(36, -INFINITY);
+  b.set(100, 3e38);
+  expect_kernels_agree("matmul", {a, b}, transposes(0, 0));
+}
+
+TEST(Matmul, EmptyDimensionsGiveZerosOrNothing) {
+  for (const Array& c : expect_kernels_agree("matmul", {Array(f32({3, 0})), Array(f32({0, 5}))}, transposes(0, 0))) {
+    for (int64_t i = 0; i < c.elements(); ++i) EXPECT_EQ(c.at(i), 0.0);
+  }
+  expect_kernels_agree("matmul", {Array(f32({0, 4})), Array(f32({4, 5}))}, transposes(0, 0));
+  expect_kernels_agree("matmul", {Array(f32({3, 4})), Array(f32({4, 0}))}, transposes(0, 0));
+}
+
+TEST(Matmul, ASplitDepthContinuesToTheSameBits) {
+  Random random(5);
+  const Array a = random.array(f32({9, 100}));
+  const Array b = random.array(f32({100, 20}));
+  const auto rows_of_depth = [](const Array& from, int64_t begin, int64_t end, bool along_columns) {
+    const int64_t width = from.type().shape[1];
+    const Array part(along_columns ? f32({from.type().shape[0], end - begin}) : f32({end - begin, width}));
+    const int64_t part_width = part.type().shape[1];
+    for (int64_t i = 0; i < part.type().shape[0]; ++i) {
+      for (int64_t j = 0; j < part_width; ++j) {
+        part.set(i * part_width + j, along_columns ? from.at(i * width + begin + j) : from.at((begin + i) * width + j));
+      }
+    }
+    return part;
+  };
+  const Isa isa = choose_isa();
+  const Array whole = run_kernel(isa, "matmul", {a, b}, transposes(0, 0))[0];
+  const Array first =
+      run_kernel(isa, "matmul", {rows_of_depth(a, 0, 37, true), rows_of_depth(b, 0, 37, false)}, transposes(0, 0))[0];
+  const Array both = run_kernel(
+      isa, "matmul", {rows_of_depth(a, 37, 100, true), rows_of_depth(b, 37, 100, false), first}, transposes(0, 0))[0];
+  expect_same_bits(whole, both, "continued");
+}
+
+TEST(Matmul, WrongOperandsAreRefused) {
+  const Op* op = find_op("matmul");
+  const std::vector<Type> depths = {f32({3, 4}), f32({5, 6})};
+  EXPECT_THROW(op->output_types(depths, transposes(0, 0)), InvalidInput);
+  const std::vector<Type> ranks = {f32({3, 4}), f32({4})};
+  EXPECT_THROW(op->output_types(ranks, transposes(0, 0)), InvalidInput);
+  const std::vector<Type> formats = {{DType::bf16, {3, 4}}, f32({4, 5})};
+  EXPECT_THROW(op->output_types(formats, transposes(0, 0)), InvalidInput);
+  const std::vector<Type> sums = {f32({3, 4}), f32({4, 5}), f32({5, 3})};
+  EXPECT_THROW(op->output_types(sums, transposes(0, 0)), InvalidInput);
+}
+
+}  // namespace
+}  // namespace headroom::testing
