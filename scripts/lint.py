@@ -35,13 +35,13 @@ FLOORS = {
     "graph": "base",
     "backend": "base graph",
     "ops": "base graph backend",
-    "runtime": "base graph backend",
-    "plan": "base graph ops backend runtime",
-    "passes": "base graph ops plan",
+    "plan": "base graph",
+    "runtime": "base graph backend plan",
+    "passes": "base graph ops",
     "models": "base formats graph ops",
-    "generate": "base formats graph ops backend runtime plan passes models",
-    "train": "base formats graph ops backend runtime plan passes models generate",
-    "api": "base formats graph ops backend runtime plan passes models generate train",
+    "generate": "base formats graph backend ops plan runtime passes models",
+    "train": "base formats graph backend ops plan runtime passes models",
+    "api": "base formats graph backend ops plan runtime passes models generate train",
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<](headroom/([^">]+))[">]')
 RELATIVE_INCLUDE = re.compile(r'^\s*#\s*include\s+"(?!headroom/|tests/|bench/|apps/)([^"]+)"')
