@@ -1,5 +1,7 @@
 #include "headroom/passes/pass.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -9,26 +11,21 @@
 namespace headroom {
 namespace {
 
-void check_disabled(const std::vector<Pass>& passes, const PassTrace& trace) {
-  for (const std::string& name : trace.disabled) {
-    const bool known = std::any_of(passes.begin(), passes.end(), [&](const Pass& pass) { return pass.name == name; });
-    if (known) continue;
-    std::string names;
-    for (const Pass& pass : passes) names += fmt::format("{}{}", names.empty() ? "" : ", ", pass.name);
-    throw InvalidInput("--disable-pass {}: this job has no such pass; expected one of {}", name, names);
-  }
+bool contains(const std::vector<std::string>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-bool is_disabled(const PassTrace* trace, std::string_view name) {
-  return trace != nullptr && std::find(trace->disabled.begin(), trace->disabled.end(), name) != trace->disabled.end();
+bool is_disabled(const Pass& pass, PassTrace* trace) {
+  if (trace == nullptr || !pass.optional) return false;
+  if (!contains(trace->optional, pass.name)) trace->optional.emplace_back(pass.name);
+  return contains(trace->disabled, pass.name);
 }
 
 }  // namespace
 
 Graph run_passes(Graph graph, const std::vector<Pass>& passes, PassTrace* trace) {
-  if (trace != nullptr) check_disabled(passes, *trace);
   for (const Pass& pass : passes) {
-    if (is_disabled(trace, pass.name)) continue;
+    if (is_disabled(pass, trace)) continue;
     const bool watched = trace != nullptr && trace->watch;
     const Graph before = watched ? graph : Graph{};
     const auto start = std::chrono::steady_clock::now();
@@ -43,6 +40,14 @@ Graph run_passes(Graph graph, const std::vector<Pass>& passes, PassTrace* trace)
     if (watched) trace->watch(pass.name, before, graph);
   }
   return graph;
+}
+
+void check_disabled(const PassTrace& trace) {
+  for (const std::string& name : trace.disabled) {
+    if (contains(trace.optional, name)) continue;
+    throw InvalidInput("--disable-pass {}: this job has no such pass that could be left out; expected one of {}", name,
+                       fmt::join(trace.optional, ", "));
+  }
 }
 
 }  // namespace headroom

@@ -14,6 +14,7 @@ namespace headroom {
 struct Pass {
   std::string_view name;  // "checkpoint": what --disable-pass and the traces call it
   std::function<Graph(Graph)> rewrite;
+  bool optional = true;  // false: part of what the job means; it cannot be disabled
 };
 
 // What the runner does beside running. Empty by default.
@@ -21,10 +22,13 @@ struct PassTrace {
   std::vector<std::string> disabled;                                                          // by name
   std::function<void(std::string_view pass, const Graph& before, const Graph& after)> watch;  // after each pass
   std::vector<std::pair<std::string, double>> seconds;                                        // filled: pass, time
+  std::vector<std::string> optional;  // filled: names of the passes that could have been disabled
 };
 
 // Runs the passes in order. After each the graph is verified; a pass that breaks it is named in the InternalError.
-// Throws InvalidInput when `disabled` names a pass that is not in the list.
 Graph run_passes(Graph graph, const std::vector<Pass>& passes, PassTrace* trace = nullptr);
+
+// After all graphs of a job are built: throws InvalidInput when `disabled` names a pass that no graph could leave out.
+void check_disabled(const PassTrace& trace);
 
 }  // namespace headroom

@@ -1,0 +1,127 @@
+// The public C++ API of headroom: train and run DeepSeek-architecture language models inside a memory budget.
+//
+// Every job takes a budget for the whole process, plans all of it before it allocates, and refuses with BudgetExceeded
+// when it cannot fit. The same options are the flags of the command line (docs/cli.md), with the same defaults.
+// Functions are not thread-safe against each other on the same directories. Errors are those of headroom/errors.h.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace headroom {
+
+// What every job takes.
+struct RunOptions {
+  std::string memory = "auto";  // bytes for the whole process: "256MiB"; "auto": what is safe now
+  int threads = 0;              // 0: one for each available processor
+  std::string report;           // file for the JSON report; empty: none
+  std::string html;             // file for the picture of the plan; empty: none
+  bool quiet = false;           // nothing but results and errors
+  bool verbose = false;
+  std::string dump_passes;                  // directory for the graph after each pass; empty: none
+  std::vector<std::string> disable_passes;  // by name; for debugging
+};
+
+// What every job reports when it is done, in bytes.
+struct MemoryUse {
+  int64_t budget_bytes = 0;
+  int64_t predicted_peak_bytes = 0;
+  int64_t measured_peak_bytes = 0;  // VmHWM
+  int64_t arena_bytes = 0;
+  int64_t reserve_bytes = 0;
+};
+
+struct InitOptions {
+  std::string model;  // a preset's name or a config.json
+  std::string output;
+  uint64_t seed = 0;
+  std::string dtype;                        // empty: the config's
+  std::vector<std::string> tokenizer_data;  // text to train a byte-level BPE tokenizer on; empty: none
+  int64_t vocabulary = 0;                   // entries of that tokenizer; 0: the config's. The model's follows.
+  bool quiet = false;
+};
+void init_model(const InitOptions& options);
+
+struct TrainOptions : RunOptions {
+  std::string model;              // directory with config.json, weights, tokenizer.json
+  std::vector<std::string> data;  // text or JSONL files
+  std::string tokens;             // or a token file: exactly these batches in this order
+  std::string output;
+  int64_t steps = 0;  // 0: one pass over the data
+  int64_t batch_size = 8;
+  int64_t seq_len = 256;
+  int64_t grad_accum = 1;
+  std::string optimizer = "adamw";
+  double lr = 3e-4;
+  std::string lr_schedule = "cosine";
+  int64_t warmup_steps = 0;
+  double weight_decay = 0.1;
+  double beta1 = 0.9;
+  double beta2 = 0.95;
+  double eps = 1e-8;
+  double grad_clip = 1.0;
+  uint64_t seed = 0;
+  int64_t save_every = 0;        // 0: only at the end
+  int64_t keep_checkpoints = 2;  // the newest; 0: all
+  bool resume = false;
+  std::vector<std::string> eval_data;
+  int64_t eval_every = 0;              // 0: only at the end
+  std::string checkpointing = "auto";  // none, full, auto
+};
+
+struct TrainResult : MemoryUse {
+  int64_t step = 0;
+  double loss = 0;
+  double eval_loss = 0;  // NaN without eval data
+  double tokens_per_second = 0;
+  int stopped_by_signal = 0;  // 0: ran to the end
+};
+TrainResult train(const TrainOptions& options);
+
+struct GenerateOptions : RunOptions {
+  std::string model;
+  std::string prompt;
+  std::string prompt_file;
+  int64_t max_new_tokens = 128;
+  double temperature = 0.0;  // 0: greedy
+  int64_t top_k = 0;         // 0: all
+  double top_p = 1.0;
+  std::vector<std::string> stop;
+  uint64_t seed = 0;
+  int64_t context = 0;  // 0: what prompt and new tokens need
+  int64_t prefill_chunk = 128;
+  std::string logprobs;                                // file; empty: none
+  std::function<void(std::string_view text)> on_text;  // called as text appears, whole characters only
+};
+
+struct GenerateResult : MemoryUse {
+  std::string text;
+  int64_t prompt_tokens = 0;
+  int64_t new_tokens = 0;
+  double prefill_tokens_per_second = 0;
+  double decode_tokens_per_second = 0;
+};
+GenerateResult generate(const GenerateOptions& options);
+
+struct EvalOptions : RunOptions {
+  std::string model;
+  std::vector<std::string> data;
+  std::string tokens;  // {"ids": [[...], ...]}
+  std::string logits;  // with tokens: file for the logits
+  int64_t batch_size = 1;
+  int64_t seq_len = 0;  // 0: the model's, at most 1024
+  int64_t stride = 0;   // 0: seq_len (windows do not overlap)
+};
+
+struct EvalResult : MemoryUse {
+  double loss = 0;  // mean next-token cross-entropy, nats
+  double perplexity = 0;
+  int64_t predictions = 0;
+  double tokens_per_second = 0;
+};
+EvalResult evaluate(const EvalOptions& options);
+
+}  // namespace headroom

@@ -1,0 +1,87 @@
+// What the engine asks of an architecture: its parameters, and its forward graph. One file an architecture; the table
+// of architectures is collected by the linker, so adding one edits no list.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "headroom/graph/builder.h"
+
+namespace headroom {
+
+class JsonObject;
+
+// A tensor of the model, under the name it has in Hugging Face files.
+struct Parameter {
+  std::string name;
+  Shape shape;
+};
+
+// The integer inputs of a step, as graph inputs. T tokens, B sequences, P positions of the rotary table.
+struct StepInputs {
+  ValueId tokens = kNoValue;        // i32[T]
+  ValueId positions = kNoValue;     // i32[T], of each token in its sequence
+  ValueId sequences = kNoValue;     // i32[B, 4], as attention takes them
+  ValueId rotary_table = kNoValue;  // f32[P, D]
+  // With a KV cache: keys and values of this step are written to rows cache_range[0].. of caches of `cache_rows` rows,
+  // which attention then reads. kNoValue: attention reads this step's own keys and values.
+  ValueId cache_range = kNoValue;  // i32[2]: first row, rows
+  int64_t cache_rows = 0;
+};
+
+class Model {
+ public:
+  virtual ~Model() = default;
+
+  virtual std::string_view architecture() const = 0;  // "LlamaForCausalLM"
+  virtual int64_t vocabulary() const = 0;
+  virtual int64_t features() const = 0;
+  virtual int64_t layers() const = 0;
+  virtual int64_t max_positions() const = 0;
+  virtual DType stored_dtype() const = 0;  // of the files, by the config
+  // Ids that begin and end a text, where the config names them.
+  virtual std::optional<int32_t> bos() const = 0;
+  virtual std::vector<int32_t> eos() const = 0;
+
+  // In the order in which files hold them. A tied output layer is not listed twice.
+  virtual std::vector<Parameter> parameters() const = 0;
+  // Standard deviation of the parameter's random initialisation; 0: it starts at one (norms).
+  virtual double initial_deviation(const Parameter& parameter) const = 0;
+
+  // The angle by which each pair of a head turns from one position to the next: D/2 numbers, f64.
+  virtual std::vector<double> rotary_frequencies() const = 0;
+
+  // Appends the forward up to the last norm; f32[T, F]. Weights become graph inputs of `weight_dtype` under their
+  // names, scopes are "embedding", "layers.N", "head"; caches are carried graph inputs "layers.N.k_cache",
+  // "...v_cache".
+  virtual ValueId forward(Builder& build, const StepInputs& inputs, DType weight_dtype) const = 0;
+  // The weight [V, F] of the output layer, a graph input after forward().
+  virtual ValueId head_weight(Builder& build, DType weight_dtype) const = 0;
+};
+
+// An architecture as the table holds it.
+struct Architecture {
+  std::string_view name;        // of config.json's "architectures"
+  std::string_view model_type;  // of config.json, for those without the list
+  // Throws InvalidInput naming the field that is missing, absurd, or would change the numbers and is not supported.
+  std::unique_ptr<Model> (*read)(const JsonObject& config);
+};
+
+// Throws InvalidInput with the list of known architectures when the config names none of them.
+std::unique_ptr<Model> make_model(const JsonObject& config);
+
+int64_t parameter_count(const Model& model);
+
+// rows x D, f32: cos of the D/2 angles of each position, then their sines; angles in f64, rounded once.
+void fill_rotary_table(std::span<const double> frequencies, std::span<float> table);
+
+}  // namespace headroom
+
+// In an architecture's source file, at global scope: adds the constant `object` (an Architecture) to the table.
+#define HEADROOM_ARCHITECTURE(object) \
+  [[gnu::used,                        \
+    gnu::section("headroom_architectures")]] static const headroom::Architecture* const architecture_entry = &(object)

@@ -1,0 +1,47 @@
+#include "headroom/runtime/budget.h"
+
+#include "headroom/base/bytes.h"
+#include "headroom/base/errors.h"
+#include "headroom/runtime/process_memory.h"
+
+namespace headroom {
+namespace {
+
+// Measured on x86-64 Debian 12 over all verbs (bench/memory.py prints the margin): code and libraries that a job
+// touches, the C++ runtime, buffers of the standard library.
+constexpr int64_t kProgramBytes = 12 * kMiB;
+constexpr int64_t kThreadBytes = 48 * kKiB;  // touched stack and kernel stack of a worker
+constexpr int64_t kNodeBytes = 2 * kKiB;     // graph, plan and binding of a node
+
+}  // namespace
+
+int64_t reserve_bytes(const ReserveInputs& inputs) {
+  const int64_t page_tables = inputs.arena_bytes / 512;
+  return round_up(kProgramBytes + inputs.threads * kThreadBytes + inputs.tokenizer_bytes +
+                      inputs.graph_nodes * kNodeBytes + inputs.buffer_bytes + page_tables,
+                  4096);
+}
+
+Budget resolve_budget(std::string_view flag) {
+  if (flag != "auto") return {parse_bytes(flag, "--memory"), false};
+  return {available_memory().bytes / 10 * 9 + resident_bytes(), true};
+}
+
+void check_machine(int64_t predicted_bytes) {
+  const AvailableMemory available = available_memory();
+  const int64_t missing = predicted_bytes - resident_bytes() - available.bytes;
+  if (missing <= 0) return;
+  throw BudgetExceeded(0, "this job needs {}, but {} leaves {} now; free {} or try --memory auto",
+                       format_bytes_exactly(predicted_bytes), available.limit, format_bytes_exactly(available.bytes),
+                       format_bytes(missing));
+}
+
+void check_reserve(int64_t reserve_bytes) {
+  const int64_t held = peak_resident_bytes();
+  if (held <= reserve_bytes) return;
+  throw MachineFailure(
+      "the process holds {} before its arena, {} more than the reserve of its plan; please report this",
+      format_bytes_exactly(held), format_bytes(held - reserve_bytes));
+}
+
+}  // namespace headroom

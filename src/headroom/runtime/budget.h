@@ -1,0 +1,40 @@
+// The budget: what the user allows for the whole process, and what the process takes beside the arena.
+//
+//   measured (VmHWM) <= predicted = arena + reserve <= budget
+//
+// The reserve is a pure function of what is known before a job starts, so that plans repeat; start-up makes it true,
+// and a job stops before loading if it did not (check_reserve).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace headroom {
+
+struct ReserveInputs {
+  int threads = 1;
+  int64_t tokenizer_bytes = 0;  // resident bound of the tokenizer (Tokenizer::memory_bound_bytes); 0: none
+  int64_t graph_nodes = 0;      // of all graphs of the job: graphs, plans and bindings are on the heap
+  int64_t buffer_bytes = 0;     // fixed buffers of the job: data pipeline, files, sampling
+  int64_t arena_bytes = 0;      // page tables: 8 bytes for each 4 KiB page
+};
+
+// Bytes of the process beside the arena.
+int64_t reserve_bytes(const ReserveInputs& inputs);
+
+struct Budget {
+  int64_t bytes = 0;
+  bool automatic = false;
+};
+
+// `flag` is --memory: a size, or "auto": nine tenths of what the machine and the container can give now.
+Budget resolve_budget(std::string_view flag);
+
+// Throws BudgetExceeded when `predicted_bytes` is more than the machine or the container can give now, budget or not.
+void check_machine(int64_t predicted_bytes);
+
+// Throws MachineFailure when the process already holds more than its reserve, before anything large is allocated.
+void check_reserve(int64_t reserve_bytes);
+
+}  // namespace headroom

@@ -1,0 +1,58 @@
+#include "headroom/runtime/fit.h"
+
+#include <algorithm>
+
+#include "headroom/base/bytes.h"
+#include "headroom/base/errors.h"
+
+namespace headroom {
+namespace {
+
+FittedJob plan_candidate(const Candidate& candidate, const Budget& budget, ReserveInputs reserve) {
+  FittedJob job;
+  job.choice = candidate.choice;
+  job.graphs = candidate.build();
+  Job described{.graphs = {}, .threads = reserve.threads};
+  reserve.graph_nodes = 0;
+  for (const Graph& graph : job.graphs) {
+    described.graphs.push_back(&graph);
+    reserve.graph_nodes += static_cast<int64_t>(graph.nodes.size());
+  }
+  job.plan = plan_job(described);
+  reserve.arena_bytes = job.plan.arena_bytes;
+  job.reserve_bytes = reserve_bytes(reserve);
+  job.predicted_peak_bytes = job.plan.arena_bytes + job.reserve_bytes;
+  job.budget = budget;
+  return job;
+}
+
+[[noreturn]] void refuse(const FittedJob& leanest) {
+  std::string largest;
+  for (size_t i = 0; i < std::min<size_t>(leanest.plan.peak.largest.size(), 5); ++i) {
+    const LiveValue& value = leanest.plan.peak.largest[i];
+    largest += fmt::format("\n  {:>10}  {} ({})", format_bytes(value.size_bytes), value.name, name_of(value.role));
+  }
+  throw BudgetExceeded(
+      leanest.predicted_peak_bytes,
+      "this job does not fit --memory {}; the smallest budget that works is {} ({}): {} in the arena and {} for "
+      "the process; largest at the peak, {}:{}",
+      format_bytes_exactly(leanest.budget.bytes), format_bytes_exactly(leanest.predicted_peak_bytes), leanest.choice,
+      format_bytes(leanest.plan.arena_bytes), format_bytes(leanest.reserve_bytes), leanest.plan.peak.where, largest);
+}
+
+}  // namespace
+
+FittedJob fit_job(const std::vector<Candidate>& candidates, const Budget& budget, ReserveInputs reserve) {
+  FittedJob leanest;
+  for (const Candidate& candidate : candidates) {
+    FittedJob job = plan_candidate(candidate, budget, reserve);
+    if (job.predicted_peak_bytes <= budget.bytes) {
+      check_machine(job.predicted_peak_bytes);
+      return job;
+    }
+    if (leanest.graphs.empty() || job.predicted_peak_bytes < leanest.predicted_peak_bytes) leanest = std::move(job);
+  }
+  refuse(leanest);
+}
+
+}  // namespace headroom

@@ -1,0 +1,25 @@
+// What the kernel says of this process's memory and of the machine's; and the settings that keep the process small.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace headroom {
+
+// VmHWM: the largest resident set so far, in bytes. 0 where /proc is not there.
+int64_t peak_resident_bytes();
+// VmRSS: the resident set now.
+int64_t resident_bytes();
+
+// What this process can get now, in bytes beyond what it holds: the least of free memory, the limits of its container
+// (cgroup v1 and v2) and of its own (RLIMIT_AS, RLIMIT_DATA); and which of them it is, for messages.
+struct AvailableMemory {
+  int64_t bytes = 0;
+  std::string limit;  // "free memory of the machine", "the container's limit", "RLIMIT_AS"
+};
+AvailableMemory available_memory();
+
+// One malloc arena, large blocks returned to the system at once. Call first in main, before threads.
+void keep_heap_small();
+
+}  // namespace headroom

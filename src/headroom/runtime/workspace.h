@@ -1,0 +1,40 @@
+// A planned job in memory: the arena, its threads, and an executor for each graph.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "headroom/plan/job.h"
+#include "headroom/runtime/arena.h"
+#include "headroom/runtime/executor.h"
+
+namespace headroom {
+
+class Workspace {
+ public:
+  // Commits plan.arena_bytes (zeros) and starts plan.threads threads. `plan` must be that of `graphs`.
+  Workspace(std::vector<Graph> graphs, Plan plan, Isa isa);
+
+  const Plan& plan() const { return plan_; }
+  Threads& threads() { return threads_; }
+
+  // The executor of the graph of that name, or null.
+  Executor* find(std::string_view graph);
+  Executor& at(std::string_view graph);  // throws InternalError when there is none
+
+  // A value that lives from step to step, by name; throws InternalError when there is none.
+  Tensor persistent(std::string_view name) const;
+  Tensor persistent(const PersistentValue& value) const {
+    return {arena_.bytes().data() + value.offset_bytes, value.type};
+  }
+
+ private:
+  std::vector<Graph> graphs_;
+  Plan plan_;
+  Threads threads_;
+  Arena arena_;
+  std::vector<std::unique_ptr<Executor>> executors_;
+};
+
+}  // namespace headroom
