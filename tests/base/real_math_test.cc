@@ -15,7 +15,8 @@ TEST(RealMath, AgreesWithLongDoubleTo1e15) {
     const auto close = [&](double got, long double expected, double scale) {
       EXPECT_NEAR(got, static_cast<double>(expected), 1.2e-15 * scale) << x;
     };
-    close(real::exp(x), std::exp(static_cast<long double>(x)), static_cast<double>(std::exp(static_cast<long double>(x))));
+    close(real::exp(x), std::exp(static_cast<long double>(x)),
+          static_cast<double>(std::exp(static_cast<long double>(x))));
     close(real::sin(x), std::sin(static_cast<long double>(x)), 1.0);
     close(real::cos(x), std::cos(static_cast<long double>(x)), 1.0);
     close(real::cos(x * 1000), std::cos(static_cast<long double>(x * 1000)), 1.0);
@@ -23,8 +24,8 @@ TEST(RealMath, AgreesWithLongDoubleTo1e15) {
     close(real::log(positive), std::log(static_cast<long double>(positive)), std::max(1.0, std::fabs(x / 2)));
   }
   for (int i = 0; i <= 64; ++i) {
-    EXPECT_NEAR(real::pow(100000.0, -i / 64.0) * std::pow(100000.0L, i / 64.0L), 1.0, 4e-15);
-    EXPECT_NEAR(real::pow(0.95, i) / std::pow(0.95L, i), 1.0, 5e-15);
+    EXPECT_NEAR(static_cast<double>(real::pow(100000.0, -i / 64.0) * std::pow(100000.0L, i / 64.0L)), 1.0, 4e-15);
+    EXPECT_NEAR(static_cast<double>(real::pow(0.95, i) / std::pow(0.95L, i)), 1.0, 5e-15);
   }
 }
 
