@@ -1,0 +1,94 @@
+// Shapes of attention that its tests share, random operands for them, and the softmax written out in f64.
+#pragma once
+
+#include <array>
+
+#include "tests/backend/oracle.h"
+
+namespace headroom::testing {
+
+struct AttentionCase {
+  const char* name = "";
+  std::vector<std::array<int, 4>> sequences;
+  int64_t queries = 0;
+  int64_t keys = 0;
+  int64_t heads = 4;
+  int64_t kv_heads = 2;
+  int64_t head_size = 16;
+  double magnitude = 1;  // of q and k
+};
+
+inline const AttentionCase kAttentionCases[] = {
+    {"one token", {{0, 1, 0, 0}}, 1, 1, 1, 1, 8},
+    {"two documents", {{0, 13, 0, 0}, {13, 70, 13, 0}}, 83, 83, 4, 2, 24},
+    {"block edges", {{0, 129, 0, 0}}, 129, 129, 2, 2, 40},
+    {"many heads to one", {{0, 20, 0, 0}}, 20, 20, 7, 1, 8},
+    {"more heads than a tile's rows", {{0, 3, 0, 1}}, 3, 4, 130, 1, 8},
+    {"large scores", {{0, 100, 0, 0}}, 100, 100, 2, 1, 64, 12},
+    {"head of 256", {{0, 67, 0, 0}}, 67, 67, 1, 1, 256},
+    {"head of 80", {{0, 33, 0, 0}}, 33, 33, 2, 1, 80},
+    {"later queries", {{0, 5, 3, 61}, {5, 2, 80, 127}}, 7, 210, 2, 1, 16},
+    {"across spans", {{0, 9, 0, 1019}, {9, 3, 0, 2046}}, 12, 2049, 2, 1, 8},
+};
+
+struct AttentionOperands {
+  explicit AttentionOperands(AttentionCase of)
+      : c(std::move(of)),
+        random(static_cast<uint32_t>(c.queries * 31 + c.head_size)),
+        q(random.array(f32({c.queries, c.heads * c.head_size}), -c.magnitude, c.magnitude)),
+        k(random.array(f32({c.keys, c.kv_heads * c.head_size}), -c.magnitude, c.magnitude)),
+        v(random.array(k.type())),
+        sequences(i32({static_cast<int64_t>(c.sequences.size()), 4})) {
+    for (size_t i = 0; i < 4 * c.sequences.size(); ++i)
+      sequences.set(static_cast<int64_t>(i), c.sequences[i / 4][i % 4]);
+  }
+  std::vector<Array> inputs() const { return {q, k, v, sequences}; }
+  Attributes attributes() const { return {{"heads", c.heads}, {"kv_heads", c.kv_heads}, {"scale", scale()}}; }
+  double scale() const {
+    return static_cast<double>(static_cast<float>(1 / std::sqrt(static_cast<double>(c.head_size))));
+  }
+  int64_t q_width() const { return c.heads * c.head_size; }
+  int64_t k_width() const { return c.kv_heads * c.head_size; }
+
+  AttentionCase c;
+  Random random;
+  Array q, k, v, sequences;
+};
+
+struct F64Attention {
+  std::vector<double> out, lse;
+};
+
+// softmax(scale q k^T) v of each query over the keys up to its position.
+inline F64Attention attention_in_f64(const AttentionOperands& x, const std::vector<double>& q,
+                                     const std::vector<double>& k, const std::vector<double>& v) {
+  const int64_t size = x.c.head_size;
+  F64Attention result = {std::vector<double>(q.size(), 0.0),
+                         std::vector<double>(static_cast<size_t>(x.c.queries * x.c.heads), 0.0)};
+  for (const auto& [first_query, queries, first_key, position] : x.c.sequences) {
+    for (int64_t row = first_query * x.c.heads; row < (first_query + queries) * x.c.heads; ++row) {
+      const int64_t kv_head = row % x.c.heads * x.c.kv_heads / x.c.heads;
+      const int64_t keys = position + row / x.c.heads - first_query + 1;
+      const auto key = [&](int64_t j) { return ((first_key + j) * x.c.kv_heads + kv_head) * size; };
+      std::vector<double> scores(static_cast<size_t>(keys), 0.0);
+      for (int64_t j = 0; j < keys; ++j) {
+        for (int64_t d = 0; d < size; ++d) {
+          scores[static_cast<size_t>(j)] +=
+              x.scale() * q[static_cast<size_t>(row * size + d)] * k[static_cast<size_t>(key(j) + d)];
+        }
+      }
+      const double largest = *std::max_element(scores.begin(), scores.end());
+      double sum = 0;
+      for (const double score : scores) sum += std::exp(score - largest);
+      for (int64_t j = 0; j < keys; ++j) {
+        const double p = std::exp(scores[static_cast<size_t>(j)] - largest) / sum;
+        for (int64_t d = 0; d < size; ++d)
+          result.out[static_cast<size_t>(row * size + d)] += p * v[static_cast<size_t>(key(j) + d)];
+      }
+      result.lse[static_cast<size_t>(row)] = largest + std::log(sum);
+    }
+  }
+  return result;
+}
+
+}  // namespace headroom::testing

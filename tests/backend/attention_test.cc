@@ -1,0 +1,81 @@
+// Attention, against softmax written out in f64, and against itself: whatever rows are computed together, a row has the
+// same bits.
+#include "tests/backend/attention_cases.h"
+
+namespace headroom::testing {
+namespace {
+
+TEST(Attention, MatchesSoftmaxInF64) {
+  for (const AttentionCase& c : kAttentionCases) {
+    const AttentionOperands x(c);
+    const std::vector<Array> got = expect_kernels_agree("attention", x.inputs(), x.attributes());
+    const F64Attention expected = attention_in_f64(x, values_of(x.q), values_of(x.k), values_of(x.v));
+    const double tolerance = 3e-6 * c.magnitude;  // scores are wrong by their own rounding
+    expect_close(got[0], expected.out, tolerance, c.name);
+    expect_close(got[1], expected.lse, tolerance, c.name);
+  }
+}
+
+TEST(Attention, ClearsRowsInNoSequence) {
+  AttentionOperands x(
+      {.name = "gap", .sequences = {{1, 3, 0, 0}, {6, 0, 0, 5}, {6, 2, 5, 1}}, .queries = 9, .keys = 9});
+  const std::vector<Array> got = expect_kernels_agree("attention", x.inputs(), x.attributes());
+  for (const int64_t row : {0, 4, 5, 8}) {
+    for (int64_t i = 0; i < x.q_width(); ++i) EXPECT_EQ(got[0].at(row * x.q_width() + i), 0);
+    for (int64_t head = 0; head < x.c.heads; ++head) EXPECT_EQ(got[1].at(row * x.c.heads + head), 0);
+  }
+}
+
+TEST(Attention, NeverReadsMaskedKeys) {
+  AttentionOperands x({.name = "masked", .sequences = {{0, 70, 0, 10}}, .queries = 70, .keys = 100});
+  const std::vector<Array> clean = run_kernel(Isa::reference, "attention", x.inputs(), x.attributes());
+  for (int64_t i = 80 * x.k_width(); i < 100 * x.k_width(); ++i) x.k.set(i, NAN), x.v.set(i, NAN);
+  for (int64_t i = 79 * x.k_width(); i < 80 * x.k_width(); ++i) x.v.set(i, INFINITY);  // seen by the last row only
+  const std::vector<Array> got = expect_kernels_agree("attention", x.inputs(), x.attributes());
+  for (int64_t i = 0; i < 69 * x.q_width(); ++i) ASSERT_TRUE(is_same_at(clean[0], got[0], i)) << i;
+  EXPECT_EQ(got[0].at(69 * x.q_width()), INFINITY);
+}
+
+TEST(Attention, PassesNaNOn) {
+  AttentionOperands x({.name = "NaN", .sequences = {{0, 90, 0, 0}}, .queries = 90, .keys = 90});
+  x.k.set(70 * x.k_width() + 3, NAN);
+  const std::vector<Array> got = expect_kernels_agree("attention", x.inputs(), x.attributes());
+  EXPECT_FALSE(std::isnan(got[0].at(69 * x.q_width())));
+  EXPECT_TRUE(std::isnan(got[0].at(70 * x.q_width())));
+}
+
+// Prefill in chunks, and decode, against a key buffer that is longer than the whole and starts elsewhere.
+TEST(Attention, ChunksHaveTheBitsOfTheWhole) {
+  const int64_t length = 1200;
+  AttentionOperands whole({.name = "whole",
+                           .sequences = {{0, static_cast<int>(length), 0, 0}},
+                           .queries = length,
+                           .keys = length,
+                           .heads = 2,
+                           .kv_heads = 1,
+                           .head_size = 8});
+  const Isa isa = is_supported(Isa::avx2) ? Isa::avx2 : Isa::reference;
+  const std::vector<Array> expected = run_kernel(isa, "attention", whole.inputs(), whole.attributes());
+  const int64_t shift = 5, capacity = 1300;
+  Array k(f32({capacity, whole.k_width()})), v(f32({capacity, whole.k_width()}));  // garbage where nothing is copied
+  std::copy_n(whole.k.as<float>(), whole.k.elements(), k.as<float>() + shift * whole.k_width());
+  std::copy_n(whole.v.as<float>(), whole.v.elements(), v.as<float>() + shift * whole.k_width());
+  for (const int64_t chunk : {1, 7, 64, 500}) {
+    for (int64_t first = chunk == 1 ? length - 200 : 0; first < length; first += chunk) {
+      const int64_t count = std::min(chunk, length - first);
+      Array q(f32({count, whole.q_width()}));
+      std::copy_n(whole.q.as<float>() + first * whole.q_width(), q.elements(), q.as<float>());
+      const Array sequences = array_of(i32({1, 4}), std::vector<int64_t>{0, count, shift, first});
+      const std::vector<Array> got = run_kernel(isa, "attention", {q, k, v, sequences}, whole.attributes());
+      for (int64_t i = 0; i < q.elements(); ++i) {
+        ASSERT_EQ(got[0].as<float>()[i], expected[0].as<float>()[first * whole.q_width() + i]) << chunk << " " << first;
+      }
+      for (int64_t i = 0; i < got[1].elements(); ++i) {
+        ASSERT_EQ(got[1].as<float>()[i], expected[1].as<float>()[first * whole.c.heads + i]) << chunk << " " << first;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace headroom::testing
