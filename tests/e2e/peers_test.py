@@ -1,0 +1,66 @@
+"""transformers loads what the command writes, and the command what transformers writes, with the same logits.
+
+Skipped unless HEADROOM_PEERS_PYTHON names a Python that has torch, transformers and safetensors.
+"""
+
+import os
+import subprocess
+import unittest
+
+import frame
+from tensor_files import largest_difference, read_tensors
+
+PEERS_PYTHON = os.environ.get("HEADROOM_PEERS_PYTHON")
+MODELS = frame.ROOT / "tests" / "data" / "llama"
+LOGITS_BOUND = 5e-5  # as in tests/data/llama/README.md: both sides compute in float32 there
+BUDGET = ["--memory", "256MiB", "--quiet"]
+
+
+@unittest.skipUnless(PEERS_PYTHON, "HEADROOM_PEERS_PYTHON is not set")
+class Peers(frame.CommandTest):
+    def transformers_logits(self, model, ids, *resaved):
+        script = frame.ROOT / "tests" / "e2e" / "peers_logits.py"
+        out = self.directory / "theirs.safetensors"
+        done = subprocess.run(
+            [PEERS_PYTHON, "-B", script, model, ids, out, *resaved],
+            cwd=self.directory, capture_output=True, encoding="utf-8", check=False,
+        )  # fmt: skip
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return read_tensors(out)["logits"]
+
+    def our_logits(self, model, ids):
+        self.headroom("eval", model, "--tokens", ids, "--logits", "ours.safetensors", *BUDGET)
+        return read_tensors(self.directory / "ours.safetensors")["logits"]
+
+    def compare(self, model, ids, *resaved):
+        theirs, ours = self.transformers_logits(model, ids, *resaved), self.our_logits(model, ids)
+        self.assertEqual(ours.shape, theirs.shape)
+        self.assertLessEqual(largest_difference(ours.values, theirs.values), LOGITS_BOUND)
+        return ours
+
+    def test_transformers_loads_what_init_writes(self):
+        for name, dtype in [("mha", "f32"), ("gqa", "bf16"), ("mqa", "f16")]:
+            with self.subTest(model=name, dtype=dtype):
+                written = self.directory / name
+                self.headroom("init", MODELS / name / "config.json", "--output", written, "--dtype", dtype, "--seed", 1)
+                self.compare(written, MODELS / name / "ids.json")
+
+    def test_transformers_loads_what_train_writes(self):
+        for name in ["mha", "gqa", "bf16"]:
+            with self.subTest(model=name):
+                written, ids = self.directory / name, MODELS / name / "ids.json"
+                tokens = self.write("tokens.json", {"batches": [self.read_json(ids)["ids"]] * 2})
+                self.headroom("train", MODELS / name, "--tokens", tokens, "--steps", 2, "--output", written, *BUDGET)
+                self.compare(written, ids)
+
+    def test_the_command_loads_the_shards_that_transformers_writes(self):
+        for name in ["gqa", "mqa", "bf16"]:
+            with self.subTest(model=name):
+                resaved, ids = self.directory / name, MODELS / name / "ids.json"
+                before = self.compare(MODELS / name, ids, resaved)
+                self.assertTrue((resaved / "model.safetensors.index.json").exists())
+                self.assertEqual(self.our_logits(resaved, ids).values, before.values)
+
+
+if __name__ == "__main__":
+    frame.main()
