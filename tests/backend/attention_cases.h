@@ -28,7 +28,7 @@ inline const AttentionCase kAttentionCases[] = {
     {"head of 256", {{0, 67, 0, 0}}, 67, 67, 1, 1, 256},
     {"head of 80", {{0, 33, 0, 0}}, 33, 33, 2, 1, 80},
     {"later queries", {{0, 5, 3, 61}, {5, 2, 80, 127}}, 7, 210, 2, 1, 16},
-    {"across spans", {{0, 9, 0, 1019}, {9, 3, 0, 2046}}, 12, 2049, 2, 1, 8},
+    {"across spans", {{0, 9, 0, 1019}, {9, 3, 1028, 2046}}, 12, 3077, 2, 1, 8},
 };
 
 struct AttentionOperands {
