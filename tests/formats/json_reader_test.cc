@@ -73,6 +73,12 @@ TEST_F(JsonReaderTest, NamesTheLineOfAnError) {
   EXPECT_ERROR(InvalidInput, "longer than 3 bytes", reader("\"abcd\"").text(3));
 }
 
+TEST_F(JsonReaderTest, ReadsRealNumbers) {
+  EXPECT_EQ(reader(" -1.25e2,").real(), -125.0);
+  EXPECT_EQ(reader("0.1").real(), 0.1);
+  EXPECT_ERROR(InvalidInput, "no double can hold", reader("1e999").real());
+}
+
 TEST_F(JsonReaderTest, HasLimits) {
   EXPECT_ERROR(InvalidInput, "nested deeper", skip_all(std::string(100000, '[')));
   EXPECT_ERROR(InvalidInput, "a number longer", skip_all(std::string(100000, '1')));

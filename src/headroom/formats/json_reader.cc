@@ -241,6 +241,15 @@ int64_t JsonReader::integer(int64_t min, int64_t max) {
   return value;
 }
 
+double JsonReader::real() {
+  std::string digits;
+  read_number(digits);
+  double value = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (error != std::errc()) fail("a number that no double can hold");
+  return value;
+}
+
 void JsonReader::read_literal(std::string_view literal) {
   for (const char byte : literal) {
     if (take() != byte) fail("not valid JSON; expected a value");

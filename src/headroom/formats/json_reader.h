@@ -42,6 +42,7 @@ class JsonReader {
   bool next_element();
 
   int64_t integer(int64_t min, int64_t max);
+  double real();  // rounded to nearest; refused beyond a double's range
   std::string text(size_t max_bytes = 4096);
   // Calls sink with the decoded text in pieces of whole characters, each at most kPieceBytes long.
   void text_in_pieces(const std::function<void(std::string_view)>& sink);

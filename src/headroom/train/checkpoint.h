@@ -1,0 +1,76 @@
+// Training states on disk: DIR/checkpoint-STEP/ with
+//   model.safetensors      the weights by parameter name
+//   optimizer.safetensors  the optimizer's state by parameter name
+//   state.json             the step, and every setting that changes the numbers
+// Whole tensors only, nothing of the arena's layout. A checkpoint is written under a temporary name, synced and
+// renamed, so that what is found under its name is complete, whenever the process or the machine stopped.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "headroom/base/shape.h"
+
+namespace headroom {
+
+// A tensor of the training state in the caller's memory, dense and row-major; stored in its own dtype, bit for bit.
+struct StateTensor {
+  std::string name;
+  Type type;
+  std::byte* data = nullptr;
+};
+
+struct StateTensors {
+  std::span<const StateTensor> weights;
+  std::span<const StateTensor> optimizer;
+};
+
+// Settings that change the numbers, by the name the user knows ("--lr"), and fingerprints of data and tokenizer.
+using RunSettings = std::vector<std::pair<std::string, std::string>>;
+
+struct CheckpointState {
+  int64_t step = 0;  // updates done
+  RunSettings settings;
+};
+
+// Throws InvalidInput naming the first setting that differs, what the checkpoint `path` has and what was asked for.
+void check_settings(const std::string& path, const RunSettings& saved, const RunSettings& wanted);
+
+class Checkpoints {
+ public:
+  // In `directory`, which must exist and whose DirectoryLock the caller holds.
+  explicit Checkpoints(std::string directory) : directory_(std::move(directory)) {}
+
+  std::string path_of(int64_t step) const;
+  // Steps of the complete checkpoints, ascending: all three files there, their sizes as their headers say.
+  std::vector<int64_t> list() const;
+  std::optional<int64_t> newest() const;
+
+  // Bytes on disk of one checkpoint of these tensors, at most.
+  static int64_t bytes_of(const StateTensors& tensors);
+  // Throws MachineFailure unless `keep` checkpoints and the one being written fit beside what is there already, with
+  // `other_bytes` for further outputs.
+  void require_space(const StateTensors& tensors, int64_t keep, int64_t other_bytes) const;
+
+  // Durable when it returns; then all but the newest `keep` (at least 1) are dropped. A complete checkpoint of that
+  // step is left as it is. Throws MachineFailure for a full disk, with nothing left of the attempt and older ones
+  // untouched.
+  void save(const CheckpointState& state, const StateTensors& tensors, int64_t keep) const;
+
+  CheckpointState read_state(int64_t step) const;
+  // Fills the tensors' memory. Throws InvalidInput for a tensor that is missing, left over, or of another type.
+  void load(int64_t step, const StateTensors& tensors) const;
+
+ private:
+  bool is_complete(int64_t step) const;
+  void drop(int64_t step) const;
+
+  std::string directory_;
+};
+
+}  // namespace headroom
