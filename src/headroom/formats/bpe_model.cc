@@ -1,0 +1,49 @@
+#include "headroom/formats/bpe_model.h"
+
+#include <fmt/format.h>
+
+#include "headroom/formats/byte_alphabet.h"
+#include "headroom/formats/utf8.h"
+
+namespace headroom {
+namespace {
+
+std::string_view first_character(std::string_view piece) { return piece.substr(0, read_utf8(piece).length); }
+
+std::string_view last_character(std::string_view piece) {
+  size_t begin = piece.size() - 1;
+  while (begin > 0 && (piece[begin] & 0xC0) == 0x80) --begin;
+  return piece.substr(begin);
+}
+
+}  // namespace
+
+int BpeModel::find_byte_ids() {
+  int missing = -1;
+  for (int byte = 255; byte >= 0; --byte) {
+    std::string piece;
+    if (alphabet == Alphabet::bytes) {
+      append_utf8(piece, letter_of_byte(static_cast<uint8_t>(byte)));
+    } else {
+      piece = fmt::format("<0x{:02X}>", byte);
+    }
+    byte_ids[byte] = pieces.find(piece);
+    if (byte_ids[byte] < 0) missing = byte;
+  }
+  return missing;
+}
+
+size_t JoinedPairs::bit_of(std::string_view left_character, std::string_view right_character) const {
+  return hash_to_range(mix_bits(hash_bytes(left_character) * 3 + hash_bytes(right_character)), bits_.size());
+}
+
+void JoinedPairs::add(std::string_view left, std::string_view right) {
+  bits_[bit_of(last_character(left), first_character(right))] = true;
+}
+
+bool JoinedPairs::may_cut(std::string_view left, std::string_view right) const {
+  return !left.empty() && !right.empty() && first_character(left) == left && first_character(right) == right &&
+         !bits_[bit_of(left, right)];
+}
+
+}  // namespace headroom
