@@ -1,0 +1,61 @@
+// Op attention: the sentences of its shape rule, the storage it promises, what its gradient builds.
+#include "headroom/ops/attention.h"
+
+#include "tests/ops/expect_op.h"
+
+namespace headroom::testing {
+namespace {
+
+Attributes settings(int64_t heads, int64_t kv_heads) {
+  return {{"heads", heads}, {"kv_heads", kv_heads}, {"scale", 0.25}};
+}
+
+TEST(AttentionOp, ChecksItsOperands) {
+  const std::vector<Type> outputs =
+      output_types("attention", {f32({5, 64}), f32({7, 32}), f32({7, 32}), i32({1, 4})}, settings(4, 2));
+  EXPECT_EQ(outputs, (std::vector<Type>{f32({5, 64}), f32({5, 4})}));
+  const auto refused = [](const Type& q, const Type& k, const Type& v, const Type& sequences, const Attributes& with,
+                          const std::string& message) {
+    expect_refused("attention", {q, k, v, sequences}, with, "attention: " + message);
+  };
+  refused(f32({5, 64}), f32({7, 64}), f32({7, 64}), i32({1, 4}), settings(4, 2),
+          "k is [C, K*D] where q is [T, H*D]; expected [7, 32], got [7, 64]");
+  refused(f32({5, 64}), f32({7, 32}), f32({8, 32}), i32({1, 4}), settings(4, 2),
+          "v has k's shape; expected [7, 32], got [8, 32]");
+  refused(f32({5, 64}), f32({7, 32}), f32({7, 32}), i32({4, 1}), settings(4, 2),
+          "sequences is [B, 4]; expected [4, 4], got [4, 1]");
+  refused(f32({5, 64}), f32({7, 32}), f32({7, 32}), i32({1, 4}), settings(4, 3),
+          "kv_heads divides heads; got 4 heads and 3 kv_heads");
+  refused(f32({5, 48}), f32({7, 24}), f32({7, 24}), i32({1, 4}), settings(4, 2),
+          "q is [T, H*D], D a multiple of 8 up to 256; expected a multiple of 4 heads, got [5, 48]");
+  refused(f32({5, 264}), f32({7, 264}), f32({7, 264}), i32({1, 4}), settings(1, 1),
+          "q is [T, H*D], D a multiple of 8 up to 256; expected a multiple of 1 heads, got [5, 264]");
+  expect_refused("attention_backward",
+                 {f32({5, 64}), f32({7, 32}), f32({7, 32}), f32({5, 64}), f32({5, 2}), f32({5, 64}), i32({1, 4})},
+                 settings(4, 2), "attention_backward: lse is [T, H]; expected [5, 4], got [5, 2]");
+}
+
+TEST(AttentionOp, GradientReachesQueriesKeysAndValues) {
+  GraphUnderTest test;
+  const ValueId dout = test.input("dout", f32({5, 64}));
+  attention(test.build, test.input("q", f32({5, 64})), test.input("k", f32({7, 32})), test.input("v", f32({7, 32})),
+            test.input("sequences", i32({1, 4})), {4, 2, 0.25});
+  EXPECT_EQ(test.gradient({dout, kNoValue}), "attention_backward attention_backward.1 attention_backward.2 -");
+  EXPECT_EQ(test.graph.nodes.back().attributes, test.graph.nodes.front().attributes);
+}
+
+// What keeps long contexts cheap: scratch depends on the threads and the size of a head, not on the length.
+TEST(AttentionOp, ScratchDoesNotGrowWithTheLength) {
+  const auto scratch = [](int64_t length, int64_t head_size, int threads) {
+    const Typed typed("attention",
+                      {f32({length, head_size}), f32({length, head_size}), f32({length, head_size}), i32({1, 4})},
+                      settings(1, 1));
+    return typed.op->scratch_bytes(typed.node(), threads);
+  };
+  EXPECT_EQ(scratch(16, 64, 1), scratch(1 << 20, 64, 1));
+  EXPECT_EQ(scratch(16, 64, 3), 3 * scratch(16, 64, 1));
+  EXPECT_LT(scratch(16, 256, 1), 1 << 20);
+}
+
+}  // namespace
+}  // namespace headroom::testing
