@@ -52,7 +52,8 @@ TEST(Job, OfTwoGraphsHandComputed) {
   EXPECT_EQ(plan.graphs[1].scratch_offsets_bytes[0], kNoOffset);
   EXPECT_EQ(plan.graphs[1].transient_bytes, 960);
 
-  EXPECT_EQ(plan.peak.graph, "train");
+  EXPECT_EQ(plan.peak.graph, 0);
+  EXPECT_EQ(plan.graphs[0].name, "train");
   EXPECT_EQ(plan.peak.node, 1);
   EXPECT_EQ(plan.peak.where, "in the update of w (sized)");
   const auto role = [&](Role wanted) { return plan.peak.bytes_by_role[static_cast<size_t>(wanted)]; };

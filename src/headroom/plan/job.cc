@@ -42,6 +42,7 @@ class PersistentRegion {
 GraphPlan place(const Graph& graph, const Lifetimes& lifetimes, const Layout& layout, const PersistentRegion& region,
                 int64_t persistent_bytes) {
   GraphPlan plan;
+  plan.name = graph.name;
   const auto offset_of_block = [&](int32_t block) {
     return block < 0 ? kNoOffset : persistent_bytes + layout.offsets_bytes[static_cast<size_t>(block)];
   };
@@ -78,7 +79,6 @@ void describe_peak(Peak& peak, const Plan& plan, const Graph& graph, const Lifet
   std::stable_sort(alive.begin(), alive.end(),
                    [](const LiveValue& a, const LiveValue& b) { return a.size_bytes > b.size_bytes; });
   alive.resize(std::min(alive.size(), kLargestListed));
-  peak.graph = graph.name;
   peak.node = node;
   peak.where = node < 0 ? "before the first node" : place_of(graph.nodes[static_cast<size_t>(node)]);
   peak.largest = std::move(alive);
@@ -117,6 +117,7 @@ Plan plan_job(const Job& job) {
       const auto highest = std::max_element(placed.live_bytes.begin(), placed.live_bytes.end());
       peak_node = highest == placed.live_bytes.end() ? -1 : static_cast<int32_t>(highest - placed.live_bytes.begin());
       peak_graph = graph;
+      plan.peak.graph = static_cast<int32_t>(plan.graphs.size()) - 1;
       peak_lifetimes = std::move(lifetimes);
     }
   }

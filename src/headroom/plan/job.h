@@ -24,6 +24,7 @@ struct Job {
 inline constexpr int64_t kNoOffset = -1;
 
 struct GraphPlan {
+  std::string name;
   std::vector<int64_t> offsets_bytes;          // of each value; values that share storage share the offset
   std::vector<int64_t> scratch_offsets_bytes;  // of each node; kNoOffset where it needs none
   std::vector<int64_t> scratch_bytes;          // of each node, exactly what its op asked for
@@ -47,8 +48,8 @@ struct LiveValue {
 
 // The moment of a job when most bytes are alive.
 struct Peak {
-  std::string graph;
-  int32_t node = -1;                               // -1: the job has no nodes
+  int32_t graph = -1;                              // index in the job; -1: the job has no graphs
+  int32_t node = -1;                               // -1: the graph has no nodes
   std::string where;                               // "in the update of lm_head (adamw)"
   std::array<int64_t, kRoles> bytes_by_role = {};  // adds up to the job's lower bound
   std::vector<LiveValue> largest;                  // the largest alive, largest first, at most kLargestListed
