@@ -1,5 +1,7 @@
 #include "headroom/runtime/budget.h"
 
+#include <algorithm>
+
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/runtime/process_memory.h"
@@ -16,10 +18,10 @@ constexpr int64_t kNodeBytes = 2 * kKiB;     // graph, plan and binding of a nod
 }  // namespace
 
 int64_t reserve_bytes(const ReserveInputs& inputs) {
-  const int64_t page_tables = inputs.arena_bytes / 512;
-  return round_up(kProgramBytes + inputs.threads * kThreadBytes + inputs.tokenizer_bytes +
-                      inputs.graph_nodes * kNodeBytes + inputs.buffer_bytes + page_tables,
-                  4096);
+  const int64_t beside_arena = kProgramBytes + inputs.threads * kThreadBytes + inputs.tokenizer_bytes +
+                               inputs.graph_nodes * kNodeBytes + inputs.buffer_bytes + inputs.arena_bytes / 512;
+  const int64_t before_arena = kProgramBytes + inputs.released_bytes;
+  return round_up(std::max(beside_arena, before_arena - inputs.arena_bytes), 4096);
 }
 
 Budget resolve_budget(std::string_view flag) {

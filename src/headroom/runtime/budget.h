@@ -18,6 +18,7 @@ struct ReserveInputs {
   int64_t graph_nodes = 0;      // of all graphs of the job: graphs, plans and bindings are on the heap
   int64_t buffer_bytes = 0;     // fixed buffers of the job: data pipeline, files, sampling
   int64_t arena_bytes = 0;      // page tables: 8 bytes for each 4 KiB page
+  int64_t released_bytes = 0;   // held before the arena is committed and given back by then: a tokenizer for the data
 };
 
 // Bytes of the process beside the arena.
