@@ -1,6 +1,7 @@
 // Elementary functions in double precision, one written order of operations, so that no result of the machine's libm
-// (which picks variants by processor) reaches a number: rotary tables, learning rates, bias corrections, initial weights.
-// Accurate to about 1e-15 relative on the ranges those need; exact operations (sqrt, fma, floor) are the library's.
+// (which picks variants by processor) reaches a number: rotary tables, learning rates, bias corrections, initial
+// weights. Accurate to about 1e-15 relative on the ranges those need; exact operations (sqrt, fma, floor) are the
+// library's.
 #pragma once
 
 namespace headroom::real {

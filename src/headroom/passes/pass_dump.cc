@@ -1,0 +1,25 @@
+#include "headroom/passes/pass_dump.h"
+
+#include <memory>
+
+#include "headroom/base/atomic_file.h"
+#include "headroom/base/errors.h"
+#include "headroom/graph/text.h"
+
+namespace headroom {
+
+PassTrace trace_passes(const RunOptions& options) {
+  PassTrace trace;
+  trace.disabled = options.disable_passes;
+  if (options.dump_passes.empty()) return trace;
+  create_directories(options.dump_passes);
+  trace.watch = [directory = options.dump_passes, count = std::make_shared<int>(0)](std::string_view pass, const Graph& before,
+                                                                                    const Graph& after) {
+    const std::string stem = fmt::format("{}/{:02}-{}-{}", directory, ++*count, after.name, pass);
+    write_file_atomically(stem + ".graph", to_text(after));
+    write_file_atomically(stem + ".diff", diff(before, after));
+  };
+  return trace;
+}
+
+}  // namespace headroom
