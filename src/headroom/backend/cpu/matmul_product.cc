@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "headroom/backend/cpu/matmul_few_rows.h"
 #include "headroom/backend/cpu/matmul_tile.h"
 #include "headroom/backend/cpu/simd.h"
 #include "headroom/backend/cpu/transpose.h"
@@ -37,6 +38,17 @@ void pack_along(const Element* from, int64_t stride, int64_t count, int64_t dept
   }
 }
 
+// Asks for the lines of kTransposeTile rows from `row` on: short stretches of many rows are more than the hardware
+// foresees. A hint only; addresses beyond the matrix do no harm, and are computed as numbers.
+template <class Element>
+HEADROOM_INLINE void prefetch_rows(const Element* from, int64_t row, int64_t stride) {
+  for (int64_t r = 0; r < kTransposeTile; ++r) {
+    const uintptr_t address =
+        reinterpret_cast<uintptr_t>(from) + static_cast<uintptr_t>((row + r) * stride) * sizeof(Element);
+    __builtin_prefetch(reinterpret_cast<const void*>(address), 0, 2);
+  }
+}
+
 // Source rows are contiguous along k: from[i * stride + k].
 template <int kWidth, class Element>
 void pack_across(const Element* from, int64_t stride, int64_t count, int64_t depth, float* to) {
@@ -44,6 +56,7 @@ void pack_across(const Element* from, int64_t stride, int64_t count, int64_t dep
     const int64_t columns = std::min<int64_t>(kTransposeTile, depth - k);
     for (int64_t i = 0; i < kWidth; i += kTransposeTile) {
       const int64_t rows = std::clamp<int64_t>(count - i, 0, kTransposeTile);
+      prefetch_rows(from + k, i + kWidth, stride);
       transpose_tile(from + (rows > 0 ? i : 0) * stride + k, stride, rows, columns, to + k * kWidth + i, kWidth);
     }
   }
@@ -105,6 +118,21 @@ void multiply_region(const Product& product, const Region& region, std::byte* sc
   }
 }
 
+template <class Element>
+void multiply_few_rows(const Product& product, const Region& region) {
+  using Function = decltype(&multiply_strip<1, Element>);
+  static constexpr Function kFunctions[kStripRows] = {&multiply_strip<1, Element>, &multiply_strip<2, Element>,
+                                                      &multiply_strip<3, Element>, &multiply_strip<4, Element>};
+  for (int64_t j = region.column_begin; j < region.column_end; j += kStripColumns) {
+    const int64_t width = std::min(kStripColumns, region.column_end - j);
+    for (int64_t i = 0; i < product.rows; i += kStripRows) {
+      const Function function = kFunctions[std::min(kStripRows, product.rows - i) - 1];
+      function(at<float>(product.a, i, 0), product.a.stride, at<Element>(product.b, 0, j), product.b.stride,
+               product.depth, product.c + i * product.c_stride + j, product.c_stride, width, product.from_zero);
+    }
+  }
+}
+
 // How many threads share the rows of C; the others share its columns. The grid with the least work for the thread that
 // has most: its tiles, ragged ones counted whole, and its packing, an element of which costs about 32 multiply-adds.
 int64_t threads_along_rows(const Product& product, int64_t threads) {
@@ -137,7 +165,9 @@ std::pair<int64_t, int64_t> share_of(int64_t count, int64_t grain, int64_t index
 }  // namespace
 
 void multiply(const Product& product, Threads& threads, std::byte* scratch) {
-  const int64_t along_rows = threads_along_rows(product, threads.count());
+  if (product.rows == 0) return;
+  const bool streams = product.rows <= kMostFewRows && product.b.transposed && !product.a.transposed;
+  const int64_t along_rows = streams ? 1 : threads_along_rows(product, threads.count());
   const int64_t along_columns = threads.count() / along_rows;
   const Tensor b{const_cast<std::byte*>(product.b.data), {product.b.dtype, {}}};
   threads.run([&](int thread) {
@@ -146,7 +176,13 @@ void multiply(const Product& product, Threads& threads, std::byte* scratch) {
         share_of(product.columns, kTileColumns, thread % along_columns, along_columns);
     const Region region{row_begin, row_end, column_begin, column_end};
     std::byte* own = scratch + thread * kProductScratchBytes;
-    with_elements(b, [&]<class Element>(const Element*) { multiply_region<Element>(product, region, own); });
+    with_elements(b, [&]<class Element>(const Element*) {
+      if (streams) {
+        multiply_few_rows<Element>(product, region);
+      } else {
+        multiply_region<Element>(product, region, own);
+      }
+    });
   });
 }
 
