@@ -25,8 +25,8 @@ _headroom() {
   if [[ $word == -* ]]; then
     words=$(grep -oE '^ +(-[a-zA-Z],)?--[a-z0-9-]+' <<<"$help" | grep -oE -- '--[a-z0-9-]+')
   elif [[ ! $verb ]]; then
-    # The verbs are the indented first words after the line `Subcommands:`.
-    words=$(sed -n '/^[A-Za-z]*ommands:/,$ s/^  \([a-z]\+\).*/\1/p' <<<"$help")
+    # The verbs are the indented first words between the line `Subcommands:` and the next empty one.
+    words=$(sed -n '/^[A-Za-z]*ommands:/,/^$/ s/^  \([a-z]\+\).*/\1/p' <<<"$help")
   fi
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 }
