@@ -38,7 +38,7 @@ FLOORS = {
     "plan": "base graph",
     "runtime": "base graph backend plan",
     "passes": "base graph ops",
-    "models": "base formats graph ops",
+    "models": "base formats graph ops runtime",
     "generate": "base formats graph backend ops plan runtime passes models",
     "train": "base formats graph backend ops plan runtime passes models",
     "api": "base formats graph backend ops plan runtime passes models generate train",

@@ -13,8 +13,8 @@ PassTrace trace_passes(const RunOptions& options) {
   trace.disabled = options.disable_passes;
   if (options.dump_passes.empty()) return trace;
   create_directories(options.dump_passes);
-  trace.watch = [directory = options.dump_passes, count = std::make_shared<int>(0)](std::string_view pass, const Graph& before,
-                                                                                    const Graph& after) {
+  trace.watch = [directory = options.dump_passes, count = std::make_shared<int>(0)](
+                    std::string_view pass, const Graph& before, const Graph& after) {
     const std::string stem = fmt::format("{}/{:02}-{}-{}", directory, ++*count, after.name, pass);
     write_file_atomically(stem + ".graph", to_text(after));
     write_file_atomically(stem + ".diff", diff(before, after));
