@@ -42,8 +42,7 @@ def shape(hidden, layers, heads, groups, inner, vocab, **more):
                 intermediate_size=inner, vocab_size=vocab, **more)
 
 
-# name -> (config, rows, length). `positions` of LONG: where its logits are kept, on both sides of the borders at 64
-# and 1,024 keys.
+# name -> (config, rows, length).
 VARIANTS = {
     # As many key heads as query heads; odd inner size; no tie_word_embeddings at all, which means untied.
     "mha": (hub(**shape(24, 2, 3, 3, 37, 64)), 3, 21),
@@ -60,8 +59,14 @@ VARIANTS = {
     # One row that crosses the border of a span of 1,024 keys, linear scaling in transformers 5's spelling.
     "long": (modern({"rope_theta": 10000.0, "rope_type": "linear", "factor": 2.0}, **shape(16, 1, 2, 1, 24, 64),
                     tie_word_embeddings=False) | {"max_position_embeddings": 2048}, 1, 1100),
+    # A vocabulary past the border of a tile of 4,096 columns.
+    "tall": (hub(**shape(8, 1, 1, 1, 16, 4100), tie_word_embeddings=True), 1, 31),
 }
-LONG_POSITIONS = [0, 1, 62, 63, 64, 65, 127, 128, 500, 1022, 1023, 1024, 1025, 1087, 1088, 1098, 1099]
+# Where the files would be large, numbers are kept at some positions of the only row, and for some rows of the table of
+# embeddings: those on both sides of the borders at 64 and 1,024 keys, and at column 4,096.
+KEPT_POSITIONS = {"long": [0, 1, 62, 63, 64, 65, 127, 128, 500, 1022, 1023, 1024, 1025, 1087, 1088, 1098, 1099],
+                  "tall": [0, 30]}
+KEPT_ROWS = {"tall": [0, 1, 7, 2047, 2048, 4094, 4095, 4096, 4097, 4098, 4099]}
 
 # name -> the settings of its curve, as flags of `headroom train`. What is not named has the default.
 CURVES = {
@@ -161,6 +166,8 @@ def write_variant(name, seed):
     if "bfloat16" in config.get("torch_dtype", ""):
         weights = {key: weight.bfloat16() for key, weight in weights.items()}
     ids = make_ids(random, config["vocab_size"], rows, length)
+    if name in KEPT_ROWS:
+        ids[0, : len(KEPT_ROWS[name])] = KEPT_ROWS[name]  # as inputs and as targets
     folder = HERE / name
     folder.mkdir(exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
@@ -191,11 +198,18 @@ def write_variant(name, seed):
           f"{off_loss:.1e} | {off_gradients:.1e} | {noise:.1e} |")
 
     kept = {"logits": logits.detach().float()}
-    if name == "long":
-        kept = {"logits": kept["logits"][:, LONG_POSITIONS].contiguous(),
-                "positions": torch.tensor(LONG_POSITIONS, dtype=torch.int32)}
+    if name in KEPT_POSITIONS:
+        kept["positions"] = torch.tensor(KEPT_POSITIONS[name], dtype=torch.int32)
+        kept["logits"] = kept["logits"][:, KEPT_POSITIONS[name]].contiguous()
     safetensors.torch.save_file(kept, folder / "logits.safetensors")
-    safetensors.torch.save_file({key: g.float() for key, g in gradients.items()}, folder / "gradients.safetensors")
+    kept = {key: gradient.float() for key, gradient in gradients.items()}
+    if name in KEPT_ROWS:
+        table = "model.embed_tokens.weight"
+        rows_kept = sorted(set(KEPT_ROWS[name]) | set(ids.flatten().tolist()))
+        assert kept[table][rows_kept].abs().max() == kept[table].abs().max()
+        kept[table + ".rows"] = torch.tensor(rows_kept, dtype=torch.int32)
+        kept[table] = kept[table][rows_kept].contiguous()
+    safetensors.torch.save_file(kept, folder / "gradients.safetensors")
     (folder / "loss.json").write_text(json.dumps({"loss": loss.item(), "predictions": rows * (length - 1)}) + "\n")
     if name in CURVES:
         peer.zero_grad()
