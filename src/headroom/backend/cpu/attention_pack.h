@@ -60,9 +60,9 @@ HEADROOM_INLINE void clear_uncovered_rows(const Invocation& call, const Tensor& 
 
 // to[d][j] = from[j][d] for j < rows <= 64, d < columns; rows of `to` are 64 long, those beyond `rows` +0.
 HEADROOM_INLINE void pack_transposed(const float* from, int64_t stride, int64_t rows, int64_t columns, float* to) {
-  for (int64_t d = 0; d < columns; d += kTransposeTile) {
-    for (int64_t j = 0; j < kKeyBlock; j += kTransposeTile) {
-      const int64_t height = std::clamp<int64_t>(rows - j, 0, kTransposeTile);
+  for (int64_t j = 0; j < kKeyBlock; j += kTransposeTile) {
+    const int64_t height = std::clamp<int64_t>(rows - j, 0, kTransposeTile);
+    for (int64_t d = 0; d < columns; d += kTransposeTile) {
       transpose_tile(from + (height > 0 ? j : 0) * stride + d, stride, height,
                      std::min<int64_t>(columns - d, kTransposeTile), to + d * kKeyBlock + j, kKeyBlock);
     }
