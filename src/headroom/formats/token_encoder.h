@@ -4,12 +4,13 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "headroom/formats/bpe_stage.h"
 #include "headroom/formats/tokenizer.h"
+#include "headroom/formats/utf8_gate.h"
 
 namespace headroom {
 
@@ -26,15 +27,12 @@ class TokenEncoder {
   void finish();
 
  private:
-  void text_after_carry(std::string_view bytes);
-
   const TokenizerParts& parts_;
   BpeStage bpe_;
   std::vector<std::unique_ptr<TextStage>> stages_;  // last one first
-  TextStage* first_;
+  std::optional<Utf8Gate> gate_;                    // in front of the first stage
   const TokenSink* sink_ = nullptr;
   bool add_special_tokens_ = false;
-  std::string carry_;  // a character cut by the end of the last fragment
 };
 
 }  // namespace headroom

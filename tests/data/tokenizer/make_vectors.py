@@ -1,11 +1,13 @@
 """Makes the tokenizers, texts and ids that tests/formats/tokenizer_test.cc compares with: each NAME.json is a
 tokenizer.json trained on the texts below, texts.json holds the awkward texts, NAME.ids.json what `tokenizers` makes of
-them.
+them. corpus.txt is a text to train on and trained.json the pieces and merges that the library's trainer finds in it;
+where trained/tokenizer.json exists (headroom wrote it from the same text: tests/formats/bpe_trainer_test.cc says how), its ids too.
 
 Needs `pip install tokenizers` (written with 0.23). Run in this directory: python make_vectors.py
 """
 
 import json
+import os
 import random
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -118,7 +120,6 @@ def byte_level(name):
     tokenizer.train_from_iterator(SAMPLES * 2, trainer)
     if name != "gpt2":
         tokenizer.add_tokens(special_tokens(normalized=name == "deepseek_llm"))
-    # The trainer is not asked to be reproducible here: the file it made is kept.
     begin = tokenizer.token_to_id("<s>")
     template = processors.TemplateProcessing(
         single="<s> $A" if name != "llama3" else "<s> $A </s>",
@@ -146,10 +147,11 @@ def byte_fallback():
         [decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
     )
     first = ["<unk>", "<s>", "</s>"] + [f"<0x{b:02X}>" for b in range(256)]
-    trainer = trainers.BpeTrainer(vocab_size=700, show_progress=False, special_tokens=first, limit_alphabet=150)
+    trainer = trainers.BpeTrainer(vocab_size=700, show_progress=False, special_tokens=first)
     splitter = pre_tokenizers.Split("\u2581", "merged_with_next")
     tokenizer.pre_tokenizer = splitter
-    tokenizer.train_from_iterator(SAMPLES, trainer)
+    # Few scripts, so that bytes are needed for the others.
+    tokenizer.train_from_iterator(SAMPLES[:3] + SAMPLES[6:8] + SAMPLES[12:14], trainer)
     spec = json.loads(tokenizer.to_str())
     vocab = spec["model"]["vocab"]
     spec["pre_tokenizer"] = None
@@ -182,9 +184,32 @@ def ids_of(tokenizer, texts):
     return {"ids": ids, "decoded": decoded}
 
 
+def train_on_corpus(texts):
+    rng = random.Random(5)
+    words = " ".join(SAMPLES).split(" ") + texts[-40:]
+    corpus = "".join(rng.choice(words) + rng.choice([" ", " ", " ", "\n", "  ", ", "]) for _ in range(3000))
+    with open("corpus.txt", "w", newline="") as out:
+        out.write(corpus)
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=1200,
+        min_frequency=2,
+        show_progress=False,
+        special_tokens=["<s>", "</s>", "<pad>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+    )
+    tokenizer.train_from_iterator([corpus], trainer)
+    model = json.loads(tokenizer.to_str())["model"]
+    write("trained.json", {"vocab": model["vocab"], "merges": model["merges"]})
+    if os.path.exists("trained/tokenizer.json"):
+        write("trained/ids.json", ids_of(Tokenizer.from_file("trained/tokenizer.json"), texts))
+
+
 def main():
     texts = awkward_texts()
     write("texts.json", texts)
+    train_on_corpus(texts)
     specs = {name: byte_level(name) for name in WORDS}
     specs["llama"] = byte_fallback()
     for name, spec in specs.items():
