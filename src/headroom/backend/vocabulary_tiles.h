@@ -1,0 +1,30 @@
+// How rows over the vocabulary are cut: tiles of columns at absolute positions define the sums (docs/arithmetic.md);
+// blocks of tokens only bound the scratch of the loss head.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "headroom/backend/matmul_blocks.h"
+#include "headroom/base/bytes.h"
+
+namespace headroom {
+
+inline constexpr int64_t kVocabularyTile = 4096;
+inline constexpr int64_t kTokenBlock = 512;
+
+// Scratch of linear_cross_entropy and its backward, in this order: the packing of products, a block of logits
+// [kTokenBlock, tile], one f32 a token of the block. 64 MiB bound it for any model up to 100 threads.
+struct LossScratch {
+  int64_t logits_stride = 0;  // elements; padded, so that rows do not fall into the same cache sets
+  int64_t logits_bytes = 0;
+  int64_t row_bytes = 0;
+
+  LossScratch(int64_t tokens, int64_t vocabulary)
+      : logits_stride(round_up(std::min(vocabulary, kVocabularyTile), 16) + 16),
+        logits_bytes(std::min(tokens, kTokenBlock) * logits_stride * 4),
+        row_bytes(round_up(std::min(tokens, kTokenBlock) * 4, 64)) {}
+  int64_t bytes(int threads) const { return product_scratch_bytes(threads) + logits_bytes + row_bytes; }
+};
+
+}  // namespace headroom

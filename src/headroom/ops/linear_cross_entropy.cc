@@ -1,0 +1,119 @@
+// The loss head and its backward.
+//   T tokens, F features, V vocabulary.
+#include "headroom/ops/linear_cross_entropy.h"
+
+#include "headroom/backend/vocabulary_tiles.h"
+#include "headroom/base/errors.h"
+#include "headroom/ops/expect.h"
+
+namespace headroom {
+namespace {
+
+// x f32[T, F], weight [V, F], targets i32[T].
+void expect_head(std::string_view op, std::span<const Type> inputs) {
+  expect_matrix(op, "x is f32[T, F]", inputs[0]);
+  expect_weight(op, "weight is [V, F] in a weight's format", inputs[1]);
+  expect_rank(op, "weight is [V, F]", 2, inputs[1]);
+  const int64_t tokens = inputs[0].shape[0];
+  const int64_t features = inputs[0].shape[1];
+  const int64_t vocabulary = inputs[1].shape[0];
+  expect_type(op, "weight is [V, F] where x is [T, F]", {inputs[1].dtype, {vocabulary, features}}, inputs[1]);
+  expect_type(op, "targets are i32[T] where x is [T, F]", i32({tokens}), inputs[2]);
+  if (tokens < 1 || features < 1 || vocabulary < 1) {
+    throw InvalidInput("{}: x is {}, weight {}; expected no empty dimension, got one", op, to_string(inputs[0]),
+                       to_string(inputs[1]));
+  }
+}
+
+// T * V * F
+double volume(const TypedNode& node) {
+  return static_cast<double>(node.inputs[0].shape.elements()) * static_cast<double>(node.inputs[1].shape[0]);
+}
+
+// The elementwise work: one exponential a logit and what surrounds it.
+double logits(const TypedNode& node) {
+  return static_cast<double>(node.inputs[0].shape[0]) * static_cast<double>(node.inputs[1].shape[0]);
+}
+
+int64_t head_scratch_bytes(const TypedNode& node, int threads) {
+  return LossScratch(node.inputs[0].shape[0], node.inputs[1].shape[0]).bytes(threads);
+}
+
+class LinearCrossEntropy : public Op {
+ public:
+  LinearCrossEntropy() : Op("linear_cross_entropy") {}
+
+  std::vector<Type> output_types(std::span<const Type> inputs, const Attributes&) const override {
+    expect_inputs(name(), inputs, 3, 3);
+    expect_head(name(), inputs);
+    const Type per_token = f32({inputs[0].shape[0]});
+    return {per_token, per_token};
+  }
+
+  int64_t scratch_bytes(const TypedNode& node, int threads) const override { return head_scratch_bytes(node, threads); }
+
+  Price price(const TypedNode& node) const override {
+    return {.flops = 2 * volume(node) + 20 * logits(node), .bytes = bytes_touched(node)};
+  }
+
+  std::vector<ValueId> gradient(Builder& build, const Node& forward,
+                                std::span<const ValueId> gradients) const override {
+    ensure(gradients[1] == kNoValue, "linear_cross_entropy: lse has no gradient");
+    const ValueId weight = forward.inputs[1];
+    const LossGradients result = linear_cross_entropy_backward(build, forward.inputs[0], weight, forward.inputs[2],
+                                                               forward.outputs[1], gradients[0]);
+    const bool trains = build.type(weight).dtype == DType::f32;
+    return {result.dx, trains ? result.dweight : kNoValue, kNoValue};
+  }
+};
+
+class LinearCrossEntropyBackward : public Op {
+ public:
+  LinearCrossEntropyBackward() : Op("linear_cross_entropy_backward") {}
+
+  std::vector<Type> output_types(std::span<const Type> inputs, const Attributes&) const override {
+    expect_inputs(name(), inputs, 5, 6);
+    expect_head(name(), inputs);
+    expect_type(name(), "lse is [T] where x is [T, F]", f32({inputs[0].shape[0]}), inputs[3]);
+    expect_type(name(), "scale is one number", f32({1}), inputs[4]);
+    const Type sum = f32(inputs[1].shape);
+    if (inputs.size() == 6) expect_type(name(), "sum is f32[V, F]", sum, inputs[5]);
+    return {sum, inputs[0]};
+  }
+
+  std::vector<StoragePair> in_place(const TypedNode& node) const override {
+    if (node.inputs.size() < 6) return {};
+    return {{.output = 0, .input = 5}};
+  }
+
+  int64_t scratch_bytes(const TypedNode& node, int threads) const override { return head_scratch_bytes(node, threads); }
+
+  Price price(const TypedNode& node) const override {
+    return {.flops = 6 * volume(node) + 16 * logits(node), .bytes = bytes_touched(node)};
+  }
+
+  bool continues_sum() const override { return true; }
+};
+
+}  // namespace
+
+LossResult linear_cross_entropy(Builder& build, ValueId x, ValueId weight, ValueId targets) {
+  const std::vector<ValueId> outputs = build.node("linear_cross_entropy", {x, weight, targets});
+  return {outputs[0], outputs[1]};
+}
+
+LossGradients linear_cross_entropy_backward(Builder& build, ValueId x, ValueId weight, ValueId targets, ValueId lse,
+                                            ValueId scale, ValueId sum) {
+  std::vector<ValueId> inputs = {x, weight, targets, lse, scale};
+  if (sum != kNoValue) inputs.push_back(sum);
+  const std::vector<ValueId> outputs = build.node("linear_cross_entropy_backward", inputs);
+  build.graph().value(outputs[0]).role = gradient_role(build, weight);
+  return {outputs[0], outputs[1]};
+}
+
+}  // namespace headroom
+
+static const headroom::LinearCrossEntropy linear_cross_entropy_op;
+HEADROOM_OP(linear_cross_entropy_op);
+static const headroom::LinearCrossEntropyBackward linear_cross_entropy_backward_op;
+HEADROOM_OP(linear_cross_entropy_backward_op);

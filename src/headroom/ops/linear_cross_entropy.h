@@ -1,0 +1,29 @@
+// The loss head: a linear layer and the cross-entropy with the next token, which never hold the logits of the batch.
+//   logits[t,v] = x[t] . w[v],  lse[t] = log sum_v exp(logits[t,v]),  loss[t] = lse[t] - logits[t,target[t]]
+//   T tokens, F features, V vocabulary. A target outside [0, V), such as -1, is ignored: its loss is 0.
+#pragma once
+
+#include "headroom/graph/builder.h"
+
+namespace headroom {
+
+struct LossResult {
+  ValueId loss;  // f32[T]
+  ValueId lse;   // f32[T]: kept for the backward
+};
+
+// x f32[T, F], weight [V, F] in f32, bf16 or f16, targets i32[T]; none of T, F and V is 0.
+// The gradient of loss is one number for all tokens, f32[1]: what the backward takes as `scale`.
+LossResult linear_cross_entropy(Builder& build, ValueId x, ValueId weight, ValueId targets);
+
+struct LossGradients {
+  ValueId dweight;  // f32[V, F]
+  ValueId dx;       // f32[T, F]
+};
+
+// d[t,v] = (exp(logits[t,v] - lse[t]) - [v = target[t]]) * scale, 0 for ignored tokens; dweight = d^T x, dx = d w. The
+// logits are computed again. With `sum` (f32[V, F], its storage) dweight goes on from it.
+LossGradients linear_cross_entropy_backward(Builder& build, ValueId x, ValueId weight, ValueId targets, ValueId lse,
+                                            ValueId scale, ValueId sum = kNoValue);
+
+}  // namespace headroom
