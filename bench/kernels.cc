@@ -1,5 +1,5 @@
 // What the machine can do and what the kernels reach: the peak of fused multiply-adds and of reading memory, then the
-// share of it that large products and the loss head get. One table on stdout; --isa and --threads restrict it.
+// share of it that large products and the loss head get. One table on stdout: bench_kernels [ISA [THREADS]].
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -93,6 +93,7 @@ std::vector<Row> rows() {
   const Attributes forward = {{"transpose_a", int64_t{0}}, {"transpose_b", int64_t{1}}};
   const Attributes weight = {{"transpose_a", int64_t{1}}, {"transpose_b", int64_t{0}}};
   const Type bf16{DType::bf16, {n, n}};
+  const int64_t t = 1024, f = 768, v = 16384;
   return {
       {"product 2048^3, x W^T (forward)", "matmul", {f32({n, n}), f32({n, n})}, forward},
       {"product 2048^3, dy W (input gradient)", "matmul", {f32({n, n}), f32({n, n})}, plain},
@@ -101,7 +102,13 @@ std::vector<Row> rows() {
       {"product 512 x 3072 x 768, x W^T", "matmul", {f32({512, 768}), f32({3072, 768})}, forward},
       {"product 512 x 768 x 3072, x W^T", "matmul", {f32({512, 3072}), f32({768, 3072})}, forward},
       {"product 4 x 4096 x 4096, x W^T", "matmul", {f32({4, 4096}), f32({4096, 4096})}, forward},
+      {"product 64 x 4096 x 4096, x W^T", "matmul", {f32({64, 4096}), f32({4096, 4096})}, forward},
       {"product 1 x 4096 x 4096, x W^T", "matmul", {f32({1, 4096}), f32({4096, 4096})}, forward},
+      {"loss head 1024 x 768 x 16384", "linear_cross_entropy", {f32({t, f}), f32({v, f}), i32({t})}, {}},
+      {"loss head 1024 x 768 x 16384, backward",
+       "linear_cross_entropy_backward",
+       {f32({t, f}), f32({v, f}), i32({t}), f32({t}), f32({1})},
+       {}},
   };
 }
 
