@@ -149,6 +149,12 @@ bool JsonReader::next_key(std::string& key, size_t max_bytes) {
   return true;
 }
 
+bool JsonReader::boolean() {
+  const bool value = look_behind_space() == 't';
+  read_literal(value ? "true" : "false");
+  return value;
+}
+
 std::string JsonReader::text(size_t max_bytes) {
   std::string result;
   text_in_pieces([&](std::string_view piece) {
@@ -280,7 +286,7 @@ void JsonReader::skip() {
         is_object &= ~(uint64_t{1} << depth_);
         break;
       case Kind::text: text_in_pieces(ignore); break;
-      case Kind::boolean: read_literal(look() == 't' ? "true" : "false"); break;
+      case Kind::boolean: boolean(); break;
       case Kind::null: read_literal("null"); break;
       case Kind::number:
         digits.clear();

@@ -43,6 +43,7 @@ class JsonReader {
 
   int64_t integer(int64_t min, int64_t max);
   double real();  // rounded to nearest; refused beyond a double's range
+  bool boolean();
   std::string text(size_t max_bytes = 4096);
   // Calls sink with the decoded text in pieces of whole characters, each at most kPieceBytes long.
   void text_in_pieces(const std::function<void(std::string_view)>& sink);

@@ -1,5 +1,5 @@
-// Reads a JSON file of any size as a stream of events, in fixed memory: strings and numbers longer than kMaxJsonToken
-// bytes and nesting deeper than kMaxJsonDepth are refused.
+// A JSON file of any size as a stream of events, on top of JsonReader: for files whose sections come in any order and
+// may be much larger than what is wanted of them.
 #pragma once
 
 #include <cstdint>
@@ -9,22 +9,20 @@
 
 namespace headroom {
 
-inline constexpr size_t kMaxJsonTokenBytes = 65536;
-inline constexpr size_t kMaxJsonDepth = 32;
+// Longer strings are refused: they are held whole while their event is handled.
+inline constexpr size_t kMaxJsonTextBytes = 65536;
 
 struct JsonEvent {
   enum class Kind : uint8_t { null, boolean, integer, number, text, begin_object, end_object, begin_array, end_array };
 
   Kind kind;
-  // The keys that lead here from the top; an element of an array has an empty key. Values of the event itself:
+  // The keys that lead here from the top; an element of an array has an empty key.
   std::span<const std::string> path;
+  // The value, by kind. A number is an integer if it is whole and below 2^53.
   bool boolean = false;
-  int64_t integer = 0;  // integers beyond int64_t arrive as numbers
+  int64_t integer = 0;
   double number = 0;
   std::string_view text = {};
-
-  bool is(std::string_view a) const { return path.size() == 1 && path[0] == a; }
-  bool is(std::string_view a, std::string_view b) const { return path.size() == 2 && path[0] == a && path[1] == b; }
 };
 
 class JsonVisitor {
@@ -33,7 +31,7 @@ class JsonVisitor {
   virtual void event(const JsonEvent& event) = 0;
 };
 
-// Throws InvalidInput naming the file and the byte for what is not JSON, and what File throws.
+// Throws InvalidInput naming the file and the line for what is not JSON, and what File throws.
 void scan_json_file(const std::string& path, JsonVisitor& visitor);
 
 }  // namespace headroom

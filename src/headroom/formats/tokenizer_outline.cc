@@ -22,7 +22,7 @@ class ComponentBuilder {
   void take(const JsonEvent& event, nlohmann::json& root, const std::string& file) {
     if (event.kind == Kind::end_object || event.kind == Kind::end_array) return open_.pop_back();
     text_bytes_ += event.text.size() + event.path.back().size();
-    if (++values_ > kMaxComponentValues || text_bytes_ > kMaxJsonTokenBytes) {
+    if (++values_ > kMaxComponentValues || text_bytes_ > kMaxJsonTextBytes) {
       throw InvalidInput("{}: {} is larger than any known tokenizer's", file, event.path[0]);
     }
     nlohmann::json& place = open_.empty() ? root : insert(*open_.back(), event.path.back());
