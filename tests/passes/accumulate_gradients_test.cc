@@ -31,11 +31,11 @@ TEST(AccumulateGradients, EachUseGoesOnInASumOfItsOwn) {
   verify(graph);
   EXPECT_EQ(
       diff(tied(), graph),
+      "- %head: f32[16, 4] activation = matmul(%w, %u) {transpose_a=0, transpose_b=0} backward\n"
+      "- %rows: f32[16, 4] activation = embedding_backward(%ids, %dy) {rows=16, add=0} backward\n"
       "+ input %w.gradient_sum: f32[16, 4] gradient\n"
       "+ input %w.gradient_sum.1: f32[16, 4] gradient\n"
-      "- %head: f32[16, 4] activation = matmul(%w, %u) {transpose_a=0, transpose_b=0} backward\n"
       "+ %head: f32[16, 4] activation = matmul(%w, %u, %w.gradient_sum) {transpose_a=0, transpose_b=0} backward\n"
-      "- %rows: f32[16, 4] activation = embedding_backward(%ids, %dy) {rows=16, add=0} backward\n"
       "+ %rows: f32[16, 4] activation = embedding_backward(%ids, %dy, %w.gradient_sum.1) {rows=16, add=0} backward\n"
       "+ carry %w.gradient_sum = %head\n"
       "+ carry %w.gradient_sum.1 = %rows\n");
