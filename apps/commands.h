@@ -1,0 +1,28 @@
+// The verbs of the command line, one file each. Every function adds a subcommand whose callback does the job and throws
+// the errors of base/errors.h; main turns them into one sentence and an exit code.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "headroom/headroom.h"
+
+namespace headroom {
+
+void add_plan_command(CLI::App& app);
+void add_init_command(CLI::App& app);
+void add_train_command(CLI::App& app);
+void add_generate_command(CLI::App& app);
+void add_eval_command(CLI::App& app);
+void add_tokenize_command(CLI::App& app);
+void add_inspect_command(CLI::App& app);
+
+// The flags of every verb that runs: --memory, --threads, --report, --html, --quiet, --verbose, --dump-passes,
+// --disable-pass.
+void add_run_flags(CLI::App& command, RunOptions& options);
+
+// The flags of a training job; `plan --task train` takes them too.
+void add_train_flags(CLI::App& command, TrainOptions& options);
+// The flags of a generation job that decide its memory and its text; likewise.
+void add_generate_flags(CLI::App& command, GenerateOptions& options);
+
+}  // namespace headroom

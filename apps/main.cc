@@ -1,0 +1,62 @@
+// headroom: train and run DeepSeek-class language models inside a memory budget. Exit codes: docs/cli.md.
+#include <csignal>
+#include <cstdio>
+#include <string>
+
+#include "commands.h"
+#include "headroom/base/errors.h"
+#include "headroom/runtime/process_memory.h"
+
+namespace {
+
+enum ExitCode { kDone = 0, kInternal = 1, kBadInput = 2, kOverBudget = 3, kMachineFailed = 4 };
+
+int complain(const char* what, ExitCode code) {
+  std::fprintf(stderr, "headroom: %s\n", what);
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  headroom::keep_heap_small();
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of the write, not an end without a word
+  std::signal(SIGXFSZ, SIG_IGN);  // so is a file-size limit
+  try {
+    CLI::App app{
+        "headroom trains and runs DeepSeek-class language models inside a memory budget that you set.\n"
+        "It plans every byte before it starts and never runs out of memory on the way."};
+    app.set_version_flag("--version", "headroom " HEADROOM_VERSION);
+    app.require_subcommand(1);
+    app.option_defaults()->always_capture_default();
+    app.footer(
+        "A first model from nothing but text:\n"
+        "  headroom init tiny-4m --output model --tokenizer-data *.txt\n"
+        "  headroom train model --data *.txt --output trained --memory 256MiB --steps 200\n"
+        "  headroom generate trained --prompt \"Once upon\"\n"
+        "headroom VERB --help explains a verb and shows its defaults.");
+    headroom::add_plan_command(app);
+    headroom::add_init_command(app);
+    headroom::add_train_command(app);
+    headroom::add_generate_command(app);
+    headroom::add_eval_command(app);
+    headroom::add_tokenize_command(app);
+    headroom::add_inspect_command(app);
+    try {
+      app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      return app.exit(error) == 0 ? kDone : kBadInput;
+    }
+    return kDone;
+  } catch (const headroom::InvalidInput& error) {
+    return complain(error.what(), kBadInput);
+  } catch (const headroom::BudgetExceeded& error) {
+    return complain(error.what(), kOverBudget);
+  } catch (const headroom::MachineFailure& error) {
+    return complain(error.what(), kMachineFailed);
+  } catch (const std::bad_alloc&) {
+    return complain("the machine refused memory for a buffer outside the arena; try a larger --memory", kMachineFailed);
+  } catch (const std::exception& error) {
+    return complain(error.what(), kInternal);
+  }
+}

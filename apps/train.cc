@@ -1,0 +1,74 @@
+#include <csignal>
+#include <cstdlib>
+
+#include "commands.h"
+
+namespace headroom {
+
+void add_train_flags(CLI::App& command, TrainOptions& options) {
+  command.add_option("--seq-len", options.seq_len, "Tokens of a row; it has one prediction fewer")->group("Batch");
+  command.add_option("--batch-size", options.batch_size, "Rows of an update")->group("Batch");
+  command
+      .add_option("--grad-accum", options.grad_accum,
+                  "Cut the batch into this many micro-batches: less memory, the same bits")
+      ->group("Batch");
+  command.add_option("--optimizer", options.optimizer, "adamw or sgd (plain w -= lr * gradient)")
+      ->check(CLI::IsMember({"adamw", "sgd"}))
+      ->group("Optimizer");
+  command.add_option("--lr", options.lr, "Learning rate")->group("Optimizer");
+  command.add_option("--lr-schedule", options.lr_schedule, "cosine or linear (to a tenth of --lr), or constant")
+      ->check(CLI::IsMember({"cosine", "linear", "constant"}))
+      ->group("Optimizer");
+  command.add_option("--warmup-steps", options.warmup_steps, "Steps in which the learning rate rises")
+      ->group("Optimizer");
+  command.add_option("--weight-decay", options.weight_decay, "AdamW's decay of tensors of two or more dimensions")
+      ->group("Optimizer");
+  command.add_option("--beta1", options.beta1, "AdamW's decay of the first moment")->group("Optimizer");
+  command.add_option("--beta2", options.beta2, "AdamW's decay of the second moment")->group("Optimizer");
+  command.add_option("--eps", options.eps, "AdamW's epsilon")->group("Optimizer");
+  command
+      .add_option("--grad-clip", options.grad_clip,
+                  "Largest norm of the gradient; 0: no clipping, and gradients die at once")
+      ->group("Optimizer");
+  command
+      .add_option(
+          "--checkpointing", options.checkpointing,
+          "Recompute activations in the backward: none, full (every layer), auto (only if the budget asks for it)")
+      ->check(CLI::IsMember({"none", "full", "auto"}))
+      ->group("Memory");
+}
+
+void add_train_command(CLI::App& app) {
+  auto options = std::make_shared<TrainOptions>();
+  CLI::App* command = app.add_subcommand("train", "Pretrain or fine-tune a model inside a memory budget");
+  command->footer(
+      "Example: headroom train model --data books/*.txt --output trained --memory 512MiB --steps 1000 --eval-data "
+      "held-out.txt\n"
+      "Interrupted (Ctrl-C), it finishes the step, saves and leaves; --resume continues to the same bits.");
+  command->add_option("model", options->model, "Model directory: config.json, weights, tokenizer.json")->required();
+  command->add_option("--data", options->data, "Text files, or JSONL with a `text` field")->group("Data");
+  command
+      ->add_option("--tokens", options->tokens,
+                   "Train on exactly these batches: {\"batches\": [[[ids of a row], ...], ...]}")
+      ->group("Data");
+  command->add_option("--eval-data", options->eval_data, "Held-out text to measure the loss on")->group("Data");
+  command->add_option("--eval-every", options->eval_every, "Measure it every N steps; 0: at the end")->group("Data");
+  command->add_option("--output", options->output, "Directory for checkpoints, metrics.jsonl and the trained model")
+      ->required();
+  command->add_option("--steps", options->steps, "Updates; 0: one pass over the data");
+  command->add_option("--seed", options->seed, "Seed of the order of the data");
+  command->add_option("--save-every", options->save_every, "Write a checkpoint every N steps; 0: at the end")
+      ->group("Checkpoints");
+  command->add_option("--keep-checkpoints", options->keep_checkpoints, "Keep the newest N; 0: all")
+      ->group("Checkpoints");
+  command->add_flag("--resume", options->resume, "Continue from the newest complete checkpoint in --output")
+      ->group("Checkpoints");
+  add_train_flags(*command, *options);
+  add_run_flags(*command, *options);
+  command->callback([options] {
+    const TrainResult result = train(*options);
+    if (result.stopped_by_signal != 0) std::_Exit(128 + result.stopped_by_signal);
+  });
+}
+
+}  // namespace headroom

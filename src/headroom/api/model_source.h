@@ -1,0 +1,23 @@
+// MODEL on the command line: a directory, a config.json or a preset's name, as the verbs take it.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "headroom/models/model.h"
+
+namespace headroom {
+
+// A model directory, which must have weights that fit its config. Throws InvalidInput naming what is missing.
+std::unique_ptr<Model> open_model_directory(const std::string& path);
+
+// Anything that has a config: a directory, a config .json, a preset. No weights are needed or read.
+std::unique_ptr<Model> open_model_config(const std::string& model);
+
+// Bytes of the tokenizer.json that belongs to `model`; 0 where there is none.
+int64_t tokenizer_bytes_of(const std::string& model);
+
+// Writes DIR/config.json: that of `model`, with the weights' dtype f32; and copies the tokenizer's files, if any.
+void copy_config_and_tokenizer(const std::string& model, const std::string& directory);
+
+}  // namespace headroom

@@ -1,0 +1,141 @@
+// train(): from the options to a trained model directory, in the order that refuses early and loses nothing.
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "headroom/api/model_source.h"
+#include "headroom/base/atomic_file.h"
+#include "headroom/base/directory_lock.h"
+#include "headroom/base/errors.h"
+#include "headroom/runtime/run_report.h"
+#include "headroom/train/trainer.h"
+
+namespace headroom {
+namespace {
+
+namespace fs = std::filesystem;
+
+void check_options(const TrainOptions& options) {
+  if (options.output.empty()) throw InvalidInput("--output: expected a directory for the trained model");
+  if (options.data.empty() == options.tokens.empty()) {
+    throw InvalidInput("--data, --tokens: expected exactly one of them: text files, or a file of token ids");
+  }
+  for (const auto& [flag, value] : {std::pair{"--save-every", options.save_every},
+                                    {"--keep-checkpoints", options.keep_checkpoints},
+                                    {"--eval-every", options.eval_every}}) {
+    if (value < 0) throw InvalidInput("{} {}: expected 0 or more", flag, value);
+  }
+}
+
+// A new run needs an output that holds nothing yet; a resumed one needs a checkpoint.
+void check_output(const TrainOptions& options) {
+  const bool exists = fs::exists(options.output);
+  if (!options.resume) {
+    if (exists && !fs::is_directory(options.output))
+      throw InvalidInput("--output {}: a file of that name exists; try another", options.output);
+    if (!exists) return;
+    for (const fs::directory_entry& entry : fs::directory_iterator(options.output)) {
+      const std::string name = entry.path().filename().string();
+      if (name == ".lock" || name == "train.tokens" || name == "eval.tokens") continue;
+      throw InvalidInput(
+          "--output {}: it exists and holds {}; add --resume to continue that run, or choose another directory",
+          options.output, name);
+    }
+  } else if (!exists || !Checkpoints(options.output).newest()) {
+    throw InvalidInput("--resume: {} holds no complete checkpoint; start without --resume", options.output);
+  }
+}
+
+int64_t decide_steps(const TrainOptions& options, const Dataset& data) {
+  const std::optional<int64_t> available = data.train().steps();
+  if (options.steps == 0) {
+    const int64_t one_pass = available ? *available : data.train().windows() / data.train().batch_size();
+    if (one_pass == 0) {
+      throw InvalidInput(
+          "--batch-size {}: the data give {} rows of {} tokens; set --steps, or a smaller --batch-size or --seq-len",
+          data.train().batch_size(), data.train().windows(), data.train().seq_len());
+    }
+    return one_pass;
+  }
+  if (available && options.steps > *available) {
+    throw InvalidInput("--steps {}: {} holds {} batches; expected at most as many", options.steps, options.tokens,
+                       *available);
+  }
+  return options.steps;
+}
+
+void write_report(const TrainOptions& options, const FittedJob& job, const TrainResult& result) {
+  nlohmann::ordered_json report = report_of(job);
+  report["step"] = result.step;
+  report["tokens"] = result.step * options.batch_size * options.seq_len;
+  report["tokens_per_second"] = result.tokens_per_second;
+  if (!std::isnan(result.eval_loss)) report["eval_loss"] = result.eval_loss;
+  std::string text = report.dump(2);
+  text.resize(text.size() - 2);  // without "\n}": the losses of a long run are streamed behind it
+  AtomicFile output(options.report);
+  int64_t offset = 0;
+  const auto write = [&](const std::string& piece) {
+    output.file().write(offset, piece.data(), static_cast<int64_t>(piece.size()));
+    offset += static_cast<int64_t>(piece.size());
+  };
+  write(text + ",\n  \"loss\": [");
+  MetricsLog(options.output + "/metrics.jsonl", result.step).for_each_loss([&](int64_t step, double loss) {
+    write(fmt::format("{}{}", step == 1 ? "" : ", ", loss));
+  });
+  write("]\n}\n");
+  output.commit();
+}
+
+}  // namespace
+
+TrainResult train(const TrainOptions& given) {
+  TrainOptions options = given;
+  check_options(options);
+  check_output(options);
+  const std::unique_ptr<Model> model = open_model_directory(options.model);
+  if (!options.tokens.empty()) {
+    const BatchShape shape = first_batch_shape(options.tokens);
+    options.batch_size = shape.rows;
+    options.seq_len = shape.row_length;
+  }
+  const bool reads_text = options.tokens.empty() || !options.eval_data.empty();
+  FittedJob job = fit_or_report(
+      options, [&] { return fit_training(options, *model, reads_text ? tokenizer_bytes_of(options.model) : 0); });
+  announce_plan(job, options, "plan of the training step");
+
+  create_directories(options.output);
+  const DirectoryLock lock(options.output);
+  remove_leftovers(options.output);
+  TrainingSettings settings = read_training_settings(options, *model);
+  const Dataset data(options, model->vocabulary(), settings.shape.micro_rows);
+  options.steps = settings.lr.steps = decide_steps(options, data);
+  if (options.warmup_steps > options.steps) {
+    throw InvalidInput("--warmup-steps {}: the run has {} steps; expected at most as many", options.warmup_steps,
+                       options.steps);
+  }
+
+  check_reserve(job.reserve_bytes + job.plan.arena_bytes);
+  Workspace workspace(std::move(job.graphs), job.plan, choose_isa());
+  Trainer trainer(options, *model, settings, data, workspace);
+  trainer.load();
+  trainer.require_disk_space();
+  TrainResult result = trainer.run();
+  if (result.stopped_by_signal == 0) {
+    copy_config_and_tokenizer(options.model, options.output);
+    trainer.save_weights();
+  }
+  static_cast<MemoryUse&>(result) = memory_use(job);
+  if (!options.report.empty()) write_report(options, job, result);
+  if (!options.quiet) {
+    fmt::print(stderr, "{} step {}: loss {:.4f}",
+               result.stopped_by_signal != 0 ? "interrupted and saved after" : "trained to", result.step, result.loss);
+    if (!std::isnan(result.eval_loss)) fmt::print(stderr, ", held-out loss {:.4f}", result.eval_loss);
+    fmt::print(stderr, ", {:.0f} tokens/s\n", result.tokens_per_second);
+  }
+  announce_result(result, options.quiet);
+  return result;
+}
+
+}  // namespace headroom

@@ -1,0 +1,83 @@
+#include "headroom/runtime/run_report.h"
+
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "headroom/backend/kernel.h"
+#include "headroom/base/atomic_file.h"
+#include "headroom/base/bytes.h"
+#include "headroom/base/errors.h"
+#include "headroom/formats/json_object.h"
+#include "headroom/plan/picture.h"
+#include "headroom/plan/report.h"
+#include "headroom/runtime/process_memory.h"
+
+namespace headroom {
+namespace {
+
+ProcessBudget process_budget(const FittedJob& job) { return {job.reserve_bytes, job.budget.bytes}; }
+
+void write_html(const FittedJob& job, const std::string& path) {
+  const std::string temporary = path + std::string(kTemporarySuffix);
+  Job described{.graphs = {}, .threads = job.plan.threads};
+  for (const Graph& graph : job.graphs) described.graphs.push_back(&graph);
+  std::ofstream out(temporary);
+  write_picture(out, described, job.plan, process_budget(job));
+  out.close();
+  if (!out || std::rename(temporary.c_str(), path.c_str()) != 0) {
+    remove_tree(temporary);
+    throw MachineFailure("--html {}: the picture cannot be written there; try another place", path);
+  }
+}
+
+}  // namespace
+
+MemoryUse memory_use(const FittedJob& job) {
+  MemoryUse use;
+  use.budget_bytes = job.budget.bytes;
+  use.predicted_peak_bytes = job.predicted_peak_bytes;
+  use.measured_peak_bytes = peak_resident_bytes();
+  use.arena_bytes = job.plan.arena_bytes;
+  use.reserve_bytes = job.reserve_bytes;
+  return use;
+}
+
+void announce_plan(const FittedJob& job, const RunOptions& options, std::string_view title) {
+  if (!options.html.empty()) write_html(job, options.html);
+  if (options.quiet) return;
+  fmt::print(stderr, "{} ({}, {} threads)\n{}", title, job.choice, job.plan.threads,
+             plan_table(job.plan, process_budget(job)));
+}
+
+void announce_result(const MemoryUse& use, bool quiet) {
+  if (quiet) return;
+  fmt::print(stderr, "memory: measured {}, predicted {}, budget {}\n", format_bytes(use.measured_peak_bytes),
+             format_bytes(use.predicted_peak_bytes), format_bytes(use.budget_bytes));
+}
+
+nlohmann::ordered_json report_of(const FittedJob& job) {
+  nlohmann::ordered_json report = plan_json(job.plan, process_budget(job));
+  report["predicted_peak_bytes"] = job.predicted_peak_bytes;
+  report["measured_peak_bytes"] = peak_resident_bytes();
+  report["choices"] = {job.choice};
+  report["isa"] = name_of(choose_isa());
+  return report;
+}
+
+FittedJob fit_or_report(const RunOptions& options, const std::function<FittedJob()>& fit) {
+  try {
+    return fit();
+  } catch (const BudgetExceeded& error) {
+    if (!options.report.empty()) {
+      nlohmann::ordered_json report = {{"refused", error.what()}};
+      if (error.smallest_budget_bytes > 0) report["smallest_budget_bytes"] = error.smallest_budget_bytes;
+      report["budget_bytes"] = resolve_budget(options.memory).bytes;
+      report["measured_peak_bytes"] = peak_resident_bytes();
+      write_json(options.report, report);
+    }
+    throw;
+  }
+}
+
+}  // namespace headroom

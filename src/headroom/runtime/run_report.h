@@ -1,0 +1,30 @@
+// What a run says about its memory: before it starts, when it is done, and in the JSON of --report.
+#pragma once
+
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "headroom/headroom.h"
+#include "headroom/runtime/fit.h"
+
+namespace headroom {
+
+// The budget's fields of `job`, and VmHWM as it stands now.
+MemoryUse memory_use(const FittedJob& job);
+
+// Before anything large is allocated: the plan's table on standard error (unless options.quiet), and the picture at
+// options.html.
+void announce_plan(const FittedJob& job, const RunOptions& options, std::string_view title);
+
+// predicted / measured / budget side by side, on standard error unless `quiet`.
+void announce_result(const MemoryUse& use, bool quiet);
+
+// The plan as JSON (plan/report.h) with measured_peak_bytes, choices and isa.
+nlohmann::ordered_json report_of(const FittedJob& job);
+
+// Runs `fit`; when the job does not fit, writes the refusal to options.report (with smallest_budget_bytes) and throws
+// on.
+FittedJob fit_or_report(const RunOptions& options, const std::function<FittedJob()>& fit);
+
+}  // namespace headroom

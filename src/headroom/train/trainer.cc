@@ -1,0 +1,175 @@
+#include "headroom/train/trainer.h"
+
+#include <cmath>
+#include <limits>
+
+#include "headroom/base/bytes.h"
+#include "headroom/base/errors.h"
+#include "headroom/formats/safetensors_writer.h"
+#include "headroom/models/weights.h"
+#include "headroom/runtime/interrupt.h"
+#include "headroom/runtime/process_memory.h"
+#include "headroom/runtime/progress.h"
+
+namespace headroom {
+namespace {
+
+std::vector<StateTensor> tensors_of(const Workspace& workspace, Role role) {
+  std::vector<StateTensor> tensors;
+  for (const PersistentValue& value : workspace.plan().persistent) {
+    if (value.role == role) tensors.push_back({value.name, value.type, workspace.persistent(value).data});
+  }
+  return tensors;
+}
+
+std::vector<TensorDeclaration> declarations_of(std::span<const StateTensor> tensors) {
+  std::vector<TensorDeclaration> declarations;
+  for (const StateTensor& tensor : tensors) declarations.push_back({tensor.name, tensor.type});
+  return declarations;
+}
+
+int64_t kept(const TrainOptions& options) {
+  return options.keep_checkpoints == 0 ? std::numeric_limits<int32_t>::max() : options.keep_checkpoints;
+}
+
+}  // namespace
+
+Trainer::Trainer(const TrainOptions& options, const Model& model, const TrainingSettings& settings, const Dataset& data,
+                 Workspace& workspace)
+    : options_(options),
+      model_(model),
+      settings_(settings),
+      data_(data),
+      workspace_(workspace),
+      inputs_(workspace, model, settings.shape),
+      checkpoints_(options.output),
+      weights_(tensors_of(workspace, Role::weight)),
+      optimizer_(tensors_of(workspace, Role::optimizer_state)) {}
+
+RunSettings Trainer::run_settings() const {
+  RunSettings settings = {
+      {"--batch-size", fmt::format("{}", settings_.shape.micro_rows * settings_.shape.micro_batches)},
+      {"--seq-len", fmt::format("{}", settings_.shape.seq_len)},
+      {"--optimizer", options_.optimizer},
+      {"--lr", fmt::format("{}", options_.lr)},
+      {"--lr-schedule", options_.lr_schedule},
+      {"--warmup-steps", fmt::format("{}", options_.warmup_steps)},
+      {"--weight-decay", fmt::format("{}", options_.weight_decay)},
+      {"--beta1", fmt::format("{}", options_.beta1)},
+      {"--beta2", fmt::format("{}", options_.beta2)},
+      {"--eps", fmt::format("{}", options_.eps)},
+      {"--grad-clip", fmt::format("{}", options_.grad_clip)},
+      {"--seed", fmt::format("{}", options_.seed)}};
+  for (auto& fingerprint : data_.fingerprints()) settings.push_back(std::move(fingerprint));
+  return settings;
+}
+
+void Trainer::load() {
+  const std::optional<int64_t> newest = checkpoints_.newest();
+  if (newest) {
+    check_settings(checkpoints_.path_of(*newest), checkpoints_.read_state(*newest).settings, run_settings());
+    checkpoints_.load(*newest, state());
+    done_steps_ = *newest;
+    return;
+  }
+  Progress progress("loading", options_.quiet);
+  load_weights(options_.model, model_, workspace_, [&](int64_t done, int64_t total) { progress.show(done, total); });
+}
+
+void Trainer::require_disk_space() const {
+  const int64_t saves = options_.save_every > 0 ? (settings_.lr.steps - done_steps_) / options_.save_every + 1 : 1;
+  checkpoints_.require_space(state(), std::min(kept(options_), saves),
+                             SafetensorsWriter::file_bytes(declarations_of(weights_)));
+}
+
+double Trainer::step(int64_t step) {
+  const TrainingShape& shape = settings_.shape;
+  inputs_.set_update_scalars(
+      update_scalars(learning_rate(settings_.lr, step), settings_.updates.beta1, settings_.updates.beta2, step));
+  if (shape.micro_batches > 1) workspace_.at("zero_gradients").run();
+  for (int64_t micro = 0; micro < shape.micro_batches; ++micro) {
+    inputs_.fill(data_.train(), step - 1, micro * shape.micro_rows);
+    inputs_.set_micro_batch(micro);
+    workspace_.at(micro + 1 < shape.micro_batches ? "micro" : "step").run();
+  }
+  return *workspace_.at("step").tensor("loss_sum").as<double>() / static_cast<double>(shape.predictions());
+}
+
+double Trainer::evaluate() {
+  const TokenBatches* batches = data_.evaluation();
+  if (batches == nullptr) return std::numeric_limits<double>::quiet_NaN();
+  Executor& evaluation = workspace_.at("evaluation");
+  double sum = 0;
+  int64_t predictions = 0;
+  for (int64_t step = 0; step < batches->steps().value_or(0); ++step) {
+    predictions += inputs_.fill(*batches, step, 0);
+    evaluation.run();
+    const Tensor losses = evaluation.tensor("losses");
+    for (int64_t t = 0; t < losses.elements(); ++t) sum += static_cast<double>(losses.as<float>()[t]);
+  }
+  return sum / static_cast<double>(predictions);
+}
+
+void Trainer::save(int64_t step) { checkpoints_.save({step, run_settings()}, state(), kept(options_)); }
+
+TrainResult Trainer::run() {
+  MetricsLog metrics(options_.output + "/metrics.jsonl", done_steps_);
+  const InterruptGuard interrupt;
+  Progress progress("training", options_.quiet);
+  TrainResult result;
+  result.eval_loss = std::numeric_limits<double>::quiet_NaN();
+  const int64_t steps = settings_.lr.steps;
+  const int64_t step_tokens = settings_.shape.micro_rows * settings_.shape.micro_batches * settings_.shape.seq_len;
+  const int64_t first = done_steps_;
+  int64_t saved = done_steps_;
+  double before = progress.elapsed_seconds();
+  while (done_steps_ < steps && interrupt.signal() == 0) {
+    const int64_t step = done_steps_ + 1;
+    result.loss = this->step(step);
+    const float norm = *workspace_.at("step").tensor("gradient_norm").as<float>();
+    if (!std::isfinite(result.loss) || !std::isfinite(norm)) {
+      throw InvalidInput(
+          "{}: the loss of step {} is {} and the gradient's norm {}; the checkpoints before it are kept; try a smaller "
+          "--lr or a --grad-clip",
+          options_.output, step, result.loss, norm);
+    }
+    done_steps_ = step;
+    const double now = progress.elapsed_seconds();
+    std::string line =
+        fmt::format(R"({{"step": {}, "loss": {}, "lr": {}, "grad_norm": {}, "tokens": {}, "seconds": {:.6f})", step,
+                    result.loss, learning_rate(settings_.lr, step), norm, step * step_tokens, now - before);
+    before = now;
+    if (options_.eval_every > 0 && (step % options_.eval_every == 0 || step == steps)) {
+      result.eval_loss = evaluate();
+      if (!std::isnan(result.eval_loss)) line += fmt::format(R"(, "eval_loss": {})", result.eval_loss);
+      before = progress.elapsed_seconds();
+    }
+    metrics.append(line + "}");
+    const double rate = static_cast<double>((step - first) * step_tokens) / now;
+    progress.show(step, steps,
+                  fmt::format("loss {:.4f}  {:.0f} tokens/s  memory {} of {}", result.loss, rate,
+                              format_bytes(resident_bytes()), format_bytes(workspace_.plan().arena_bytes)));
+    if (options_.save_every > 0 && step % options_.save_every == 0) {
+      metrics.sync();
+      save(step);
+      saved = step;
+    }
+  }
+  metrics.sync();
+  if (saved != done_steps_ || !checkpoints_.newest()) save(done_steps_);
+  result.step = done_steps_;
+  result.stopped_by_signal = done_steps_ < steps ? interrupt.signal() : 0;
+  if (result.stopped_by_signal == 0 && std::isnan(result.eval_loss)) result.eval_loss = evaluate();
+  if (done_steps_ > first)
+    result.tokens_per_second = static_cast<double>((done_steps_ - first) * step_tokens) / progress.elapsed_seconds();
+  return result;
+}
+
+void Trainer::save_weights() const {
+  SafetensorsWriter writer(options_.output + "/model.safetensors", declarations_of(weights_));
+  for (const StateTensor& tensor : weights_)
+    writer.write(tensor.name, tensor.type.dtype, tensor.data, tensor.type.shape.elements());
+  writer.finish();
+}
+
+}  // namespace headroom

@@ -1,0 +1,54 @@
+// The training loop over a workspace: steps, evaluation, metrics, checkpoints, interruption.
+#pragma once
+
+#include <string>
+
+#include "headroom/headroom.h"
+#include "headroom/runtime/workspace.h"
+#include "headroom/train/batch_inputs.h"
+#include "headroom/train/checkpoint.h"
+#include "headroom/train/dataset.h"
+#include "headroom/train/metrics_log.h"
+#include "headroom/train/training_job.h"
+
+namespace headroom {
+
+class Trainer {
+ public:
+  // All borrowed. `options.output` exists and is locked by the caller; `settings.lr.steps` is known.
+  Trainer(const TrainOptions& options, const Model& model, const TrainingSettings& settings, const Dataset& data,
+          Workspace& workspace);
+
+  // Takes the state of the newest checkpoint, or where there is none and options.resume is not set, of the model.
+  void load();
+
+  // Throws MachineFailure unless checkpoints and the model will fit on the disk.
+  void require_disk_space() const;
+
+  // Runs to the last step, or to a signal: finishes the step and saves. Fills step, loss, eval_loss, tokens_per_second
+  // and stopped_by_signal. Throws InvalidInput when the loss is no number any more; the checkpoints stay.
+  TrainResult run();
+
+  // The weights in DIR/model.safetensors, f32.
+  void save_weights() const;
+
+ private:
+  double step(int64_t step);
+  double evaluate();
+  void save(int64_t step);
+  StateTensors state() const { return {weights_, optimizer_}; }
+  RunSettings run_settings() const;
+
+  const TrainOptions& options_;
+  const Model& model_;
+  const TrainingSettings& settings_;
+  const Dataset& data_;
+  Workspace& workspace_;
+  BatchInputs inputs_;
+  Checkpoints checkpoints_;
+  std::vector<StateTensor> weights_;
+  std::vector<StateTensor> optimizer_;
+  int64_t done_steps_ = 0;
+};
+
+}  // namespace headroom

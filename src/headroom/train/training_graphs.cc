@@ -1,0 +1,98 @@
+#include "headroom/train/training_graphs.h"
+
+#include "headroom/ops/linear_cross_entropy.h"
+#include "headroom/ops/sum.h"
+#include "headroom/ops/write_rows.h"
+#include "headroom/passes/accumulate_gradients.h"
+#include "headroom/passes/checkpoint.h"
+#include "headroom/passes/differentiate.h"
+#include "headroom/passes/fuse_embedding_gradient.h"
+#include "headroom/passes/updates_in_backward.h"
+
+namespace headroom {
+namespace {
+
+struct Forward {
+  Graph graph;
+  ValueId losses = kNoValue;  // f32[T]
+};
+
+Forward build_forward(const Model& model, const TrainingShape& shape, const char* name) {
+  Forward forward;
+  forward.graph.name = name;
+  Builder build(forward.graph);
+  const int64_t tokens = shape.micro_tokens();
+  const int64_t head_dim = 2 * static_cast<int64_t>(model.rotary_frequencies().size());
+  StepInputs inputs;
+  inputs.tokens = build.input("tokens", i32({tokens}), Role::input);
+  inputs.positions = build.input("positions", i32({tokens}), Role::input);
+  inputs.sequences = build.input("sequences", i32({shape.micro_rows, 4}), Role::input);
+  inputs.rotary_table = build.input("rotary_table", f32({shape.seq_len - 1, head_dim}), Role::input);
+  const ValueId targets = build.input("targets", i32({tokens}), Role::input);
+  const ValueId h = model.forward(build, inputs, DType::f32);
+  forward.losses = linear_cross_entropy(build, h, model.head_weight(build, DType::f32), targets).loss;
+  return forward;
+}
+
+Graph build_evaluation(const Model& model, const TrainingShape& shape) {
+  Forward forward = build_forward(model, shape, "evaluation");
+  forward.graph.value(forward.losses).name = "losses";
+  forward.graph.results.push_back(forward.losses);
+  return std::move(forward.graph);
+}
+
+struct Trained {
+  Graph graph;
+  ValueId losses = kNoValue;
+  ValueId seed = kNoValue;  // the gradient of each loss
+};
+
+// The forward with the losses gathered over the micro-batches of the update.
+Trained build_step_forward(const Model& model, const TrainingShape& shape) {
+  Forward forward = build_forward(model, shape, "step");
+  Builder build(forward.graph);
+  build.set_scope("loss");
+  const ValueId seed = build.input("loss_gradient", f32({1}), Role::input);
+  const ValueId range = build.input("loss_range", i32({2}), Role::input);
+  const ValueId all_losses = build.input("token_losses", f32({shape.predictions()}), Role::input);
+  const ValueId written = write_rows(build, all_losses, forward.losses, range);
+  build.carry(all_losses, written);
+  const ValueId total = sum(build, written);
+  forward.graph.value(total).name = "loss_sum";
+  build.result(total);
+  return {std::move(forward.graph), forward.losses, seed};
+}
+
+}  // namespace
+
+TrainingGraphs build_training_graphs(const Model& model, const TrainingShape& shape, const UpdateSettings& updates,
+                                     const TrainingTechniques& techniques, bool evaluation, PassTrace* trace) {
+  Trained trained = build_step_forward(model, shape);
+  const bool accumulates = shape.micro_batches > 1;
+  std::vector<Pass> backward = {
+      {"differentiate", [&](Graph graph) { return differentiate(std::move(graph), trained.losses, trained.seed); },
+       false}};
+  if (accumulates) {
+    backward.push_back({"accumulate_gradients", accumulate_gradients, false});
+  } else {
+    backward.push_back({"fuse_embedding_gradient", fuse_embedding_gradient});
+  }
+  if (techniques.checkpoint_layers) backward.push_back({"checkpoint", checkpoint_layers});
+  Graph step = run_passes(std::move(trained.graph), backward, trace);
+
+  TrainingGraphs built;
+  if (accumulates) {
+    built.graphs.push_back(zero_gradient_sums(step));
+    Graph micro = run_passes(step, {{"keep_only_sums", keep_only_sums, false}}, trace);
+    micro.name = "micro";
+    built.graphs.push_back(std::move(micro));
+  }
+  const std::vector<Pass> update = {
+      {"append_updates", [&](Graph graph) { return append_updates(std::move(graph), updates); }, false},
+      {"updates_in_backward", updates_in_backward}};
+  built.graphs.push_back(run_passes(std::move(step), update, trace));
+  if (evaluation) built.graphs.push_back(build_evaluation(model, shape));
+  return built;
+}
+
+}  // namespace headroom

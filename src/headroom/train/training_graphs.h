@@ -1,0 +1,42 @@
+// The graphs of a training job: what one update runs, and the evaluation beside it.
+//   B rows of a micro-batch, S tokens a row (S - 1 predictions), T = B * (S - 1), N predictions of an update.
+#pragma once
+
+#include <vector>
+
+#include "headroom/graph/graph.h"
+#include "headroom/models/model.h"
+#include "headroom/passes/append_updates.h"
+#include "headroom/passes/pass.h"
+
+namespace headroom {
+
+struct TrainingShape {
+  int64_t micro_rows = 0;     // rows of one micro-batch
+  int64_t micro_batches = 1;  // of one update
+  int64_t seq_len = 0;
+
+  int64_t micro_tokens() const { return micro_rows * (seq_len - 1); }
+  int64_t predictions() const { return micro_tokens() * micro_batches; }
+};
+
+// The techniques a training run can choose from. All lossless.
+struct TrainingTechniques {
+  bool checkpoint_layers = false;
+};
+
+// An update is: `zero` once, `micro` micro_batches - 1 times (both absent for a single micro-batch), then `step`.
+// Graph inputs that the host fills, by name:
+//   "tokens", "targets" i32[T] (targets -1: ignored), "positions" i32[T], "sequences" i32[B, 4],
+//   "rotary_table" f32[S - 1, D], "loss_range" i32[2] (where this micro-batch's losses go: first row, rows),
+//   "loss_gradient" f32[1] (1 / predictions), "update_scalars" f32[3].
+// Results: of `step`, "loss_sum" f64[1] over the update and "gradient_norm" f32[1]; of `evaluation`, "losses" f32[T].
+struct TrainingGraphs {
+  std::vector<Graph> graphs;  // named "zero_gradients", "micro", "step", "evaluation"
+};
+
+// `evaluation`: whether to build that graph. The trace, if any, sees every pass of every graph.
+TrainingGraphs build_training_graphs(const Model& model, const TrainingShape& shape, const UpdateSettings& updates,
+                                     const TrainingTechniques& techniques, bool evaluation, PassTrace* trace = nullptr);
+
+}  // namespace headroom

@@ -1,0 +1,25 @@
+// A training job fitted into its budget, from the config and the flags alone: what `plan` prints and `train` runs.
+#pragma once
+
+#include "headroom/headroom.h"
+#include "headroom/runtime/fit.h"
+#include "headroom/train/lr_schedule.h"
+#include "headroom/train/training_graphs.h"
+
+namespace headroom {
+
+// The numbers of a run, checked. `steps` is 0 until the data are known where the options leave it open.
+struct TrainingSettings {
+  TrainingShape shape;
+  UpdateSettings updates;
+  LrSettings lr;
+};
+
+// Throws InvalidInput naming the flag that is out of range, or does not fit another or the model.
+TrainingSettings read_training_settings(const TrainOptions& options, const Model& model);
+
+// Fits the job into options.memory, trying first what costs no time. `tokenizer_file_bytes`: of the tokenizer.json that
+// the data are encoded with, 0 for none. Throws as fit_job does.
+FittedJob fit_training(const TrainOptions& options, const Model& model, int64_t tokenizer_file_bytes);
+
+}  // namespace headroom
