@@ -43,11 +43,14 @@ MemoryUse memory_use(const FittedJob& job) {
   return use;
 }
 
+std::string describe_plan(const FittedJob& job, std::string_view title) {
+  return fmt::format("{} ({}, {} threads)\n{}", title, job.choice, job.plan.threads,
+                     plan_table(job.plan, process_budget(job)));
+}
+
 void announce_plan(const FittedJob& job, const RunOptions& options, std::string_view title) {
   if (!options.html.empty()) write_html(job, options.html);
-  if (options.quiet) return;
-  fmt::print(stderr, "{} ({}, {} threads)\n{}", title, job.choice, job.plan.threads,
-             plan_table(job.plan, process_budget(job)));
+  if (!options.quiet) fmt::print(stderr, "{}", describe_plan(job, title));
 }
 
 void announce_result(const MemoryUse& use, bool quiet) {

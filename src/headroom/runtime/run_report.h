@@ -13,7 +13,10 @@ namespace headroom {
 // The budget's fields of `job`, and VmHWM as it stands now.
 MemoryUse memory_use(const FittedJob& job);
 
-// Before anything large is allocated: the plan's table on standard error (unless options.quiet), and the picture at
+// The choice and the plan's table (plan/report.h), for people.
+std::string describe_plan(const FittedJob& job, std::string_view title);
+
+// Before anything large is allocated: that description on standard error (unless options.quiet), and the picture at
 // options.html.
 void announce_plan(const FittedJob& job, const RunOptions& options, std::string_view title);
 

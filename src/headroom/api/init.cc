@@ -1,0 +1,87 @@
+// init_model(): a model directory from a shape and, if asked for, a tokenizer trained on text.
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "headroom/api/model_source.h"
+#include "headroom/base/atomic_file.h"
+#include "headroom/base/bytes.h"
+#include "headroom/base/errors.h"
+#include "headroom/formats/bpe_trainer.h"
+#include "headroom/formats/json_object.h"
+#include "headroom/formats/tokenizer.h"
+#include "headroom/headroom.h"
+#include "headroom/models/initialize.h"
+#include "headroom/models/presets.h"
+#include "headroom/runtime/progress.h"
+
+namespace headroom {
+namespace {
+
+namespace fs = std::filesystem;
+
+LlamaConfig read_shape(const std::string& model) {
+  if (const Preset* preset = find_preset(model)) return preset->config;
+  if (!fs::exists(model)) open_model_config(model);  // throws, naming the presets
+  return read_llama_config(read_config(model));
+}
+
+// Trains a tokenizer on the texts and gives the model its vocabulary.
+void make_tokenizer(const InitOptions& options, LlamaConfig& config) {
+  BpeTrainingOptions training;
+  training.vocab_size = static_cast<int32_t>(options.vocabulary > 0 ? options.vocabulary : config.vocabulary);
+  BpeTrainer trainer(training);
+  {
+    Progress progress("counting words", options.quiet);
+    int64_t done = 0;
+    for (const std::string& path : options.tokenizer_data) {
+      trainer.add_file(path);
+      progress.show(++done, static_cast<int64_t>(options.tokenizer_data.size()));
+    }
+  }
+  Progress progress("training the tokenizer", options.quiet);
+  const TrainedBpe trained = trainer.train([&](int32_t pieces, int32_t size) { progress.show(pieces, size); });
+  write_tokenizer(trained, {}, options.output);
+  config.vocabulary = static_cast<int64_t>(trained.pieces.size());
+  const Tokenizer tokenizer(options.output);
+  config.bos = tokenizer.bos_id();
+  config.eos.clear();
+  if (tokenizer.eos_id()) config.eos.push_back(*tokenizer.eos_id());
+}
+
+}  // namespace
+
+void init_model(const InitOptions& options) {
+  if (options.output.empty()) throw InvalidInput("--output: expected a directory for the new model");
+  if (fs::exists(options.output) && !(fs::is_directory(options.output) && fs::is_empty(options.output))) {
+    throw InvalidInput("--output {}: it exists and is not an empty directory; choose another", options.output);
+  }
+  if (options.vocabulary < 0 || (options.vocabulary > 0 && options.tokenizer_data.empty())) {
+    throw InvalidInput(
+        "--vocabulary {}: it is the size of the tokenizer that --tokenizer-data trains; expected that flag too, and "
+        "260 or more",
+        options.vocabulary);
+  }
+  LlamaConfig config = read_shape(options.model);
+  if (!options.dtype.empty()) config.dtype = parse_dtype(options.dtype, "--dtype");
+  AtomicDirectory output(options.output);
+  InitOptions inside = options;
+  inside.output = output.temporary_path();
+  if (!options.tokenizer_data.empty()) make_tokenizer(inside, config);
+  write_json(inside.output + "/config.json", to_json(config));
+  const std::unique_ptr<Model> model = make_llama(config);
+  {
+    Progress progress("writing weights", options.quiet);
+    write_initial_weights(*model, inside.output + "/model.safetensors", config.dtype, options.seed,
+                          [&](int64_t done, int64_t total) { progress.show(done, total); });
+  }
+  if (fs::exists(options.output)) fs::remove(options.output);  // empty, as checked above
+  output.commit();
+  if (!options.quiet) {
+    fmt::print(stderr, "{}: {} parameters, {} as {}, vocabulary {}\n", options.output,
+               format_count(parameter_count(*model)), format_bytes(parameter_count(*model) * size_of(config.dtype)),
+               name_of(config.dtype), format_count(config.vocabulary));
+  }
+}
+
+}  // namespace headroom
