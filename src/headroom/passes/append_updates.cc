@@ -52,6 +52,7 @@ void append_sgd(Builder& build, const Trained& trained, const std::vector<ValueI
 
 Graph append_updates(Graph graph, const UpdateSettings& settings) {
   const std::vector<Trained> trained = trained_weights(graph);
+  std::erase_if(graph.results, [&](ValueId id) { return graph.value(id).role == Role::gradient; });
   Builder build(graph);
   build.set_phase(Phase::update);
   const ValueId scalars = build.input("update_scalars", f32({3}), Role::input);

@@ -20,7 +20,7 @@ struct UpdateSettings {
 // Names of the graph inputs that the updates read, beside the weights:
 //   "update_scalars" f32[3] = (lr, lr / (1 - beta1^t), sqrt(1 - beta2^t)), and for adamw "WEIGHT.adam_m",
 //   "WEIGHT.adam_v".
-// Adds the result "gradient_norm" f32[1]. Run after differentiate.
+// Adds the result "gradient_norm" f32[1]; the gradients are results no more. Run after differentiate.
 Graph append_updates(Graph graph, const UpdateSettings& settings);
 
 }  // namespace headroom

@@ -55,6 +55,7 @@ Graph differentiate(Graph graph, ValueId loss, ValueId seed) {
     if (graph.value(id).role != Role::weight || gradient == kNoValue) continue;
     graph.value(gradient).name = gradient_name(graph.value(id).name);
     graph.value(gradient).role = Role::gradient;
+    graph.results.push_back(gradient);
   }
   return graph;
 }

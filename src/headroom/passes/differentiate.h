@@ -10,9 +10,9 @@
 namespace headroom {
 
 // Appends the backward of `loss` to the graph. `seed` is the graph input that stands for the gradient of the loss.
-// The gradient of each weight the loss depends on is named gradient_name(weight), with role gradient. Where a value
-// fans out, its gradients are added in reverse order of use. Throws InternalError when an op on the way has no
-// gradient.
+// The gradient of each weight the loss depends on is named gradient_name(weight), has the role gradient and is a
+// result, until somebody uses it up. Where a value fans out, its gradients are added in reverse order of use. Throws
+// InternalError when an op on the way has no gradient.
 Graph differentiate(Graph graph, ValueId loss, ValueId seed);
 
 std::string gradient_name(std::string_view weight);
