@@ -77,9 +77,10 @@ TEST_F(JsonObjectTest, FindsTheConfigOfADirectoryAndOfAFile) {
 }
 
 TEST_F(JsonObjectTest, WritesWhatItReads) {
-  write_json(directory_ / "out.json", {{"z", 1}, {"a", {{"b", 0.1}}}});
+  write_json(directory_ / "out.json", {{"z", 1}, {"a", {{"b", 0.1}}}, {"path", "\xff.txt"}});
   const JsonObject back = JsonObject::read(directory_ / "out.json");
-  EXPECT_EQ(back.keys(), (std::vector<std::string>{"z", "a"}));
+  EXPECT_EQ(back.keys(), (std::vector<std::string>{"z", "a", "path"}));
+  EXPECT_EQ(back.text("path"), "\xef\xbf\xbd.txt");
   EXPECT_EQ(back.object("a").real("b", 0, 1), 0.1);
 }
 

@@ -48,7 +48,8 @@ TEST_F(WeightFilesTest, ReadsShardsAsOneSet) {
   write("model-00001-of-00002.safetensors", {"a", "b", "unlisted"}, 1);
   write("model-00002-of-00002.safetensors", {"c"}, 2);
   const WeightFiles weights = open_index(
-      R"({"c": "model-00002-of-00002.safetensors", "a": "model-00001-of-00002.safetensors", "b": "model-00001-of-00002.safetensors"})");
+      R"({"c": "model-00002-of-00002.safetensors", "a": "model-00001-of-00002.safetensors",
+          "b": "model-00001-of-00002.safetensors"})");
   EXPECT_EQ(weights.count(), 3);
   EXPECT_EQ(first(*weights.find("a")), 1);
   EXPECT_EQ(first(weights.require("c", {2})), 2);

@@ -68,6 +68,16 @@ TEST_F(CheckpointTest, TheFilesDependOnTheTensorsAlone) {
   EXPECT_NE(directory_.read("checkpoint-3/model.safetensors"), directory_.read("checkpoint-4/model.safetensors"));
 }
 
+TEST_F(CheckpointTest, AnOptimizerMayHaveNoState) {
+  State plain(2);
+  plain.optimizer.clear();
+  checkpoints_.save({2, settings_}, plain.tensors(), 1);
+  State loaded(0);
+  loaded.optimizer.clear();
+  checkpoints_.load(2, loaded.tensors());
+  EXPECT_EQ(loaded.weight, plain.weight);
+}
+
 TEST_F(CheckpointTest, DropsAllButTheNewest) {
   for (const int64_t step : {8, 9, 10, 11}) save(step, 2);
   EXPECT_EQ(checkpoints_.list(), (std::vector<int64_t>{10, 11}));

@@ -106,7 +106,8 @@ std::string JsonObject::where(std::string_view key) const { return state_->prefi
 
 std::string JsonObject::show(std::string_view key) const {
   const auto member = state_->members->find(std::string(key));
-  return member == state_->members->end() ? "absent" : printable(member->dump());
+  return member == state_->members->end() ? "absent"
+                                          : printable(member->dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 bool JsonObject::has(std::string_view key) const { return find(key) != nullptr; }
@@ -210,7 +211,10 @@ std::vector<std::string> JsonObject::unread() const {
   return result;
 }
 
-void write_json(const std::string& path, const Json& document) { write_file_atomically(path, document.dump(2) + "\n"); }
+// Texts may come from paths, which need not be UTF-8.
+void write_json(const std::string& path, const Json& document) {
+  write_file_atomically(path, document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+}
 
 JsonObject read_config(const std::string& model) {
   std::error_code error;
