@@ -75,7 +75,14 @@ TEST_F(CheckedPlan, NoticesAPartialOverlap) {
 
 TEST_F(CheckedPlan, NoticesAResultThatIsOverwritten) {
   offset(d) = offset(c);
-  expect_error("'v5'");
+  plan.arena_bytes += 256;
+  plan.transient_bytes += 256;
+  expect_error("overlaps 'v4'");
+}
+
+TEST_F(CheckedPlan, NoticesACarryToAnotherPlace) {
+  sketch.graph.carries.push_back({x, d});
+  expect_error("'x' is carried as 'v5' but lies elsewhere");
 }
 
 TEST_F(CheckedPlan, NoticesAnUpdateThatMoves) {
@@ -120,7 +127,7 @@ TEST_F(CheckedPlan, NoticesATakeoverTheOpDoesNotAllow) {
 
 TEST_F(CheckedPlan, NoticesATakeoverOfWhatIsReadAgain) {
   sketch.graph.nodes[3].inputs.push_back(a);
-  expect_error("'v2'");
+  expect_error("overlaps 'v2'");
 }
 
 TEST_F(CheckedPlan, NoticesAPersistentValueOfAnotherGraphOverwritten) {

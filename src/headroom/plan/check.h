@@ -9,9 +9,10 @@ namespace headroom {
 // Throws InternalError naming the values unless, for each graph of `job`:
 //   every value lies within the arena at a multiple of 64, and scratch is as large as its op asks for;
 //   persistent values lie where their name does, apart from each other and from all that is transient;
-//   what a node reads is still there when it runs, and results and inputs (or what they are carried as) at the end;
-//   what a node writes lies on nothing that is alive, but for an operand that dies there and whose storage the op may
-//   take (in place or reused), with the same offset and size; what the op updates in place does share its offset.
+//   what a node reads is still there when it runs;
+//   what a node writes lies on nothing that is alive (results, and inputs or what they are carried as, are to the end),
+//   but for an operand that dies there and whose storage the op may take (in place or reused), with the same offset and
+//   size; what the op updates in place shares its offset, and so does what is carried.
 // Time O(n log n), memory O(n) for n operands.
 void check_plan(const Job& job, const Plan& plan);
 
