@@ -52,6 +52,12 @@ TEST_F(JsonReaderTest, DecodesEscapesAndUtf8) {
   EXPECT_EQ(json.text(), "\xc3\xa9\xf0\x9f\x98\x80\"/\n \xc3\xa9\xf0\x9f\x98\x80");
 }
 
+TEST_F(JsonReaderTest, RefusesHalvesOfSurrogatePairs) {
+  for (const std::string half : {"\\ud83d", "\\ud83dx", "\\ud83d\\n", "\\ude00", "\\ud83d\\ud83d", "\\ud83d\\u0041"}) {
+    EXPECT_ERROR(InvalidInput, "half of a surrogate pair", reader("\"" + half + "\"").text());
+  }
+}
+
 TEST_F(JsonReaderTest, PassesLongTextInPiecesOfWholeCharacters) {
   std::string text;
   for (int i = 0; i < 20000; ++i) text += "\xe4\xbd\xa0" + std::string(i % 3, 'x');

@@ -72,6 +72,7 @@ TEST_F(SafetensorsTest, RefusesHeadersThatLieAboutTheFile) {
   EXPECT_EQ(open(good, 16).count(), 2);
   const std::string whole = make_file(good, 16);
   for (size_t size = 0; size < whole.size(); ++size) EXPECT_THROW(open(whole.substr(0, size)), InvalidInput) << size;
+  EXPECT_ERROR(InvalidInput, "the file is truncated; its header has", open(whole.substr(0, 20)));
   EXPECT_ERROR(InvalidInput, "the file has 17 bytes of data", open(good, 17));
   EXPECT_ERROR(InvalidInput, "tensor a", open("{" + entry("a", "F32", "[2]", 0, 4) + "}", 4));
   EXPECT_ERROR(InvalidInput, "neither overlap nor hole",
