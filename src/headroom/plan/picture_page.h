@@ -5,7 +5,7 @@
 
 namespace headroom {
 
-// The page is kPictureHead, the data (one JSON object, free of '<'), kPictureTail.
+// The page is kPictureHead (markup and style), the data (one JSON object, free of '<'), kPictureTail (the script).
 extern const std::string_view kPictureHead;
 extern const std::string_view kPictureTail;
 
