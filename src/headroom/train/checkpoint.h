@@ -1,7 +1,8 @@
 // Training states on disk: DIR/checkpoint-STEP/ with
 //   model.safetensors      the weights by parameter name
 //   optimizer.safetensors  the optimizer's state by parameter name
-//   state.json             the step (which is also the position in the data), and every setting that changes the numbers
+//   state.json             the step (which is also the position in the data), and every setting that changes the
+//   numbers
 // Whole tensors only, nothing of the arena's layout. A checkpoint is written under a temporary name, synced and
 // renamed, so that what is found under its name is complete, whenever the process or the machine stopped.
 #pragma once
