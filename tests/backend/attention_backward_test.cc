@@ -15,7 +15,8 @@ std::vector<std::vector<double>> gradients_in_f64(const AttentionOperands& x, co
   const std::vector<double> lse = attention_in_f64(x, q, k, v).lse;
   const size_t size = static_cast<size_t>(x.c.head_size), heads = static_cast<size_t>(x.c.heads);
   std::vector<double> dq(q.size(), 0.0), dk(k.size(), 0.0), dv(v.size(), 0.0);
-  for (const auto& [first_query, queries, first_key, position] : x.c.sequences) {
+  for (const std::array<int, 4>& numbers : x.c.sequences) {
+    const int64_t first_query = numbers[0], queries = numbers[1], first_key = numbers[2], position = numbers[3];
     for (size_t i = 0; i < static_cast<size_t>(queries); ++i) {
       for (size_t head = 0; head < heads; ++head) {
         const size_t row = (static_cast<size_t>(first_query) + i) * heads + head;

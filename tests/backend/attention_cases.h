@@ -65,7 +65,8 @@ inline F64Attention attention_in_f64(const AttentionOperands& x, const std::vect
   const int64_t size = x.c.head_size;
   F64Attention result = {std::vector<double>(q.size(), 0.0),
                          std::vector<double>(static_cast<size_t>(x.c.queries * x.c.heads), 0.0)};
-  for (const auto& [first_query, queries, first_key, position] : x.c.sequences) {
+  for (const std::array<int, 4>& numbers : x.c.sequences) {
+    const int64_t first_query = numbers[0], queries = numbers[1], first_key = numbers[2], position = numbers[3];
     for (int64_t row = first_query * x.c.heads; row < (first_query + queries) * x.c.heads; ++row) {
       const int64_t kv_head = row % x.c.heads * x.c.kv_heads / x.c.heads;
       const int64_t keys = position + row / x.c.heads - first_query + 1;
