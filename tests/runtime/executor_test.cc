@@ -1,0 +1,72 @@
+#include "headroom/runtime/executor.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "headroom/graph/text.h"
+#include "headroom/models/presets.h"
+#include "headroom/runtime/workspace.h"
+#include "headroom/train/training_graphs.h"
+
+namespace {
+
+std::atomic<int64_t> allocations{0};
+
+}  // namespace
+
+// Every allocation of this program is counted.
+void* operator new(size_t size) {
+  ++allocations;
+  void* memory = std::malloc(size);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+
+namespace headroom {
+namespace {
+
+Workspace workspace_of(std::vector<Graph> graphs, Isa isa, int threads) {
+  Job job{.graphs = {}, .threads = threads};
+  for (const Graph& graph : graphs) job.graphs.push_back(&graph);
+  Plan plan = plan_job(job);
+  return {std::move(graphs), std::move(plan), isa};
+}
+
+TEST(Executor, RunsAGraphAndCarriesItsState) {
+  Workspace workspace =
+      workspace_of({parse_graph("graph g\n"
+                                "input %a: f32[4] input\n"
+                                "input %target: f32[4] optimizer_state\n"
+                                "input %range: i32[2] input\n"
+                                "%b: f32[4] activation = add(%a, %a) forward\n"
+                                "%target.next: f32[4] optimizer_state = write_rows(%target, %b, %range) update\n"
+                                "carry %target = %target.next\n")},
+                   Isa::reference, 1);
+  const Tensor a = workspace.persistent("a");
+  for (int i = 0; i < 4; ++i) a.as<float>()[i] = static_cast<float>(i);
+  workspace.persistent("range").as<int32_t>()[1] = 4;
+  workspace.at("g").run();
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(workspace.persistent("target").as<float>()[i], static_cast<float>(2 * i));
+}
+
+TEST(Executor, AllocatesNothingInATrainingStep) {
+  for (const Isa isa : {Isa::reference, Isa::avx2, Isa::avx512}) {
+    if (!is_supported(isa)) continue;
+    TrainingShape shape{1, 2, 9};
+    Workspace workspace = workspace_of(build_training_graphs(*make_llama(find_preset("tiny-300k")->config), shape, {},
+                                                             {.checkpoint_layers = true}, true)
+                                           .graphs,
+                                       isa, 2);
+    const int64_t before = allocations;
+    for (const char* graph : {"zero_gradients", "micro", "step", "evaluation"}) workspace.at(graph).run();
+    EXPECT_EQ(allocations - before, 0) << name_of(isa);
+  }
+}
+
+}  // namespace
+}  // namespace headroom

@@ -1,0 +1,96 @@
+#include "headroom/train/training_graphs.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "headroom/base/bytes.h"
+#include "headroom/graph/text.h"
+#include "headroom/models/presets.h"
+#include "headroom/plan/job.h"
+
+namespace headroom {
+namespace {
+
+Plan plan_of(const std::vector<Graph>& graphs, int threads = 2) {
+  Job job{.graphs = {}, .threads = threads};
+  for (const Graph& graph : graphs) job.graphs.push_back(&graph);
+  return plan_job(job);
+}
+
+std::vector<Graph> graphs_of(const char* preset, const TrainingShape& shape, double grad_clip, bool checkpoint,
+                             PassTrace* trace = nullptr) {
+  UpdateSettings updates;
+  updates.grad_clip = grad_clip;
+  return build_training_graphs(*make_llama(find_preset(preset)->config), shape, updates,
+                               {.checkpoint_layers = checkpoint}, true, trace)
+      .graphs;
+}
+
+TEST(TrainingGraphs, ASingleMicroBatchIsOneGraphAndEvaluation) {
+  const std::vector<Graph> graphs = graphs_of("tiny-300k", {4, 1, 32}, 1.0, false);
+  ASSERT_EQ(graphs.size(), 2u);
+  EXPECT_EQ(graphs[0].name, "step");
+  EXPECT_EQ(graphs[1].name, "evaluation");
+}
+
+TEST(TrainingGraphs, MicroBatchesAddAGraphThatOnlySums) {
+  const std::vector<Graph> graphs = graphs_of("tiny-300k", {1, 4, 32}, 1.0, false);
+  ASSERT_EQ(graphs.size(), 4u);
+  EXPECT_EQ(graphs[0].name, "zero_gradients");
+  EXPECT_EQ(graphs[1].name, "micro");
+  for (const Node& node : graphs[1].nodes) EXPECT_NE(node.phase, Phase::update);
+}
+
+TEST(TrainingGraphs, TheTextOfARealStepRoundTrips) {
+  for (const Graph& graph : graphs_of("tiny-300k", {2, 2, 16}, 1.0, true))
+    EXPECT_EQ(to_text(parse_graph(to_text(graph))), to_text(graph));
+}
+
+// Kept at once without clipping: what the issue of memory is about.
+TEST(TrainingGraphs, UpdatesInTheBackwardLetGradientsDie) {
+  const TrainingShape shape{1, 1, 16};
+  PassTrace without;
+  without.disabled = {"updates_in_backward"};
+  const Plan early = plan_of(graphs_of("tiny-4m", shape, 0.0, false));
+  const Plan late = plan_of(graphs_of("tiny-4m", shape, 0.0, false, &without));
+  const int64_t weights = parameter_count(*make_llama(find_preset("tiny-4m")->config)) * 4;
+  EXPECT_LT(early.arena_bytes, late.arena_bytes - weights / 2);
+  // Clipping needs all gradients at once: then both are the same.
+  PassTrace again;
+  again.disabled = {"updates_in_backward"};
+  EXPECT_EQ(plan_of(graphs_of("tiny-4m", shape, 1.0, false)).persistent_bytes,
+            plan_of(graphs_of("tiny-4m", shape, 1.0, false, &again)).persistent_bytes);
+}
+
+TEST(TrainingGraphs, CheckpointingKeepsOneActivationALayer) {
+  const TrainingShape shape{8, 1, 129};
+  const Plan plain = plan_of(graphs_of("tiny-4m", shape, 0.0, false));
+  const Plan checkpointed = plan_of(graphs_of("tiny-4m", shape, 0.0, true));
+  EXPECT_LT(checkpointed.transient_bytes, plain.transient_bytes / 2);
+}
+
+// 12 bytes a parameter + the largest gradient + one f32 activation a layer and token + one layer's activations.
+TEST(TrainingGraphs, TheLeanestStepMeetsItsFormula) {
+  const LlamaConfig config = find_preset("tiny-4m")->config;
+  const TrainingShape shape{8, 1, 129};
+  const Plan plan = plan_of(graphs_of("tiny-4m", shape, 0.0, true));
+  const int64_t tokens = shape.micro_tokens();
+  const int64_t parameters = parameter_count(*make_llama(config));
+  const int64_t largest_gradient = config.vocabulary * config.features * 4;
+  const int64_t residual = config.layers * tokens * config.features * 4;
+  const int64_t layer = tokens * (8 * config.features + 3 * config.mlp_features) * 4;
+  EXPECT_LT(static_cast<double>(plan.arena_bytes),
+            1.15 * static_cast<double>(12 * parameters + largest_gradient + residual + layer + 24 * kMiB));
+}
+
+TEST(TrainingGraphs, SevenBillionParametersArePlannedFastAndTight) {
+  const auto start = std::chrono::steady_clock::now();
+  const Plan plan = plan_of(graphs_of("deepseek-llm-7b", {1, 1, 2048}, 1.0, true));
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  EXPECT_LT(static_cast<double>(plan.arena_bytes), 1.02 * static_cast<double>(plan.lower_bound_bytes));
+  EXPECT_LT(elapsed.count(), 10.0);  // bench_planning prints the figure; this catches an algorithm that runs away
+}
+
+}  // namespace
+}  // namespace headroom
