@@ -36,7 +36,7 @@ FLOORS = {
     "backend": "base graph",
     "ops": "base graph backend",
     "plan": "base graph",
-    "runtime": "base graph backend plan",
+    "runtime": "base formats graph backend plan",
     "passes": "base graph ops",
     "models": "base formats graph ops runtime",
     "generate": "base formats graph backend ops plan runtime passes models",
