@@ -22,6 +22,13 @@ TEST(LogSumExp, KernelsAgreeAndAreAccurate) {
   }
 }
 
+TEST(LogSumExp, LanesBeyondTheRowDoNotCount) {
+  Random random(2);
+  for (int64_t columns = 1; columns <= 33; ++columns) {
+    expect_kernels_agree("logsumexp", {random.array(f32({2, columns}), -30, -20)});
+  }
+}
+
 TEST(LogSumExp, SpecialNumbers) {
   const std::vector<double> numbers = {-INFINITY, 3, -INFINITY,  // log-probability zero is no obstacle
                                        NAN,       1, 2,          // NaN comes through
