@@ -9,7 +9,7 @@
 #include "headroom/base/atomic_file.h"
 #include "headroom/base/directory_lock.h"
 #include "headroom/base/errors.h"
-#include "headroom/runtime/run_report.h"
+#include "headroom/api/run_report.h"
 #include "headroom/train/trainer.h"
 
 namespace headroom {

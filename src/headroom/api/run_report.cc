@@ -1,4 +1,4 @@
-#include "headroom/runtime/run_report.h"
+#include "headroom/api/run_report.h"
 
 #include <cstdio>
 #include <fstream>

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# The quick start: a language model of the DeepSeek-LLM architecture from nothing but text, inside 256 MiB.
+#   1. the text: this repository's own sources and pages, one file in ten held out
+#   2. a tokenizer and random weights       headroom init
+#   3. training under --memory 256MiB       headroom train
+#   4. its loss against those of counting   scripts/ngram_entropy.py
+#   5. it continues a prompt                headroom generate
+# About five minutes on two cores. QUICKSTART_STEPS shortens it (the test suite does).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+headroom=${HEADROOM:-build/headroom}
+work=${QUICKSTART_DIR:-build/quickstart}
+steps=${QUICKSTART_STEPS:-500}
+budget=256MiB
+
+rm -rf "$work"
+mkdir -p "$work"
+# Without git (a source archive) the same files are found by their folders.
+{ git ls-files 2>/dev/null || find apps bench docs examples include scripts src tests -type f; } |
+  grep -E '\.(cc|h|md|py|sh|cmake)$' | grep -v -E '^tests/data/|zh-CN' | LC_ALL=C sort >"$work/files"
+awk 'NR % 10 == 5' "$work/files" | xargs cat >"$work/held-out.txt"
+awk 'NR % 10 != 5' "$work/files" | xargs cat >"$work/train.txt"
+echo "text: $(wc -c <"$work/train.txt") bytes to train on, $(wc -c <"$work/held-out.txt") held out"
+
+"$headroom" init tiny-4m --output "$work/model" --tokenizer-data "$work/train.txt" --vocabulary 1024
+
+"$headroom" train "$work/model" --data "$work/train.txt" --eval-data "$work/held-out.txt" --output "$work/trained" \
+  --memory "$budget" --steps "$steps" --batch-size 8 --seq-len 256 --lr 2e-3 --warmup-steps $((steps / 20)) \
+  --report "$work/train.json" --html "$work/plan.html"
+
+python3 scripts/ngram_entropy.py "$work/trained/train.tokens" "$work/trained/eval.tokens" --report "$work/train.json"
+
+prompt=$'// Returns the number of bytes'
+echo
+echo "a continuation of: $prompt"
+"$headroom" generate "$work/trained" --prompt "$prompt" --max-new-tokens 96 --temperature 0.7 --top-p 0.9 --memory "$budget" \
+  --report "$work/generate.json"
+echo
+echo "the model: $work/trained   the plan as a picture: $work/plan.html"
+python3 - "$work/train.json" "$work/generate.json" <<'TABLE'
+import json, sys
+print(f"{'':12} {'measured':>14} {'predicted':>14} {'budget':>14}")
+for name, path in zip(("train", "generate"), sys.argv[1:]):
+    report = json.load(open(path, encoding="utf-8"))
+    keys = ("measured_peak_bytes", "predicted_peak_bytes", "budget_bytes")
+    print(f"{name:12} " + " ".join(f"{report[key] / 2**20:10.2f} MiB" for key in keys))
+TABLE
