@@ -35,8 +35,10 @@ int main(int argc, char** argv) {
         "  headroom train model --data *.txt --output trained --memory 256MiB --steps 200\n"
         "  headroom generate trained --prompt \"Once upon\"\n"
         "headroom VERB --help explains a verb and shows its defaults.");
+    headroom::add_plan_command(app);
     headroom::add_init_command(app);
     headroom::add_train_command(app);
+    headroom::add_generate_command(app);
     headroom::add_inspect_command(app);
     try {
       app.parse(argc, argv);

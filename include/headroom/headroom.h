@@ -101,8 +101,11 @@ struct GenerateResult : MemoryUse {
   std::string text;
   int64_t prompt_tokens = 0;
   int64_t new_tokens = 0;
+  double seconds = 0;  // prompt and text, without loading
   double prefill_tokens_per_second = 0;
   double decode_tokens_per_second = 0;
+  std::string finish;         // why the text ends: end (the model ended it), stop, length, context, interrupted
+  int stopped_by_signal = 0;  // 0: none
 };
 GenerateResult generate(const GenerateOptions& options);
 
@@ -120,7 +123,9 @@ struct EvalResult : MemoryUse {
   double loss = 0;  // mean next-token cross-entropy, nats
   double perplexity = 0;
   int64_t predictions = 0;
+  double seconds = 0;  // without loading
   double tokens_per_second = 0;
+  int stopped_by_signal = 0;  // 0: all was evaluated
 };
 EvalResult evaluate(const EvalOptions& options);
 

@@ -1,0 +1,61 @@
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "commands.h"
+#include "headroom/base/errors.h"
+
+namespace headroom {
+namespace {
+
+void write_out(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+    throw MachineFailure("standard output: the text cannot be written there; is the reader gone?");
+  }
+}
+
+}  // namespace
+
+void add_generate_flags(CLI::App& command, GenerateOptions& options) {
+  command.add_option("--prompt", options.prompt, "The text to continue")->group("Text");
+  command.add_option("--prompt-file", options.prompt_file, "Or a file that holds it")->group("Text");
+  command.add_option("--max-new-tokens", options.max_new_tokens, "Tokens to write at most")->group("Text");
+  command.add_option("--stop", options.stop, "End before this text; several are allowed")->group("Text");
+  command.add_option("--temperature", options.temperature, "0: always the likeliest token; 1: the model's odds")
+      ->group("Sampling");
+  command.add_option("--top-k", options.top_k, "Sample among the k likeliest tokens; 0: all")->group("Sampling");
+  command.add_option("--top-p", options.top_p, "Sample among the fewest tokens that have this probability")
+      ->group("Sampling");
+  command.add_option("--seed", options.seed, "Seed of the sampling")->group("Sampling");
+  command
+      .add_option("--context", options.context,
+                  "Tokens to keep in memory, prompt and text; 0: what prompt and --max-new-tokens need")
+      ->group("Memory");
+  command
+      .add_option("--prefill-chunk", options.prefill_chunk,
+                  "Tokens of the prompt that go through at once; the same bits")
+      ->group("Memory");
+}
+
+void add_generate_command(CLI::App& app) {
+  auto options = std::make_shared<GenerateOptions>();
+  CLI::App* command = app.add_subcommand("generate", "Continue a text");
+  command->footer(
+      "Example: headroom generate trained --prompt \"Once upon a time\" --temperature 0.8 --top-p 0.95\n"
+      "The continuation goes to standard output as it comes, everything else to standard error.");
+  command->add_option("model", options->model, "Model directory: config.json, weights, tokenizer.json")->required();
+  command
+      ->add_option("--logprobs", options->logprobs, "Write each new token with its log-probability to this JSON file")
+      ->group("Output");
+  add_generate_flags(*command, *options);
+  add_run_flags(*command, *options);
+  command->callback([options] {
+    options->on_text = write_out;
+    const GenerateResult result = generate(*options);
+    if (::isatty(STDOUT_FILENO) != 0 && !result.text.ends_with('\n')) write_out("\n");
+    if (result.stopped_by_signal != 0) std::_Exit(128 + result.stopped_by_signal);
+  });
+}
+
+}  // namespace headroom

@@ -1,0 +1,76 @@
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+
+#include "commands.h"
+#include "headroom/api/model_source.h"
+#include "headroom/api/prompt.h"
+#include "headroom/api/run_report.h"
+#include "headroom/formats/json_object.h"
+#include "headroom/formats/tokenizer.h"
+#include "headroom/generate/generation_job.h"
+#include "headroom/train/training_job.h"
+
+namespace headroom {
+namespace {
+
+struct PlanOptions {
+  std::string model;
+  std::string task = "train";
+  bool json = false;
+  TrainOptions train;
+  GenerateOptions generate;
+  RunOptions run;
+};
+
+FittedJob fit(PlanOptions& options) {
+  const std::unique_ptr<Model> model = open_model_config(options.model);
+  const int64_t tokenizer_bytes = tokenizer_bytes_of(options.model);
+  static_cast<RunOptions&>(options.train) = options.run;
+  static_cast<RunOptions&>(options.generate) = options.run;
+  if (options.task == "generate") {
+    options.generate.model = options.model;
+    const bool has_prompt = !options.generate.prompt.empty() || !options.generate.prompt_file.empty();
+    if (has_prompt && tokenizer_bytes > 0) {
+      const auto prompt = encode_prompt(options.generate, Tokenizer(options.model), *model);
+      options.generate.context = context_for(options.generate, *model, static_cast<int64_t>(prompt.size()));
+    }
+    return fit_generation(options.generate, *model, tokenizer_bytes);
+  }
+  return fit_training(options.train, *model, tokenizer_bytes);
+}
+
+void plan(PlanOptions& options) {
+  const FittedJob job = fit_or_report(options.run, [&] { return fit(options); });
+  if (!options.run.report.empty()) write_json(options.run.report, report_of(job));
+  if (options.json) {
+    fmt::print("{}\n", report_of(job).dump(2));
+    return;
+  }
+  RunOptions to_output = options.run;
+  fmt::print("{}", describe_plan(job, options.model + " " + options.task));
+  to_output.quiet = true;
+  announce_plan(job, to_output, "");
+}
+
+}  // namespace
+
+void add_plan_command(CLI::App& app) {
+  auto options = std::make_shared<PlanOptions>();
+  CLI::App* command = app.add_subcommand("plan", "Say what a job needs and how it would be fitted, without weights");
+  command->footer(
+      "Examples:\n"
+      "  headroom plan deepseek-llm-7b --task train --memory 200GiB --html plan.html\n"
+      "  headroom plan model --task generate --context 4096");
+  command->add_option("model", options->model, "A model directory, a config.json or a preset's name")->required();
+  command->add_option("--task", options->task, "train or generate")->check(CLI::IsMember({"train", "generate"}));
+  command->add_flag("--json", options->json, "The plan as JSON on standard output");
+  add_train_flags(*command, options->train);
+  command->add_option("--eval-data", options->train.eval_data, "As train takes it: evaluation needs memory too")
+      ->group("Data");
+  add_generate_flags(*command, options->generate);
+  add_run_flags(*command, options->run);
+  command->callback([options] { plan(*options); });
+}
+
+}  // namespace headroom

@@ -1,0 +1,87 @@
+#include "headroom/api/prompt.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "headroom/base/bytes.h"
+#include "headroom/base/errors.h"
+#include "headroom/base/file.h"
+#include "headroom/formats/json_object.h"
+#include "headroom/formats/token_encoder.h"
+
+namespace headroom {
+namespace {
+
+constexpr int64_t kPieceBytes = 16 * kKiB;
+
+void encode_file(const std::string& path, TokenEncoder& encoder) {
+  const File file = File::open(path);
+  std::vector<char> piece(kPieceBytes);
+  for (int64_t offset = 0;;) {
+    const int64_t got = file.read_some(offset, piece.data(), kPieceBytes);
+    if (got == 0) return;
+    encoder.text({piece.data(), static_cast<size_t>(got)});
+    offset += got;
+  }
+}
+
+}  // namespace
+
+std::vector<int32_t> encode_prompt(const GenerateOptions& options, const Tokenizer& tokenizer, const Model& model) {
+  if (!options.prompt.empty() && !options.prompt_file.empty()) {
+    throw InvalidInput("--prompt, --prompt-file: expected at most one of them");
+  }
+  const int64_t room = options.context > 0 ? options.context : model.max_positions();
+  std::vector<int32_t> ids;
+  const TokenSink append = [&](std::span<const int32_t> more) {
+    if (static_cast<int64_t>(ids.size() + more.size()) > room) {
+      throw InvalidInput("the prompt has more than {} tokens, which is all of the {}; {}", format_count(room),
+                         options.context > 0 ? "--context" : "model's positions",
+                         options.context > 0 ? "try a larger --context or a shorter prompt" : "try a shorter prompt");
+    }
+    for (const int32_t id : more) {
+      if (id < 0 || id >= model.vocabulary()) {
+        throw InvalidInput(
+            "{}: the tokenizer gives the prompt a token id {}; expected ids below {}, the rows of the model's "
+            "embedding: they do not belong together",
+            options.model, id, model.vocabulary());
+      }
+      ids.push_back(id);
+    }
+  };
+  TokenEncoder encoder(tokenizer);
+  encoder.begin(true, append);
+  if (options.prompt_file.empty()) {
+    encoder.text(options.prompt);
+  } else {
+    encode_file(options.prompt_file, encoder);
+  }
+  encoder.finish();
+  if (ids.empty()) {
+    const std::optional<int32_t> begin = tokenizer.bos_id() ? tokenizer.bos_id() : model.bos();
+    if (!begin)
+      throw InvalidInput("the prompt is empty and {} has no token that begins a text; try --prompt TEXT",
+                         options.model);
+    append({&*begin, 1});
+  }
+  return ids;
+}
+
+std::vector<int32_t> end_ids_of(const std::string& model_directory, const Model& model, const Tokenizer& tokenizer) {
+  std::vector<int32_t> ids = model.eos();
+  if (const std::optional<int32_t> end = tokenizer.eos_id()) ids.push_back(*end);
+  const std::string path = (std::filesystem::path(model_directory) / "generation_config.json").string();
+  std::error_code error;
+  if (std::filesystem::exists(path, error)) {
+    const JsonObject config = JsonObject::read(path);
+    if (config.has("eos_token_id")) {
+      const std::vector<int64_t> more = config.is_array("eos_token_id")
+                                            ? config.integers("eos_token_id", 0, INT32_MAX)
+                                            : std::vector{config.integer("eos_token_id", 0, INT32_MAX)};
+      for (const int64_t id : more) ids.push_back(static_cast<int32_t>(id));
+    }
+  }
+  return ids;
+}
+
+}  // namespace headroom

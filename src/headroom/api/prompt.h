@@ -1,0 +1,20 @@
+// The prompt of a generation job as token ids, and the ids that end its text.
+#pragma once
+
+#include <vector>
+
+#include "headroom/formats/tokenizer.h"
+#include "headroom/headroom.h"
+#include "headroom/models/model.h"
+
+namespace headroom {
+
+// options.prompt or the content of options.prompt_file, with what the tokenizer puts around a text; the begin token
+// alone where that is nothing. Throws InvalidInput when there is no token, an id is not in the model's vocabulary, or
+// they are more than the model, or options.context, has room for.
+std::vector<int32_t> encode_prompt(const GenerateOptions& options, const Tokenizer& tokenizer, const Model& model);
+
+// Of config.json, generation_config.json and the tokenizer.
+std::vector<int32_t> end_ids_of(const std::string& model_directory, const Model& model, const Tokenizer& tokenizer);
+
+}  // namespace headroom

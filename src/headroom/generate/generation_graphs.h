@@ -1,0 +1,36 @@
+// The graphs of a generation job: one a number of rows, all over the same weights and the same KV cache.
+//   T rows of a step, C rows of the cache (the context), D head size, V vocabulary.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "headroom/graph/graph.h"
+#include "headroom/models/model.h"
+#include "headroom/passes/pass.h"
+
+namespace headroom {
+
+struct GenerationShape {
+  int64_t context = 0;             // tokens that the cache holds, prompt and new ones together
+  int64_t prefill_chunk = 0;       // rows of the largest prefill step, at most `context`
+  bool orders_vocabulary = false;  // the sampler needs room to order the vocabulary (top-k, top-p)
+};
+
+// Rows of each step, descending from the prefill chunk by quarters to 1, the decode step. The small ones cost no arena
+// and save short prompts, and the ends of long ones, the rows of a whole chunk.
+std::vector<int64_t> step_rows(const GenerationShape& shape);
+
+// "decode" for one row, else "prefill_128".
+std::string step_name(int64_t rows);
+
+// Graph inputs that the host fills, by name; those of one step begin with its name:
+//   "STEP.tokens", "STEP.positions" i32[T], "STEP.last_row" i32[1]: the row whose logits are wanted,
+//   "sequences" i32[1, 4], "cache_range" i32[2], "rotary_table" f32[C, D];
+//   "vocabulary_order" i32[V], where the shape asks for it, which no node reads.
+// Results of each: "STEP.logits" f32[1, V] and "STEP.lse" f32[1], their logsumexp. Weights have the dtype of the files;
+// the caches are f32, so that the numbers are those of the training forward.
+std::vector<Graph> build_generation_graphs(const Model& model, const GenerationShape& shape,
+                                           PassTrace* trace = nullptr);
+
+}  // namespace headroom

@@ -1,0 +1,80 @@
+#include "headroom/generate/generation_job.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "headroom/base/bytes.h"
+#include "headroom/base/errors.h"
+#include "headroom/base/threads.h"
+#include "headroom/formats/tokenizer.h"
+#include "headroom/passes/pass_dump.h"
+
+namespace headroom {
+namespace {
+
+// Fixed buffers of the run: pieces of text, the file of log-probabilities.
+constexpr int64_t kBufferBytes = 256 * kKiB;
+// For each token of the context: its id, and the text that the result holds.
+constexpr int64_t kTokenBytes = 16;
+
+constexpr int64_t kMaxContext = int64_t{1} << 30;
+
+void expect_count(const char* flag, int64_t got, int64_t least) {
+  if (got < least) throw InvalidInput("{} {}: expected a number of {} or more", flag, got, least);
+}
+
+void check_context(int64_t context, const Model& model) {
+  const int64_t most = std::min(model.max_positions(), kMaxContext);
+  if (context > most) {
+    throw InvalidInput("--context {}: the model has {} positions; expected at most as many", context, most);
+  }
+}
+
+}  // namespace
+
+int64_t context_for(const GenerateOptions& options, const Model& model, int64_t prompt_tokens) {
+  expect_count("--max-new-tokens", options.max_new_tokens, 0);
+  expect_count("--context", options.context, 0);
+  check_context(options.context, model);
+  const int64_t least = prompt_tokens + std::min<int64_t>(options.max_new_tokens, 1);
+  const int64_t most = options.context > 0 ? options.context : std::min(model.max_positions(), kMaxContext);
+  if (least > most) {
+    throw InvalidInput("the prompt has {} tokens and the {} {}, new tokens included; {}", format_count(prompt_tokens),
+                       options.context > 0 ? "--context" : "model's context", format_count(most),
+                       options.context > 0 ? "try a larger --context or a shorter prompt" : "try a shorter prompt");
+  }
+  return options.context > 0 ? most : std::min(most, add_sizes(prompt_tokens, options.max_new_tokens, "--context"));
+}
+
+GenerationShape read_generation_shape(const GenerateOptions& options, const Model& model) {
+  expect_count("--prefill-chunk", options.prefill_chunk, 1);
+  expect_count("--top-k", options.top_k, 0);
+  if (!(options.temperature >= 0) || !std::isfinite(options.temperature)) {
+    throw InvalidInput("--temperature {}: expected 0 (greedy) or more", options.temperature);
+  }
+  if (!(options.top_p > 0 && options.top_p <= 1)) {
+    throw InvalidInput("--top-p {}: expected more than 0 and at most 1", options.top_p);
+  }
+  GenerationShape shape;
+  const int64_t assumed_prompt = options.context > 0 ? 0 : std::min(options.prefill_chunk, model.max_positions() - 1);
+  shape.context = context_for(options, model, assumed_prompt);
+  shape.prefill_chunk = std::min(options.prefill_chunk, shape.context);
+  shape.orders_vocabulary = options.temperature > 0 && (options.top_k > 0 || options.top_p < 1);
+  return shape;
+}
+
+FittedJob fit_generation(const GenerateOptions& options, const Model& model, int64_t tokenizer_file_bytes) {
+  const GenerationShape shape = read_generation_shape(options, model);
+  PassTrace trace = trace_passes(options);
+  ReserveInputs reserve;
+  reserve.threads = options.threads > 0 ? options.threads : available_processors();
+  reserve.buffer_bytes = kBufferBytes + kTokenBytes * shape.context;
+  if (tokenizer_file_bytes > 0) reserve.tokenizer_bytes = Tokenizer::memory_bound_bytes(tokenizer_file_bytes);
+  const Candidate only{fmt::format("context {}, prefill in chunks of {}", shape.context, shape.prefill_chunk),
+                       [&] { return build_generation_graphs(model, shape, &trace); }};
+  FittedJob job = fit_job({only}, resolve_budget(options.memory), reserve);
+  check_disabled(trace);
+  return job;
+}
+
+}  // namespace headroom
