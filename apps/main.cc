@@ -39,6 +39,8 @@ int main(int argc, char** argv) {
     headroom::add_init_command(app);
     headroom::add_train_command(app);
     headroom::add_generate_command(app);
+    headroom::add_eval_command(app);
+    headroom::add_tokenize_command(app);
     headroom::add_inspect_command(app);
     try {
       app.parse(argc, argv);

@@ -123,6 +123,7 @@ struct EvalResult : MemoryUse {
   double loss = 0;  // mean next-token cross-entropy, nats
   double perplexity = 0;
   int64_t predictions = 0;
+  int64_t tokens = 0;  // that went through the model
   double seconds = 0;  // without loading
   double tokens_per_second = 0;
   int stopped_by_signal = 0;  // 0: all was evaluated

@@ -1,0 +1,43 @@
+#include <fmt/core.h>
+
+#include <cstdlib>
+
+#include "commands.h"
+
+namespace headroom {
+
+void add_eval_command(CLI::App& app) {
+  auto options = std::make_shared<EvalOptions>();
+  CLI::App* command = app.add_subcommand("eval", "Measure the loss and perplexity of text, or write logits");
+  command->footer(
+      "Examples:\n"
+      "  headroom eval trained --data held-out.txt --seq-len 512 --stride 256\n"
+      "  headroom eval model --tokens ids.json --logits logits.safetensors");
+  command->add_option("model", options->model, "Model directory: config.json, weights, tokenizer.json")->required();
+  command->add_option("--data", options->data, "Text files, or JSONL with a `text` field")->group("Data");
+  command->add_option("--tokens", options->tokens, "Exactly these ids: {\"ids\": [[ids of a row], ...]}")
+      ->group("Data");
+  command
+      ->add_option("--logits", options->logits,
+                   "Write their logits to this safetensors file: f32, rows x length x vocabulary")
+      ->group("Output");
+  command
+      ->add_option("--seq-len", options->seq_len, "Tokens of a window of text; 0: the model's positions, at most 1024")
+      ->group("Windows");
+  command
+      ->add_option("--stride", options->stride,
+                   "Tokens from one window to the next, which counts only what is new; 0: --seq-len, no overlap")
+      ->group("Windows");
+  command->add_option("--batch-size", options->batch_size, "Rows at a time; the same bits")->group("Memory");
+  add_run_flags(*command, *options);
+  command->callback([options] {
+    const EvalResult result = evaluate(*options);
+    if (result.stopped_by_signal != 0) std::_Exit(128 + result.stopped_by_signal);
+    if (result.predictions > 0) {
+      fmt::print("loss {:.6f}, perplexity {:.4f}, {} predictions\n", result.loss, result.perplexity,
+                 result.predictions);
+    }
+  });
+}
+
+}  // namespace headroom

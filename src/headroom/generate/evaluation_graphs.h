@@ -1,0 +1,29 @@
+// The graphs of an evaluation: the training forward without a backward, over rows of given tokens.
+//   B rows, S tokens a row, T = B * S, F features, V vocabulary, R rows of logits at a time.
+#pragma once
+
+#include <vector>
+
+#include "headroom/graph/graph.h"
+#include "headroom/models/model.h"
+#include "headroom/passes/pass.h"
+
+namespace headroom {
+
+struct EvaluationShape {
+  int64_t rows = 0;
+  int64_t row_tokens = 0;
+  int64_t logit_rows = 0;  // R; 0: no logits are wanted
+
+  int64_t tokens() const { return rows * row_tokens; }
+};
+
+// "evaluation", and with logits "logits", which turns R of the rows that the last evaluation left into logits.
+// Graph inputs that the host fills, by name:
+//   "tokens", "targets" i32[T] (targets -1: ignored), "positions" i32[T], "sequences" i32[B, 4],
+//   "rotary_table" f32[S, D]; with logits "hidden_range" i32[2] = (0, T) and "logit_rows" i32[R].
+// Results: of `evaluation`, "losses" f32[T]; of `logits`, "logits" f32[R, V]. Weights have the dtype of the files.
+std::vector<Graph> build_evaluation_graphs(const Model& model, const EvaluationShape& shape,
+                                           PassTrace* trace = nullptr);
+
+}  // namespace headroom

@@ -1,0 +1,69 @@
+#include "headroom/generate/evaluation_job.h"
+
+#include <algorithm>
+
+#include "headroom/base/bytes.h"
+#include "headroom/base/errors.h"
+#include "headroom/base/threads.h"
+#include "headroom/formats/tokenizer.h"
+#include "headroom/passes/pass_dump.h"
+
+namespace headroom {
+namespace {
+
+// Fixed buffers of the run: pieces of text, of token files and of the file of logits.
+constexpr int64_t kBufferBytes = 256 * kKiB;
+constexpr int64_t kLogitBytes = 4 * kMiB;  // of one piece of the logits, or one row
+constexpr int64_t kDefaultSeqLen = 1024;
+
+void expect_count(const char* flag, int64_t got, int64_t least) {
+  if (got < least) throw InvalidInput("{} {}: expected a number of {} or more", flag, got, least);
+}
+
+}  // namespace
+
+WindowShape read_window_shape(const EvalOptions& options, const Model& model) {
+  WindowShape shape;
+  shape.seq_len = options.seq_len != 0 ? options.seq_len : std::min(kDefaultSeqLen, model.max_positions());
+  expect_count("--seq-len", shape.seq_len, 2);
+  if (shape.seq_len - 1 > model.max_positions()) {
+    throw InvalidInput("--seq-len {}: the model has {} positions; expected at most {}", shape.seq_len,
+                       model.max_positions(), model.max_positions() + 1);
+  }
+  shape.stride = options.stride != 0 ? options.stride : shape.seq_len;
+  if (shape.stride < 1 || shape.stride > shape.seq_len) {
+    throw InvalidInput("--stride {}: expected 1 to {}, the tokens of a window", options.stride, shape.seq_len);
+  }
+  return shape;
+}
+
+EvaluationShape read_evaluation_shape(const EvalOptions& options, const Model& model, int64_t row_tokens) {
+  expect_count("--batch-size", options.batch_size, 1);
+  if (multiply_sizes(options.batch_size, row_tokens, "--batch-size x row length") > int64_t{1} << 30) {
+    throw InvalidInput("--batch-size {} x {} tokens a row: expected at most 2^30 tokens", options.batch_size,
+                       row_tokens);
+  }
+  EvaluationShape shape;
+  shape.rows = options.batch_size;
+  shape.row_tokens = row_tokens;
+  if (!options.logits.empty()) {
+    shape.logit_rows = std::clamp<int64_t>(kLogitBytes / (4 * model.vocabulary()), 1, shape.tokens());
+  }
+  return shape;
+}
+
+FittedJob fit_evaluation(const EvalOptions& options, const Model& model, const EvaluationShape& shape,
+                         int64_t tokenizer_file_bytes) {
+  PassTrace trace = trace_passes(options);
+  ReserveInputs reserve;
+  reserve.threads = options.threads > 0 ? options.threads : available_processors();
+  reserve.buffer_bytes = kBufferBytes + size_of(DType::i32) * shape.row_tokens;
+  if (tokenizer_file_bytes > 0) reserve.tokenizer_bytes = Tokenizer::memory_bound_bytes(tokenizer_file_bytes);
+  const Candidate only{fmt::format("{} rows of {} tokens at a time", shape.rows, shape.row_tokens),
+                       [&] { return build_evaluation_graphs(model, shape, &trace); }};
+  FittedJob job = fit_job({only}, resolve_budget(options.memory), reserve);
+  check_disabled(trace);
+  return job;
+}
+
+}  // namespace headroom

@@ -1,0 +1,50 @@
+// Next-token losses of rows of tokens, summed token by token in f64, so that neither the batch nor anything else but
+// the rows decides a bit of the result.
+#pragma once
+
+#include <functional>
+#include <span>
+
+#include "headroom/generate/evaluation_graphs.h"
+#include "headroom/runtime/workspace.h"
+
+namespace headroom {
+
+class Evaluator {
+ public:
+  // Called with R x V logits at a time, row after row in the order in which they were added.
+  using LogitSink = std::function<void(const float* logits, int64_t rows)>;
+
+  // `workspace` holds the graphs of `shape` and is borrowed. `logits` is called where the shape has logit rows; every
+  // row must then have shape.row_tokens ids.
+  Evaluator(Workspace& workspace, const Model& model, const EvaluationShape& shape, LogitSink logits = nullptr);
+
+  // Adds a row of 1 to row_tokens + 1 ids, all in the vocabulary; the predictions of ids[first_counted] and of those
+  // behind it count. Evaluates when shape.rows rows are there. Throws InvalidInput when a loss is no number.
+  void add_row(std::span<const int32_t> ids, int64_t first_counted = 1);
+  // Evaluates the rows that are left.
+  void finish();
+
+  double loss_sum() const { return loss_sum_; }
+  int64_t predictions() const { return predictions_; }
+  int64_t tokens() const { return tokens_seen_; }  // that went through the model
+
+ private:
+  void run();
+  void pass_logits();
+
+  EvaluationShape shape_;
+  Executor& evaluation_;
+  Executor* logits_;
+  std::span<int32_t> tokens_;
+  std::span<int32_t> targets_;
+  std::span<int32_t> sequences_;
+  std::span<int32_t> logit_rows_;
+  LogitSink sink_;
+  int64_t rows_ = 0;  // waiting
+  int64_t predictions_ = 0;
+  int64_t tokens_seen_ = 0;
+  double loss_sum_ = 0;
+};
+
+}  // namespace headroom
