@@ -1,6 +1,7 @@
 // headroom: train and run DeepSeek-class language models inside a memory budget. Exit codes: docs/cli.md.
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <string>
 
 #include "commands.h"
@@ -11,9 +12,18 @@ namespace {
 
 enum ExitCode { kDone = 0, kInternal = 1, kBadInput = 2, kOverBudget = 3, kMachineFailed = 4 };
 
-int complain(const char* what, ExitCode code) {
-  std::fprintf(stderr, "headroom: %s\n", what);
+int complain(const std::string& what, ExitCode code) {
+  std::fprintf(stderr, "headroom: %s\n", what.c_str());
   return code;
+}
+
+// --help and --version arrive as errors with exit code 0.
+int end_parsing(const CLI::App& app, const CLI::ParseError& error) {
+  if (error.get_exit_code() == 0) return app.exit(error);
+  const std::vector<CLI::App*> verbs = app.get_subcommands();
+  return complain(
+      fmt::format("{}; try: headroom {}--help", error.what(), verbs.empty() ? "" : verbs[0]->get_name() + " "),
+      kBadInput);
 }
 
 }  // namespace
@@ -45,7 +55,7 @@ int main(int argc, char** argv) {
     try {
       app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-      return app.exit(error) == 0 ? kDone : kBadInput;
+      return end_parsing(app, error);
     }
     return kDone;
   } catch (const headroom::InvalidInput& error) {
@@ -54,6 +64,8 @@ int main(int argc, char** argv) {
     return complain(error.what(), kOverBudget);
   } catch (const headroom::MachineFailure& error) {
     return complain(error.what(), kMachineFailed);
+  } catch (const std::filesystem::filesystem_error& error) {
+    return complain(fmt::format("{}: {}", error.path1().string(), error.code().message()), kBadInput);
   } catch (const std::bad_alloc&) {
     return complain("the machine refused memory for a buffer outside the arena; try a larger --memory", kMachineFailed);
   } catch (const std::exception& error) {

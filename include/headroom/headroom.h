@@ -76,6 +76,7 @@ struct TrainResult : MemoryUse {
   int64_t step = 0;
   double loss = 0;
   double eval_loss = 0;  // NaN without eval data
+  double seconds = 0;    // of this run's steps, evaluations and checkpoints
   double tokens_per_second = 0;
   int stopped_by_signal = 0;  // 0: ran to the end
 };

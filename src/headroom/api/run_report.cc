@@ -1,6 +1,10 @@
 #include "headroom/api/run_report.h"
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -8,6 +12,7 @@
 #include "headroom/base/atomic_file.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/base/file.h"
 #include "headroom/formats/json_object.h"
 #include "headroom/plan/picture.h"
 #include "headroom/plan/report.h"
@@ -28,6 +33,20 @@ void write_html(const FittedJob& job, const std::string& path) {
   if (!out || std::rename(temporary.c_str(), path.c_str()) != 0) {
     remove_tree(temporary);
     throw MachineFailure("--html {}: the picture cannot be written there; try another place", path);
+  }
+}
+
+// A run must not find at its end that it has no place for what it says.
+void require_place(const char* flag, const std::string& path) {
+  if (path.empty()) return;
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    throw InvalidInput("{} {}: is a directory; expected the name of a file to write", flag, path);
+  }
+  const std::string directory = parent_of(path);
+  if (::access(directory.c_str(), W_OK) != 0) {
+    throw InvalidInput("{} {}: cannot write into {}: {}; try another place", flag, path, directory,
+                       describe_errno(errno));
   }
 }
 
@@ -69,6 +88,8 @@ nlohmann::ordered_json report_of(const FittedJob& job) {
 }
 
 FittedJob fit_or_report(const RunOptions& options, const std::function<FittedJob()>& fit) {
+  require_place("--report", options.report);
+  require_place("--html", options.html);
   try {
     return fit();
   } catch (const BudgetExceeded& error) {

@@ -27,7 +27,7 @@ void announce_result(const MemoryUse& use, bool quiet);
 nlohmann::ordered_json report_of(const FittedJob& job);
 
 // Runs `fit`; when the job does not fit, writes the refusal to options.report (with smallest_budget_bytes) and throws
-// on.
+// on. Before that, throws InvalidInput where options.report or options.html cannot be written.
 FittedJob fit_or_report(const RunOptions& options, const std::function<FittedJob()>& fit);
 
 }  // namespace headroom

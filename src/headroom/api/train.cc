@@ -1,4 +1,6 @@
 // train(): from the options to a trained model directory, in the order that refuses early and loses nothing.
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -6,10 +8,13 @@
 #include <nlohmann/json.hpp>
 
 #include "headroom/api/model_source.h"
+#include "headroom/api/run_report.h"
+#include "headroom/backend/kernel.h"
 #include "headroom/base/atomic_file.h"
 #include "headroom/base/directory_lock.h"
 #include "headroom/base/errors.h"
-#include "headroom/api/run_report.h"
+#include "headroom/base/file.h"
+#include "headroom/runtime/interrupt.h"
 #include "headroom/train/trainer.h"
 
 namespace headroom {
@@ -29,6 +34,33 @@ void check_options(const TrainOptions& options) {
   }
 }
 
+// Files that a run makes before its first step.
+constexpr std::array<const char*, 3> kPreparations = {".lock", "train.tokens", "eval.tokens"};
+
+bool is_preparation(const std::string& name) {
+  return std::find(kPreparations.begin(), kPreparations.end(), name) != kPreparations.end();
+}
+
+// The output directory, which goes again if this run made it and then was refused before its first step.
+class Output {
+ public:
+  explicit Output(const std::string& path) : path_(path), is_new_(!fs::exists(path)) { create_directories(path); }
+  ~Output() {
+    if (!is_new_) return;
+    std::error_code ignored;  // a directory that stays behind, with nothing in it that counts, harms nobody
+    for (const char* name : kPreparations) fs::remove(fs::path(path_) / name, ignored);
+    fs::remove(path_, ignored);
+  }
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+
+  void keep() { is_new_ = false; }
+
+ private:
+  std::string path_;
+  bool is_new_;
+};
+
 // A new run needs an output that holds nothing yet; a resumed one needs a checkpoint.
 void check_output(const TrainOptions& options) {
   const bool exists = fs::exists(options.output);
@@ -38,7 +70,8 @@ void check_output(const TrainOptions& options) {
     if (!exists) return;
     for (const fs::directory_entry& entry : fs::directory_iterator(options.output)) {
       const std::string name = entry.path().filename().string();
-      if (name == ".lock" || name == "train.tokens" || name == "eval.tokens") continue;
+      // What a run leaves that ended before its first checkpoint.
+      if (is_preparation(name) || name == "metrics.jsonl" || name.ends_with(kTemporarySuffix)) continue;
       throw InvalidInput(
           "--output {}: it exists and holds {}; add --resume to continue that run, or choose another directory",
           options.output, name);
@@ -70,6 +103,7 @@ void write_report(const TrainOptions& options, const FittedJob& job, const Train
   nlohmann::ordered_json report = report_of(job);
   report["step"] = result.step;
   report["tokens"] = result.step * options.batch_size * options.seq_len;
+  report["seconds"] = result.seconds;
   report["tokens_per_second"] = result.tokens_per_second;
   if (!std::isnan(result.eval_loss)) report["eval_loss"] = result.eval_loss;
   std::string text = report.dump(2);
@@ -94,6 +128,7 @@ TrainResult train(const TrainOptions& given) {
   TrainOptions options = given;
   check_options(options);
   check_output(options);
+  const Isa isa = choose_isa();
   const std::unique_ptr<Model> model = open_model_directory(options.model);
   if (!options.tokens.empty()) {
     const BatchShape shape = first_batch_shape(options.tokens);
@@ -105,7 +140,7 @@ TrainResult train(const TrainOptions& given) {
       options, [&] { return fit_training(options, *model, reads_text ? tokenizer_bytes_of(options.model) : 0); });
   announce_plan(job, options, "plan of the training step");
 
-  create_directories(options.output);
+  Output output(options.output);
   const DirectoryLock lock(options.output);
   remove_leftovers(options.output);
   TrainingSettings settings = read_training_settings(options, *model);
@@ -117,11 +152,13 @@ TrainResult train(const TrainOptions& given) {
   }
 
   check_reserve(job.reserve_bytes + job.plan.arena_bytes);
-  Workspace workspace(std::move(job.graphs), job.plan, choose_isa());
+  Workspace workspace(std::move(job.graphs), job.plan, isa);
   Trainer trainer(options, *model, settings, data, workspace);
   trainer.load();
   trainer.require_disk_space();
-  TrainResult result = trainer.run();
+  output.keep();
+  const InterruptGuard interrupt;
+  TrainResult result = trainer.run(interrupt);
   if (result.stopped_by_signal == 0) {
     copy_config_and_tokenizer(options.model, options.output);
     trainer.save_weights();

@@ -16,7 +16,8 @@ namespace headroom {
 namespace {
 
 constexpr size_t kStackBytes = 256 * 1024;  // kernels keep their tiles in planned scratch, not on the stack
-constexpr int kSpins = 20000;               // about 50 us: longer than the gap between two kernels of a step
+constexpr int kMostThreads = 1024;
+constexpr int kSpins = 20000;  // about 50 us: longer than the gap between two kernels of a step
 
 void relax() { __builtin_ia32_pause(); }
 
@@ -69,7 +70,7 @@ struct Threads::State {
 };
 
 Threads::Threads(int count) : count_(count), state_(std::make_unique<State>()) {
-  if (count < 1 || count > 1024) throw InvalidInput("--threads {}: expected 1 to 1024", count);
+  if (count < 1 || count > kMostThreads) throw InvalidInput("--threads {}: expected 1 to {}", count, kMostThreads);
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, kStackBytes);
@@ -126,6 +127,13 @@ int available_processors() {
     processors = std::min(processors, static_cast<int>(std::stod(quota) / period + 0.999));
   }
   return std::max(processors, 1);
+}
+
+int threads_to_use(int flag) {
+  if (flag < 0 || flag > kMostThreads) {
+    throw InvalidInput("--threads {}: expected 1 to {}, or 0 for one for each processor", flag, kMostThreads);
+  }
+  return flag > 0 ? flag : std::min(available_processors(), kMostThreads);
 }
 
 }  // namespace headroom

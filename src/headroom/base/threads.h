@@ -54,4 +54,7 @@ class Threads {
 // Processors this process may use (affinity and, where set, the container's CPU quota), at least 1.
 int available_processors();
 
+// What --threads asks for: 0 is one for each of available_processors(). Throws InvalidInput outside 0 to 1024.
+int threads_to_use(int flag);
+
 }  // namespace headroom

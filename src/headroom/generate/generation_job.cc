@@ -67,7 +67,7 @@ FittedJob fit_generation(const GenerateOptions& options, const Model& model, int
   const GenerationShape shape = read_generation_shape(options, model);
   PassTrace trace = trace_passes(options);
   ReserveInputs reserve;
-  reserve.threads = options.threads > 0 ? options.threads : available_processors();
+  reserve.threads = threads_to_use(options.threads);
   reserve.buffer_bytes = kBufferBytes + kTokenBytes * shape.context;
   if (tokenizer_file_bytes > 0) reserve.tokenizer_bytes = Tokenizer::memory_bound_bytes(tokenizer_file_bytes);
   const Candidate only{fmt::format("context {}, prefill in chunks of {}", shape.context, shape.prefill_chunk),

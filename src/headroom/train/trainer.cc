@@ -1,15 +1,16 @@
 #include "headroom/train/trainer.h"
 
 #include <cmath>
+#include <filesystem>
 #include <limits>
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/formats/safetensors_writer.h"
 #include "headroom/models/weights.h"
-#include "headroom/runtime/interrupt.h"
 #include "headroom/runtime/process_memory.h"
 #include "headroom/runtime/progress.h"
+#include "headroom/train/text_source.h"
 
 namespace headroom {
 namespace {
@@ -60,6 +61,8 @@ RunSettings Trainer::run_settings() const {
       {"--eps", fmt::format("{}", options_.eps)},
       {"--grad-clip", fmt::format("{}", options_.grad_clip)},
       {"--seed", fmt::format("{}", options_.seed)}};
+  const std::string config = (std::filesystem::path(options_.model) / "config.json").string();
+  settings.emplace_back("a config.json of fingerprint", fmt::format("{:016x}", fingerprint_of_file(config)));
   for (auto& fingerprint : data_.fingerprints()) settings.push_back(std::move(fingerprint));
   return settings;
 }
@@ -112,9 +115,8 @@ double Trainer::evaluate() {
 
 void Trainer::save(int64_t step) { checkpoints_.save({step, run_settings()}, state(), kept(options_)); }
 
-TrainResult Trainer::run() {
+TrainResult Trainer::run(const InterruptGuard& interrupt) {
   MetricsLog metrics(options_.output + "/metrics.jsonl", done_steps_);
-  const InterruptGuard interrupt;
   Progress progress("training", options_.quiet);
   TrainResult result;
   result.eval_loss = std::numeric_limits<double>::quiet_NaN();
@@ -160,8 +162,9 @@ TrainResult Trainer::run() {
   result.step = done_steps_;
   result.stopped_by_signal = done_steps_ < steps ? interrupt.signal() : 0;
   if (result.stopped_by_signal == 0 && std::isnan(result.eval_loss)) result.eval_loss = evaluate();
-  if (done_steps_ > first)
-    result.tokens_per_second = static_cast<double>((done_steps_ - first) * step_tokens) / progress.elapsed_seconds();
+  if (done_steps_ == first) metrics.for_each_loss([&](int64_t, double loss) { result.loss = loss; });
+  result.seconds = progress.elapsed_seconds();
+  result.tokens_per_second = static_cast<double>((done_steps_ - first) * step_tokens) / result.seconds;
   return result;
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "headroom/headroom.h"
+#include "headroom/runtime/interrupt.h"
 #include "headroom/runtime/workspace.h"
 #include "headroom/train/batch_inputs.h"
 #include "headroom/train/checkpoint.h"
@@ -25,9 +26,10 @@ class Trainer {
   // Throws MachineFailure unless checkpoints and the model will fit on the disk.
   void require_disk_space() const;
 
-  // Runs to the last step, or to a signal: finishes the step and saves. Fills step, loss, eval_loss, tokens_per_second
-  // and stopped_by_signal. Throws InvalidInput when the loss is no number any more; the checkpoints stay.
-  TrainResult run();
+  // Runs to the last step, or to a signal: finishes the step and saves. Fills step, loss, eval_loss, seconds,
+  // tokens_per_second and stopped_by_signal. Throws InvalidInput when the loss is no number any more; the checkpoints
+  // stay.
+  TrainResult run(const InterruptGuard& interrupt);
 
   // The weights in DIR/model.safetensors, f32.
   void save_weights() const;

@@ -96,7 +96,7 @@ FittedJob fit_training(const TrainOptions& options, const Model& model, int64_t 
          }});
   }
   ReserveInputs reserve;
-  reserve.threads = options.threads > 0 ? options.threads : available_processors();
+  reserve.threads = threads_to_use(options.threads);
   reserve.buffer_bytes = kBufferBytes;
   if (tokenizer_file_bytes > 0)
     reserve.released_bytes = Tokenizer::memory_bound_bytes(tokenizer_file_bytes) + kEncodingBytes;

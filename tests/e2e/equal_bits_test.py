@@ -1,0 +1,97 @@
+"""Same inputs, same bits: whatever how a run is cut, scheduled, recomputed or budgeted, its losses, gradient norms and
+trained weights are equal to the last bit, for tied and untied embeddings, from token files and from shuffled text."""
+
+import frame
+from training import TIED, UNTIED, TrainingTest
+
+# Each must not change a bit. The first is what the others are held against.
+WAYS = {
+    "plain": [],
+    "2 threads": ["--threads", 2],
+    "3 threads": ["--threads", 3],
+    "ample budget": ["--memory", "1GiB"],
+    "nothing recomputed": ["--checkpointing", "none"],
+    "everything recomputed": ["--checkpointing", "full"],
+    "2 micro-batches": ["--grad-accum", 2],
+    "4 micro-batches": ["--grad-accum", 4],
+    "4 micro-batches, recomputed": ["--grad-accum", 4, "--checkpointing", "full"],
+    "updates after the backward": ["--disable-pass", "updates_in_backward"],
+    "embedding's gradient by itself": ["--disable-pass", "fuse_embedding_gradient"],
+}
+STEPS = ["--steps", 3, "--lr", 0.01]
+
+
+def instruction_sets():
+    """Those that the processor has, by name."""
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        flags = next((set(line.split()) for line in file if line.startswith("flags")), set())
+    found = ["reference"]
+    if {"avx2", "fma", "f16c"} <= flags:
+        found.append("avx2")
+        if {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= flags:
+            found.append("avx512")
+    return found
+
+
+class EqualBits(TrainingTest):
+    def compare(self, model, *flags):
+        """Every way of WAYS, and the smallest budget, against the first."""
+        expected = self.train(model, *flags)
+        self.assertGreater(len({line["loss"] for line in expected[0]}), 1, "nothing was learnt")
+        for name, way in WAYS.items():
+            with self.subTest(model=model.name, way=name):
+                self.assertEqual(self.train(model, *flags, *way), expected)
+        with self.subTest(model=model.name, way="smallest budget"):
+            self.refused(
+                *self.command(model, *flags, "--memory", 1, "--report", "refusal.json", output="never"),
+                expect=frame.OVER_BUDGET,
+            )
+            smallest = self.read_json("refusal.json")["smallest_budget_bytes"]
+            self.assertEqual(self.train(model, *flags, "--memory", smallest), expected)
+
+    def test_token_files(self):
+        for model in (TIED, UNTIED):
+            self.compare(model, "--tokens", model / "curve_tokens.json", *STEPS)
+
+    def test_without_clipping(self):
+        """Where a gradient may die at its weight's update, and the norm is not needed."""
+        for model in (TIED, UNTIED):
+            flags = ["--tokens", model / "curve_tokens.json", *STEPS, "--grad-clip", 0]
+            self.compare(model, *flags)
+
+    def test_shuffled_text(self):
+        for tied in (True, False):
+            model = self.text_model(tied, name=f"model-{tied}")
+            self.compare(model, "--data", "text.txt", "--batch-size", 4, "--seq-len", 24, *STEPS)
+
+    def test_instruction_sets(self):
+        for model in (TIED, UNTIED):
+            for clip in (0, 1):
+                flags = ["--tokens", model / "curve_tokens.json", *STEPS, "--grad-clip", clip, "--report", "r.json"]
+                expected = None
+                for isa in instruction_sets():
+                    with self.subTest(model=model.name, isa=isa, clip=clip):
+                        got = self.train(model, *flags, environment={"HEADROOM_ISA": isa})
+                        self.assertEqual(self.read_json("r.json")["isa"], isa)
+                        expected = expected or got
+                        self.assertEqual(got, expected)
+
+    def test_threads_that_all_have_work(self):
+        """The other models are so small that a kernel may leave its second thread idle."""
+        self.headroom("init", "tiny-300k", "--output", "model", "--quiet")
+        ids = [[(7 * row + 3 * at * at) % 512 for at in range(97)] for row in range(4)]
+        tokens = self.write("tokens.json", {"batches": [ids, ids]})
+        expected = self.train("model", "--tokens", tokens)
+        for way in (["--threads", 2], ["--threads", 3], ["--threads", 2, "--grad-accum", 2, "--checkpointing", "full"]):
+            with self.subTest(way=way):
+                self.assertEqual(self.train("model", "--tokens", tokens, *way), expected)
+
+    def test_another_seed_is_another_run(self):
+        """The data's order is the seed's: what equal bits are worth shows where they must differ."""
+        model = self.text_model()
+        flags = ["--data", "text.txt", "--batch-size", 4, "--seq-len", 24, *STEPS]
+        self.assertNotEqual(self.train(model, *flags, "--seed", 1), self.train(model, *flags, "--seed", 2))
+
+
+if __name__ == "__main__":
+    frame.main()
