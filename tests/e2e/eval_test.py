@@ -1,0 +1,102 @@
+"""Measures losses with the built command. Logits and losses against PyTorch: oracle_test.py."""
+
+import json
+import unittest
+
+import frame
+
+STORIES = frame.ROOT.parent / "shared" / "data" / "stories260K-hf"
+TINY = frame.ROOT / "tests" / "data" / "llama" / "gqa"
+QUIET = ["--memory", "128MiB", "--quiet"]
+
+
+class Tokens(frame.CommandTest):
+    def loss(self, *flags):
+        self.headroom("eval", TINY, *flags, "--report", "r.json", *QUIET)
+        report = self.read_json("r.json")
+        return report["loss"], report["predictions"]
+
+    def test_batch_threads_and_instructions_change_no_bit(self):
+        ids = TINY / "ids.json"
+        expected = self.loss("--tokens", ids, "--logits", "one.safetensors")
+        logits = (self.directory / "one.safetensors").read_bytes()
+        self.assertEqual(self.loss("--tokens", ids, "--threads", "1"), expected)
+        self.assertEqual(self.loss("--tokens", ids, "--batch-size", "3", "--logits", "two.safetensors"), expected)
+        self.assertEqual((self.directory / "two.safetensors").read_bytes(), logits)
+
+    def test_rows_that_are_wrong_are_refused(self):
+        for words, rows in {
+            "lengths": [[1, 2, 3], [1, 2]],
+            "without ids": [[]],
+            "no rows": [],
+            "one id": [[1]],
+            "100000": [[1, 100000]],
+            "positions": [[1] * 100000],
+        }.items():
+            with self.subTest(words=words):
+                path = self.write("ids.json", {"ids": rows})
+                sentence = self.refused("eval", TINY, "--tokens", path, "--report", "r.json", *QUIET)
+                self.assertIn(words, sentence)
+                self.assertEqual([entry.name for entry in self.directory.iterdir()], ["ids.json"])
+
+    def test_bad_usage_is_refused(self):
+        ids = ["--tokens", TINY / "ids.json"]
+        text = self.write("text.txt", "text")
+        for flags in ([], [*ids, "--data", text], ["--data", text, "--logits", "l"], [*ids, "--batch-size", "0"]):
+            with self.subTest(flags=flags):
+                self.refused("eval", TINY, *flags, *QUIET)
+
+    def test_the_smallest_budget_works_and_less_is_refused(self):
+        flags = ["eval", TINY, "--tokens", TINY / "ids.json", "--report", "r.json", "--quiet", "--memory"]
+        self.refused(*flags, "2MiB", expect=frame.OVER_BUDGET)
+        smallest = self.read_json("r.json")["smallest_budget_bytes"]
+        self.headroom(*flags, smallest)
+        self.assertLessEqual(self.read_json("r.json")["measured_peak_bytes"], smallest)
+        self.refused(*flags, smallest - 2**20, expect=frame.OVER_BUDGET)
+
+
+@unittest.skipUnless(STORIES.exists(), "the model stories260K is not there")
+class Text(frame.CommandTest):
+    def setUp(self):
+        super().setUp()
+        self.expected = json.loads((STORIES / "expected.json").read_text(encoding="utf-8"))
+        self.text = self.write("text.txt", self.expected["eval_text"])
+
+    def report(self, *flags):
+        self.headroom("eval", STORIES, *flags, "--report", "r.json", *QUIET)
+        return self.read_json("r.json")
+
+    def test_a_text_and_its_ids_have_pytorchs_loss(self):
+        text, ids = self.report("--data", self.text), self.report("--tokens", STORIES / "ids.json")
+        self.assertAlmostEqual(text["loss"], self.expected["eval_mean_next_token_loss"], delta=5e-6)
+        self.assertEqual((text["loss"], text["predictions"]), (ids["loss"], 199))
+
+    def test_overlap_gives_context_and_the_batch_changes_no_bit(self):
+        apart = self.report("--data", self.text, "--seq-len", 33)
+        self.assertEqual(apart["predictions"], 199 - 6)  # the first token of each later window
+        overlapping = self.report("--data", self.text, "--seq-len", 33, "--stride", 8)
+        self.assertEqual(overlapping["predictions"], 199)
+        self.assertLess(overlapping["loss"], apart["loss"])
+        batched = self.report("--data", self.text, "--seq-len", 33, "--stride", 8, "--batch-size", 5)
+        self.assertEqual(batched["loss"], overlapping["loss"])
+
+    def test_documents_are_separate(self):
+        lines = self.write("two.jsonl", '{"text": "Once upon a time"}\n{"text": "there was a girl"}\n')
+        separate = self.report("--data", lines)["predictions"]
+        one = self.write("one.jsonl", '{"text": "Once upon a time"}\n')
+        other = self.write("other.jsonl", '{"text": "there was a girl"}\n')
+        alone = [self.report("--data", path)["predictions"] for path in (one, other)]
+        self.assertEqual(separate, sum(alone) + 2)  # the end of the first text, the beginning of the second
+        self.assertEqual(self.report("--data", one, other)["predictions"], separate)
+
+    def test_text_that_is_none_is_refused(self):
+        for name, content in {"empty.txt": b"", "binary.txt": b"a\0b", "latin.txt": b"caf\xe9"}.items():
+            with self.subTest(name=name):
+                path = self.write(name, content)
+                self.assertIn(name, self.refused("eval", STORIES, "--data", path, *QUIET))
+        for flags in (["--seq-len", "514"], ["--seq-len", "1"], ["--seq-len", "9", "--stride", "10"]):
+            self.assertIn(flags[-2], self.refused("eval", STORIES, "--data", self.text, *flags, *QUIET))
+
+
+if __name__ == "__main__":
+    frame.main()

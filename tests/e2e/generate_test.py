@@ -1,0 +1,153 @@
+"""Continues texts with the built command: what it writes, and how it refuses."""
+
+import json
+import signal
+import unittest
+
+import frame
+
+STORIES = frame.ROOT.parent / "shared" / "data" / "stories260K-hf"
+TEXT = "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness.\n"
+QUIET = ["--memory", "128MiB", "--quiet"]
+ALONE = ["--threads", "1"]  # threads that wait for each other are slow on a busy machine
+
+
+@unittest.skipUnless(STORIES.exists(), "the model stories260K is not there")
+class Stories(frame.CommandTest):
+    """A trained model of 260,000 parameters whose greedy text PyTorch has written down."""
+
+    def setUp(self):
+        super().setUp()
+        self.expected = json.loads((STORIES / "expected.json").read_text(encoding="utf-8"))
+        self.prompt = self.expected["prompt"]
+
+    def generate(self, *flags):
+        flags = ["--prompt", self.prompt, *ALONE, *flags]
+        return self.headroom("generate", STORIES, *flags, *QUIET).stdout
+
+    def test_greedy_text_is_pytorchs(self):
+        text = self.generate("--logprobs", "log.json", "--report", "r.json")
+        self.assertEqual(self.prompt + text, self.expected["text"])
+        log = self.read_json("log.json")
+        self.assertEqual(log["prompt_ids"], self.expected["prompt_ids"])
+        self.assertEqual([token["id"] for token in log["tokens"]], self.expected["new_ids"])
+        self.assertEqual("".join(token["text"] for token in log["tokens"]), text)
+        self.assertTrue(all(-10 < token["logprob"] <= 0 for token in log["tokens"]))
+        report = self.read_json("r.json")
+        self.assertEqual((report["prompt_tokens"], report["new_tokens"], report["finish"]), (5, 128, "length"))
+
+    def test_chunks_threads_and_instructions_change_no_bit(self):
+        self.prompt = self.expected["text"]
+        logs = set()
+        for flags, isa in [
+            (["--prefill-chunk", "1", *ALONE], None),
+            (["--prefill-chunk", "7", *ALONE], None),
+            (["--prefill-chunk", "64", "--threads", "3"], None),
+            (["--prefill-chunk", "512", "--context", "512", *ALONE], None),
+            (["--prefill-chunk", "16", *ALONE], "reference"),
+        ]:
+            environment = {"HEADROOM_ISA": isa} if isa else None
+            arguments = ["--prompt", self.prompt, "--max-new-tokens", "20", "--logprobs", "log.json", *QUIET, *flags]
+            self.headroom("generate", STORIES, *arguments, environment=environment)
+            logs.add((self.directory / "log.json").read_text(encoding="utf-8"))
+        self.assertEqual(len(logs), 1)
+
+    def test_a_seed_is_a_text(self):
+        flags = ["--temperature", "1.2", "--top-k", "200", "--top-p", "0.95"]
+        one, same, other = (self.generate(*flags, "--max-new-tokens", "40", "--seed", seed) for seed in "112")
+        self.assertEqual(one, same)
+        self.assertNotEqual(one, other)
+        shorter = self.generate(*flags, "--max-new-tokens", "20", "--seed", "1")
+        self.assertTrue(shorter and one.startswith(shorter))
+
+    def test_a_stop_string_ends_the_text_before_it(self):
+        text = self.expected["text"][len(self.prompt) :]
+        for stop in ["little girl", "y. Sh", ","]:
+            flags = ["--stop", stop, "--report", "r.json"]
+            self.assertEqual(self.generate(*flags), text[: text.index(stop)])
+            self.assertEqual(self.read_json("r.json")["finish"], "stop")
+
+    def test_the_text_ends_where_the_context_does(self):
+        text = self.generate("--context", "20", "--report", "r.json")
+        self.assertTrue(text and self.expected["text"].startswith(self.prompt + text))
+        report = self.read_json("r.json")
+        self.assertEqual((report["new_tokens"], report["finish"]), (15, "context"))
+
+    def test_a_prompt_from_a_file_and_an_empty_one(self):
+        prompt = self.write("prompt.txt", self.prompt)
+        flags = ["--max-new-tokens", "4", *QUIET, *ALONE]
+        from_file = self.headroom("generate", STORIES, "--prompt-file", prompt, *flags).stdout
+        self.assertEqual(from_file, self.generate("--max-new-tokens", "4"))
+        self.assertTrue(self.headroom("generate", STORIES, "--prompt", "", *flags).stdout)
+
+    def test_prompts_that_do_not_fit_are_refused(self):
+        long = self.write("long.txt", self.expected["text"] * 4)
+        sentence = self.refused("generate", STORIES, "--prompt-file", long, *QUIET)
+        self.assertIn("512", sentence)
+        sentence = self.refused("generate", STORIES, "--prompt", self.prompt, "--context", "4", *QUIET)
+        self.assertIn("--context", sentence)
+        self.assertIn("512", self.refused("generate", STORIES, "--context", "513", *QUIET))
+
+    def test_the_plan_is_the_job(self):
+        flags = ["--context", "300", "--prefill-chunk", "32"]
+        plan = ["plan", STORIES, "--task", "generate", "--json", "--memory", "128MiB"]
+        planned = json.loads(self.headroom(*plan, *flags, *ALONE).stdout)
+        self.generate(*flags, "--max-new-tokens", "3", "--report", "r.json")
+        report = self.read_json("r.json")
+        for key in ("predicted_peak_bytes", "arena_bytes", "reserve_bytes"):
+            self.assertEqual(planned[key], report[key], key)
+        self.assertLessEqual(report["measured_peak_bytes"], report["predicted_peak_bytes"])
+
+    def test_the_smallest_budget_works_and_less_is_refused(self):
+        flags = ["--prompt", self.prompt, "--max-new-tokens", "5", "--report", "r.json", "--quiet", *ALONE, "--memory"]
+        self.refused("generate", STORIES, *flags, "2MiB", expect=frame.OVER_BUDGET)
+        smallest = self.read_json("r.json")["smallest_budget_bytes"]
+        self.headroom("generate", STORIES, *flags, smallest)
+        report = self.read_json("r.json")
+        self.assertLessEqual(report["measured_peak_bytes"], smallest)
+        self.refused("generate", STORIES, *flags, smallest - 2**20, expect=frame.OVER_BUDGET)
+
+
+class Random(frame.CommandTest):
+    """A model of this test's own making."""
+
+    def setUp(self):
+        super().setUp()
+        text = self.write("text.txt", TEXT * 20)
+        self.headroom("init", "tiny-300k", "--output", "model", "--tokenizer-data", text, "--quiet")
+
+    def test_ids_beyond_the_embedding_are_refused(self):
+        other = frame.ROOT / "tests" / "data" / "llama" / "mha"
+        for name in ("config.json", "model.safetensors"):
+            self.write(f"other/{name}", (other / name).read_bytes())
+        self.write("other/tokenizer.json", (self.directory / "model" / "tokenizer.json").read_bytes())
+        self.assertIn("embedding", self.refused("generate", "other", "--prompt", "~}", *QUIET))
+
+    def test_bad_usage_is_refused(self):
+        for flags in (
+            ["--prompt", "a", "--prompt-file", "text.txt"],
+            ["--prompt", "a", "--stop", ""],
+            ["--prompt", "a", "--top-p", "0"],
+            ["--prompt", "a", "--temperature", "-1"],
+            ["--prompt", "a", "--prefill-chunk", "0"],
+            ["--prompt-file", "missing.txt"],
+        ):
+            with self.subTest(flags=flags):
+                self.refused("generate", "model", *flags, *QUIET)
+
+    def test_without_a_tokenizer_it_says_so(self):
+        (self.directory / "model" / "tokenizer.json").unlink()
+        self.assertIn("tokenizer.json", self.refused("generate", "model", "--prompt", "a", *QUIET))
+
+    def test_an_interrupt_keeps_what_there_is(self):
+        flags = ["--prompt", "It was", "--temperature", "1", "--max-new-tokens", "1000000", "--logprobs", "log.json", *ALONE]
+        process = self.start("generate", "model", *flags, *QUIET)
+        self.assertTrue(process.stdout.read(1))
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, frame.INTERRUPTED)
+        self.assertTrue(self.read_json("log.json")["tokens"])
+
+
+if __name__ == "__main__":
+    frame.main()

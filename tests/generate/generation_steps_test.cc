@@ -1,0 +1,85 @@
+#include "headroom/generate/generation_steps.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "headroom/base/errors.h"
+#include "tests/generate/tiny_model.h"
+#include "tests/temporary_directory.h"
+
+namespace headroom {
+namespace {
+
+using testing::make_workspace;
+using testing::some_ids;
+using testing::tiny_config;
+
+constexpr int64_t kContext = 100;
+
+// The logits behind the prompt and behind three more tokens, and their lse.
+std::vector<float> logits_of(const LlamaConfig& config, int64_t chunk, int threads = 1, Isa isa = choose_isa(),
+                             int64_t context = kContext) {
+  const auto model = make_llama(config);
+  const GenerationShape shape{.context = context, .prefill_chunk = chunk};
+  const auto workspace = make_workspace(*model, build_generation_graphs(*model, shape), threads, isa);
+  GenerationSteps steps(*workspace, *model, shape);
+  const std::vector<int32_t> ids = some_ids(77);
+  std::vector<float> all;
+  const auto feed = [&](std::span<const int32_t> tokens) {
+    while (!tokens.empty()) tokens = tokens.subspan(static_cast<size_t>(steps.feed(tokens)));
+    all.insert(all.end(), steps.logits().begin(), steps.logits().end());
+    all.push_back(steps.lse());
+  };
+  feed(std::span(ids).first(74));
+  for (size_t i = 74; i < ids.size(); ++i) feed(std::span(ids).subspan(i, 1));
+  EXPECT_EQ(steps.tokens(), 77);
+  return all;
+}
+
+TEST(GenerationSteps, ChunksOfAnySizeGiveTheSameBits) {
+  for (const DType dtype : {DType::f32, DType::bf16, DType::f16}) {
+    const LlamaConfig config = tiny_config(dtype != DType::bf16, dtype);
+    const std::vector<float> whole = logits_of(config, 74);
+    ASSERT_GT(*std::max_element(whole.begin(), whole.end()), 0.0f);
+    for (const int64_t chunk : {1, 2, 7, 16, 64}) EXPECT_EQ(logits_of(config, chunk), whole) << chunk;
+  }
+}
+
+TEST(GenerationSteps, ThreadsInstructionsAndContextChangeNoBit) {
+  const LlamaConfig config = tiny_config();
+  const std::vector<float> expected = logits_of(config, 64);
+  EXPECT_EQ(logits_of(config, 64, 2), expected);
+  EXPECT_EQ(logits_of(config, 64, 3), expected);
+  EXPECT_EQ(logits_of(config, 64, 1, Isa::reference), expected);
+  EXPECT_EQ(logits_of(config, 64, 1, choose_isa(), 256), expected);
+}
+
+TEST(GenerationSteps, ATokenSeesWhatCameBefore) {
+  const auto model = make_llama(tiny_config());
+  const GenerationShape shape{.context = 8, .prefill_chunk = 4};
+  const auto workspace = make_workspace(*model, build_generation_graphs(*model, shape));
+  std::vector<std::vector<float>> seen;
+  for (const int32_t first : {1, 2}) {
+    GenerationSteps steps(*workspace, *model, shape);
+    const std::vector<int32_t> ids = {first, 3};
+    steps.feed({&ids[0], 1});
+    steps.feed({&ids[1], 1});
+    seen.emplace_back(steps.logits().begin(), steps.logits().end());
+  }
+  EXPECT_NE(seen[0], seen[1]);
+}
+
+TEST(GenerationSteps, AFullCacheTakesNoMore) {
+  const auto model = make_llama(tiny_config());
+  const GenerationShape shape{.context = 6, .prefill_chunk = 4};
+  const auto workspace = make_workspace(*model, build_generation_graphs(*model, shape));
+  GenerationSteps steps(*workspace, *model, shape);
+  const std::vector<int32_t> ids = some_ids(10);
+  EXPECT_EQ(steps.feed(ids), 4);
+  EXPECT_EQ(steps.feed(ids), 2);
+  EXPECT_ERROR(InternalError, "holds 6 of 6", steps.feed(ids));
+}
+
+}  // namespace
+}  // namespace headroom
