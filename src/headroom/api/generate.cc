@@ -38,7 +38,7 @@ GenerateResult generate(const GenerateOptions& given) {
   std::vector<int32_t> prompt = encode_prompt(options, tokenizer, *model);
   options.context = context_for(options, *model, static_cast<int64_t>(prompt.size()));
   FittedJob job =
-      fit_or_report(options, [&] { return fit_generation(options, *model, tokenizer_bytes_of(options.model)); });
+      fit_to_run(options, [&] { return fit_generation(options, *model, tokenizer_bytes_of(options.model)); });
   announce_plan(job, options, "plan of generation");
 
   check_reserve(job.reserve_bytes + job.plan.arena_bytes);

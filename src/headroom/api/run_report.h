@@ -30,4 +30,7 @@ nlohmann::ordered_json report_of(const FittedJob& job);
 // on. Before that, throws InvalidInput where options.report or options.html cannot be written.
 FittedJob fit_or_report(const RunOptions& options, const std::function<FittedJob()>& fit);
 
+// The same for a job that is run and not only planned: it must also be what the machine can give now.
+FittedJob fit_to_run(const RunOptions& options, const std::function<FittedJob()>& fit);
+
 }  // namespace headroom

@@ -136,7 +136,7 @@ TrainResult train(const TrainOptions& given) {
     options.seq_len = shape.row_length;
   }
   const bool reads_text = options.tokens.empty() || !options.eval_data.empty();
-  FittedJob job = fit_or_report(
+  FittedJob job = fit_to_run(
       options, [&] { return fit_training(options, *model, reads_text ? tokenizer_bytes_of(options.model) : 0); });
   announce_plan(job, options, "plan of the training step");
 

@@ -46,10 +46,7 @@ FittedJob fit_job(const std::vector<Candidate>& candidates, const Budget& budget
   FittedJob leanest;
   for (const Candidate& candidate : candidates) {
     FittedJob job = plan_candidate(candidate, budget, reserve);
-    if (job.predicted_peak_bytes <= budget.bytes) {
-      check_machine(job.predicted_peak_bytes);
-      return job;
-    }
+    if (job.predicted_peak_bytes <= budget.bytes) return job;
     if (leanest.graphs.empty() || job.predicted_peak_bytes < leanest.predicted_peak_bytes) leanest = std::move(job);
   }
   refuse(leanest);

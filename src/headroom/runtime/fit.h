@@ -28,7 +28,7 @@ struct FittedJob {
 
 // `candidates` are ordered from fastest to leanest. `reserve` needs no graph_nodes and arena_bytes; those follow from
 // the plan. Throws BudgetExceeded, naming the smallest budget that works and the five largest values at its peak, when
-// none fits; and (check_machine) when the one that fits is more than the machine can give now.
+// none fits. Whether the machine can give that much is asked by who runs the job (check_machine), not by who plans it.
 FittedJob fit_job(const std::vector<Candidate>& candidates, const Budget& budget, ReserveInputs reserve);
 
 }  // namespace headroom
