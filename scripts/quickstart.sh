@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 
 headroom=${HEADROOM:-build/headroom}
 work=${QUICKSTART_DIR:-build/quickstart}
-steps=${QUICKSTART_STEPS:-500}
+steps=${QUICKSTART_STEPS:-800}
 budget=256MiB
 
 rm -rf "$work"
@@ -23,10 +23,10 @@ awk 'NR % 10 == 5' "$work/files" | xargs cat >"$work/held-out.txt"
 awk 'NR % 10 != 5' "$work/files" | xargs cat >"$work/train.txt"
 echo "text: $(wc -c <"$work/train.txt") bytes to train on, $(wc -c <"$work/held-out.txt") held out"
 
-"$headroom" init tiny-4m --output "$work/model" --tokenizer-data "$work/train.txt" --vocabulary 1024
+"$headroom" init tiny-4m --output "$work/model" --tokenizer-data "$work/train.txt" --vocabulary 512
 
 "$headroom" train "$work/model" --data "$work/train.txt" --eval-data "$work/held-out.txt" --output "$work/trained" \
-  --memory "$budget" --steps "$steps" --batch-size 8 --seq-len 256 --lr 2e-3 --warmup-steps $((steps / 20)) \
+  --memory "$budget" --steps "$steps" --batch-size 8 --seq-len 128 --lr 3e-3 --warmup-steps $((steps / 20)) \
   --report "$work/train.json" --html "$work/plan.html"
 
 python3 scripts/ngram_entropy.py "$work/trained/train.tokens" "$work/trained/eval.tokens" --report "$work/train.json"

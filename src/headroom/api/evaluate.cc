@@ -181,7 +181,7 @@ EvalResult evaluate(const EvalOptions& options) {
   }
   const EvaluationShape shape =
       read_evaluation_shape(options, *model, reads_text ? windows.seq_len - 1 : rows.row_length);
-  FittedJob job = fit_or_report(options, [&] {
+  FittedJob job = fit_to_run(options, [&] {
     return fit_evaluation(options, *model, shape, reads_text ? tokenizer_bytes_of(options.model) : 0);
   });
   announce_plan(job, options, "plan of the evaluation");
