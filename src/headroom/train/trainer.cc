@@ -133,7 +133,7 @@ TrainResult Trainer::run(const InterruptGuard& interrupt) {
       throw InvalidInput(
           "{}: the loss of step {} is {} and the gradient's norm {}; the checkpoints before it are kept; try a smaller "
           "--lr or a --grad-clip",
-          options_.output, step, result.loss, norm);
+          options_.output, step, std::abs(result.loss), norm);
     }
     done_steps_ = step;
     const double now = progress.elapsed_seconds();
