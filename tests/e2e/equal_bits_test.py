@@ -1,8 +1,10 @@
 """Same inputs, same bits: whatever how a run is cut, scheduled, recomputed or budgeted, its losses, gradient norms and
 trained weights are equal to the last bit, for tied and untied embeddings, from token files and from shuffled text."""
 
+import struct
+
 import frame
-from training import TIED, UNTIED, TrainingTest
+from training import QUIET, TIED, UNTIED, TrainingTest
 
 # Each must not change a bit. The first is what the others are held against.
 WAYS = {
@@ -31,6 +33,10 @@ def instruction_sets():
         if {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= flags:
             found.append("avx512")
     return found
+
+
+def as_f32(value):
+    return struct.unpack("f", struct.pack("f", value))[0]
 
 
 class EqualBits(TrainingTest):
@@ -85,6 +91,33 @@ class EqualBits(TrainingTest):
         for way in (["--threads", 2], ["--threads", 3], ["--threads", 2, "--grad-accum", 2, "--checkpointing", "full"]):
             with self.subTest(way=way):
                 self.assertEqual(self.train("model", "--tokens", tokens, *way), expected)
+
+    def test_generation_evaluation_and_training_agree(self):
+        """The log-probability of each token that `generate` writes is what `eval` and `train` find for it there."""
+        for tied in (True, False):
+            model = self.text_model(tied, name=f"model-{tied}")
+            flags = ["--data", "text.txt", "--seq-len", 24, "--batch-size", 8, "--steps", 20, "--lr", 0.02]
+            self.train(model, *flags, output=f"trained-{tied}")
+            prompt = ["--prompt", "etaoin shrdlu", "--max-new-tokens", 8, "--prefill-chunk", 3]
+            self.headroom("generate", f"trained-{tied}", *prompt, "--logprobs", "log.json", *QUIET)
+            log = self.read_json("log.json")
+            self.assertEqual(len(log["tokens"]), 8)
+            ids = log["prompt_ids"]
+            before = self.loss_sum(f"trained-{tied}", ids)
+            for token in log["tokens"]:
+                ids = [*ids, token["id"]]
+                after = self.loss_sum(f"trained-{tied}", ids)
+                self.assertEqual(as_f32(before - after), as_f32(token["logprob"]), f"tied {tied}, token {len(ids)}")
+                before = after
+
+    def loss_sum(self, model, ids):
+        """Of all predictions of the row `ids`: nearly exact, for a few f32 add up in f64 without a rounding."""
+        self.write("ids.json", {"ids": [ids]})
+        self.headroom("eval", model, "--tokens", "ids.json", "--report", "r.json", *QUIET)
+        loss = self.read_json("r.json")["loss"]
+        self.write("tokens.json", {"batches": [[ids]]})
+        self.assertEqual(self.train(model, "--tokens", "tokens.json", "--lr", 0)[0][0]["loss"], loss)
+        return loss * (len(ids) - 1)
 
     def test_another_seed_is_another_run(self):
         """The data's order is the seed's: what equal bits are worth shows where they must differ."""
