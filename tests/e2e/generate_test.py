@@ -140,8 +140,8 @@ class Random(frame.CommandTest):
         self.assertIn("tokenizer.json", self.refused("generate", "model", "--prompt", "a", *QUIET))
 
     def test_an_interrupt_keeps_what_there_is(self):
-        flags = ["--prompt", "It was", "--temperature", "1", "--max-new-tokens", "1000000", "--logprobs", "log.json", *ALONE]
-        process = self.start("generate", "model", *flags, *QUIET)
+        flags = ["--prompt", "It was", "--temperature", "1", "--max-new-tokens", "1000000", *ALONE]
+        process = self.start("generate", "model", *flags, "--logprobs", "log.json", *QUIET)
         self.assertTrue(process.stdout.read(1))
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
