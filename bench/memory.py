@@ -124,7 +124,7 @@ def train_command(rng, bench, model, text):
     command = ["train", model, "--data", text, "--output", bench.directory / f"{model.name}-trained-{{run}}"]
     if rng.random() < 0.3:
         command += ["--eval-data", text]
-    words = f"train b{flags['--batch-size']}/{flags['--grad-accum']} s{flags['--seq-len']} clip{flags['--grad-clip']}"
+    words = f"train b{batch}/{flags['--grad-accum']} s{flags['--seq-len']} clip{flags['--grad-clip']}"
     return words, command + [part for pair in flags.items() for part in pair]
 
 
@@ -132,12 +132,14 @@ def generate_command(rng, model):
     context = rng.choice([32, 256, 1024])
     chunk = rng.choice([1, 16, 128])
     command = ["generate", model, "--prompt", "The budget", "--max-new-tokens", 4, "--context", context]
-    return f"generate context {context} chunk {chunk}", [*command, "--prefill-chunk", chunk, "--threads", rng.choice([1, 2])]
+    command += ["--prefill-chunk", chunk, "--threads", rng.choice([1, 2])]
+    return f"generate context {context} chunk {chunk}", command
 
 
 def eval_command(rng, model, text):
     length = rng.choice([32, 128, 512])
-    return f"eval s{length}", ["eval", model, "--data", text, "--seq-len", length, "--batch-size", rng.choice([1, 4])]
+    command = ["eval", model, "--data", text, "--seq-len", length, "--batch-size", rng.choice([1, 4])]
+    return f"eval s{length}", command
 
 
 def main():
@@ -170,8 +172,8 @@ def main():
     margins = sorted(bench.margins)
     if margins:
         print(
-            f"{len(margins)} runs, predicted - measured: least {margins[0] / MIB:.2f} MiB, "
-            f"median {margins[len(margins) // 2] / MIB:.2f}, largest {margins[-1] / MIB:.2f}; broken promises: {bench.broken}"
+            f"{len(margins)} runs, predicted - measured: least {margins[0] / MIB:.2f} MiB, median "
+            f"{margins[len(margins) // 2] / MIB:.2f}, largest {margins[-1] / MIB:.2f}; broken promises: {bench.broken}"
         )
     return min(bench.broken, 100)
 

@@ -34,8 +34,8 @@ python3 scripts/ngram_entropy.py "$work/trained/train.tokens" "$work/trained/eva
 prompt=$'// Returns the number of bytes'
 echo
 echo "a continuation of: $prompt"
-"$headroom" generate "$work/trained" --prompt "$prompt" --max-new-tokens 96 --temperature 0.7 --top-p 0.9 --memory "$budget" \
-  --report "$work/generate.json"
+"$headroom" generate "$work/trained" --prompt "$prompt" --max-new-tokens 96 --temperature 0.7 --top-p 0.9 \
+  --memory "$budget" --report "$work/generate.json"
 echo
 echo "the model: $work/trained   the plan as a picture: $work/plan.html"
 python3 - "$work/train.json" "$work/generate.json" <<'TABLE'
