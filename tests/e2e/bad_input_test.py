@@ -364,6 +364,21 @@ class Disk(BadInput):
         self.headroom("inspect", "out/checkpoint-2")
         self.assertEqual(self.go_on(UNTIED, *flags), expected)
 
+    def test_a_disk_without_room_for_the_checkpoints(self):
+        """Said at the start, not after the first hours."""
+        (self.directory / "disk").mkdir()
+        mount = "mount -t tmpfs -o size=256k tmpfs disk"  # in a namespace of its own: it goes with the command
+        in_disk = ["unshare", "--mount", "sh", "-c", mount + ' || exit 77; "$@"; code=$?; ls -A disk; exit $code', "sh"]
+        command = self.command(UNTIED, "--tokens", TOKENS, "--save-every", 1, output="disk/out")
+        done = subprocess.run(
+            [*in_disk, frame.HEADROOM, *map(str, command)],
+            cwd=self.directory, capture_output=True, encoding="utf-8", check=False,
+        )  # fmt: skip
+        if done.returncode in (1, 77):
+            self.skipTest("no small disk can be mounted here")
+        self.assertEqual((done.returncode, done.stdout), (frame.MACHINE_FAILED, ""), done.stderr)
+        self.check_failed(done.stderr.strip(), "disk/out")
+
     def test_no_room_for_the_data(self):
         model = self.text_model()
         flags = ["--data", "text.txt", "--seq-len", 16, "--steps", 1]

@@ -129,6 +129,13 @@ class Stopped(ResumeTest):
                 self.assertNotIn("model.safetensors", self.names(output))
                 self.assertEqual(self.go_on(UNTIED, *flags, "--resume", output=output), expected)
 
+    def test_a_signal_during_the_final_save_waits_for_it(self):
+        flags = ["--tokens", UNTIED / "curve_tokens.json", "--steps", 5]
+        expected = self.train(UNTIED, *flags, output="plain")
+        saving = self.directory / "out" / f"model.safetensors{TEMPORARY}"
+        self.signal_at(saving.exists, signal.SIGINT, *self.command(UNTIED, *flags))
+        self.assertEqual(bits(self.directory / "out"), expected)
+
 
 class Resumed(ResumeTest):
     """What --resume takes and refuses; no process is killed here."""

@@ -1,0 +1,123 @@
+"""The budget is kept: refusals name the smallest that works, it does, and what the kernel measures is what was predicted.
+
+  measured (VmHWM) <= predicted <= budget,  predicted - measured <= max(1 %, 8 MiB)
+"""
+
+import resource
+import time
+
+import frame
+from training import TIED, UNTIED, TrainingTest
+
+MIB = 1 << 20
+REPORTED = [
+    "budget_bytes", "predicted_peak_bytes", "measured_peak_bytes", "arena_bytes", "reserve_bytes", "tokens", "seconds",
+    "tokens_per_second", "choices", "loss",
+]  # fmt: skip
+
+
+class Budget(TrainingTest):
+    def smallest(self, model, *flags):
+        """What the refusal of one byte names; it is the same on stderr and in the report."""
+        command = self.command(model, *flags, "--memory", 1, "--report", "refusal.json", output="never")
+        start = time.monotonic()
+        message = self.refused(*command, expect=frame.OVER_BUDGET)
+        self.assertLess(time.monotonic() - start, 1.0)
+        self.assertFalse((self.directory / "never").exists())
+        smallest = self.read_json("refusal.json")["smallest_budget_bytes"]
+        self.assertIn(f"{smallest:,} bytes", message)
+        self.assertEqual(len(message.splitlines()), 6, "expected a sentence and the five largest values")
+        return smallest
+
+    def run_within(self, budget, model, *flags):
+        """A run under `budget` bytes, held to what its report says. Returns the report."""
+        self.train(model, *flags, "--memory", budget, "--report", "r.json")
+        report = self.read_json("r.json")
+        for key in REPORTED:
+            self.assertIn(key, report)
+        measured, predicted = report["measured_peak_bytes"], report["predicted_peak_bytes"]
+        self.assertEqual(report["budget_bytes"], budget)
+        self.assertLessEqual(predicted, budget)
+        self.assertLessEqual(measured, predicted)
+        self.assertLessEqual(predicted - measured, max(predicted // 100, 8 * MIB))
+        self.assertEqual(predicted, report["arena_bytes"] + report["reserve_bytes"])
+        return report
+
+    def tiny(self):
+        """A model of 0.3M parameters and the flags of a step whose activations outweigh it."""
+        self.headroom("init", "tiny-300k", "--output", "tiny", "--quiet")
+        rows = [[(31 * row + at * at) % 512 for at in range(128)] for row in range(8)]
+        return self.directory / "tiny", ["--tokens", self.write("tokens.json", {"batches": [rows]})]
+
+    def shapes(self):
+        yield TIED, ["--tokens", TIED / "curve_tokens.json", "--steps", 2]
+        yield UNTIED, ["--tokens", UNTIED / "curve_tokens.json", "--steps", 2, "--grad-clip", 0, "--grad-accum", 2]
+        model, flags = self.tiny()
+        yield model, [*flags, "--threads", 2]
+        yield model, [*flags, "--grad-clip", 0, "--optimizer", "sgd", "--checkpointing", "none"]
+        yield model, [*flags, "--grad-accum", 4, "--checkpointing", "full"]
+        text_model = self.text_model(tied=True)
+        flags = ["--data", "text.txt", "--eval-data", "text.txt", "--seq-len", 33, "--batch-size", 4, "--steps", 2]
+        yield text_model, flags
+
+    def test_the_smallest_budget_works_and_every_larger_one(self):
+        for model, flags in self.shapes():
+            with self.subTest(model=model.name, flags=flags):
+                smallest = self.smallest(model, *flags)
+                for budget in (smallest, smallest + 1, smallest + MIB, smallest + 9 * MIB, 2 * smallest, 1 << 30):
+                    self.run_within(budget, model, *flags)
+                for budget in (smallest - 1, smallest - MIB):
+                    command = self.command(model, *flags, "--memory", budget, output="never")
+                    self.refused(*command, expect=frame.OVER_BUDGET)
+
+    def test_a_larger_budget_is_used(self):
+        model, flags = self.tiny()
+        lean = self.smallest(model, *flags, "--checkpointing", "full")
+        fast = self.smallest(model, *flags, "--checkpointing", "none")
+        self.assertLess(lean + 2 * MIB, fast)
+        self.assertEqual(self.smallest(model, *flags), lean)
+        for budget, choice in [(lean, "full"), (fast - 1, "full"), (fast, "none"), (1 << 30, "none")]:
+            with self.subTest(budget=budget):
+                report = self.run_within(budget, model, *flags)
+                self.assertEqual(report["choices"], [f"checkpointing {choice}"])
+        self.train(model, *flags, "--memory", "auto", "--report", "r.json")
+        self.assertEqual(self.read_json("r.json")["choices"], ["checkpointing none"])
+
+    def test_memory_outside_the_arena_does_not_grow_with_the_run(self):
+        """Checkpoints, metrics and 200 steps stay within what was predicted for one."""
+        flags = ["--tokens", self.write("tokens.json", {"batches": [[[1, 2, 3, 4, 5, 6, 7, 8]] * 2] * 200})]
+        one = self.run_within(64 * MIB, UNTIED, *flags, "--steps", 1)
+        many = self.run_within(64 * MIB, UNTIED, *flags, "--save-every", 20)
+        self.assertEqual(len(many["loss"]), 200)
+        self.assertEqual(one["predicted_peak_bytes"], many["predicted_peak_bytes"])
+        self.assertLess(many["measured_peak_bytes"] - one["measured_peak_bytes"], MIB)
+
+    def test_what_the_machine_cannot_give_is_refused(self):
+        model, _ = self.tiny()
+        self.write("text.txt", "text")
+        flags = ["--data", "text.txt", "--seq-len", 257, "--batch-size", 1 << 20, "--memory", "1000TiB"]
+        message = self.refused(*self.command(model, *flags), expect=frame.OVER_BUDGET)
+        self.assertRegex(message, "memory of the machine|container")
+        flags = ["--data", "text.txt", "--seq-len", 257, "--batch-size", 512, "--memory", "1000TiB"]
+        limit = (512 * MIB, 512 * MIB)
+        message = self.refused(
+            *self.command(model, *flags),
+            expect=frame.OVER_BUDGET,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, limit),
+        )
+        self.assertIn("RLIMIT_AS", message)
+        self.assertFalse((self.directory / "out").exists())
+
+    def test_the_plan_is_the_jobs(self):
+        text_model = self.text_model()
+        flags = ["--seq-len", 33, "--batch-size", 4, "--grad-clip", 0, "--memory", "64MiB", "--threads", 2]
+        for extra in ([], ["--grad-accum", 2], ["--checkpointing", "full"], ["--eval-data", "text.txt"]):
+            self.headroom("plan", text_model, *flags, *extra, "--report", "plan.json")
+            self.train(text_model, "--data", "text.txt", "--steps", 1, *flags, *extra, "--report", "r.json")
+            plan, run = self.read_json("plan.json"), self.read_json("r.json")
+            for key in ("predicted_peak_bytes", "arena_bytes", "reserve_bytes", "choices", "peak"):
+                self.assertEqual(plan[key], run[key], f"{key} with {extra}")
+
+
+if __name__ == "__main__":
+    frame.main()
