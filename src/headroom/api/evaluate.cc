@@ -19,6 +19,7 @@
 #include "headroom/generate/text_windows.h"
 #include "headroom/models/weights.h"
 #include "headroom/runtime/interrupt.h"
+#include "headroom/runtime/process_memory.h"
 #include "headroom/runtime/progress.h"
 #include "headroom/train/text_source.h"
 
@@ -165,6 +166,7 @@ void write_report(const EvalOptions& options, const FittedJob& job, const EvalRe
 }  // namespace
 
 EvalResult evaluate(const EvalOptions& options) {
+  restart_peak();
   check_options(options);
   const std::unique_ptr<Model> model = open_model_directory(options.model);
   const bool reads_text = options.tokens.empty();

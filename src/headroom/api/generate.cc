@@ -10,6 +10,7 @@
 #include "headroom/formats/json_object.h"
 #include "headroom/generate/generation_job.h"
 #include "headroom/generate/generator.h"
+#include "headroom/runtime/process_memory.h"
 
 namespace headroom {
 namespace {
@@ -31,6 +32,7 @@ void write_report(const GenerateOptions& options, const FittedJob& job, const Ge
 }  // namespace
 
 GenerateResult generate(const GenerateOptions& given) {
+  restart_peak();
   GenerateOptions options = given;
   const std::unique_ptr<Model> model = open_model_directory(options.model);
   read_generation_shape(options, *model);  // the flags, before the tokenizer takes its time

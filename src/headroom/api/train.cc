@@ -15,6 +15,7 @@
 #include "headroom/base/errors.h"
 #include "headroom/base/file.h"
 #include "headroom/runtime/interrupt.h"
+#include "headroom/runtime/process_memory.h"
 #include "headroom/train/trainer.h"
 
 namespace headroom {
@@ -125,6 +126,7 @@ void write_report(const TrainOptions& options, const FittedJob& job, const Train
 }  // namespace
 
 TrainResult train(const TrainOptions& given) {
+  restart_peak();
   TrainOptions options = given;
   check_options(options);
   check_output(options);

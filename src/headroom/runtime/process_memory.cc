@@ -75,6 +75,13 @@ int64_t peak_resident_bytes() { return std::max<int64_t>(kilobytes_of("/proc/sel
 
 int64_t resident_bytes() { return std::max<int64_t>(kilobytes_of("/proc/self/status", "VmRSS:"), 0); }
 
+void restart_peak() {
+  std::FILE* file = std::fopen("/proc/self/clear_refs", "w");
+  if (file == nullptr) return;
+  std::fputs("5", file);  // proc(5): 5 resets VmHWM
+  std::fclose(file);
+}
+
 AvailableMemory available_memory() {
   AvailableMemory available{std::numeric_limits<int64_t>::max(), "nothing"};
   const int64_t free = kilobytes_of("/proc/meminfo", "MemAvailable:");
