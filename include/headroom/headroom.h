@@ -2,7 +2,10 @@
 //
 // Every job takes a budget for the whole process, plans all of it before it allocates, and refuses with BudgetExceeded
 // when it cannot fit. The same options are the flags of the command line (docs/cli.md), with the same defaults.
-// Functions are not thread-safe against each other on the same directories. Errors are those of headroom/errors.h.
+// Errors are those of headroom/errors.h.
+//
+// The budget is the whole program's: what it holds besides headroom counts, and the prediction leaves it a few MiB.
+// Run one job at a time in a process: while one runs it notes SIGINT and SIGTERM, and VmHWM begins again with each.
 #pragma once
 
 #include <cstdint>

@@ -11,7 +11,8 @@ int64_t peak_resident_bytes();
 // VmRSS: the resident set now.
 int64_t resident_bytes();
 // Lets VmHWM begin again from the resident set now, so that a job of a program that ran others is measured by itself.
-// Called before a job takes anything: of a command, which runs one, it hides nothing. Where the kernel does not offer it
+// Called before a job takes anything: of a command, which runs one, it hides nothing. Where the kernel does not offer
+// it
 // (/proc/self/clear_refs), the peak stays the process's.
 void restart_peak();
 
