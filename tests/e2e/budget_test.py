@@ -1,4 +1,4 @@
-"""The budget is kept: refusals name the smallest that works, it does, and what the kernel measures is what was predicted.
+"""The budget is kept: refusals name the smallest that works, it does, and what is measured is what was predicted.
 
   measured (VmHWM) <= predicted <= budget,  predicted - measured <= max(1 %, 8 MiB)
 """
