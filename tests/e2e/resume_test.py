@@ -1,6 +1,7 @@
 """A run that is killed at any moment, or told to stop, goes on with --resume to the bits of one that never was; and
 --resume refuses what would make it another run."""
 
+import shutil
 import signal
 import time
 
@@ -94,13 +95,26 @@ class Killed(ResumeTest):
         flags = ["--data", "text.txt", "--eval-data", "text.txt", "--eval-every", 3, "--batch-size", 4, "--seq-len", 24]
         self.check_killed(self.text_model(tied=True), *flags, *SAVING)
 
+    def test_moments_spread_over_a_run(self):
+        flags = [*TOKENS, "--keep-checkpoints", 1]
+        start = time.monotonic()
+        expected = self.train(UNTIED, *flags, output="plain")
+        duration = time.monotonic() - start
+        for fraction in range(5, 100, 10):
+            with self.subTest(percent=fraction):
+                shutil.rmtree(self.directory / "out", ignore_errors=True)
+                end = time.monotonic() + duration * fraction / 100
+                command = self.command(UNTIED, *flags)
+                self.signal_at(lambda at=end: time.monotonic() >= at, signal.SIGKILL, *command)
+                self.assertEqual(self.go_on(UNTIED, *flags, *self.continue_flags()), expected)
+
     def test_a_torn_line_of_metrics_is_cut(self):
         expected = self.train(TIED, *TOKENS[2:], "--tokens", TIED / "curve_tokens.json", output="plain")
         flags = ["--tokens", TIED / "curve_tokens.json", *SAVING]
         moment = self.moments()["third step"]
         self.signal_at(moment, signal.SIGKILL, *self.command(TIED, *flags))
         with open(self.directory / "out" / "metrics.jsonl", "ab") as file:
-            file.write(b'{"step": 9, "los')
+            file.write(b'{"step": 9, "loss": 5.0, "note": "' + b"longer than the rest of the run " * 200)
         self.assertEqual(self.go_on(TIED, *flags, *self.continue_flags()), expected)
 
     def test_killed_before_its_first_checkpoint_it_starts_again(self):
