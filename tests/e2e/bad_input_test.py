@@ -273,13 +273,15 @@ class Flags(BadInput):
             (["--memory", ""], "--memory"),
             (["--tokens", TOKENS], ["--data", "--tokens"]),
             (["--disable-pass", "differentiate"], ["--disable-pass", "updates_in_backward"]),
-            (["--report", "nowhere/r.json"], ["--report", "nowhere"]),
+            (["--steps", 10**30], "--steps"),
+            (["--report", "/proc/nowhere/r.json"], "/proc/nowhere"),
             (["--report", "model"], ["--report", "directory"]),
-            (["--html", "nowhere/r.html"], ["--html", "nowhere"]),
+            (["--html", "/proc/nowhere/r.html"], "/proc/nowhere"),
         ]:  # fmt: skip
             with self.subTest(flags=flags):
                 length = [] if "--seq-len" in flags else ["--seq-len", 16]
-                self.refuse("--data", "text.txt", "--steps", 3, *length, *flags, model="model", says=says)
+                steps = [] if "--steps" in flags else ["--steps", 3]
+                self.refuse("--data", "text.txt", *steps, *length, *flags, model="model", says=says)
         self.refused("train", "model", "--data", "text.txt", "--output", long_name, "--steps", 1)
 
     def test_no_data(self):

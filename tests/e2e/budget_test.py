@@ -92,6 +92,14 @@ class Budget(TrainingTest):
         self.assertEqual(one["predicted_peak_bytes"], many["predicted_peak_bytes"])
         self.assertLess(many["measured_peak_bytes"] - one["measured_peak_bytes"], MIB)
 
+    def test_the_report_may_lie_in_the_output(self):
+        """Which a refusal makes for it, and which then does not stand in the way of the run that fits."""
+        flags = ["--tokens", TIED / "curve_tokens.json", "--steps", 2, "--report", "out/r.json"]
+        self.refused(*self.command(TIED, *flags, "--memory", 1), expect=frame.OVER_BUDGET)
+        smallest = self.read_json("out/r.json")["smallest_budget_bytes"]
+        self.go_on(TIED, *flags, "--memory", smallest)
+        self.assertEqual(len(self.read_json("out/r.json")["loss"]), 2)
+
     def test_what_the_machine_cannot_give_is_refused(self):
         model, _ = self.tiny()
         self.write("text.txt", "text")

@@ -36,7 +36,7 @@ void write_html(const FittedJob& job, const std::string& path) {
   }
 }
 
-// A run must not find at its end that it has no place for what it says.
+// A run must not find at its end that it has no place for what it says: the directory is made now.
 void require_place(const char* flag, const std::string& path) {
   if (path.empty()) return;
   std::error_code error;
@@ -44,6 +44,7 @@ void require_place(const char* flag, const std::string& path) {
     throw InvalidInput("{} {}: is a directory; expected the name of a file to write", flag, path);
   }
   const std::string directory = parent_of(path);
+  create_directories(directory);
   if (::access(directory.c_str(), W_OK) != 0) {
     throw InvalidInput("{} {}: cannot write into {}: {}; try another place", flag, path, directory,
                        describe_errno(errno));

@@ -42,6 +42,12 @@ bool is_preparation(const std::string& name) {
   return std::find(kPreparations.begin(), kPreparations.end(), name) != kPreparations.end();
 }
 
+// Whether `entry` is where this run, too, will write its report or picture.
+bool is_requested(const fs::directory_entry& entry, const RunOptions& options) {
+  std::error_code error;  // of a file that is not there
+  return fs::equivalent(entry.path(), options.report, error) || fs::equivalent(entry.path(), options.html, error);
+}
+
 // The output directory, which goes again if this run made it and then was refused before its first step.
 class Output {
  public:
@@ -72,7 +78,9 @@ void check_output(const TrainOptions& options) {
     for (const fs::directory_entry& entry : fs::directory_iterator(options.output)) {
       const std::string name = entry.path().filename().string();
       // What a run leaves that ended before its first checkpoint.
-      if (is_preparation(name) || name == "metrics.jsonl" || name.ends_with(kTemporarySuffix)) continue;
+      if (is_preparation(name) || is_requested(entry, options) || name == "metrics.jsonl" ||
+          name.ends_with(kTemporarySuffix))
+        continue;
       throw InvalidInput(
           "--output {}: it exists and holds {}; add --resume to continue that run, or choose another directory",
           options.output, name);

@@ -16,6 +16,8 @@ constexpr int64_t kBufferBytes = 1 * kMiB;
 // While text is encoded: reading and writing buffers beside the tokenizer.
 constexpr int64_t kEncodingBytes = 2 * kMiB;
 
+constexpr int64_t kMostSteps = int64_t{1} << 40;
+
 void expect_flag(bool holds, const char* flag, double got, const std::string& expected) {
   if (!holds) throw InvalidInput("{} {}: expected {}", flag, got, expected);
 }
@@ -68,6 +70,7 @@ LrSettings read_lr(const TrainOptions& options) {
   expect_flag(options.lr >= 0 && std::isfinite(options.lr), "--lr", options.lr, "0 or more");
   expect_count("--warmup-steps", options.warmup_steps, 0);
   expect_count("--steps", options.steps, 0);
+  if (options.steps > kMostSteps) throw InvalidInput("--steps {}: expected at most {}", options.steps, kMostSteps);
   return {parse_lr_schedule(options.lr_schedule), options.lr, options.warmup_steps, options.steps};
 }
 
