@@ -38,5 +38,12 @@ TEST(Threads, RefusesAbsurdCounts) {
   EXPECT_THROW(Threads(100000), InvalidInput);
 }
 
+TEST(Threads, TheFlagMeansThreadsAndZeroEveryProcessor) {
+  EXPECT_EQ(threads_to_use(3), 3);
+  EXPECT_EQ(threads_to_use(0), available_processors());
+  EXPECT_THROW(threads_to_use(-1), InvalidInput);
+  EXPECT_THROW(threads_to_use(1025), InvalidInput);
+}
+
 }  // namespace
 }  // namespace headroom
