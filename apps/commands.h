@@ -20,9 +20,9 @@ void add_inspect_command(CLI::App& app);
 // --disable-pass.
 void add_run_flags(CLI::App& command, RunOptions& options);
 
-// The flags of a training job; `plan --task train` takes them too.
+// The flags of a training job but --output and --seed, which `plan --task train` takes too.
 void add_train_flags(CLI::App& command, TrainOptions& options);
-// The flags of a generation job that decide its memory and its text; likewise.
+// The flags of a generation job; likewise. Where both are, --seed is one.
 void add_generate_flags(CLI::App& command, GenerateOptions& options);
 
 }  // namespace headroom

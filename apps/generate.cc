@@ -36,6 +36,8 @@ void add_generate_flags(CLI::App& command, GenerateOptions& options) {
       .add_option("--prefill-chunk", options.prefill_chunk,
                   "Tokens of the prompt that go through at once; the same bits")
       ->group("Memory");
+  command.add_option("--logprobs", options.logprobs, "Write each new token with its log-probability to this JSON file")
+      ->group("Output");
 }
 
 void add_generate_command(CLI::App& app) {
@@ -45,9 +47,6 @@ void add_generate_command(CLI::App& app) {
       "Example: headroom generate trained --prompt \"Once upon a time\" --temperature 0.8 --top-p 0.95\n"
       "The continuation goes to standard output as it comes, everything else to standard error.");
   command->add_option("model", options->model, "Model directory: config.json, weights, tokenizer.json")->required();
-  command
-      ->add_option("--logprobs", options->logprobs, "Write each new token with its log-probability to this JSON file")
-      ->group("Output");
   add_generate_flags(*command, *options);
   add_run_flags(*command, *options);
   command->callback([options] {

@@ -9,6 +9,7 @@
 #include "headroom/formats/json_object.h"
 #include "headroom/formats/tokenizer.h"
 #include "headroom/generate/generation_job.h"
+#include "headroom/train/dataset.h"
 #include "headroom/train/training_job.h"
 
 namespace headroom {
@@ -37,7 +38,8 @@ FittedJob fit(PlanOptions& options) {
     }
     return fit_generation(options.generate, *model, tokenizer_bytes);
   }
-  return fit_training(options.train, *model, tokenizer_bytes);
+  take_shape_of_tokens(options.train);
+  return fit_training(options.train, *model, reads_text(options.train) ? tokenizer_bytes : 0);
 }
 
 void plan(PlanOptions& options) {
@@ -65,9 +67,8 @@ void add_plan_command(CLI::App& app) {
   command->add_option("model", options->model, "A model directory, a config.json or a preset's name")->required();
   command->add_option("--task", options->task, "train or generate")->check(CLI::IsMember({"train", "generate"}));
   command->add_flag("--json", options->json, "The plan as JSON on standard output");
+  command->add_option("--output", options->train.output, "As train takes it; nothing is written");
   add_train_flags(*command, options->train);
-  command->add_option("--eval-data", options->train.eval_data, "As train takes it: evaluation needs memory too")
-      ->group("Data");
   add_generate_flags(*command, options->generate);
   add_run_flags(*command, options->run);
   command->callback([options] { plan(*options); });

@@ -12,7 +12,7 @@ void add_run_flags(CLI::App& command, RunOptions& options) {
   command.add_option("--html", options.html, "Write a picture of the plan, memory over time, to this file")
       ->group("Output");
   command.add_flag("--quiet", options.quiet, "Nothing on standard error but errors")->group("Output");
-  command.add_flag("--verbose", options.verbose, "Say more: the passes and what they took")->group("Output");
+  command.add_flag("--verbose", options.verbose, "Say what each pass took")->group("Output");
   command
       .add_option("--dump-passes", options.dump_passes,
                   "Write each graph after each pass, and what the pass changed, to this directory")

@@ -6,8 +6,23 @@
 namespace headroom {
 
 void add_train_flags(CLI::App& command, TrainOptions& options) {
-  command.add_option("--seq-len", options.seq_len, "Tokens of a row; it has one prediction fewer")->group("Batch");
-  command.add_option("--batch-size", options.batch_size, "Rows of an update")->group("Batch");
+  command.add_option("--data", options.data, "Text files, or JSONL with a `text` field")->group("Data");
+  command
+      .add_option("--tokens", options.tokens,
+                  "Train on exactly these batches: {\"batches\": [[[ids of a row], ...], ...]}")
+      ->group("Data");
+  command.add_option("--eval-data", options.eval_data, "Held-out text to measure the loss on")->group("Data");
+  command.add_option("--eval-every", options.eval_every, "Measure it every N steps; 0: at the end")->group("Data");
+  command.add_option("--steps", options.steps, "Updates; 0: one pass over the data");
+  command.add_option("--save-every", options.save_every, "Write a checkpoint every N steps; 0: at the end")
+      ->group("Checkpoints");
+  command.add_option("--keep-checkpoints", options.keep_checkpoints, "Keep the newest N; 0: all")->group("Checkpoints");
+  command.add_flag("--resume", options.resume, "Continue from the newest complete checkpoint in --output")
+      ->group("Checkpoints");
+  command
+      .add_option("--seq-len", options.seq_len, "Tokens of a row; it has one prediction fewer. --tokens brings its own")
+      ->group("Batch");
+  command.add_option("--batch-size", options.batch_size, "Rows of an update. --tokens brings its own")->group("Batch");
   command
       .add_option("--grad-accum", options.grad_accum,
                   "Cut the batch into this many micro-batches: less memory, the same bits")
@@ -46,23 +61,9 @@ void add_train_command(CLI::App& app) {
       "held-out.txt\n"
       "Interrupted (Ctrl-C), it finishes the step, saves and leaves; --resume continues to the same bits.");
   command->add_option("model", options->model, "Model directory: config.json, weights, tokenizer.json")->required();
-  command->add_option("--data", options->data, "Text files, or JSONL with a `text` field")->group("Data");
-  command
-      ->add_option("--tokens", options->tokens,
-                   "Train on exactly these batches: {\"batches\": [[[ids of a row], ...], ...]}")
-      ->group("Data");
-  command->add_option("--eval-data", options->eval_data, "Held-out text to measure the loss on")->group("Data");
-  command->add_option("--eval-every", options->eval_every, "Measure it every N steps; 0: at the end")->group("Data");
   command->add_option("--output", options->output, "Directory for checkpoints, metrics.jsonl and the trained model")
       ->required();
-  command->add_option("--steps", options->steps, "Updates; 0: one pass over the data");
   command->add_option("--seed", options->seed, "Seed of the order of the data");
-  command->add_option("--save-every", options->save_every, "Write a checkpoint every N steps; 0: at the end")
-      ->group("Checkpoints");
-  command->add_option("--keep-checkpoints", options->keep_checkpoints, "Keep the newest N; 0: all")
-      ->group("Checkpoints");
-  command->add_flag("--resume", options->resume, "Continue from the newest complete checkpoint in --output")
-      ->group("Checkpoints");
   add_train_flags(*command, *options);
   add_run_flags(*command, *options);
   command->callback([options] {

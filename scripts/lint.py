@@ -142,8 +142,10 @@ def check_floors(path, lines):
 
 
 def check_links(path, lines):
+    in_code = False
     for number, line in enumerate(lines, 1):
-        for target in LINK.findall(line):
+        in_code ^= line.startswith("```")
+        for target in [] if in_code else LINK.findall(line):
             if not (ROOT / path).parent.joinpath(target).exists():
                 yield "links", f"{path}:{number}: a link to {target}, which is not there"
 

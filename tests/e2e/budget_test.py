@@ -126,6 +126,19 @@ class Budget(TrainingTest):
             for key in ("predicted_peak_bytes", "arena_bytes", "reserve_bytes", "choices", "peak"):
                 self.assertEqual(plan[key], run[key], f"{key} with {extra}")
 
+    def test_the_plan_takes_every_flag_of_training(self):
+        text_model = self.text_model()
+        self.write("tokens.json", {"batches": [[[5, 6, 7, 8, 9]] * 3] * 2})
+        flags = ["--tokens", "tokens.json", "--memory", "64MiB", "--threads", 2, "--steps", 1, "--seed", 3]
+        flags += ["--save-every", 1, "--keep-checkpoints", 1, "--lr", 1e-3, "--output", "planned"]
+        self.headroom("plan", text_model, *flags, "--report", "plan.json")
+        self.assertFalse((self.directory / "planned").exists())
+        self.headroom("train", text_model, *flags, "--report", "r.json")
+        plan, run = self.read_json("plan.json"), self.read_json("r.json")
+        self.assertEqual(run["tokens"], 3 * 5)
+        for key in ("predicted_peak_bytes", "arena_bytes", "reserve_bytes"):
+            self.assertEqual(plan[key], run[key], key)
+
 
 if __name__ == "__main__":
     frame.main()

@@ -45,6 +45,11 @@ class Install(frame.CommandTest):
         allowed = re.compile(r"#include (<\w+>|<headroom/\w+\.h>|\"headroom/\w+\.h\")$")
         self.assertEqual([line for line in inside if not allowed.match(line)], [])
 
+    def test_the_page_shows_the_example(self):
+        example = (frame.ROOT / "examples/train_and_generate.cc").read_text()
+        page = (frame.ROOT / "docs/api.md").read_text()
+        self.assertIn(example[example.index("#include") :], page)
+
     def test_the_example_trains_and_generates_inside_its_budgets(self):
         program, environment = self.compile(frame.ROOT / "examples/train_and_generate.cc")
         book = self.write("book.txt", (frame.ROOT / "docs/architecture.md").read_text())

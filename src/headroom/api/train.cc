@@ -140,14 +140,10 @@ TrainResult train(const TrainOptions& given) {
   check_output(options);
   const Isa isa = choose_isa();
   const std::unique_ptr<Model> model = open_model_directory(options.model);
-  if (!options.tokens.empty()) {
-    const BatchShape shape = first_batch_shape(options.tokens);
-    options.batch_size = shape.rows;
-    options.seq_len = shape.row_length;
-  }
-  const bool reads_text = options.tokens.empty() || !options.eval_data.empty();
-  FittedJob job = fit_to_run(
-      options, [&] { return fit_training(options, *model, reads_text ? tokenizer_bytes_of(options.model) : 0); });
+  take_shape_of_tokens(options);
+  FittedJob job = fit_to_run(options, [&] {
+    return fit_training(options, *model, reads_text(options) ? tokenizer_bytes_of(options.model) : 0);
+  });
   announce_plan(job, options, "plan of the training step");
 
   Output output(options.output);

@@ -62,7 +62,7 @@ FittedJob fit_evaluation(const EvalOptions& options, const Model& model, const E
   const Candidate only{fmt::format("{} rows of {} tokens at a time", shape.rows, shape.row_tokens),
                        [&] { return build_evaluation_graphs(model, shape, &trace); }};
   FittedJob job = fit_job({only}, resolve_budget(options.memory), reserve);
-  check_disabled(trace);
+  finish_trace(trace, options);
   return job;
 }
 

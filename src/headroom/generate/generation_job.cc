@@ -73,7 +73,7 @@ FittedJob fit_generation(const GenerateOptions& options, const Model& model, int
   const Candidate only{fmt::format("context {}, prefill in chunks of {}", shape.context, shape.prefill_chunk),
                        [&] { return build_generation_graphs(model, shape, &trace); }};
   FittedJob job = fit_job({only}, resolve_budget(options.memory), reserve);
-  check_disabled(trace);
+  finish_trace(trace, options);
   return job;
 }
 

@@ -1,5 +1,8 @@
 #include "headroom/passes/pass_dump.h"
 
+#include <fmt/core.h>
+
+#include <cstdio>
 #include <memory>
 
 #include "headroom/base/atomic_file.h"
@@ -20,6 +23,12 @@ PassTrace trace_passes(const RunOptions& options) {
     write_file_atomically(stem + ".diff", diff(before, after));
   };
   return trace;
+}
+
+void finish_trace(const PassTrace& trace, const RunOptions& options) {
+  check_disabled(trace);
+  if (!options.verbose) return;
+  for (const auto& [pass, seconds] : trace.seconds) fmt::print(stderr, "pass {:<24} {:8.2f} ms\n", pass, seconds * 1e3);
 }
 
 }  // namespace headroom

@@ -19,7 +19,11 @@ std::unique_ptr<TokenFile> encode_files(const std::vector<std::string>& files, T
   return std::make_unique<TokenFile>(output);
 }
 
-}  // namespace
+// The rows a step and the row length of a --tokens file, from its first step.
+struct BatchShape {
+  int64_t rows = 0;
+  int64_t row_length = 0;
+};
 
 BatchShape first_batch_shape(const std::string& json_path) {
   const File file = File::open(json_path);
@@ -46,6 +50,17 @@ BatchShape first_batch_shape(const std::string& json_path) {
         json_path);
   }
   return shape;
+}
+
+}  // namespace
+
+bool reads_text(const TrainOptions& options) { return options.tokens.empty() || !options.eval_data.empty(); }
+
+void take_shape_of_tokens(TrainOptions& options) {
+  if (options.tokens.empty()) return;
+  const BatchShape shape = first_batch_shape(options.tokens);
+  options.batch_size = shape.rows;
+  options.seq_len = shape.row_length;
 }
 
 Dataset::Dataset(const TrainOptions& options, int64_t vocabulary, int64_t micro_rows) {

@@ -11,12 +11,12 @@
 
 namespace headroom {
 
-// The rows a step and the row length of a --tokens file, from its first step. Throws InvalidInput for another shape.
-struct BatchShape {
-  int64_t rows = 0;
-  int64_t row_length = 0;
-};
-BatchShape first_batch_shape(const std::string& json_path);
+// Whether the run reads text, for which it needs the tokenizer.
+bool reads_text(const TrainOptions& options);
+
+// Where options.tokens is given, its first step decides options.batch_size and options.seq_len. Throws InvalidInput for
+// a file of another form.
+void take_shape_of_tokens(TrainOptions& options);
 
 class Dataset {
  public:

@@ -104,7 +104,7 @@ FittedJob fit_training(const TrainOptions& options, const Model& model, int64_t 
   if (tokenizer_file_bytes > 0)
     reserve.released_bytes = Tokenizer::memory_bound_bytes(tokenizer_file_bytes) + kEncodingBytes;
   FittedJob job = fit_job(candidates, resolve_budget(options.memory), reserve);
-  check_disabled(trace);
+  finish_trace(trace, options);
   return job;
 }
 
