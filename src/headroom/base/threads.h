@@ -30,10 +30,14 @@ class Threads {
   }
 
   // Splits [0, count) into one contiguous range a thread, whose ends are multiples of `grain`, and calls
-  // work(begin, end, thread) where the range is not empty.
+  // work(begin, end, thread) where the range is not empty. What is one grain or less wakes no other thread.
   template <class Work>
   void split(int64_t count, int64_t grain, Work&& work) {
     const int64_t grains = (count + grain - 1) / grain;
+    if (grains <= 1) {
+      if (count > 0) work(int64_t{0}, count, 0);
+      return;
+    }
     run([&](int thread) {
       const int64_t begin = grains * thread / count_ * grain;
       int64_t end = grains * (thread + 1) / count_ * grain;

@@ -21,7 +21,7 @@ using Kind = JsonEvent::Kind;
 
 // What does not depend on the file: buffers of reading and of every stage, symbols and candidates of the longest word,
 // compiled expressions with their match stacks, the components' values.
-constexpr int64_t kFixedBytes = 4 * kMiB;
+constexpr int64_t kFixedBytes = 5 * kMiB / 2;
 
 // The part of the bound that tables may take. Pretty-printed files of real tokenizers need 0.6 to 0.9 of their size;
 // 1.5 leaves room for compact ones.
