@@ -14,6 +14,7 @@
 #include "headroom/base/errors.h"
 #include "headroom/formats/bpe_pair_counts.h"
 #include "headroom/formats/tokenizer.h"
+#include "tests/temporary_directory.h"
 
 namespace headroom {
 namespace {
@@ -29,16 +30,14 @@ std::string read_text(const std::string& path) {
 
 class BpeTrainerTest : public testing::Test {
  protected:
-  BpeTrainerTest() { std::filesystem::create_directories(directory_); }
-  ~BpeTrainerTest() override { std::filesystem::remove_all(directory_); }
-
   static TrainedBpe train_on_corpus() {
     BpeTrainer trainer({.vocab_size = 1200});
     trainer.add_file(kData + "corpus.txt");
     return trainer.train();
   }
 
-  std::string directory_ = testing::TempDir() + "bpe_trainer_test";
+  const TemporaryDirectory temporary_;
+  const std::string directory_ = temporary_.path();
 };
 
 TEST_F(BpeTrainerTest, FindsThePiecesAndMergesOfTheLibrary) {

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "headroom/base/errors.h"
+#include "tests/temporary_directory.h"
 
 namespace headroom {
 namespace {
@@ -18,8 +19,6 @@ const std::string kData = HEADROOM_SOURCE_DIR "/tests/data/tokenizer/";
 
 class TokenizeJson : public testing::Test {
  protected:
-  TokenizeJson() { std::filesystem::create_directories(directory_); }
-  ~TokenizeJson() override { std::filesystem::remove_all(directory_); }
 
   std::string path(const std::string& name) const { return directory_ + "/" + name; }
   std::string put(const std::string& name, const std::string& text) {
@@ -31,7 +30,8 @@ class TokenizeJson : public testing::Test {
     return Json::parse(file);
   }
 
-  std::string directory_ = testing::TempDir() + "tokenize_json_test";
+  const TemporaryDirectory temporary_;
+  const std::string directory_ = temporary_.path();
 };
 
 TEST_F(TokenizeJson, EncodesAndDecodesAsTheLibraryDoes) {

@@ -13,6 +13,7 @@
 #include "headroom/base/errors.h"
 #include "headroom/formats/stream_decoder.h"
 #include "headroom/formats/token_encoder.h"
+#include "tests/temporary_directory.h"
 
 namespace headroom {
 namespace {
@@ -30,8 +31,6 @@ std::string read_text(const std::string& path) {
 
 class TokenizerJson : public testing::Test {
  protected:
-  ~TokenizerJson() override { std::remove(path_.c_str()); }
-
   void write(const std::string& text) { std::ofstream(path_, std::ios::binary) << text; }
 
   // What the file says when it is refused; empty if it is not.
@@ -63,7 +62,8 @@ class TokenizerJson : public testing::Test {
       "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]]}})");
   }
 
-  std::string path_ = testing::TempDir() + "tokenizer_json_test.json";
+  const TemporaryDirectory temporary_;
+  const std::string path_ = temporary_ / "tokenizer.json";
 };
 
 TEST_F(TokenizerJson, ReadsSectionsInAnyOrder) {

@@ -11,7 +11,7 @@ namespace {
 
 // Measured on x86-64 Debian 12 over all verbs (bench/memory.py prints the margin): code and libraries that a job
 // touches, the C++ runtime, buffers of the standard library.
-constexpr int64_t kProgramBytes = 8 * kMiB;
+constexpr int64_t kProgramBytes = 9 * kMiB;
 constexpr int64_t kThreadBytes = 48 * kKiB;  // touched stack and kernel stack of a worker
 constexpr int64_t kNodeBytes = 2 * kKiB;     // graph, plan and binding of a node
 
