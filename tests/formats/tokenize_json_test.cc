@@ -19,7 +19,6 @@ const std::string kData = HEADROOM_SOURCE_DIR "/tests/data/tokenizer/";
 
 class TokenizeJson : public testing::Test {
  protected:
-
   std::string path(const std::string& name) const { return directory_ + "/" + name; }
   std::string put(const std::string& name, const std::string& text) {
     std::ofstream(path(name), std::ios::binary) << text;

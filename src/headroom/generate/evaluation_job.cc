@@ -56,7 +56,7 @@ FittedJob fit_evaluation(const EvalOptions& options, const Model& model, const E
                          int64_t tokenizer_file_bytes) {
   PassTrace trace = trace_passes(options);
   ReserveInputs reserve;
-  reserve.threads = options.threads > 0 ? options.threads : available_processors();
+  reserve.threads = threads_to_use(options.threads);
   reserve.buffer_bytes = kBufferBytes + size_of(DType::i32) * shape.row_tokens;
   if (tokenizer_file_bytes > 0) reserve.tokenizer_bytes = Tokenizer::memory_bound_bytes(tokenizer_file_bytes);
   const Candidate only{fmt::format("{} rows of {} tokens at a time", shape.rows, shape.row_tokens),
