@@ -17,7 +17,9 @@ namespace {
 
 constexpr size_t kStackBytes = 256 * 1024;  // kernels keep their tiles in planned scratch, not on the stack
 constexpr int kMostThreads = 1024;
-constexpr int kSpins = 20000;  // about 50 us: longer than the gap between two kernels of a step
+// About 30 us: longer than the gap between two kernels of a step, and short enough that on a machine with other work a
+// waiting thread sleeps (and is woken at once) rather than burn the time slice that it will need.
+constexpr int kSpins = 2000;
 
 void relax() { __builtin_ia32_pause(); }
 
@@ -44,7 +46,7 @@ struct Threads::State {
     while (seat.state->wait_for_round(seen)) {
       ++seen;
       seat.state->body(seat.state->context, seat.thread);
-      seat.state->running.fetch_sub(1, std::memory_order_release);
+      if (seat.state->running.fetch_sub(1, std::memory_order_acq_rel) == 1) seat.state->running.notify_one();
     }
     return nullptr;
   }
@@ -107,12 +109,10 @@ void Threads::run_erased(Body body, void* context) {
     state_->start_round();
   }
   body(context, 0);
-  for (int spin = 0; state_->running.load(std::memory_order_acquire) != 0; ++spin) {
-    if (spin < kSpins) {
-      relax();
-    } else {
-      sched_yield();  // more threads than processors: let the others run
-    }
+  std::atomic<int>& running = state_->running;
+  for (int spin = 0; spin < kSpins && running.load(std::memory_order_acquire) != 0; ++spin) relax();
+  for (int left = running.load(std::memory_order_acquire); left != 0; left = running.load(std::memory_order_acquire)) {
+    running.wait(left, std::memory_order_acquire);
   }
 }
 
