@@ -17,8 +17,8 @@ namespace {
 
 constexpr size_t kStackBytes = 256 * 1024;  // kernels keep their tiles in planned scratch, not on the stack
 constexpr int kMostThreads = 1024;
-// About 30 us: longer than the gap between two kernels of a step, and short enough that on a machine with other work a
-// waiting thread sleeps (and is woken at once) rather than burn the time slice that it will need.
+// Some tens of microseconds: longer than the gap between two kernels of a step, and short enough that on a machine with
+// other work a waiting thread sleeps (and is woken at once) rather than burn the time slice that it will need.
 constexpr int kSpins = 2000;
 
 void relax() { __builtin_ia32_pause(); }
