@@ -31,9 +31,9 @@ Json describe_tensors(const std::string& path) {
   for (int64_t i = 0; i < files.count(); ++i) {
     const StoredTensor tensor = files.tensor(i).stored;
     elements += tensor.shape.elements();
-    bytes_by_dtype[std::string(name_of(tensor.type))] += tensor.size_bytes;
+    bytes_by_dtype[std::string(tensor.type_name)] += tensor.size_bytes;
     tensors.push_back({{"name", tensor.name},
-                       {"dtype", name_of(tensor.type)},
+                       {"dtype", tensor.type_name},
                        {"shape", std::vector<int64_t>(tensor.shape.begin(), tensor.shape.end())},
                        {"bytes", tensor.size_bytes}});
   }

@@ -17,7 +17,7 @@ struct TypeFacts {
   int64_t bytes;
 };
 
-// In the order of StoredType.
+// In the order of StoredType, whose last, blocks, no safetensors file has.
 constexpr std::array<TypeFacts, 17> kTypes = {{{"F64", 8},
                                                {"F32", 4},
                                                {"F16", 2},
@@ -60,8 +60,8 @@ uint64_t read_length(const File& file) {
 
 }  // namespace
 
-std::string_view name_of(StoredType type) { return kTypes[static_cast<size_t>(type)].name; }
-int64_t size_of(StoredType type) { return kTypes[static_cast<size_t>(type)].bytes; }
+std::string_view name_of(StoredType type) { return kTypes.at(static_cast<size_t>(type)).name; }
+int64_t size_of(StoredType type) { return kTypes.at(static_cast<size_t>(type)).bytes; }
 
 StoredType stored_type_of(DType dtype) {
   switch (dtype) {
@@ -254,6 +254,7 @@ StoredTensor SafetensorsFile::tensor(int64_t index) const {
   StoredTensor tensor;
   tensor.name = name_of_record(record);
   tensor.type = record.type;
+  tensor.type_name = headroom::name_of(record.type);
   tensor.shape = Shape::from(std::span(record.dims).first(record.rank));
   tensor.offset_bytes = data_begin_ + record.begin;
   tensor.size_bytes = size_of_record(record);

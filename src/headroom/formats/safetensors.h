@@ -14,63 +14,29 @@
 
 #include "headroom/base/file.h"
 #include "headroom/base/shape.h"
+#include "headroom/formats/tensor_file.h"
 
 namespace headroom {
 
-// What a file may hold. headroom computes with the first four; the others can be listed, and i32 be read as it is.
-enum class StoredType : uint8_t {
-  f64,
-  f32,
-  f16,
-  bf16,
-  i64,
-  i32,
-  i16,
-  i8,
-  u64,
-  u32,
-  u16,
-  u8,
-  boolean,
-  f8_e4m3,
-  f8_e5m2,
-  f8_e8m0,
-  c64
-};
 std::string_view name_of(StoredType type);  // the file's spelling: "BF16"
 int64_t size_of(StoredType type);
 StoredType stored_type_of(DType dtype);
 
-struct StoredTensor {
-  std::string_view name;  // lives as long as its SafetensorsFile
-  StoredType type = StoredType::f32;
-  Shape shape;
-  int64_t offset_bytes = 0;  // in the file
-  int64_t size_bytes = 0;
-};
-
-enum class NanCheck : uint8_t { allow, refuse };
-
-class SafetensorsFile {
+class SafetensorsFile final : public TensorFile {
  public:
   static constexpr int64_t kMaxHeaderBytes = 16 * 1024 * 1024;
 
   // Throws InvalidInput naming the file and what is wrong with it.
   explicit SafetensorsFile(const std::string& path);
 
-  const std::string& path() const { return file_.path(); }
+  const std::string& path() const override { return file_.path(); }
   int64_t header_bytes() const { return data_begin_ - 8; }
   // Tensors in the order of their data.
-  int64_t count() const { return static_cast<int64_t>(records_.size()); }
-  StoredTensor tensor(int64_t index) const;
-  // Index of the tensor called `name`, -1 if there is none.
-  int64_t find(std::string_view name) const;
-
-  // Elements [first, first + count) of `tensor` as `wanted`, into `out` (count * size_of(wanted) bytes): f64, f32, f16
-  // and bf16 convert among each other (convert.h), I32 reads as i32. Throws InvalidInput naming the tensor for another
-  // pair, and for a NaN if that is refused. Threads may read at the same time.
+  int64_t count() const override { return static_cast<int64_t>(records_.size()); }
+  StoredTensor tensor(int64_t index) const override;
+  int64_t find(std::string_view name) const override;
   void read(const StoredTensor& tensor, int64_t first, int64_t count, DType wanted, void* out,
-            NanCheck nan_check = NanCheck::allow) const;
+            NanCheck nan_check = NanCheck::allow) const override;
 
  private:
   // 48 bytes: less than the shortest entry of a header, so that memory never exceeds the header.

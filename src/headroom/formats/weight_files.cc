@@ -87,8 +87,9 @@ void WeightFiles::collect_shards(const File& index, const std::string& directory
   });
   int64_t header_bytes = 0;
   for (Shard& shard : shards_) {
-    shard.file = std::make_unique<SafetensorsFile>(directory + "/" + shard.name);
-    header_bytes += shard.file->header_bytes();
+    auto file = std::make_unique<SafetensorsFile>(directory + "/" + shard.name);
+    header_bytes += file->header_bytes();
+    shard.file = std::move(file);
     if (header_bytes > kMaxHeaderBytes) {
       throw InvalidInput("{}: the headers of its shards have more than {} bytes together", index.path(),
                          format_count(kMaxHeaderBytes));
@@ -117,7 +118,7 @@ void WeightFiles::sort_places() {
 }
 
 WeightTensor WeightFiles::at(Place place) const {
-  const SafetensorsFile* file = shards_[place.shard].file.get();
+  const TensorFile* file = shards_[place.shard].file.get();
   return {file, file->tensor(place.tensor)};
 }
 

@@ -15,10 +15,10 @@ namespace headroom {
 
 // A tensor and the file that holds it. Lives as long as its WeightFiles.
 struct WeightTensor {
-  const SafetensorsFile* file = nullptr;
+  const TensorFile* file = nullptr;
   StoredTensor stored;
 
-  // See SafetensorsFile::read.
+  // See TensorFile::read.
   void read(int64_t first, int64_t count, DType wanted, void* out, NanCheck nan_check = NanCheck::allow) const {
     file->read(stored, first, count, wanted, out, nan_check);
   }
@@ -46,7 +46,7 @@ class WeightFiles {
  private:
   struct Shard {
     std::string name;
-    std::unique_ptr<SafetensorsFile> file;
+    std::unique_ptr<TensorFile> file;
   };
   struct Place {
     uint32_t shard;

@@ -1,0 +1,67 @@
+// A file of named tensors, whatever its format, as weights are read from it: safetensors.h, gguf_weights.h.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "headroom/base/shape.h"
+
+namespace headroom {
+
+// What a file may hold. headroom computes with the first four; the others can be listed, and i32 be read as it is.
+enum class StoredType : uint8_t {
+  f64,
+  f32,
+  f16,
+  bf16,
+  i64,
+  i32,
+  i16,
+  i8,
+  u64,
+  u32,
+  u16,
+  u8,
+  boolean,
+  f8_e4m3,
+  f8_e5m2,
+  f8_e8m0,
+  c64,
+  blocks  // quantised, several elements to a block of bytes; only the file itself can read it
+};
+
+struct StoredTensor {
+  std::string_view name;  // lives as long as its file
+  StoredType type = StoredType::f32;
+  std::string_view type_name;  // the file's spelling: "BF16", "Q8_0"
+  Shape shape;
+  int64_t offset_bytes = 0;  // in the file
+  int64_t size_bytes = 0;
+};
+
+enum class NanCheck : uint8_t { allow, refuse };
+
+class TensorFile {
+ public:
+  TensorFile() = default;
+  virtual ~TensorFile() = default;
+  TensorFile(const TensorFile&) = delete;
+  TensorFile& operator=(const TensorFile&) = delete;
+  TensorFile(TensorFile&&) = default;
+  TensorFile& operator=(TensorFile&&) = default;
+
+  virtual const std::string& path() const = 0;
+  virtual int64_t count() const = 0;
+  virtual StoredTensor tensor(int64_t index) const = 0;
+  // Index of the tensor called `name`, -1 if there is none.
+  virtual int64_t find(std::string_view name) const = 0;
+
+  // Elements [first, first + count) of `tensor` as `wanted`, into `out` (count * size_of(wanted) bytes): f64, f32, f16
+  // and bf16 convert among each other (convert.h), i32 reads as i32, and a format may add others. Throws InvalidInput
+  // naming the tensor for another pair, and for a NaN if that is refused. Threads may read at the same time.
+  virtual void read(const StoredTensor& tensor, int64_t first, int64_t count, DType wanted, void* out,
+                    NanCheck nan_check = NanCheck::allow) const = 0;
+};
+
+}  // namespace headroom
