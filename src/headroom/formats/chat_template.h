@@ -1,6 +1,7 @@
 // A chat template: the Jinja template by which the conversations of a model become text. The subset of Jinja that the
 // templates of language models use, with the results of jinja2 as transformers sets it up (trim_blocks, lstrip_blocks,
-// loop controls, its own tojson); docs/chat.md lists it. Anything else is refused by its name when the template is read.
+// loop controls, its own tojson); docs/chat.md lists it. Anything else is refused by its name when the template is
+// read.
 //
 // Templates come with models and are hostile until proven otherwise: a template cannot reach anything but its inputs,
 // and its size, nesting, steps and memory are bounded.
