@@ -39,6 +39,8 @@ class File {
   void sync();
 
  private:
+  friend class DirectFile;
+
   File(std::string path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}
 
   std::string path_;
