@@ -12,6 +12,7 @@ void add_eval_command(CLI::App& app) {
   command->footer(
       "Examples:\n"
       "  headroom eval trained --data held-out.txt --seq-len 512 --stride 256\n"
+      "  headroom eval smaller --data held-out.txt --reference original\n"
       "  headroom eval model --tokens ids.json --logits logits.safetensors");
   command->add_option("model", options->model, "Model directory: config.json, weights, tokenizer.json")->required();
   command->add_option("--data", options->data, "Text files, or JSONL with a `text` field")->group("Data");
@@ -21,6 +22,11 @@ void add_eval_command(CLI::App& app) {
       ->add_option("--logits", options->logits,
                    "Write their logits to this safetensors file: f32, rows x length x vocabulary")
       ->group("Output");
+  command
+      ->add_option("--reference", options->reference,
+                   "Compare with this model directory on the same predictions: KL(reference || model), perplexities, "
+                   "how often both find the same token the likeliest")
+      ->group("Comparison");
   command
       ->add_option("--seq-len", options->seq_len, "Tokens of a window of text; 0: the model's positions, at most 1024")
       ->group("Windows");
@@ -34,8 +40,17 @@ void add_eval_command(CLI::App& app) {
     const EvalResult result = evaluate(*options);
     if (result.stopped_by_signal != 0) std::_Exit(128 + result.stopped_by_signal);
     if (result.predictions > 0) {
-      fmt::print("loss {:.6f}, perplexity {:.4f}, {} predictions\n", result.loss, result.perplexity,
-                 result.predictions);
+      fmt::print("loss {:.6f}, perplexity {:.4f}, {} predictions", result.loss, result.perplexity, result.predictions);
+      if (result.bytes > 0) {
+        fmt::print(" in {} windows; {:.4f} bits per byte of {}", result.windows, result.bits_per_byte, result.bytes);
+      }
+      fmt::print("\n");
+    }
+    if (!options->reference.empty()) {
+      fmt::print("reference: loss {:.6f}, perplexity {:.4f} (the model's is {:.4f} times that)\n",
+                 result.reference_loss, result.reference_perplexity, result.perplexity / result.reference_perplexity);
+      fmt::print("KL divergence {:.6g} nats (largest {:.6g}), same top token in {:.3f} % of predictions\n",
+                 result.kl_divergence, result.largest_kl_divergence, 100 * result.top1_agreement);
     }
   });
 }

@@ -116,8 +116,9 @@ GenerateResult generate(const GenerateOptions& options);
 struct EvalOptions : RunOptions {
   std::string model;
   std::vector<std::string> data;
-  std::string tokens;  // {"ids": [[...], ...]}
-  std::string logits;  // with tokens: file for the logits
+  std::string tokens;     // {"ids": [[...], ...]}
+  std::string logits;     // with tokens: file for the logits
+  std::string reference;  // a second model directory to compare with; empty: none
   int64_t batch_size = 1;
   int64_t seq_len = 0;  // 0: the model's, at most 1024
   int64_t stride = 0;   // 0: seq_len (windows do not overlap)
@@ -127,6 +128,16 @@ struct EvalResult : MemoryUse {
   double loss = 0;  // mean next-token cross-entropy, nats
   double perplexity = 0;
   int64_t predictions = 0;
+  int64_t windows = 0;       // or rows
+  int64_t bytes = 0;         // of text; 0 for given tokens
+  double bits_per_byte = 0;  // of text: the loss of all its tokens, spread over its bytes
+  // With a reference, over the same predictions: the mean of KL(reference || model) in nats, the largest, and the share
+  // of predictions for which both find the same token the likeliest.
+  double reference_loss = 0;
+  double reference_perplexity = 0;
+  double kl_divergence = 0;
+  double largest_kl_divergence = 0;
+  double top1_agreement = 0;
   int64_t tokens = 0;  // that went through the model
   double seconds = 0;  // without loading
   double tokens_per_second = 0;

@@ -1,6 +1,7 @@
 """Measures losses with the built command. Logits and losses against PyTorch: oracle_test.py."""
 
 import json
+import math
 import unittest
 
 import frame
@@ -70,6 +71,14 @@ class Text(frame.CommandTest):
         text, ids = self.report("--data", self.text), self.report("--tokens", STORIES / "ids.json")
         self.assertAlmostEqual(text["loss"], self.expected["eval_mean_next_token_loss"], delta=5e-6)
         self.assertEqual((text["loss"], text["predictions"]), (ids["loss"], 199))
+
+    def test_bits_per_byte_spread_the_loss_of_all_tokens_over_the_text(self):
+        for flags in ([], ["--seq-len", 33, "--stride", 8], ["--seq-len", 33]):
+            report = self.report("--data", self.text, *flags)
+            self.assertEqual(report["bytes"], self.text.stat().st_size)
+            bits = report["loss"] * 199 / math.log(2) / report["bytes"]
+            self.assertAlmostEqual(report["bits_per_byte"], bits, delta=1e-12)
+        self.assertEqual(report["windows"], 7)  # of 33 tokens, over 200
 
     def test_overlap_gives_context_and_the_batch_changes_no_bit(self):
         apart = self.report("--data", self.text, "--seq-len", 33)

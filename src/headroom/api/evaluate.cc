@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <numbers>
 #include <optional>
 
 #include "headroom/api/model_source.h"
@@ -16,6 +17,7 @@
 #include "headroom/formats/token_encoder.h"
 #include "headroom/generate/evaluation_job.h"
 #include "headroom/generate/evaluator.h"
+#include "headroom/generate/model_comparison.h"
 #include "headroom/generate/text_windows.h"
 #include "headroom/models/weights.h"
 #include "headroom/runtime/interrupt.h"
@@ -38,17 +40,37 @@ void check_options(const EvalOptions& options) {
   if (!options.logits.empty() && options.tokens.empty()) {
     throw InvalidInput("--logits: expected with --tokens, whose rows they belong to");
   }
+  if (!options.logits.empty() && !options.reference.empty()) {
+    throw InvalidInput("--logits, --reference: expected at most one of them; try two runs");
+  }
+}
+
+// The model to compare with, or null. Its ids must mean what the model's do, of which their number is what can be seen.
+std::unique_ptr<Model> open_reference(const EvalOptions& options, const Model& model) {
+  if (options.reference.empty()) return nullptr;
+  std::unique_ptr<Model> reference = open_model_directory(options.reference);
+  if (reference->vocabulary() != model.vocabulary()) {
+    throw InvalidInput("--reference {}: its vocabulary has {} tokens; expected {}, those of {}", options.reference,
+                       reference->vocabulary(), model.vocabulary(), options.model);
+  }
+  return reference;
 }
 
 // The work of one run: where rows come from and how far they are.
 class Evaluation {
  public:
-  Evaluation(const EvalOptions& options, const Model& model, Workspace& workspace)
-      : options_(options), model_(model), workspace_(workspace) {}
+  // `reference` may be null.
+  Evaluation(const EvalOptions& options, const Model& model, const Model* reference, const EvaluationShape& shape,
+             Workspace& workspace)
+      : options_(options), model_(model), reference_(reference), workspace_(workspace) {
+    if (reference_ != nullptr) comparison_.emplace(workspace, *reference_, shape);
+  }
 
   void load() {
     Progress progress("loading", options_.quiet);
-    load_weights(options_.model, model_, workspace_, [&](int64_t done, int64_t total) { progress.show(done, total); });
+    const auto show = [&](int64_t done, int64_t total) { progress.show(done, total); };
+    load_weights(options_.model, model_, workspace_, show);
+    if (reference_ != nullptr) load_weights(options_.reference, *reference_, workspace_, show, kReferencePrefix);
   }
 
   // Rows of ids, and their logits where they are wanted.
@@ -63,6 +85,7 @@ class Evaluation {
       };
     }
     Evaluator evaluator(workspace_, model_, shape, sink);
+    compare_after_batches(evaluator);
     int64_t done = 0;
     read_token_rows(options_.tokens, model_.vocabulary(), rows.row_length, [&](std::span<const int32_t> ids) {
       if (done == rows.rows || static_cast<int64_t>(ids.size()) != rows.row_length) {
@@ -80,13 +103,16 @@ class Evaluation {
   // Windows of text. Documents begin with what the tokenizer puts before a text, and its end of text separates them.
   EvalResult run_text(const Tokenizer& tokenizer, const WindowShape& windows, const EvaluationShape& shape) {
     Evaluator evaluator(workspace_, model_, shape);
+    compare_after_batches(evaluator);
     TextWindows cutter(windows.seq_len, windows.stride, [&](std::span<const int32_t> ids, int64_t first_counted) {
       stop_if_asked();
       evaluator.add_row(ids, first_counted);
     });
+    int64_t text_tokens = 0;
     const TokenSink ids_to_windows = [&](std::span<const int32_t> ids) {
       for (const int32_t id : ids) check_id(id);
       cutter.push(ids);
+      text_tokens += static_cast<int64_t>(ids.size());
     };
     int64_t total_bytes = 0;
     int64_t done_bytes = 0;
@@ -118,7 +144,12 @@ class Evaluation {
       throw InvalidInput("{}: the text has no more than one token; expected at least two, to predict one",
                          options_.data[0]);
     }
-    return result_of(evaluator);
+    EvalResult result = result_of(evaluator);
+    result.bytes = done_bytes;
+    // The first token of all is given; where windows leave others unpredicted, those count as the mean of the rest.
+    result.bits_per_byte =
+        result.loss * static_cast<double>(text_tokens - 1) / (std::numbers::ln2 * static_cast<double>(done_bytes));
+    return result;
   }
 
  private:
@@ -134,20 +165,35 @@ class Evaluation {
         options_.model, id, model_.vocabulary());
   }
 
+  void compare_after_batches(Evaluator& evaluator) {
+    if (comparison_) evaluator.after_batch([&](std::span<const int32_t> targets) { comparison_->add_batch(targets); });
+  }
+
   EvalResult result_of(const Evaluator& evaluator) const {
     EvalResult result;
+    result.windows = evaluator.rows();
     result.tokens = evaluator.tokens();
     result.predictions = evaluator.predictions();
     result.loss = evaluator.loss_sum() / static_cast<double>(result.predictions);
     result.perplexity = real::exp(result.loss);
     result.seconds = progress_.elapsed_seconds();
     result.tokens_per_second = static_cast<double>(result.tokens) / result.seconds;
+    if (comparison_) {
+      const double predictions = static_cast<double>(comparison_->predictions());
+      result.reference_loss = comparison_->reference_loss_sum() / predictions;
+      result.reference_perplexity = real::exp(result.reference_loss);
+      result.kl_divergence = comparison_->kl_divergence_sum() / predictions;
+      result.largest_kl_divergence = comparison_->largest_kl_divergence();
+      result.top1_agreement = static_cast<double>(comparison_->equal_tops()) / predictions;
+    }
     return result;
   }
 
   const EvalOptions& options_;
   const Model& model_;
+  const Model* reference_;
   Workspace& workspace_;
+  std::optional<ModelComparison> comparison_;
   const InterruptGuard interrupt_;
   Progress progress_{"evaluating", options_.quiet};
 };
@@ -160,6 +206,18 @@ void write_report(const EvalOptions& options, const FittedJob& job, const EvalRe
   report["predictions"] = result.predictions;
   report["loss"] = result.loss;
   report["perplexity"] = result.perplexity;
+  report["windows"] = result.windows;
+  if (options.tokens.empty()) {
+    report["bytes"] = result.bytes;
+    report["bits_per_byte"] = result.bits_per_byte;
+  }
+  if (!options.reference.empty()) {
+    report["reference_loss"] = result.reference_loss;
+    report["reference_perplexity"] = result.reference_perplexity;
+    report["kl_divergence"] = result.kl_divergence;
+    report["largest_kl_divergence"] = result.largest_kl_divergence;
+    report["top1_agreement"] = result.top1_agreement;
+  }
   write_json(options.report, report);
 }
 
@@ -169,6 +227,7 @@ EvalResult evaluate(const EvalOptions& options) {
   restart_peak();
   check_options(options);
   const std::unique_ptr<Model> model = open_model_directory(options.model);
+  const std::unique_ptr<Model> reference = open_reference(options, *model);
   const bool reads_text = options.tokens.empty();
   WindowShape windows;
   TokenRowsShape rows;
@@ -183,8 +242,12 @@ EvalResult evaluate(const EvalOptions& options) {
   }
   const EvaluationShape shape =
       read_evaluation_shape(options, *model, reads_text ? windows.seq_len - 1 : rows.row_length);
+  if (reference != nullptr && shape.row_tokens > reference->max_positions()) {
+    throw InvalidInput("--reference {}: it has {} positions; expected {}, the tokens of a row", options.reference,
+                       reference->max_positions(), shape.row_tokens);
+  }
   FittedJob job = fit_to_run(options, [&] {
-    return fit_evaluation(options, *model, shape, reads_text ? tokenizer_bytes_of(options.model) : 0);
+    return fit_evaluation(options, *model, reference.get(), shape, reads_text ? tokenizer_bytes_of(options.model) : 0);
   });
   announce_plan(job, options, "plan of the evaluation");
 
@@ -192,7 +255,7 @@ EvalResult evaluate(const EvalOptions& options) {
   if (reads_text) tokenizer.emplace(options.model);
   check_reserve(job.reserve_bytes + job.plan.arena_bytes);
   Workspace workspace(std::move(job.graphs), job.plan, choose_isa());
-  Evaluation evaluation(options, *model, workspace);
+  Evaluation evaluation(options, *model, reference.get(), shape, workspace);
   EvalResult result;
   try {
     evaluation.load();

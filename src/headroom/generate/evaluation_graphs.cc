@@ -1,7 +1,13 @@
 #include "headroom/generate/evaluation_graphs.h"
 
+#include <algorithm>
+#include <array>
+
+#include "headroom/ops/argmax.h"
 #include "headroom/ops/embedding.h"
+#include "headroom/ops/kl_divergence.h"
 #include "headroom/ops/linear_cross_entropy.h"
+#include "headroom/ops/logsumexp.h"
 #include "headroom/ops/matmul.h"
 #include "headroom/ops/write_rows.h"
 
@@ -43,16 +49,57 @@ Losses build_losses(const Model& model, const EvaluationShape& shape) {
   return built;
 }
 
+// f32[R, V] of the rows `rows` of a hidden state that an evaluation left.
+ValueId logits_of(Builder& build, ValueId hidden, ValueId rows, const Value& head) {
+  return linear(build, embedding(build, hidden, rows), build.input(head.name, head.type, Role::weight));
+}
+
+ValueId logit_rows_input(Builder& build, const EvaluationShape& shape) {
+  return build.input("logit_rows", i32({shape.logit_rows}), Role::input);
+}
+
+void name_result(Builder& build, ValueId value, std::string_view name) {
+  build.graph().value(value).name = name;
+  build.result(value);
+}
+
 Graph build_logits(const Model& model, const EvaluationShape& shape, const Value& head) {
   Graph graph;
   graph.name = "logits";
   Builder build(graph);
   build.set_scope("head");
-  const ValueId rows = build.input("logit_rows", i32({shape.logit_rows}), Role::input);
-  const ValueId picked = embedding(build, hidden_input(build, model, shape), rows);
-  const ValueId logits = linear(build, picked, build.input(head.name, head.type, Role::weight));
-  graph.value(logits).name = "logits";
-  build.result(logits);
+  const ValueId rows = logit_rows_input(build, shape);
+  name_result(build, logits_of(build, hidden_input(build, model, shape), rows, head), "logits");
+  return graph;
+}
+
+// The reference beside the model: names of its own, except for what both read alike.
+void become_reference(Losses& losses) {
+  constexpr std::array<std::string_view, 5> kShared = {"tokens", "targets", "positions", "sequences", "hidden_range"};
+  for (Value& value : losses.graph.values) {
+    if (std::find(kShared.begin(), kShared.end(), value.name) != kShared.end()) continue;
+    value.name.insert(0, kReferencePrefix);
+  }
+  losses.graph.name.insert(0, kReferencePrefix);
+  losses.head.name.insert(0, kReferencePrefix);
+}
+
+Graph build_comparison(const Model& model, const Model& reference, const EvaluationShape& shape, const Value& head,
+                       const Value& reference_head) {
+  Graph graph;
+  graph.name = "comparison";
+  Builder build(graph);
+  build.set_scope("head");
+  const ValueId rows = logit_rows_input(build, shape);
+  const ValueId logits = logits_of(build, hidden_input(build, model, shape), rows, head);
+  const ValueId reference_hidden =
+      build.input("reference.hidden", f32({shape.tokens(), reference.features()}), Role::activation);
+  const ValueId reference_logits = logits_of(build, reference_hidden, rows, reference_head);
+  const ValueId kl =
+      kl_divergence(build, reference_logits, logsumexp(build, reference_logits), logits, logsumexp(build, logits));
+  name_result(build, kl, "kl_divergence");
+  name_result(build, argmax(build, logits), "top");
+  name_result(build, argmax(build, reference_logits), "reference_top");
   return graph;
 }
 
@@ -63,6 +110,19 @@ std::vector<Graph> build_evaluation_graphs(const Model& model, const EvaluationS
   std::vector<Graph> graphs;
   graphs.push_back(run_passes(std::move(losses.graph), {}, trace));
   if (shape.logit_rows > 0) graphs.push_back(run_passes(build_logits(model, shape, losses.head), {}, trace));
+  return graphs;
+}
+
+std::vector<Graph> build_comparison_graphs(const Model& model, const Model& reference, const EvaluationShape& shape,
+                                           PassTrace* trace) {
+  Losses losses = build_losses(model, shape);
+  Losses reference_losses = build_losses(reference, shape);
+  become_reference(reference_losses);
+  std::vector<Graph> graphs;
+  graphs.push_back(run_passes(std::move(losses.graph), {}, trace));
+  graphs.push_back(run_passes(std::move(reference_losses.graph), {}, trace));
+  graphs.push_back(
+      run_passes(build_comparison(model, reference, shape, losses.head, reference_losses.head), {}, trace));
   return graphs;
 }
 

@@ -2,6 +2,7 @@
 //   B rows, S tokens a row, T = B * S, F features, V vocabulary, R rows of logits at a time.
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "headroom/graph/graph.h"
@@ -24,6 +25,16 @@ struct EvaluationShape {
 //   "rotary_table" f32[S, D]; with logits "hidden_range" i32[2] = (0, T) and "logit_rows" i32[R].
 // Results: of `evaluation`, "losses" f32[T]; of `logits`, "logits" f32[R, V]. Weights have the dtype of the files.
 std::vector<Graph> build_evaluation_graphs(const Model& model, const EvaluationShape& shape,
+                                           PassTrace* trace = nullptr);
+
+// What stands before the names of the reference's weights and of its own inputs.
+inline constexpr std::string_view kReferencePrefix = "reference.";
+
+// Two models on the same rows: "evaluation" and "reference.evaluation", which read the same tokens, targets, positions
+// and sequences, each with its rotary table; and "comparison", over R of the rows that both left ("logit_rows"), with
+// results "kl_divergence" f32[R], and "top" and "reference_top" i32[R], the likeliest tokens. shape.logit_rows is not 0
+// and both models have one vocabulary.
+std::vector<Graph> build_comparison_graphs(const Model& model, const Model& reference, const EvaluationShape& shape,
                                            PassTrace* trace = nullptr);
 
 }  // namespace headroom

@@ -46,21 +46,23 @@ EvaluationShape read_evaluation_shape(const EvalOptions& options, const Model& m
   EvaluationShape shape;
   shape.rows = options.batch_size;
   shape.row_tokens = row_tokens;
-  if (!options.logits.empty()) {
+  if (!options.logits.empty() || !options.reference.empty()) {
     shape.logit_rows = std::clamp<int64_t>(kLogitBytes / (4 * model.vocabulary()), 1, shape.tokens());
   }
   return shape;
 }
 
-FittedJob fit_evaluation(const EvalOptions& options, const Model& model, const EvaluationShape& shape,
-                         int64_t tokenizer_file_bytes) {
+FittedJob fit_evaluation(const EvalOptions& options, const Model& model, const Model* reference,
+                         const EvaluationShape& shape, int64_t tokenizer_file_bytes) {
   PassTrace trace = trace_passes(options);
   ReserveInputs reserve;
   reserve.threads = threads_to_use(options.threads);
   reserve.buffer_bytes = kBufferBytes + size_of(DType::i32) * shape.row_tokens;
   if (tokenizer_file_bytes > 0) reserve.tokenizer_bytes = Tokenizer::memory_bound_bytes(tokenizer_file_bytes);
-  const Candidate only{fmt::format("{} rows of {} tokens at a time", shape.rows, shape.row_tokens),
-                       [&] { return build_evaluation_graphs(model, shape, &trace); }};
+  const Candidate only{fmt::format("{} rows of {} tokens at a time", shape.rows, shape.row_tokens), [&] {
+                         return reference == nullptr ? build_evaluation_graphs(model, shape, &trace)
+                                                     : build_comparison_graphs(model, *reference, shape, &trace);
+                       }};
   FittedJob job = fit_job({only}, resolve_budget(options.memory), reserve);
   finish_trace(trace, options);
   return job;

@@ -18,12 +18,12 @@ struct WindowShape {
 WindowShape read_window_shape(const EvalOptions& options, const Model& model);
 
 // Of rows of `row_tokens` tokens that go through the model, options.batch_size at a time, with the rows of logits that
-// fit a buffer where options.logits asks for them. Throws as read_window_shape.
+// fit a buffer where options.logits or options.reference asks for them. Throws as read_window_shape.
 EvaluationShape read_evaluation_shape(const EvalOptions& options, const Model& model, int64_t row_tokens);
 
-// Fits the job into options.memory. `tokenizer_file_bytes`: of the tokenizer.json that the text is encoded with, 0 for
-// none. Throws as fit_job does.
-FittedJob fit_evaluation(const EvalOptions& options, const Model& model, const EvaluationShape& shape,
-                         int64_t tokenizer_file_bytes);
+// Fits the job into options.memory. `reference`: the model to compare with, null for none. `tokenizer_file_bytes`: of
+// the tokenizer.json that the text is encoded with, 0 for none. Throws as fit_job does.
+FittedJob fit_evaluation(const EvalOptions& options, const Model& model, const Model* reference,
+                         const EvaluationShape& shape, int64_t tokenizer_file_bytes);
 
 }  // namespace headroom

@@ -29,8 +29,8 @@ Evaluator::Evaluator(Workspace& workspace, const Model& model, const EvaluationS
     positions[t] = static_cast<int32_t>(t % static_cast<size_t>(shape.row_tokens));
   }
   fill_rotary_table(model.rotary_frequencies(), elements_of<float>(workspace.persistent("rotary_table")));
-  if (logits_ != nullptr) {
-    logit_rows_ = elements_of<int32_t>(workspace.persistent("logit_rows"));
+  if (logits_ != nullptr) logit_rows_ = elements_of<int32_t>(workspace.persistent("logit_rows"));
+  if (shape.logit_rows > 0) {
     const auto range = elements_of<int32_t>(workspace.persistent("hidden_range"));
     range[0] = 0;
     range[1] = static_cast<int32_t>(shape.tokens());
@@ -51,6 +51,7 @@ void Evaluator::add_row(std::span<const int32_t> ids, int64_t first_counted) {
   const int32_t first = static_cast<int32_t>(begin);
   const std::array<int32_t, 4> sequence = {first, static_cast<int32_t>(used), first, 0};
   std::copy(sequence.begin(), sequence.end(), sequences_.begin() + 4 * rows_);
+  ++rows_seen_;
   tokens_seen_ += used;
   if (++rows_ == shape_.rows) run();
 }
@@ -73,6 +74,7 @@ void Evaluator::run() {
     throw InvalidInput("the losses are no finite numbers after {} tokens; the weights are damaged", tokens_seen_);
   }
   if (logits_ != nullptr) pass_logits();
+  if (batch_sink_) batch_sink_(targets_.first(filled));
   rows_ = 0;
 }
 

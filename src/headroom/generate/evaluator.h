@@ -14,10 +14,14 @@ class Evaluator {
  public:
   // Called with R x V logits at a time, row after row in the order in which they were added.
   using LogitSink = std::function<void(const float* logits, int64_t rows)>;
+  // Called when a batch has been evaluated, with its targets (-1: does not count).
+  using BatchSink = std::function<void(std::span<const int32_t> targets)>;
 
   // `workspace` holds the graphs of `shape` and is borrowed. `logits` is called where the shape has logit rows; every
   // row must then have shape.row_tokens ids.
   Evaluator(Workspace& workspace, const Model& model, const EvaluationShape& shape, LogitSink logits = nullptr);
+
+  void after_batch(BatchSink sink) { batch_sink_ = std::move(sink); }
 
   // Adds a row of 1 to row_tokens + 1 ids, all in the vocabulary; the predictions of ids[first_counted] and of those
   // behind it count. Evaluates when shape.rows rows are there. Throws InvalidInput when a loss is no number.
@@ -27,6 +31,7 @@ class Evaluator {
 
   double loss_sum() const { return loss_sum_; }
   int64_t predictions() const { return predictions_; }
+  int64_t rows() const { return rows_seen_; }
   int64_t tokens() const { return tokens_seen_; }  // that went through the model
 
  private:
@@ -41,8 +46,10 @@ class Evaluator {
   std::span<int32_t> sequences_;
   std::span<int32_t> logit_rows_;
   LogitSink sink_;
+  BatchSink batch_sink_;
   int64_t rows_ = 0;  // waiting
   int64_t predictions_ = 0;
+  int64_t rows_seen_ = 0;
   int64_t tokens_seen_ = 0;
   double loss_sum_ = 0;
 };

@@ -30,15 +30,18 @@ void check(const WeightFiles& files, const std::string& path, const Model& model
 
 void check_weights(const std::string& path, const Model& model) { check(WeightFiles(path), path, model); }
 
-void load_weights(const std::string& path, const Model& model, const Workspace& workspace,
-                  const LoadProgress& progress) {
+void load_weights(const std::string& path, const Model& model, const Workspace& workspace, const LoadProgress& progress,
+                  std::string_view prefix) {
   const WeightFiles files(path);
   check(files, path, model);
+  const auto destination = [&](const Parameter& parameter) {
+    return workspace.persistent(std::string(prefix) + parameter.name);
+  };
   int64_t total = 0;
-  for (const Parameter& parameter : model.parameters()) total += workspace.persistent(parameter.name).type.bytes();
+  for (const Parameter& parameter : model.parameters()) total += destination(parameter).type.bytes();
   int64_t done = 0;
   for (const Parameter& parameter : model.parameters()) {
-    const Tensor tensor = workspace.persistent(parameter.name);
+    const Tensor tensor = destination(parameter);
     const WeightTensor source = files.require(parameter.name, parameter.shape);
     const int64_t element_bytes = size_of(tensor.type.dtype);
     const int64_t piece = kPieceBytes / element_bytes;

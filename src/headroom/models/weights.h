@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "headroom/models/model.h"
 #include "headroom/runtime/workspace.h"
@@ -17,8 +18,8 @@ using LoadProgress = std::function<void(int64_t done_bytes, int64_t total_bytes)
 void check_weights(const std::string& path, const Model& model);
 
 // Reads every parameter that the workspace holds, straight into the arena, converting to the dtype it has there.
-// Throws as check_weights does, and for a NaN.
+// Throws as check_weights does, and for a NaN. The values of the workspace have the parameters' names behind `prefix`.
 void load_weights(const std::string& path, const Model& model, const Workspace& workspace,
-                  const LoadProgress& progress = nullptr);
+                  const LoadProgress& progress = nullptr, std::string_view prefix = "");
 
 }  // namespace headroom
