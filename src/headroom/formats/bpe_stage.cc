@@ -157,7 +157,7 @@ void BpeStage::merge_by_heap(size_t count) {
     if (symbols_[next.at].id < 0) continue;
     const Merge* merge = merge_at(next.at);
     if (merge == nullptr || merge->rank != next.rank) continue;
-    join(next.at, next.result);
+    join(next.at, merge->result);  // merges by score share ranks, so the result may be another by now
     push_candidate(next.at);
     if (symbols_[next.at].left >= 0) push_candidate(symbols_[next.at].left);
   }

@@ -9,6 +9,7 @@
 namespace headroom {
 
 Tokenizer::Tokenizer(const std::string& path) : parts_(load_tokenizer_json(file_of(path))) {}
+Tokenizer::Tokenizer(std::unique_ptr<const TokenizerParts> parts) : parts_(std::move(parts)) {}
 Tokenizer::~Tokenizer() = default;
 Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
 Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;

@@ -22,6 +22,8 @@ class Tokenizer {
   // `path` is a tokenizer.json or a directory that holds one. The names of the begin, end and padding tokens are taken
   // from tokenizer_config.json beside it, if there is one. Throws InvalidInput naming the file.
   explicit Tokenizer(const std::string& path);
+  // What build_tokenizer (tokenizer_source.h) made.
+  explicit Tokenizer(std::unique_ptr<const TokenizerParts> parts);
   ~Tokenizer();
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;

@@ -27,10 +27,15 @@ struct TokenizerOutline {
   bool byte_fallback = false;
   bool ignore_merges = false;
 
-  int64_t pieces = 0;  // of model.vocab
-  int64_t piece_bytes = 0;
-  int64_t largest_id = -1;  // of model.vocab and added_tokens
+  int64_t pieces = 0;       // of the model's vocabulary
+  int64_t piece_bytes = 0;  // of these and of added tokens
+  int64_t largest_id = -1;  // of both
   int64_t merges = 0;
+  // Instead of merges, as SentencePiece has it: two neighbours that together are a piece may merge, the highest score
+  // of the result first. By id; infinite where no merge may make the piece (added tokens,
+  // bytes). Empty: there are merges.
+  std::vector<float> scores;
+  // An added token may be a piece as well. Its id must be the piece's, or the next one free.
   std::vector<AddedTokenEntry> added;
 };
 

@@ -1,0 +1,20 @@
+// The merges that the scores of a SentencePiece vocabulary imply (Kudo and Richardson 2018, BPE model): two neighbours
+// whose texts joined are a piece may merge, the highest score first, leftmost first among equal ones.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "headroom/formats/bpe_model.h"
+
+namespace headroom {
+
+// How many merges add_score_merges adds. `scores` are by id, one for each, no NaN; infinite where no merge makes the
+// piece, which may yet be a part of one.
+int64_t count_score_merges(const PieceTable& pieces, const std::vector<float>& scores);
+
+// Every way to cut a piece into two pieces is a merge; its rank is the place of its score among all scores, so that
+// merges of equal score have one rank. model.merges must have the room.
+void add_score_merges(const std::vector<float>& scores, BpeModel& model, JoinedPairs& joined);
+
+}  // namespace headroom

@@ -1,0 +1,202 @@
+// From a source to the parts of a tokenizer: tables of the right size, then the components that its outline describes.
+#include <algorithm>
+#include <cmath>
+
+#include "headroom/base/bytes.h"
+#include "headroom/base/errors.h"
+#include "headroom/formats/normalizer.h"
+#include "headroom/formats/postprocessor.h"
+#include "headroom/formats/pretokenizer.h"
+#include "headroom/formats/score_merges.h"
+#include "headroom/formats/tokenizer_parts.h"
+#include "headroom/formats/tokenizer_source.h"
+
+namespace headroom {
+namespace {
+
+void add_piece(const std::string& file, PieceTable& pieces, int32_t id, std::string_view text) {
+  switch (pieces.add(id, text)) {
+    case PieceTable::Added::yes: return;
+    case PieceTable::Added::id_taken:
+      throw InvalidInput("{}: the id {} belongs to both \"{:.80}\" and \"{:.80}\"", file, id, pieces[id], text);
+    case PieceTable::Added::text_taken:
+      throw InvalidInput("{}: the piece \"{:.80}\" appears twice, with ids {} and {}", file, text, pieces.find(text),
+                         id);
+  }
+}
+
+// The tokenizers library gives an added token the id of the piece of that text, or the next free one, whatever its
+// entry says; an entry that says otherwise is refused, because a model would have been trained with other ids.
+void add_added_tokens(const TokenizerOutline& outline, TokenizerParts& parts) {
+  int64_t largest_added = -1;
+  std::vector<std::string_view> seen;
+  for (const AddedTokenEntry& token : outline.added) seen.push_back(token.text);
+  std::sort(seen.begin(), seen.end());
+  if (const auto twice = std::adjacent_find(seen.begin(), seen.end()); twice != seen.end()) {
+    throw InvalidInput("{}: the added token \"{:.80}\" appears twice", parts.path, *twice);
+  }
+  for (const AddedTokenEntry& token : outline.added) {
+    const int32_t piece = parts.model.pieces.find(token.text);
+    const int64_t expected = piece >= 0 ? piece : std::max(outline.pieces, largest_added + 1);
+    if (token.id != expected) {
+      throw InvalidInput("{}: the added token \"{:.80}\" has id {}; expected {}, its place in the vocabulary",
+                         parts.path, token.text, token.id, expected);
+    }
+    if (piece < 0) add_piece(parts.path, parts.model.pieces, token.id, token.text);
+    largest_added = std::max<int64_t>(largest_added, token.id);
+    if (token.special) parts.special_ids.push_back(token.id);
+  }
+  std::sort(parts.special_ids.begin(), parts.special_ids.end());
+}
+
+void add_stages(const TokenizerOutline& outline, PreTokenizer words, TokenizerParts& parts) {
+  auto normalizer = read_normalizer(ComponentSpec(outline.normalizer, parts.path + ": normalizer"));
+  const bool normalizes = !normalizer.empty();
+  const auto add_tokens = [&](bool normalized) {
+    std::vector<std::pair<std::string, int32_t>> tokens;
+    for (const AddedTokenEntry& token : outline.added) {
+      if (token.normalized != normalized) continue;
+      if (normalized && normalizes) {
+        throw InvalidInput("{}: added token \"{:.80}\": normalized together with a normalizer is not supported",
+                           parts.path, token.text);
+      }
+      tokens.emplace_back(token.text, token.id);
+    }
+    if (!tokens.empty()) parts.stages.push_back(std::make_unique<AddedTokens>(std::move(tokens)));
+  };
+  const auto add_all = [&](std::vector<std::unique_ptr<TextComponent>>& components) {
+    std::move(components.begin(), components.end(), std::back_inserter(parts.stages));
+  };
+  add_tokens(false);
+  add_all(normalizer);
+  add_tokens(true);
+  add_all(words.stages);
+}
+
+void set_up_model(const TokenizerOutline& outline, bool to_byte_alphabet, TokenizerParts& parts) {
+  BpeModel& model = parts.model;
+  if (to_byte_alphabet && outline.byte_fallback) {
+    throw InvalidInput("{}: model.byte_fallback with a ByteLevel pre_tokenizer is not supported", parts.path);
+  }
+  model.alphabet = to_byte_alphabet        ? BpeModel::Alphabet::bytes
+                   : outline.byte_fallback ? BpeModel::Alphabet::fallback_bytes
+                                           : BpeModel::Alphabet::characters;
+  model.fuse_unknown = outline.fuse_unknown;
+  model.whole_words_first = outline.ignore_merges;
+  if (!outline.unknown_piece.empty()) {
+    model.unknown_id = model.pieces.find(outline.unknown_piece);
+    if (model.unknown_id < 0) {
+      throw InvalidInput("{}: model.unk_token \"{:.80}\" is not in the vocabulary", parts.path, outline.unknown_piece);
+    }
+  }
+  const int missing = model.find_byte_ids();
+  if (missing >= 0 && outline.byte_fallback) {
+    throw InvalidInput("{}: model.byte_fallback needs a piece for every byte; <0x{:02X}> is missing", parts.path,
+                       missing);
+  }
+}
+
+void check_scores(const TokenizerOutline& outline, const TokenizerParts& parts) {
+  constexpr size_t kMaxScoredBytes = 1024;  // each byte is a place where the piece may be cut in two
+  if (static_cast<int64_t>(outline.scores.size()) != outline.largest_id + 1) {
+    throw InvalidInput("{}: {} scores; expected one for each of {} ids", parts.path, outline.scores.size(),
+                       outline.largest_id + 1);
+  }
+  for (int32_t id = 0; id < parts.model.pieces.size(); ++id) {
+    if (std::isnan(outline.scores[id])) throw InvalidInput("{}: the score of id {} is not a number", parts.path, id);
+    if (parts.model.pieces[id].size() > kMaxScoredBytes && !std::isinf(outline.scores[id])) {
+      throw InvalidInput("{}: the piece with id {} has a score and {} bytes; expected at most {}", parts.path, id,
+                         parts.model.pieces[id].size(), kMaxScoredBytes);
+    }
+  }
+}
+
+void add_merges(const TokenizerOutline& outline, TokenizerSource& source, TokenizerParts& parts) {
+  BpeModel& model = parts.model;
+  if (!outline.scores.empty()) {
+    check_scores(outline, parts);
+    const int64_t merges = count_score_merges(model.pieces, outline.scores);
+    const int64_t table_bytes = MergeTable::bytes_for(merges);
+    if (table_bytes > source.table_limit_bytes()) {
+      throw InvalidInput("{}: the scores allow {} merges, which need {} of tables; expected at most {}", parts.path,
+                         merges, format_bytes(table_bytes), format_bytes(source.table_limit_bytes()));
+    }
+    model.merges = MergeTable(merges);
+    return add_score_merges(outline.scores, model, parts.joined);
+  }
+  int32_t rank = 0;
+  std::string joined;
+  const auto id_of = [&](std::string_view piece) {
+    const int32_t id = model.pieces.find(piece);
+    if (id < 0 || piece.empty()) {
+      throw InvalidInput("{}: merge {} names the piece \"{:.80}\", which is not in the vocabulary", parts.path, rank,
+                         piece);
+    }
+    return id;
+  };
+  source.read_merges([&](std::string_view left, std::string_view right) {
+    joined.assign(left);
+    joined += right;
+    model.merges.add({id_of(left), id_of(right), rank, id_of(joined)});
+    parts.joined.add(left, right);
+    ++rank;
+  });
+}
+
+void add_surrounding_ids(const TokenizerOutline& outline, TokenizerParts& parts) {
+  SurroundingIds around = read_postprocessor(ComponentSpec(outline.post_processor, parts.path + ": post_processor"));
+  for (const auto* ids : {&around.before, &around.after}) {
+    for (const int32_t id : *ids) {
+      if (parts.model.pieces.contains(id)) continue;
+      throw InvalidInput("{}: post_processor: no piece has the id {}", parts.path, id);
+    }
+  }
+  parts.before = std::move(around.before);
+  parts.after = std::move(around.after);
+}
+
+}  // namespace
+
+std::unique_ptr<const TokenizerParts> build_tokenizer(TokenizerSource& source) {
+  const std::string& file = source.file();
+  const TokenizerOutline outline = source.outline();
+  const int64_t pieces = outline.pieces + static_cast<int64_t>(outline.added.size());
+  const int64_t ids = outline.largest_id + 1;
+  const int64_t table_bytes =
+      PieceTable::bytes_for(pieces, ids, outline.piece_bytes) + MergeTable::bytes_for(outline.merges);
+  if (table_bytes > source.table_limit_bytes()) {
+    throw InvalidInput(
+        "{}: {} pieces with ids up to {} and {} merges need {} of tables; expected at most {} for a file of this size",
+        file, pieces, outline.largest_id, outline.merges, format_bytes(table_bytes),
+        format_bytes(source.table_limit_bytes()));
+  }
+  auto parts = std::unique_ptr<TokenizerParts>(new TokenizerParts{
+      .path = file,
+      .model = {.pieces = PieceTable(pieces, ids, outline.piece_bytes), .merges = MergeTable(outline.merges)},
+      .joined = JoinedPairs(),
+      .stages = {},
+      .decoder = {},
+      .special_ids = {},
+      .before = {},
+      .after = {},
+      .bos_id = {},
+      .eos_id = {},
+      .pad_id = {}});
+
+  source.read_pieces([&](int32_t id, std::string_view text) { add_piece(file, parts->model.pieces, id, text); });
+  add_added_tokens(outline, *parts);
+  add_merges(outline, source, *parts);
+
+  PreTokenizer words = read_pretokenizer(ComponentSpec(outline.pre_tokenizer, file + ": pre_tokenizer"));
+  set_up_model(outline, words.to_byte_alphabet, *parts);
+  add_stages(outline, std::move(words), *parts);
+  parts->decoder = read_decoder(ComponentSpec(outline.decoder, file + ": decoder"));
+  add_surrounding_ids(outline, *parts);
+  const RoleIds roles = source.read_roles(parts->model.pieces);
+  parts->bos_id = roles.bos;
+  parts->eos_id = roles.eos;
+  parts->pad_id = roles.pad;
+  return parts;
+}
+
+}  // namespace headroom
