@@ -11,14 +11,15 @@ TESTS ?=
 ctest_filter = $(if $(LABEL),-L '$(LABEL)',-LE slow) $(if $(TESTS),-R '$(TESTS)')
 ctest_run = --parallel $(JOBS) --timeout 300 --no-tests=error
 
-.PHONY: help setup configure build quickstart test bench bench-memory lint tidy format install asan tsan clang clean
+.PHONY: help setup configure build quickstart test fuzzers fuzz bench bench-memory lint tidy format install asan tsan \
+        clang clean
 
 help: ## this list
 	@echo "headroom: train and run language models inside a memory budget"
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "  make test LABEL=unit         one label: unit, backend, e2e, slow"
+	@echo "  make test LABEL=unit         one label: unit, backend, e2e, fuzz, slow"
 	@echo "  make test TESTS=rms_norm     tests whose name matches"
 	@echo "  make install PREFIX=~/.local"
 	@echo "  JOBS=N                       build and test with N processes (now $(JOBS))"
@@ -35,9 +36,21 @@ build: configure ## build the command, build/headroom
 quickstart: build ## train a small model on real text under 256 MiB and let it write: about five minutes
 	scripts/quickstart.sh
 
-test: configure ## build everything and run the tests (without label slow)
+# The fuzzers are for whole runs and for LABEL=fuzz, not for one test by name.
+test_fuzzers = $(if $(filter-out fuzz,$(LABEL))$(TESTS),,fuzzers)
+test: configure $(test_fuzzers) ## build everything and run the tests (without label slow)
 	cmake --build build --parallel $(JOBS)
 	ctest --preset release $(ctest_run) $(ctest_filter)
+
+fuzzers: setup
+	@scripts/setup.sh fuzz
+	@cmake --preset fuzz --log-level=WARNING
+	cmake --build --preset fuzz --parallel $(JOBS)
+
+# SECONDS_EACH=60 for a short run
+SECONDS_EACH ?= 600
+fuzz: fuzzers ## fuzz the readers of files for ten minutes each, and print what each did
+	tests/fuzz/run.py --build build/fuzz --seconds $(SECONDS_EACH)
 
 bench: configure ## the machine's limits and the kernels' share of them
 	cmake --build build --parallel $(JOBS)
