@@ -29,8 +29,9 @@ class Pieces : public TextStage {
   std::string piece_;
 };
 
-std::vector<std::string> split(const std::string& pattern, std::string_view text, size_t fragment = 1 << 20) {
-  const RegexSplitter splitter(pattern, "test");
+std::vector<std::string> split(const std::string& pattern, std::string_view text, size_t fragment = 1 << 20,
+                               SplitBehavior behavior = SplitBehavior::isolated, bool invert = false) {
+  const RegexSplitter splitter(pattern, "test", behavior, invert);
   Pieces pieces;
   const auto stage = splitter.make_stage(pieces);
   for (; !text.empty(); text.remove_prefix(std::min(fragment, text.size()))) stage->text(text.substr(0, fragment));
@@ -46,6 +47,35 @@ TEST(RegexSplitter, CutsMatchesAndWhatIsBetween) {
   EXPECT_EQ(split("x", ""), Strings{});
   EXPECT_EQ(split(std::string(kGpt2Words), "I'll  go\n\n now 42!"),
             (Strings{"I", "'ll", " ", " go", "\n\n", " now", " 42", "!"}));
+}
+
+// What pre_tokenizers.Split of tokenizers 0.23 does with the pattern "-" and these texts.
+TEST(RegexSplitter, KnowsEveryBehavior) {
+  struct Case {
+    const char* behavior;
+    bool invert;
+    Strings of_dashes;   // "-a--b-"
+    Strings of_letters;  // "ab"
+  };
+  const Case cases[] = {
+      {"Removed", false, {"a", "b"}, {"ab"}},
+      {"Removed", true, {"-", "-", "-", "-"}, {}},
+      {"MergedWithPrevious", false, {"-", "a-", "-", "b-"}, {"ab"}},
+      {"MergedWithPrevious", true, {"-a", "-", "-b", "-"}, {"ab"}},
+      {"MergedWithNext", false, {"-a", "-", "-b", "-"}, {"ab"}},
+      {"MergedWithNext", true, {"-", "a-", "-", "b-"}, {"ab"}},
+      {"Contiguous", false, {"-", "a", "--", "b", "-"}, {"ab"}},
+      {"Contiguous", true, {"-", "a", "--", "b", "-"}, {"ab"}},
+      {"Isolated", true, {"-", "a", "-", "-", "b", "-"}, {"ab"}},
+  };
+  for (const Case& test : cases) {
+    for (const size_t fragment : {100u, 1u}) {
+      const SplitBehavior behavior = *split_behavior(test.behavior);
+      EXPECT_EQ(split("-", "-a--b-", fragment, behavior, test.invert), test.of_dashes) << test.behavior << test.invert;
+      EXPECT_EQ(split("-", "ab", fragment, behavior, test.invert), test.of_letters) << test.behavior << test.invert;
+    }
+  }
+  EXPECT_EQ(split_behavior("isolated"), std::nullopt);
 }
 
 TEST(RegexSplitter, ReadsRubySyntax) {

@@ -8,12 +8,10 @@ namespace {
 void add_split(const ComponentSpec& spec, PreTokenizer& words) {
   const ComponentSpec::Pattern pattern = spec.pattern("pattern");
   if (pattern.text.empty()) spec.refuse("an empty pattern");
-  // With Isolated, matches and what lies between them are treated alike, so `invert` changes nothing.
-  if (spec.text("behavior") != "Isolated") {
-    spec.refuse("the behavior " + spec.text("behavior") + " is not supported; known: Isolated");
-  }
-  words.stages.push_back(
-      std::make_unique<RegexSplitter>(pattern.is_regex ? pattern.text : quote_regex(pattern.text), spec.where()));
+  const auto behavior = split_behavior(spec.text("behavior"));
+  if (!behavior) spec.refuse("the behavior " + spec.text("behavior") + " is not known");
+  words.stages.push_back(std::make_unique<RegexSplitter>(pattern.is_regex ? pattern.text : quote_regex(pattern.text),
+                                                         spec.where(), *behavior, spec.boolean("invert", false)));
 }
 
 void add_digits(const ComponentSpec& spec, PreTokenizer& words) {

@@ -1,170 +1,81 @@
 #include "headroom/formats/regex_splitter.h"
 
-#include <cctype>
-#include <cstring>
-#include <vector>
-
-#include "headroom/base/errors.h"
-#include "headroom/formats/regex_dialect.h"
-
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 namespace headroom {
 namespace {
 
-constexpr uint32_t kMatchStackKib = 256;
-constexpr uint32_t kMatchSteps = 10'000'000;
-constexpr size_t kLongestCharacterBytes = 4;
+using enum SplitBehavior;
 
-std::string describe_pcre2(int error) {
-  char text[256] = {};
-  pcre2_get_error_message(error, reinterpret_cast<PCRE2_UCHAR*>(text), sizeof text);
-  return text;
-}
-
-class RegexStage : public TextFilter {
+class SplitStage : public RegexStage {
  public:
-  RegexStage(const pcre2_code* code, const std::string& where, TextStage& next)
-      : TextFilter(next),
-        code_(code),
-        where_(where),
-        context_(pcre2_match_context_create(nullptr)),
-        match_(pcre2_match_data_create(1, nullptr)),
-        window_(kStageWindowBytes + kLongestCharacterBytes) {
-    if (context_ == nullptr || match_ == nullptr)
-      throw MachineFailure("{}: no memory for a regular expression", where_);
-    pcre2_set_heap_limit(context_, kMatchStackKib);
-    pcre2_set_match_limit(context_, kMatchSteps);
-  }
-  ~RegexStage() override {
-    pcre2_match_data_free(match_);
-    pcre2_match_context_free(context_);
-  }
-
-  void text(std::string_view fragment) override {
-    while (!fragment.empty()) {
-      size_t taken = std::min(fragment.size(), window_.size() - size_);
-      while (taken < fragment.size() && (fragment[taken] & 0xC0) == 0x80) --taken;
-      std::memcpy(window_.data() + size_, fragment.data(), taken);
-      size_ += taken;
-      fragment.remove_prefix(taken);
-      if (size_ >= kStageWindowBytes) split(false);
-    }
-  }
-
-  void end_piece() override {
-    split(true);
-    close_gap();
-  }
+  SplitStage(const RegexPattern& pattern, SplitBehavior behavior, bool invert, TextStage& next)
+      : RegexStage(pattern, next), behavior_(behavior), invert_(invert) {}
 
  private:
-  // Passes on every piece that is decided, and keeps the rest at the front of the window, which then has room.
-  void split(bool at_end) {
-    size_t passed = 0;
-    while (passed < size_) {
-      int result = match(passed, at_end ? 0 : PCRE2_PARTIAL_HARD);
-      const size_t* range = pcre2_get_ovector_pointer(match_);
-      if (result == PCRE2_ERROR_PARTIAL) {
-        if (range[0] > 0) {
-          pass_gap(passed, range[0]);
-          passed = range[0];
-          break;
-        }
-        result = match(0, 0);
-      }
-      if (result == PCRE2_ERROR_NOMATCH) {
-        pass_gap(passed, size_);
-        passed = size_;
-        break;
-      }
-      pass_gap(passed, range[0]);
-      close_gap();
-      next_.text({window_.data() + range[0], range[1] - range[0]});
-      next_.end_piece();
-      passed = range[1];
+  // The last stretch of this piece of text, if there was one.
+  enum class Last : uint8_t { none, part, delimiter };
+
+  void gap(std::string_view fragment) override {
+    if (!in_gap_) begin(invert_);
+    in_gap_ = true;
+    pass(fragment);
+  }
+
+  void match(std::string_view text) override {
+    begin(!invert_);
+    in_gap_ = false;
+    pass(text);
+  }
+
+  void end_matches() override {
+    if (last_ != Last::none) next_.end_piece();
+    last_ = Last::none;
+    in_gap_ = false;
+  }
+
+  void begin(bool is_delimiter) {
+    const Last now = is_delimiter ? Last::delimiter : Last::part;
+    if (last_ != Last::none && !belong_together(now)) next_.end_piece();
+    last_ = now;
+  }
+
+  bool belong_together(Last now) const {
+    switch (behavior_) {
+      case merged_with_previous: return last_ == Last::part && now == Last::delimiter;
+      case merged_with_next: return last_ == Last::delimiter && now == Last::part;
+      case contiguous: return last_ == now;
+      default: return false;
     }
-    std::memmove(window_.data(), window_.data() + passed, size_ - passed);
-    size_ -= passed;
   }
 
-  int match(size_t from, uint32_t options) {
-    const auto* subject = reinterpret_cast<PCRE2_SPTR>(window_.data());
-    options |= PCRE2_NO_UTF_CHECK;
-    int result = pcre2_match(code_, subject, size_, from, options, match_, context_);
-    if (result == PCRE2_ERROR_JIT_STACKLIMIT) {
-      result = pcre2_match(code_, subject, size_, from, options | PCRE2_NO_JIT, match_, context_);
-    }
-    if (result < 0 && result != PCRE2_ERROR_NOMATCH && result != PCRE2_ERROR_PARTIAL) {
-      throw InvalidInput("{}: the regular expression cannot be matched ({}) on this text", where_,
-                         describe_pcre2(result));
-    }
-    return result;
+  void pass(std::string_view text) {
+    if (behavior_ != removed || last_ == Last::part) next_.text(text);
   }
 
-  void pass_gap(size_t begin, size_t end) {
-    if (begin == end) return;
-    next_.text({window_.data() + begin, end - begin});
-    gap_is_open_ = true;
-  }
-
-  void close_gap() {
-    if (gap_is_open_) next_.end_piece();
-    gap_is_open_ = false;
-  }
-
-  const pcre2_code* code_;
-  const std::string& where_;
-  pcre2_match_context* context_;
-  pcre2_match_data* match_;
-  std::vector<char> window_;
-  size_t size_ = 0;
-  bool gap_is_open_ = false;  // text between two matches was passed on, its end was not
+  const SplitBehavior behavior_;
+  const bool invert_;
+  Last last_ = Last::none;
+  bool in_gap_ = false;
 };
 
 }  // namespace
 
-RegexSplitter::RegexSplitter(const std::string& pattern, std::string where) : code_(nullptr), where_(std::move(where)) {
-  const std::string translated = to_pcre2(pattern, where_);
-  pcre2_compile_context* context = pcre2_compile_context_create(nullptr);
-  if (context == nullptr) throw MachineFailure("{}: no memory for a regular expression", where_);
-  pcre2_set_newline(context, PCRE2_NEWLINE_LF);
-  pcre2_set_parens_nest_limit(context, 32);
-  int error = 0;
-  size_t offset = 0;
-  // In Ruby's syntax $ always matches before a line feed: MULTILINE.
-  pcre2_code* code =
-      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(),
-                    PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_AUTO_CAPTURE, &error,
-                    &offset, context);
-  pcre2_compile_context_free(context);
-  if (code == nullptr) {
-    throw InvalidInput("{}: bad regular expression ({}): {:.200}", where_, describe_pcre2(error), pattern);
+std::optional<SplitBehavior> split_behavior(std::string_view name) {
+  constexpr std::pair<std::string_view, SplitBehavior> kNames[] = {{"Isolated", isolated},
+                                                                   {"Removed", removed},
+                                                                   {"MergedWithPrevious", merged_with_previous},
+                                                                   {"MergedWithNext", merged_with_next},
+                                                                   {"Contiguous", contiguous}};
+  for (const auto& [known, behavior] : kNames) {
+    if (known == name) return behavior;
   }
-  uint32_t may_match_nothing = 0;
-  pcre2_pattern_info(code, PCRE2_INFO_MATCHEMPTY, &may_match_nothing);
-  if (may_match_nothing != 0) {
-    pcre2_code_free(code);
-    throw InvalidInput("{}: a regular expression that may match nothing is not supported: {:.200}", where_, pattern);
-  }
-  // Where the machine forbids code made at run time, PCRE2 interprets: slower, the same matches.
-  pcre2_jit_compile(code, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD);
-  code_ = code;
+  return std::nullopt;
 }
 
-RegexSplitter::~RegexSplitter() { pcre2_code_free(static_cast<pcre2_code*>(code_)); }
+RegexSplitter::RegexSplitter(const std::string& pattern, std::string where, SplitBehavior behavior, bool invert)
+    : pattern_(pattern, std::move(where)), behavior_(behavior), invert_(invert) {}
 
 std::unique_ptr<TextStage> RegexSplitter::make_stage(TextStage& next) const {
-  return std::make_unique<RegexStage>(static_cast<const pcre2_code*>(code_), where_, next);
-}
-
-std::string quote_regex(const std::string& literal) {
-  std::string quoted;
-  for (const char byte : literal) {
-    if (std::ispunct(static_cast<unsigned char>(byte)) != 0) quoted += '\\';
-    quoted += byte;
-  }
-  return quoted;
+  return std::make_unique<SplitStage>(pattern_, behavior_, invert_, next);
 }
 
 }  // namespace headroom

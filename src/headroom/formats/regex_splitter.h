@@ -1,33 +1,37 @@
-// A pre-tokenizer that cuts text wherever a regular expression matches: each match and each stretch between two matches
-// is a piece (Split with behavior Isolated in the tokenizers library).
-//
-// Streaming is exact: PCRE2's hard partial matching says when a match at the end of the window could turn out otherwise
-// with more text, and then the window is refilled before deciding. Only one match longer than the window (16 KiB) is
-// cut where the window ends.
+// A pre-tokenizer that cuts text by the matches of a regular expression: Split of the tokenizers library. What becomes
+// of the matches (or, inverted, of what lies between them) is the behavior.
 #pragma once
 
+#include <optional>
 #include <string>
 
-#include "headroom/formats/text_stage.h"
+#include "headroom/formats/regex_pattern.h"
 
 namespace headroom {
 
+// What is matched is the delimiter, what lies between two matches a part.
+enum class SplitBehavior : uint8_t {
+  isolated,              // delimiters and parts are pieces
+  removed,               // delimiters are dropped
+  merged_with_previous,  // a delimiter belongs to the part before it
+  merged_with_next,      // a delimiter belongs to the part after it
+  contiguous             // as isolated, but delimiters that touch are one piece
+};
+// By its name in tokenizer.json: "Isolated", "MergedWithPrevious", ...
+std::optional<SplitBehavior> split_behavior(std::string_view name);
+
 class RegexSplitter : public TextComponent {
  public:
-  // `pattern` is Oniguruma's, as tokenizer.json has it. Throws InvalidInput beginning with `where` if it is
-  // unsupported, wrong, too large, or may match nothing. While matching, a pattern that needs more than 256 KiB of
-  // stack or ten million steps for one match throws InvalidInput as well.
-  RegexSplitter(const std::string& pattern, std::string where);
-  ~RegexSplitter() override;
+  // As RegexPattern. `invert`: matches are the parts.
+  RegexSplitter(const std::string& pattern, std::string where, SplitBehavior behavior = SplitBehavior::isolated,
+                bool invert = false);
 
   std::unique_ptr<TextStage> make_stage(TextStage& next) const override;
 
  private:
-  void* code_;
-  std::string where_;
+  RegexPattern pattern_;
+  SplitBehavior behavior_;
+  bool invert_;
 };
-
-// A pattern that matches exactly `literal`.
-std::string quote_regex(const std::string& literal);
 
 }  // namespace headroom
