@@ -87,7 +87,7 @@ struct JobKind {
 };
 
 void measure(const Preset& preset, const JobKind& kind) {
-  const auto model = make_llama(preset.config);
+  const auto model = make_model(config_of(preset));
   const int64_t heap_before = heap_bytes;
   heap_peak_bytes = heap_bytes;
   const auto start = std::chrono::steady_clock::now();

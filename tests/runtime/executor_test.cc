@@ -61,8 +61,8 @@ TEST(Executor, AllocatesNothingInATrainingStep) {
   for (const Isa isa : {Isa::reference, Isa::avx2, Isa::avx512}) {
     if (!is_supported(isa)) continue;
     TrainingShape shape{1, 2, 9};
-    Workspace workspace = workspace_of(build_training_graphs(*make_llama(find_preset("tiny-300k")->config), shape, {},
-                                                             {.checkpoint_layers = true}, true)
+    Workspace workspace = workspace_of(build_training_graphs(*make_model(config_of(*find_preset("tiny-300k"))), shape,
+                                                             {}, {.checkpoint_layers = true}, true)
                                            .graphs,
                                        isa, 2);
     const int64_t before = allocations;

@@ -22,7 +22,7 @@ std::vector<Graph> graphs_of(const char* preset, const TrainingShape& shape, dou
                              PassTrace* trace = nullptr) {
   UpdateSettings updates;
   updates.grad_clip = grad_clip;
-  return build_training_graphs(*make_llama(find_preset(preset)->config), shape, updates,
+  return build_training_graphs(*make_model(config_of(*find_preset(preset))), shape, updates,
                                {.checkpoint_layers = checkpoint}, true, trace)
       .graphs;
 }
@@ -54,7 +54,7 @@ TEST(TrainingGraphs, UpdatesInTheBackwardLetGradientsDie) {
   without.disabled = {"updates_in_backward"};
   const Plan early = plan_of(graphs_of("tiny-4m", shape, 0.0, false));
   const Plan late = plan_of(graphs_of("tiny-4m", shape, 0.0, false, &without));
-  const int64_t weights = parameter_count(*make_llama(find_preset("tiny-4m")->config)) * 4;
+  const int64_t weights = parameter_count(*make_model(config_of(*find_preset("tiny-4m")))) * 4;
   EXPECT_LT(early.arena_bytes, late.arena_bytes - weights / 2);
   // Clipping needs all gradients at once: then both are the same.
   PassTrace again;
@@ -72,14 +72,15 @@ TEST(TrainingGraphs, CheckpointingKeepsOneActivationALayer) {
 
 // 12 bytes a parameter + the largest gradient + one f32 activation a layer and token + one layer's activations.
 TEST(TrainingGraphs, TheLeanestStepMeetsItsFormula) {
-  const LlamaConfig config = find_preset("tiny-4m")->config;
+  const JsonObject config = config_of(*find_preset("tiny-4m"));
+  const auto model = make_model(config);
   const TrainingShape shape{8, 1, 129};
   const Plan plan = plan_of(graphs_of("tiny-4m", shape, 0.0, true));
   const int64_t tokens = shape.micro_tokens();
-  const int64_t parameters = parameter_count(*make_llama(config));
-  const int64_t largest_gradient = config.vocabulary * config.features * 4;
-  const int64_t residual = config.layers * tokens * config.features * 4;
-  const int64_t layer = tokens * (8 * config.features + 3 * config.mlp_features) * 4;
+  const int64_t parameters = parameter_count(*model);
+  const int64_t largest_gradient = model->vocabulary() * model->features() * 4;
+  const int64_t residual = model->layers() * tokens * model->features() * 4;
+  const int64_t layer = tokens * (8 * model->features() + 3 * config.integer("intermediate_size", 1, 1 << 20)) * 4;
   EXPECT_LT(static_cast<double>(plan.arena_bytes),
             1.15 * static_cast<double>(12 * parameters + largest_gradient + residual + layer + 24 * kMiB));
 }

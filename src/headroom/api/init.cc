@@ -8,11 +8,9 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/formats/bpe_trainer.h"
-#include "headroom/formats/json_object.h"
 #include "headroom/formats/tokenizer.h"
 #include "headroom/headroom.h"
 #include "headroom/models/initialize.h"
-#include "headroom/models/presets.h"
 #include "headroom/runtime/progress.h"
 
 namespace headroom {
@@ -20,16 +18,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-LlamaConfig read_shape(const std::string& model) {
-  if (const Preset* preset = find_preset(model)) return preset->config;
-  if (!fs::exists(model)) open_model_config(model);  // throws, naming the presets
-  return read_llama_config(read_config(model));
-}
-
-// Trains a tokenizer on the texts and gives the model its vocabulary.
-void make_tokenizer(const InitOptions& options, LlamaConfig& config) {
+// Trains a tokenizer on the texts and returns the config of a model with its vocabulary.
+JsonObject make_tokenizer(const InitOptions& options, const JsonObject& config) {
   BpeTrainingOptions training;
-  training.vocab_size = static_cast<int32_t>(options.vocabulary > 0 ? options.vocabulary : config.vocabulary);
+  training.vocab_size =
+      static_cast<int32_t>(options.vocabulary > 0 ? options.vocabulary : make_model(config)->vocabulary());
   BpeTrainer trainer(training);
   {
     Progress progress("counting words", options.quiet);
@@ -42,11 +35,17 @@ void make_tokenizer(const InitOptions& options, LlamaConfig& config) {
   Progress progress("training the tokenizer", options.quiet);
   const TrainedBpe trained = trainer.train([&](int32_t pieces, int32_t size) { progress.show(pieces, size); });
   write_tokenizer(trained, {}, options.output);
-  config.vocabulary = static_cast<int64_t>(trained.pieces.size());
   const Tokenizer tokenizer(options.output);
-  config.bos = tokenizer.bos_id();
-  config.eos.clear();
-  if (tokenizer.eos_id()) config.eos.push_back(*tokenizer.eos_id());
+  nlohmann::ordered_json json = config.json();
+  json["vocab_size"] = trained.pieces.size();
+  const auto set = [&](const char* key, std::optional<int32_t> id) {
+    json.erase(key);
+    if (id) json[key] = *id;
+  };
+  set("bos_token_id", tokenizer.bos_id());
+  set("eos_token_id", tokenizer.eos_id());
+  set("pad_token_id", tokenizer.pad_id());
+  return JsonObject::of(std::move(json), options.model);
 }
 
 }  // namespace
@@ -62,25 +61,28 @@ void init_model(const InitOptions& options) {
         "260 or more",
         options.vocabulary);
   }
-  LlamaConfig config = read_shape(options.model);
-  if (!options.dtype.empty()) config.dtype = parse_dtype(options.dtype, "--dtype");
+  JsonObject config = config_of_model(options.model);
+  std::unique_ptr<Model> model = make_model(config);
+  const DType dtype = options.dtype.empty() ? model->stored_dtype() : parse_dtype(options.dtype, "--dtype");
   AtomicDirectory output(options.output);
   InitOptions inside = options;
   inside.output = output.temporary_path();
-  if (!options.tokenizer_data.empty()) make_tokenizer(inside, config);
-  write_json(inside.output + "/config.json", to_json(config));
-  const std::unique_ptr<Model> model = make_llama(config);
+  if (!options.tokenizer_data.empty()) {
+    config = make_tokenizer(inside, config);
+    model = make_model(config);
+  }
+  write_config(config, dtype, inside.output);
   {
     Progress progress("writing weights", options.quiet);
-    write_initial_weights(*model, inside.output + "/model.safetensors", config.dtype, options.seed,
+    write_initial_weights(*model, inside.output + "/model.safetensors", dtype, options.seed,
                           [&](int64_t done, int64_t total) { progress.show(done, total); });
   }
   if (fs::exists(options.output)) fs::remove(options.output);  // empty, as checked above
   output.commit();
   if (!options.quiet) {
     fmt::print(stderr, "{}: {} parameters, {} as {}, vocabulary {}\n", options.output,
-               format_count(parameter_count(*model)), format_bytes(parameter_count(*model) * size_of(config.dtype)),
-               name_of(config.dtype), format_count(config.vocabulary));
+               format_count(parameter_count(*model)), format_bytes(parameter_count(*model) * size_of(dtype)),
+               name_of(dtype), format_count(model->vocabulary()));
   }
 }
 

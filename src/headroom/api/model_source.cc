@@ -2,12 +2,10 @@
 
 #include <array>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "headroom/base/atomic_file.h"
 #include "headroom/base/errors.h"
-#include "headroom/formats/json_object.h"
 #include "headroom/models/presets.h"
 #include "headroom/models/weights.h"
 
@@ -51,15 +49,15 @@ std::unique_ptr<Model> open_model_directory(const std::string& path) {
   return model;
 }
 
-std::unique_ptr<Model> open_model_config(const std::string& model) {
-  if (!exists(model)) {
-    if (const Preset* preset = find_preset(model)) return make_llama(preset->config);
-    std::string names;
-    for (const Preset& preset : presets()) names += fmt::format("{}{}", names.empty() ? "" : ", ", preset.name);
-    throw InvalidInput("{}: neither a file nor a directory nor a preset; presets are {}", model, names);
-  }
-  return make_model(read_config(model));
+JsonObject config_of_model(const std::string& model) {
+  if (exists(model)) return read_config(model);
+  if (const Preset* preset = find_preset(model)) return config_of(*preset);
+  std::string names;
+  for (const Preset& preset : presets()) names += fmt::format("{}{}", names.empty() ? "" : ", ", preset.name);
+  throw InvalidInput("{}: neither a file nor a directory nor a preset; presets are {}", model, names);
 }
+
+std::unique_ptr<Model> open_model_config(const std::string& model) { return make_model(config_of_model(model)); }
 
 int64_t tokenizer_bytes_of(const std::string& model) {
   std::error_code error;
@@ -67,11 +65,17 @@ int64_t tokenizer_bytes_of(const std::string& model) {
   return error ? 0 : static_cast<int64_t>(bytes);
 }
 
+void write_config(const JsonObject& config, DType dtype, const std::string& directory) {
+  const Architecture& architecture = find_architecture(config);
+  nlohmann::ordered_json json = config.json();
+  json.emplace("architectures", nlohmann::ordered_json::array({architecture.name}));
+  json.emplace("model_type", architecture.model_type);
+  json[config.has("dtype") ? "dtype" : "torch_dtype"] = hugging_face_name_of(dtype);
+  write_json(directory + "/config.json", json);
+}
+
 void copy_config_and_tokenizer(const std::string& model, const std::string& directory) {
-  std::ifstream file(fs::path(model) / "config.json");
-  nlohmann::ordered_json config = nlohmann::ordered_json::parse(file);
-  config[config.contains("dtype") ? "dtype" : "torch_dtype"] = "float32";
-  write_json(directory + "/config.json", config);
+  write_config(config_of_model(model), DType::f32, directory);
   for (const char* name : kTokenizerFiles) {
     const std::string source = (fs::path(model) / name).string();
     if (exists(source)) copy_file(source, directory + "/" + name);

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "headroom/formats/json_object.h"
 #include "headroom/models/model.h"
 
 namespace headroom {
@@ -16,6 +17,13 @@ std::unique_ptr<Model> open_model_config(const std::string& model);
 
 // Bytes of the tokenizer.json that belongs to `model`; 0 where there is none.
 int64_t tokenizer_bytes_of(const std::string& model);
+
+// The config that `model` has, as it stands: of a directory, a config .json or a preset. Throws InvalidInput with the
+// presets where it is none of them.
+JsonObject config_of_model(const std::string& model);
+
+// Writes DIR/config.json: `config`, for weights of `dtype`, with what transformers needs to load it.
+void write_config(const JsonObject& config, DType dtype, const std::string& directory);
 
 // Writes DIR/config.json: that of `model`, with the weights' dtype f32; and copies the tokenizer's files, if any.
 void copy_config_and_tokenizer(const std::string& model, const std::string& directory);

@@ -27,6 +27,8 @@ int64_t size_of(DType dtype) { return kSpellings[static_cast<size_t>(dtype)].byt
 
 std::string_view name_of(DType dtype) { return kSpellings[static_cast<size_t>(dtype)].name; }
 
+std::string_view hugging_face_name_of(DType dtype) { return kSpellings[static_cast<size_t>(dtype)].hugging_face; }
+
 DType parse_dtype(std::string_view name, std::string_view what) {
   std::string_view plain = name.starts_with("torch.") ? name.substr(6) : name;
   for (const Spelling& spelling : kSpellings) {

@@ -15,6 +15,9 @@ int64_t size_of(DType dtype);
 // "f32", "bf16", ...: the spelling in graphs, flags and messages.
 std::string_view name_of(DType dtype);
 
+// "float32", "bfloat16", ...: the spelling in config.json.
+std::string_view hugging_face_name_of(DType dtype);
+
 // Throws InvalidInput naming `what` when `name` is none of the spellings above (Hugging Face's "float32",
 // "bfloat16", "float16" and "torch.*" forms are understood too).
 DType parse_dtype(std::string_view name, std::string_view what);

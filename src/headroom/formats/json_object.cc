@@ -74,16 +74,22 @@ std::string integer_range(int64_t min, int64_t max) {
 
 JsonObject JsonObject::read(const std::string& path) {
   const std::string text = read_text(path);
-  auto state = std::make_shared<State>();
   try {
-    state->document = std::make_shared<const Json>(parse_without_repeats(text, path));
+    return of(parse_without_repeats(text, path), path);
   } catch (const Json::exception&) {  // a number beyond a double's range
     throw InvalidInput("{}: holds a number that no double can hold; expected the JSON object of a config", path);
   }
+}
+
+JsonObject JsonObject::of(Json object, std::string_view name) {
+  auto state = std::make_shared<State>();
+  state->document = std::make_shared<const Json>(std::move(object));
   state->members = state->document.get();
-  state->prefix = path + ": ";
+  state->prefix = fmt::format("{}: ", name);
   return JsonObject(std::move(state));
 }
+
+const Json& JsonObject::json() const { return *state_->members; }
 
 const Json* JsonObject::find(std::string_view key) const {
   state_->asked.emplace(key);

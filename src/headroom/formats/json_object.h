@@ -22,6 +22,8 @@ class JsonObject {
   // Reads `path`, whose content must be one JSON object. Throws as File does, and InvalidInput beyond kMaxFileBytes,
   // for what is not JSON and for a name that occurs twice.
   static JsonObject read(const std::string& path);
+  // The same of an object that is there already; `name` is what errors call it.
+  static JsonObject of(nlohmann::ordered_json object, std::string_view name);
 
   bool has(std::string_view key) const;
   bool is_text(std::string_view key) const;
@@ -47,6 +49,9 @@ class JsonObject {
   // asked for, so that a model can refuse what it does not understand.
   std::vector<std::string> keys() const;
   std::vector<std::string> unread() const;
+
+  // All of it, as it was read.
+  const nlohmann::ordered_json& json() const;
 
   // The member's JSON text, shortened; for messages. "absent" where it is.
   std::string show(std::string_view key) const;

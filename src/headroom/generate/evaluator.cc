@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "headroom/base/errors.h"
+#include "headroom/models/rotary.h"
 
 namespace headroom {
 namespace {

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "headroom/base/errors.h"
+#include "headroom/models/rotary.h"
 
 namespace headroom {
 namespace {

@@ -47,15 +47,15 @@ void write_initial_weights(const Model& model, const std::string& path, DType dt
   std::vector<float> piece(kPieceElements);
   int64_t done = 0;
   for (size_t p = 0; p < parameters.size(); ++p) {
-    const double deviation = model.initial_deviation(parameters[p]);
+    const InitialValues values = model.initial_values(parameters[p]);
     const int64_t elements = parameters[p].shape.elements();
     for (int64_t first = 0; first < elements; first += kPieceElements) {
       const int64_t count = std::min(kPieceElements, elements - first);
       const std::span<float> filled(piece.data(), static_cast<size_t>(count));
-      if (deviation == 0) {
-        std::fill(filled.begin(), filled.end(), 1.0f);
+      if (values.deviation == 0) {
+        std::fill(filled.begin(), filled.end(), static_cast<float>(values.constant));
       } else {
-        fill_random(filled, seed, p, first, deviation);
+        fill_random(filled, seed, p, first, values.deviation);
       }
       writer.write(parameters[p].name, DType::f32, piece.data(), count);
       done += count * size_of(dtype);

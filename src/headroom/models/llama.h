@@ -1,37 +1,15 @@
-// The llama family (Touvron et al. 2023) as DeepSeek-LLM and DeepSeek-Coder use it (arXiv 2401.02954, 2401.14196).
+// The llama family (Touvron et al. 2023) as DeepSeek-LLM, -Coder, -Math and R1-Distill-Llama use it (arXiv 2401.02954,
+// 2401.14196, 2402.03300, 2501.12948).
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
-#include <optional>
-
-#include "headroom/models/model.h"
+#include "headroom/models/decoder.h"
 
 namespace headroom {
 
-struct LlamaConfig {
-  int64_t vocabulary = 0;
-  int64_t features = 0;      // hidden_size
-  int64_t mlp_features = 0;  // intermediate_size
-  int64_t layers = 0;
-  int64_t heads = 0;
-  int64_t kv_heads = 0;
-  int64_t head_dim = 0;
-  int64_t max_positions = 0;
-  double norm_eps = 1e-6;
-  double rope_theta = 10000.0;
-  double rope_factor = 1.0;  // linear scaling: positions are divided by it
-  double initializer_range = 0.02;
-  bool tied_embeddings = false;
-  DType dtype = DType::f32;
-  std::optional<int32_t> bos;
-  std::vector<int32_t> eos;
+struct LlamaConfig : DecoderConfig {
+  bool attention_bias = false;  // of q, k, v and o
+  bool mlp_bias = false;        // of gate, up and down
 };
-
-// Reads config.json's fields. Throws InvalidInput as Architecture::read does.
-LlamaConfig read_llama_config(const JsonObject& config);
-
-// The config.json of such a model, as transformers reads it.
-nlohmann::ordered_json to_json(const LlamaConfig& config);
 
 std::unique_ptr<Model> make_llama(const LlamaConfig& config);
 

@@ -4,7 +4,6 @@
 
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +32,12 @@ struct StepInputs {
   int64_t cache_rows = 0;
 };
 
+// What a parameter of a new model starts as: random numbers of mean 0 and this deviation, or all the same number.
+struct InitialValues {
+  double deviation = 0;  // 0: all are `constant`
+  double constant = 0;
+};
+
 class Model {
  public:
   virtual ~Model() = default;
@@ -47,10 +52,10 @@ class Model {
   virtual std::optional<int32_t> bos() const = 0;
   virtual std::vector<int32_t> eos() const = 0;
 
-  // In the order in which files hold them. A tied output layer is not listed twice.
-  virtual std::vector<Parameter> parameters() const = 0;
-  // Standard deviation of the parameter's random initialisation; 0: it starts at one (norms).
-  virtual double initial_deviation(const Parameter& parameter) const = 0;
+  // What the forward and the output layer declare, in that order, which is the one in which files hold them. A tied
+  // output layer is not listed twice.
+  std::vector<Parameter> parameters() const;
+  virtual InitialValues initial_values(const Parameter& parameter) const = 0;
 
   // The angle by which each pair of a head turns from one position to the next: D/2 numbers, f64.
   virtual std::vector<double> rotary_frequencies() const = 0;
@@ -71,13 +76,11 @@ struct Architecture {
   std::unique_ptr<Model> (*read)(const JsonObject& config);
 };
 
-// Throws InvalidInput with the list of known architectures when the config names none of them.
-std::unique_ptr<Model> make_model(const JsonObject& config);
+// The architecture that the config names. Throws InvalidInput with the list of known ones when it names none of them.
+const Architecture& find_architecture(const JsonObject& config);
+inline std::unique_ptr<Model> make_model(const JsonObject& config) { return find_architecture(config).read(config); }
 
 int64_t parameter_count(const Model& model);
-
-// rows x D, f32: cos of the D/2 angles of each position, then their sines; angles in f64, rounded once.
-void fill_rotary_table(std::span<const double> frequencies, std::span<float> table);
 
 }  // namespace headroom
 

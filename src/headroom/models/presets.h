@@ -1,19 +1,18 @@
 // Models by name: the shapes that DeepSeek released, and small ones for a laptop.
 #pragma once
 
-#include <optional>
-#include <string>
+#include <nlohmann/json_fwd.hpp>
 #include <string_view>
 #include <vector>
 
-#include "headroom/models/llama.h"
+#include "headroom/formats/json_object.h"
 
 namespace headroom {
 
 struct Preset {
   std::string_view name;
   std::string_view about;
-  LlamaConfig config;
+  nlohmann::ordered_json (*config)();  // what its config.json says
 };
 
 // All of them, the released ones first.
@@ -21,5 +20,7 @@ const std::vector<Preset>& presets();
 
 // The preset of that name, or null.
 const Preset* find_preset(std::string_view name);
+
+JsonObject config_of(const Preset& preset);
 
 }  // namespace headroom

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "headroom/models/rotary.h"
+
 namespace headroom {
 namespace {
 

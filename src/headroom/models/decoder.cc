@@ -1,0 +1,96 @@
+#include "headroom/models/decoder.h"
+
+#include <fmt/core.h>
+
+#include <cmath>
+
+#include "headroom/ops/add.h"
+#include "headroom/ops/add_bias.h"
+#include "headroom/ops/attention.h"
+#include "headroom/ops/embedding.h"
+#include "headroom/ops/matmul.h"
+#include "headroom/ops/rms_norm.h"
+#include "headroom/ops/rope.h"
+#include "headroom/ops/swiglu.h"
+#include "headroom/ops/write_rows.h"
+
+namespace headroom {
+namespace {
+
+constexpr const char* kEmbedding = "model.embed_tokens.weight";
+constexpr const char* kHead = "lm_head.weight";
+
+// The rows enter the layer's cache, which is what attention reads then.
+ValueId cached(Builder& build, const std::string& name, ValueId rows, const StepInputs& inputs) {
+  const ValueId cache = build.input(name, f32({inputs.cache_rows, build.type(rows).shape[1]}), Role::kv_cache);
+  const ValueId written = write_rows(build, cache, rows, inputs.cache_range);
+  build.carry(cache, written);
+  return written;
+}
+
+}  // namespace
+
+ValueId Weights::weight(std::string_view name, const Shape& shape) const {
+  return build_.input(fmt::format("{}.{}", name_, name), {dtype_, shape}, Role::weight);
+}
+
+ValueId Weights::embed(std::string_view name, ValueId tokens, int64_t vocabulary, int64_t features) const {
+  return embedding(build_, weight(fmt::format("{}.weight", name), {vocabulary, features}), tokens);
+}
+
+ValueId Weights::linear(std::string_view name, ValueId x, int64_t outputs, bool bias) const {
+  const int64_t inputs = build_.type(x).shape[1];
+  const ValueId y = headroom::linear(build_, x, weight(fmt::format("{}.weight", name), {outputs, inputs}));
+  return bias ? add_bias(build_, y, weight(fmt::format("{}.bias", name), {outputs})) : y;
+}
+
+ValueId Weights::norm(std::string_view name, ValueId x, double eps) const {
+  const int64_t features = build_.type(x).shape[1];
+  return rms_norm(build_, x, weight(fmt::format("{}.weight", name), {features}), eps).y;
+}
+
+InitialValues Decoder::initial_values(const Parameter& parameter) const {
+  if (parameter.shape.rank() > 1) return {.deviation = c_.initializer_range};
+  return {.constant = parameter.name.ends_with(".bias") ? 0.0 : 1.0};
+}
+
+ValueId Decoder::forward(Builder& build, const StepInputs& inputs, DType dtype) const {
+  const Weights model(build, "model", dtype);
+  build.set_scope("embedding");
+  ValueId h = model.embed("embed_tokens", inputs.tokens, c_.vocabulary, c_.features);
+  for (int64_t i = 0; i < c_.layers; ++i) {
+    const std::string name = fmt::format("layers.{}", i);
+    const Weights layer = model.below(name);
+    build.set_scope(name);
+    const ValueId n = layer.norm("input_layernorm", h, c_.norm_eps);
+    h = add(build, h, attention(layer.below("self_attn"), n, inputs));
+    const ValueId m = layer.norm("post_attention_layernorm", h, c_.norm_eps);
+    h = add(build, h, mlp(layer.below("mlp"), m));
+  }
+  build.set_scope("head");
+  return model.norm("norm", h, c_.norm_eps);
+}
+
+ValueId Decoder::head_weight(Builder& build, DType dtype) const {
+  if (c_.tied_embeddings) return build.graph().find(kEmbedding);
+  return build.input(kHead, {dtype, {c_.vocabulary, c_.features}}, Role::weight);
+}
+
+ValueId Decoder::rotate_and_attend(Builder& build, ValueId q, ValueId k, ValueId v, const StepInputs& inputs) const {
+  q = rope(build, q, inputs.positions, inputs.rotary_table, c_.heads);
+  k = rope(build, k, inputs.positions, inputs.rotary_table, c_.kv_heads);
+  if (inputs.cache_range != kNoValue) {
+    k = cached(build, build.scope() + ".k_cache", k, inputs);
+    v = cached(build, build.scope() + ".v_cache", v, inputs);
+  }
+  const double scale = 1.0 / std::sqrt(static_cast<double>(c_.head_dim));
+  return headroom::attention(build, q, k, v, inputs.sequences, {c_.heads, c_.kv_heads, scale}).out;
+}
+
+ValueId Decoder::gated_mlp(const Weights& weights, ValueId n, bool bias) const {
+  const ValueId gate = weights.linear("gate_proj", n, c_.mlp_features, bias);
+  const ValueId up = weights.linear("up_proj", n, c_.mlp_features, bias);
+  return weights.linear("down_proj", swiglu(weights.build(), gate, up), c_.features, bias);
+}
+
+}  // namespace headroom

@@ -1,0 +1,41 @@
+// Rotary position embedding (Su et al. 2021): the angle by which each pair of a head turns from one position to the
+// next, and how models that read longer texts than they were first trained on stretch it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace headroom {
+
+class JsonObject;
+
+enum class RotaryScaling : uint8_t {
+  none,
+  linear,  // all angles are divided by the factor (Chen et al. 2023)
+  llama3   // slow pairs are, fast ones are not, those between are blended (Llama 3.1, arXiv 2407.21783)
+};
+
+struct RotarySettings {
+  double theta = 10000.0;
+  RotaryScaling scaling = RotaryScaling::none;
+  double factor = 1.0;
+  // llama3: a pair whose wave is longer than original_positions / low_frequency_factor is slow, one whose wave is
+  // shorter than original_positions / high_frequency_factor is fast.
+  double low_frequency_factor = 1.0;
+  double high_frequency_factor = 4.0;
+  double original_positions = 8192.0;
+};
+
+// Reads rope_theta, rope_scaling and rope_parameters as transformers does: where both of the latter stand, the first
+// is taken, with rope_theta from inside it or from beside it. `max_positions` is what original_max_position_embeddings
+// is where it is missing. Throws InvalidInput for a kind of scaling that is not supported.
+RotarySettings read_rotary(const JsonObject& config, int64_t max_positions);
+
+// D/2 numbers, f64.
+std::vector<double> rotary_frequencies(const RotarySettings& settings, int64_t head_dim);
+
+// rows x D, f32: cos of the D/2 angles of each position, then their sines; angles in f64, rounded once.
+void fill_rotary_table(std::span<const double> frequencies, std::span<float> table);
+
+}  // namespace headroom
