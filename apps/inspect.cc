@@ -1,103 +1,108 @@
+#include "headroom/api/inspect.h"
+
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "commands.h"
-#include "headroom/api/model_source.h"
 #include "headroom/base/bytes.h"
-#include "headroom/base/errors.h"
-#include "headroom/formats/json_object.h"
-#include "headroom/formats/tokenizer.h"
-#include "headroom/formats/weight_files.h"
 
 namespace headroom {
 namespace {
 
-namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
+
+constexpr size_t kWidest = 96;  // columns of a value; a longer object takes a line for each member
 
 struct InspectOptions {
   std::string path;
   bool json = false;
+  bool all_tensors = false;
 };
 
-Json describe_tensors(const std::string& path) {
-  const WeightFiles files(path);
-  Json tensors = Json::array();
-  std::map<std::string, int64_t> bytes_by_dtype;
-  int64_t elements = 0;
-  for (int64_t i = 0; i < files.count(); ++i) {
-    const StoredTensor tensor = files.tensor(i).stored;
-    elements += tensor.shape.elements();
-    bytes_by_dtype[std::string(tensor.type_name)] += tensor.size_bytes;
-    tensors.push_back({{"name", tensor.name},
-                       {"dtype", tensor.type_name},
-                       {"shape", std::vector<int64_t>(tensor.shape.begin(), tensor.shape.end())},
-                       {"bytes", tensor.size_bytes}});
+bool is_bytes(std::string_view key) { return key == "bytes" || key == "bytes_by_dtype"; }
+
+std::string words_of(std::string_view key, const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number_integer()) {
+    return is_bytes(key) ? format_bytes(value.get<int64_t>()) : format_count(value.get<int64_t>());
   }
-  return {{"elements", elements}, {"bytes_by_dtype", bytes_by_dtype}, {"tensors", tensors}};
+  if (value.is_object() && value.contains("piece")) {
+    return fmt::format("{} {}", value["id"].get<int64_t>(), value["piece"].dump());
+  }
+  if (!value.is_structured()) return value.dump();
+  std::string all;
+  for (const auto& [name, part] : value.items()) {
+    const std::string label = value.is_object() ? name + " " : "";
+    all += fmt::format("{}{}{}", all.empty() ? "" : ", ", label, words_of(key, part));
+  }
+  return all;
 }
 
-Json describe_tokenizer(const std::string& path) {
-  const Tokenizer tokenizer(path);
-  Json json = {{"file", Tokenizer::file_of(path)}, {"vocabulary", tokenizer.vocab_size()}};
-  const auto add = [&](const char* key, std::optional<int32_t> id) {
-    if (id) json[key] = {{"id", *id}, {"piece", tokenizer.piece(*id)}};
-  };
-  add("bos", tokenizer.bos_id());
-  add("eos", tokenizer.eos_id());
-  add("pad", tokenizer.pad_id());
-  return json;
+// Tensors that differ in nothing but the numbers in their names, in the order of the first of each.
+struct TensorGroup {
+  std::string name;  // "model.layers.*.mlp.up_proj.weight"
+  Json first;
+  int64_t count = 0;
+  int64_t bytes = 0;
+};
+
+std::string without_numbers(const std::string& name) {
+  std::string pattern;
+  for (const char c : name) {
+    const bool digit = c >= '0' && c <= '9';
+    const bool after_dot = !pattern.empty() && (pattern.back() == '.' || pattern.back() == '*');
+    if (digit && after_dot) {
+      if (pattern.back() != '*') pattern += '*';
+    } else {
+      pattern += c;
+    }
+  }
+  return pattern;
 }
 
-Json describe_model(const std::string& path) {
-  const std::unique_ptr<Model> model = open_model_config(path);
-  return {{"architecture", model->architecture()},
-          {"parameters", parameter_count(*model)},
-          {"layers", model->layers()},
-          {"features", model->features()},
-          {"vocabulary", model->vocabulary()},
-          {"max_positions", model->max_positions()},
-          {"dtype", name_of(model->stored_dtype())}};
+std::vector<TensorGroup> group(const Json& tensors, bool all) {
+  std::vector<TensorGroup> groups;
+  std::map<std::string, size_t> places;
+  for (const Json& tensor : tensors) {
+    const std::string name = tensor["name"].get<std::string>();
+    const std::string label = all ? name : without_numbers(name);
+    const std::string key = label + tensor["dtype"].dump() + tensor["shape"].dump();
+    const auto [place, is_new] = places.try_emplace(key, groups.size());
+    if (is_new) groups.push_back({label, tensor, 0, 0});
+    TensorGroup& same = groups[place->second];
+    if (++same.count == 1) same.name = label;
+    same.bytes += tensor["bytes"].get<int64_t>();
+  }
+  for (TensorGroup& same : groups) {
+    if (same.count == 1) same.name = same.first["name"].get<std::string>();
+  }
+  return groups;
 }
 
-Json describe_checkpoint(const fs::path& path) {
-  const JsonObject state = JsonObject::read((path / "state.json").string());
-  Json json = Json::object();
-  for (const std::string& key : state.keys()) json[key] = Json::parse(state.show(key), nullptr, false);
-  return json;
+void print_tensors(const Json& tensors, bool all) {
+  for (const TensorGroup& same : group(tensors, all)) {
+    const std::string times = same.count == 1 ? "" : fmt::format("{} x", same.count);
+    fmt::print("  {:<52} {:>6} {:<5} {:<16} {:>12}\n", same.name, times, same.first["dtype"].get<std::string>(),
+               same.first["shape"].dump(), format_bytes(same.bytes));
+  }
 }
 
-Json describe(const std::string& path) {
-  if (!fs::exists(path)) throw InvalidInput("{}: there is no such file or directory", path);
-  const fs::path place(path);
-  Json json;
-  if (place.filename() == "tokenizer.json") return {{"tokenizer", describe_tokenizer(path)}};
-  if (place.extension() == ".safetensors") return {{"weights", describe_tensors(path)}};
-  if (!fs::is_directory(path)) return {{"model", describe_model(path)}};
-  if (fs::exists(place / "state.json")) json["checkpoint"] = describe_checkpoint(place);
-  if (fs::exists(place / "config.json")) json["model"] = describe_model(path);
-  if (fs::exists(place / "tokenizer.json")) json["tokenizer"] = describe_tokenizer(path);
-  if (fs::exists(place / "model.safetensors") || fs::exists(place / "model.safetensors.index.json"))
-    json["weights"] = describe_tensors(path);
-  if (json.is_null())
-    throw InvalidInput("{}: neither a model, a checkpoint nor a tokenizer is in this directory", path);
-  return json;
-}
-
-void print_section(const std::string& title, const Json& section) {
+void print_section(const std::string& title, const Json& section, bool all_tensors) {
   fmt::print("{}\n", title);
   for (const auto& [key, value] : section.items()) {
-    if (key == "tensors") continue;
-    fmt::print("  {:<16} {}\n", key, value.is_string() ? value.get<std::string>() : value.dump());
+    if (key == "tensors" || (value.is_structured() && value.empty())) continue;
+    const std::string words = words_of(key, value);
+    if (words.size() <= kWidest || !value.is_object()) {
+      fmt::print("  {:<20} {}\n", key, words);
+      continue;
+    }
+    fmt::print("  {}\n", key);
+    for (const auto& [name, part] : value.items()) fmt::print("    {:<18} {}\n", name, words_of(name, part));
   }
-  if (!section.contains("tensors")) return;
-  for (const Json& tensor : section["tensors"]) {
-    fmt::print("  {:<56} {:<5} {:<16} {:>12}\n", tensor["name"].get<std::string>(), tensor["dtype"].get<std::string>(),
-               tensor["shape"].dump(), format_bytes(tensor["bytes"].get<int64_t>()));
-  }
+  if (section.contains("tensors")) print_tensors(section["tensors"], all_tensors);
 }
 
 }  // namespace
@@ -106,16 +111,21 @@ void add_inspect_command(CLI::App& app) {
   auto options = std::make_shared<InspectOptions>();
   CLI::App* command =
       app.add_subcommand("inspect", "Say what is in a model, a checkpoint, a tokenizer or a weights file");
+  command->footer(
+      "Examples:\n"
+      "  headroom inspect model\n"
+      "  headroom inspect trained/checkpoint-500 --json");
   command->add_option("path", options->path, "A directory, a config.json, a tokenizer.json or a .safetensors file")
       ->required();
-  command->add_flag("--json", options->json, "As JSON on standard output");
+  command->add_flag("--json", options->json, "As JSON on standard output, every tensor by itself");
+  command->add_flag("--all-tensors", options->all_tensors, "Print every tensor, not one line for those of all layers");
   command->callback([options] {
-    const Json json = describe(options->path);
+    const Json json = inspect(options->path);
     if (options->json) {
       fmt::print("{}\n", json.dump(2));
       return;
     }
-    for (const auto& [title, section] : json.items()) print_section(title, section);
+    for (const auto& [title, section] : json.items()) print_section(title, section, options->all_tensors);
   });
 }
 

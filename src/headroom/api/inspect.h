@@ -1,0 +1,14 @@
+// What is in a model, a checkpoint, a tokenizer or a file of weights.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+namespace headroom {
+
+// `path` is a model directory, a checkpoint's directory, a config.json, a tokenizer.json or a file of weights. Members,
+// where there is something to say: "model", "checkpoint", "tokenizer", "weights" and "optimizer" (docs/cli.md). Reads
+// no tensor. Throws InvalidInput for what is none of these or damaged.
+nlohmann::ordered_json inspect(const std::string& path);
+
+}  // namespace headroom
