@@ -1,9 +1,7 @@
-"""Holds the built command against PyTorch: logits, losses, gradients and AdamW curves of the tiny llamas in
+"""Holds the built command against PyTorch: logits, losses, gradients and AdamW curves of the tiny models in
 tests/data/llama (whose README states where the numbers come from and how far float32 may be off)."""
 
 import json
-import subprocess
-import unittest
 
 import frame
 from tensor_files import largest, largest_difference, read_tensors
@@ -27,15 +25,10 @@ def models_with(name):
     return models
 
 
-def lacks(verb):
-    return subprocess.run([frame.HEADROOM, verb, "--help"], capture_output=True, check=False).returncode != 0
-
-
 def load(path):
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-@unittest.skipIf(lacks("eval"), "this headroom has no eval")
 class Forward(frame.CommandTest):
     def test_logits_and_loss_are_pytorchs(self):
         for model in models_with("logits.safetensors"):
@@ -66,7 +59,6 @@ class Forward(frame.CommandTest):
         self.assertLessEqual(largest_difference(values, theirs["logits"].values), LOGITS_BOUND)
 
 
-@unittest.skipIf(lacks("train"), "this headroom has no train")
 class Training(frame.CommandTest):
     def test_gradients_are_pytorchs(self):
         """One step w' = w - g shows g, but for the one rounding of w'. A model stored in 16 bits would hide it."""

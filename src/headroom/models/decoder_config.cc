@@ -89,7 +89,7 @@ DecoderConfig read_decoder_config(const JsonObject& config) {
   decoder.vocabulary = config.integer("vocab_size", 1, kLargest);
   decoder.features = config.integer("hidden_size", 1, kLargest);
   decoder.mlp_features = config.integer("intermediate_size", 1, kLargest);
-  decoder.layers = config.integer("num_hidden_layers", 1, 1 << 16);
+  decoder.layers = config.integer("num_hidden_layers", 1, 1 << 10);
   read_heads(config, decoder);
   decoder.max_positions = config.integer_or("max_position_embeddings", 2048, 1, kLargest);
   decoder.norm_eps = config.real_or("rms_norm_eps", 1e-6, 0.0, 1.0);

@@ -1,4 +1,4 @@
-"""Writes the tiny llama models beside this file and what PyTorch in float64 says about them; README.md describes the
+"""Writes the tiny models beside this file and what PyTorch in float64 says about them; README.md describes the
 files. Run it with a Python that has torch, transformers, safetensors and numpy (the versions used are in README.md):
 
     python tests/data/llama/generate.py [NAME...]
@@ -37,10 +37,20 @@ def modern(rope, **changes):
     return config
 
 
+def qwen2(config):
+    """The same as a Qwen2, with the fields that such files have of windows that nobody uses."""
+    kept = {key: value for key, value in config.items() if key not in ("attention_bias", "mlp_bias")}
+    return kept | {"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "use_sliding_window": False,
+                   "sliding_window": 16, "max_window_layers": 1}
+
+
 def shape(hidden, layers, heads, groups, inner, vocab, **more):
     return dict(hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=heads, num_key_value_heads=groups,
                 intermediate_size=inner, vocab_size=vocab, **more)
 
+
+LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+          "original_max_position_embeddings": 32}
 
 # name -> (config, rows, length).
 VARIANTS = {
@@ -61,6 +71,20 @@ VARIANTS = {
                     tie_word_embeddings=False) | {"max_position_embeddings": 2048}, 1, 1100),
     # A vocabulary past the border of a tile of 4,096 columns.
     "tall": (hub(**shape(8, 1, 1, 1, 16, 4100), tie_word_embeddings=True), 1, 31),
+    # Llama 3.1's scaling: of the eight pairs one is fast, two are between, five are slow.
+    "llama3": (hub(**shape(32, 1, 2, 1, 40, 71), tie_word_embeddings=False, attention_bias=False, mlp_bias=False,
+                   rope_scaling=LLAMA3) | {"rope_theta": 500.0}, 2, 60),
+    # The same in transformers 5's spelling, stored as float16, another head size than hidden / heads.
+    "f16": (modern(LLAMA3 | {"rope_theta": 500.0}, **shape(24, 1, 2, 1, 40, 71, head_dim=16),
+                   tie_word_embeddings=False) | {"dtype": "float16"}, 2, 40),
+    # Biases of every projection.
+    "biases": (hub(**shape(24, 2, 3, 1, 29, 64, head_dim=16), tie_word_embeddings=True, attention_bias=True,
+                   mlp_bias=True), 3, 20),
+    # Qwen2: biases of queries, keys and values; as the hub's files of R1-Distill-Qwen spell it, and as transformers 5.
+    "qwen2": (qwen2(hub(**shape(24, 2, 4, 2, 37, 67, head_dim=8), tie_word_embeddings=False, use_mrope=False,
+                        attention_dropout=0.0, use_cache=True)), 3, 22),
+    "qwen2_tied": (qwen2(modern({"rope_theta": 1000000.0, "rope_type": "default"}, **shape(24, 2, 3, 1, 35, 66),
+                                tie_word_embeddings=True, layer_types=["full_attention"] * 2)), 2, 19),
 }
 # Where the files would be large, numbers are kept at some positions of the only row, and for some rows of the table of
 # embeddings: those on both sides of the borders at 64 and 1,024 keys, and at column 4,096.
@@ -73,6 +97,8 @@ CURVES = {
     "mha": {"--lr": 0.01, "--warmup-steps": 5, "--grad-clip": 2.0},
     "gqa": {"--lr": 0.005},
     "mqa": {"--lr": 0.01, "--lr-schedule": "constant", "--grad-clip": 0, "--grad-accum": 2},
+    "biases": {"--lr": 0.01, "--lr-schedule": "constant", "--grad-accum": 2},
+    "qwen2": {"--lr": 0.01, "--warmup-steps": 3},
 }
 CURVE_STEPS, CURVE_ROWS, CURVE_LENGTH = 20, 4, 24
 DEFAULTS = {"--lr-schedule": "cosine", "--warmup-steps": 0, "--grad-clip": 1.0, "--weight-decay": 0.1, "--beta1": 0.9,
@@ -80,10 +106,12 @@ DEFAULTS = {"--lr-schedule": "cosine", "--warmup-steps": 0, "--grad-clip": 1.0, 
 
 
 def make_weights(config, random):
-    """Norms around 1, matrices wide enough that attention and the SwiGLU gates are far from uniform."""
+    """Norms around 1, biases that matter, matrices wide enough that attention and gates are far from uniform."""
     weights = {}
     for name, dims in parameter_shapes(config).items():
-        if len(dims) == 1:
+        if name.endswith(".bias"):
+            values = random.normal(0.0, 0.2, dims)
+        elif len(dims) == 1:
             values = random.uniform(0.6, 1.4, dims)
         elif "embed_tokens" in name or "lm_head" in name:
             values = random.normal(0.0, 0.25, dims)
@@ -163,8 +191,8 @@ def write_variant(name, seed):
     config, rows, length = VARIANTS[name]
     random = numpy.random.Generator(numpy.random.PCG64(seed))
     weights = make_weights(config, random)
-    if "bfloat16" in config.get("torch_dtype", ""):
-        weights = {key: weight.bfloat16() for key, weight in weights.items()}
+    stored = getattr(torch, config.get("torch_dtype") or config["dtype"])
+    weights = {key: weight.to(stored) for key, weight in weights.items()}
     ids = make_ids(random, config["vocab_size"], rows, length)
     if name in KEPT_ROWS:
         ids[0, : len(KEPT_ROWS[name])] = KEPT_ROWS[name]  # as inputs and as targets
@@ -180,8 +208,8 @@ def write_variant(name, seed):
     loss.backward()
     gradients = {key: weight.grad for key, weight in truth.items()}
 
-    peer, info = transformers.LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32, output_loading_info=True,
-                                                               attn_implementation="eager")
+    peer, info = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, output_loading_info=True,
+                                                                   attn_implementation="eager")
     assert not info["missing_keys"] and not info["unexpected_keys"], info
     answer = peer(input_ids=ids, labels=ids)
     answer.loss.backward()

@@ -1,9 +1,10 @@
-"""The llama family in float64, written from its papers: the truth that the files beside this one hold.
+"""Llama and Qwen2 in float64, written from their papers: the truth that the files beside this one hold.
 
 transformers' `model.double()` keeps float32 spots (norms, softmax, rotary tables), so it cannot serve as float64
 truth. This forward has none; generate.py checks it against transformers' own float32 before it writes anything.
-Sources: RMSNorm (Zhang and Sennrich 2019), RoPE (Su et al. 2021) with Hugging Face's pairs (i, i + D/2) and linear
-scaling (positions divided by the factor), grouped-query attention (Ainslie et al. 2023), SwiGLU (Shazeer 2020).
+Sources: RMSNorm (Zhang and Sennrich 2019), RoPE (Su et al. 2021) with Hugging Face's pairs (i, i + D/2), linear scaling
+(positions divided by the factor) and that of Llama 3.1 (Meta's llama-models, apply_scaling), grouped-query attention
+(Ainslie et al. 2023), SwiGLU (Shazeer 2020), Qwen2's biases of queries, keys and values (Yang et al. 2024).
 
 Dimensions: B rows, T positions, F features, H query heads, K key/value heads, D head size, V vocabulary.
 """
@@ -12,13 +13,37 @@ import math
 import torch
 
 
-def rope_of(config):
-    """(theta, linear factor) of a config in either of Hugging Face's two spellings."""
+def rope_frequencies(config, head):
+    """The D/2 angles from one position to the next, of a config in either of Hugging Face's two spellings."""
     rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
     kind = rope.get("rope_type", rope.get("type", "default"))
-    assert kind in ("default", "linear"), kind
     theta = rope.get("rope_theta", config.get("rope_theta", 10000.0))
-    return theta, rope.get("factor", 1.0) if kind == "linear" else 1.0
+    frequencies = theta ** (-torch.arange(0, head, 2, dtype=torch.float64) / head)
+    if kind == "linear":
+        return frequencies / rope["factor"]
+    if kind == "llama3":
+        return torch.tensor([llama3_scaled(frequency.item(), rope) for frequency in frequencies], dtype=torch.float64)
+    assert kind == "default", kind
+    return frequencies
+
+
+def llama3_scaled(frequency, rope):
+    low, high = rope["low_freq_factor"], rope["high_freq_factor"]
+    length, wave = rope["original_max_position_embeddings"], 2 * math.pi / frequency
+    if wave < length / high:
+        return frequency
+    if wave > length / low:
+        return frequency / rope["factor"]
+    smooth = (length / wave - low) / (high - low)
+    return (1 - smooth) * frequency / rope["factor"] + smooth * frequency
+
+
+def with_biases(config):
+    """The projections that have a bias."""
+    if config["model_type"] == "qwen2":
+        return {"q_proj", "k_proj", "v_proj"}
+    return ({"q_proj", "k_proj", "v_proj", "o_proj"} if config.get("attention_bias") else set()) | (
+        {"gate_proj", "up_proj", "down_proj"} if config.get("mlp_bias") else set())
 
 
 def parameter_shapes(config):
@@ -29,15 +54,14 @@ def parameter_shapes(config):
     shapes = {"model.embed_tokens.weight": (vocab, features)}
     for layer in range(config["num_hidden_layers"]):
         at = f"model.layers.{layer}."
-        shapes |= {at + "input_layernorm.weight": (features,),
-                   at + "self_attn.q_proj.weight": (queries, features),
-                   at + "self_attn.k_proj.weight": (keys, features),
-                   at + "self_attn.v_proj.weight": (keys, features),
-                   at + "self_attn.o_proj.weight": (features, queries),
-                   at + "post_attention_layernorm.weight": (features,),
-                   at + "mlp.gate_proj.weight": (inner, features),
-                   at + "mlp.up_proj.weight": (inner, features),
-                   at + "mlp.down_proj.weight": (features, inner)}
+        shapes[at + "input_layernorm.weight"] = (features,)
+        for name, dims in {"self_attn.q_proj": (queries, features), "self_attn.k_proj": (keys, features),
+                           "self_attn.v_proj": (keys, features), "self_attn.o_proj": (features, queries),
+                           "post_attention_layernorm": (features,), "mlp.gate_proj": (inner, features),
+                           "mlp.up_proj": (inner, features), "mlp.down_proj": (features, inner)}.items():
+            shapes[at + name + ".weight"] = dims
+            if name.split(".")[-1] in with_biases(config):
+                shapes[at + name + ".bias"] = dims[:1]
     shapes["model.norm.weight"] = (features,)
     if not config.get("tie_word_embeddings", False):
         shapes["lm_head.weight"] = (vocab, features)
@@ -59,9 +83,7 @@ def logits_of(config, weights, ids):
     rows, length = ids.shape
     heads, groups = config["num_attention_heads"], config["num_key_value_heads"]
     head = config.get("head_dim", config["hidden_size"] // heads)
-    theta, factor = rope_of(config)
-    frequencies = theta ** (-torch.arange(0, head, 2, dtype=torch.float64) / head)
-    angles = (torch.arange(length, dtype=torch.float64) / factor)[:, None] * frequencies
+    angles = torch.arange(length, dtype=torch.float64)[:, None] * rope_frequencies(config, head)
     cosine, sine = angles.cos(), angles.sin()
     future = torch.ones(length, length, dtype=torch.bool).triu(1)
     eps = config["rms_norm_eps"]
@@ -71,20 +93,23 @@ def logits_of(config, weights, ids):
         def weight(name, at=f"model.layers.{layer}."):
             return weights[at + name + ".weight"]
 
+        def linear(y, name, at=f"model.layers.{layer}."):
+            return y @ weights[at + name + ".weight"].T + weights.get(at + name + ".bias", 0.0)
+
         def split(y, count):
             return y.view(rows, length, count, head).transpose(1, 2)
 
         h = rms_norm(x, weight("input_layernorm"), eps)
-        q = rotate(split(h @ weight("self_attn.q_proj").T, heads), cosine, sine)
-        k = rotate(split(h @ weight("self_attn.k_proj").T, groups), cosine, sine)
-        v = split(h @ weight("self_attn.v_proj").T, groups)
+        q = rotate(split(linear(h, "self_attn.q_proj"), heads), cosine, sine)
+        k = rotate(split(linear(h, "self_attn.k_proj"), groups), cosine, sine)
+        v = split(linear(h, "self_attn.v_proj"), groups)
         k, v = (y.repeat_interleave(heads // groups, 1) for y in (k, v))
         scores = (q @ k.transpose(2, 3) / math.sqrt(head)).masked_fill(future, -math.inf)
         mixed = (scores.softmax(-1) @ v).transpose(1, 2).reshape(rows, length, heads * head)
-        x = x + mixed @ weight("self_attn.o_proj").T
+        x = x + linear(mixed, "self_attn.o_proj")
         h = rms_norm(x, weight("post_attention_layernorm"), eps)
-        gate = h @ weight("mlp.gate_proj").T
-        x = x + (gate * torch.sigmoid(gate) * (h @ weight("mlp.up_proj").T)) @ weight("mlp.down_proj").T
+        gate = linear(h, "mlp.gate_proj")
+        x = x + linear(gate * torch.sigmoid(gate) * linear(h, "mlp.up_proj"), "mlp.down_proj")
     x = rms_norm(x, weights["model.norm.weight"], eps)
     result = x @ weights.get("lm_head.weight", weights["model.embed_tokens.weight"]).T
     assert result.dtype == torch.float64
