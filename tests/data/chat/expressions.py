@@ -1,0 +1,788 @@
+"""Small templates and the variables they may use."""
+
+CONTEXT = {
+    "none_": None,
+    "yes": True,
+    "no": False,
+    "zero": 0,
+    "one": 1,
+    "seven": 7,
+    "half": 0.5,
+    "big": 1e16,
+    "tiny": 1e-5,
+    "text": "Hello World",
+    "empty": "",
+    "spaces": "  a b \n c\t ",
+    "lines": "one\ntwo\n\nthree",
+    "wide": "h\u00e9llo \u4f60\u597d \U0001f600",
+    "quotes": "it's \"x\" \\ \n",
+    "html": "<a href='x'>&</a>",
+    "list_": [3, 1, 2],
+    "words": ["b", "A", "c"],
+    "nested": [[1, "x"], [2, "y"]],
+    "nothing": [],
+    "dict_": {"a": 1, "b": "two", "c": None, "d": [1, 2.5, True]},
+    "people": [{"name": "Bo", "age": 7, "tags": {"x": 1}}, {"name": "al", "age": 3}, {"name": "Cy", "age": 7, "tags": {}}],
+    "items": {"items": 1, "get": 2},
+}
+
+_VALUES = """none_ yes no zero seven half big tiny text empty spaces wide quotes list_ nested nothing dict_ missing
+ 1 -3 0.1 1e300 'x' "y" [] () (1,) (1,2) {} [1,'a',none,true,1.0] {'k':'v',1:2} none True""".split()
+
+_EXPRESSIONS = """
+1 + 2 * 3 - 4
+(1 + 2) * 3
+7 / 2
+7 // 2
+-7 // 2
+7 // -2
+-7 % 3
+7 % -3
+7.5 // 2
+-7.5 // 2
+-7.5 % 2
+2 ** 10
+2 ** -1
+2 ** 3 ** 2
+-2 ** 2
+2 ** 0.5
+0.1 + 0.2
+1 / 3
+100000000000000000.0
+1e22
+123456789012345680.0
+1.0
+1.5e-7
+3 % 0
+3 / 0
+3 // 0
+3.0 % 0
+1 + 'a'
+'a' + 1
+'a' + 'b'
+'a' * 3
+3 * 'ab'
+'a' * -1
+[1] + [2]
+[1] * 2
+(1,) + (2,)
+[1] + (2,)
+{} + {}
+none + 1
+missing + 1
+missing ~ 'x'
+1 ~ none ~ true ~ [1, 'a'] ~ {}
+'a' ~ 1.0
+'a' 'b' "c"
+1 < 2
+1 < 2 < 3
+1 < 3 < 2
+'a' < 'b'
+'a' < 1
+[1, 2] < [1, 3]
+[1] < ['a']
+1 == 1.0
+1 == true
+'1' == 1
+none == false
+missing == missing
+missing == none
+[1] == (1,)
+[1, [2]] == [1, [2]]
+{'a': 1} == {'a': 1.0}
+1 != 2
+1 >= 1
+2 <= 1
+not 1
+not none
+not missing
+not not 'a'
+1 and 2
+0 and 2
+0 or 'x'
+none or false
+'a' or missing.x
+1 in [1, 2]
+'1' in [1, 2]
+'ell' in text
+'' in text
+1 in text
+'a' in dict_
+1 not in [1]
+'x' in missing
+missing in text
+missing in [1]
+1 in 1
+'a' in none
+'yes' if 1 else 'no'
+'yes' if 0 else 'no'
+'yes' if 0
+('yes' if 0) is defined
+1 if 0 else 2 if 0 else 3
+text[0]
+text[-1]
+text[100]
+text[1:4]
+text[:-3]
+text[::-1]
+text[::2]
+text[10:2:-3]
+text[-100:100]
+text[3:3]
+text[none:2]
+text['x']
+text.x
+text.0
+wide[1]
+wide[-1]
+wide[6:8]
+wide[::-1]
+wide | length
+list_[0]
+list_[-1]
+list_[5]
+list_[1:]
+list_[::-1]
+list_[9:]
+list_[true]
+list_['a']
+list_.x
+list_[0:2:0]
+list_['a':]
+(1, 2, 3)[1:]
+dict_.a
+dict_['b']
+dict_['zz']
+dict_.zz
+dict_.zz.y
+dict_.d[1]
+dict_.d.1
+dict_[1]
+dict_[[1]]
+none_.x
+none_['x']
+seven.x
+missing.x
+missing['x']
+missing[0]
+items['items']
+items.get('items')
+nested[1][1]
+nested[0].0
+[1, 2, 3,]
+{'a': 1, 'b': [1, {'c': none}],}
+{'a': 1, 'a': 2}
+{1: 'a', true: 'b'}
+{[1]: 2}
+()
+(1)
+(1,)
+1, 2
+[]
+{}
+'it\\'s'
+"a\\nb"
+'\\x41\\u4f60\\U0001f600\\101\\q'
+'a\\
+b'
+[quotes]
+["it's", 'say "x"', 'both \\' "']
+['\\x00\\x7f\\x85\\xa0\\xad\\u200b\\u2028\\u4f60\\U0001f600\\t\\r']
+[1.0, 1e16, 1e-5, 12345678.9, -0.0]
+0x1F + 0b101 + 0o17
+1_000_000
+00
+1_0.5
+1e3
+.5
+1.
++ 5
+- - 5
+-(3)
++ 'a'
+- true
+~ 1
+text.upper()
+text.lower()
+text.title()
+text.capitalize()
+'hELLO wORLD-foo bar_baz 3x'.title()
+'hELLO wORLD'.capitalize()
+spaces.strip()
+spaces.lstrip()
+spaces.rstrip()
+'xxaxx'.strip('x')
+'xyaxy'.strip('yx')
+'xxaxx'.lstrip('x')
+'xxaxx'.rstrip('x')
+'\\u3000a\\xa0'.strip() ~ '|'
+'a'.strip(none)
+'a'.strip(1)
+'a,b,,c'.split(',')
+'a,b,,c'.split(',', 1)
+'a,b,,c'.split(',', 0)
+'a,b,,c'.rsplit(',', 1)
+'a,b,,c'.split(',', maxsplit=2)
+'a,b'.split(sep=',')
+spaces.split()
+spaces.split(none, 1)
+spaces.rsplit(none, 1)
+spaces.split(none, 0)
+''.split()
+''.split(',')
+'abc'.split('')
+'a</think>b</think>c'.split('</think>')[-1]
+lines.splitlines()
+'a\\r\\nb\\rc\\x0bd\\u2028e\\n'.splitlines()
+'a\\nb'.splitlines(true)
+text.startswith('Hell')
+text.startswith('x')
+text.endswith('ld')
+text.startswith(('x', 'H'))
+text.startswith(1)
+text.startswith(['H'])
+text.replace('o', '0')
+text.replace('o', '0', 1)
+text.replace('', '-')
+''.replace('', '-')
+'abc'.replace('', '-', 2)
+'aaa'.replace('aa', 'b')
+text.replace('o')
+', '.join(words)
+', '.join(list_)
+', '.join('abc')
+''.join([])
+','.join(missing)
+text.find('World')
+text.find('zz')
+wide.find('\\u597d')
+text.rfind('o')
+text.count('o')
+text.count('')
+'aaaa'.count('aa')
+text.removeprefix('Hello')
+text.removesuffix('World')
+text.removesuffix('')
+text.upper(1)
+text.strip('a', 'b')
+dict_.items() | list
+dict_.keys() | list
+dict_.values() | list
+dict_.get('a')
+dict_.get('zz')
+dict_.get('zz', 'default')
+dict_.get()
+dict_.keys() | length
+dict_.items() | first
+list_.index(1)
+list_.index(9)
+list_.count(1)
+list_.items()
+none_.upper()
+missing.upper()
+text | upper
+text | lower
+text | title
+'a-b (c) [d] {e} <f> g_h i1j' | title
+text | capitalize
+seven | upper
+missing | upper
+none_ | upper
+spaces | trim
+spaces | trim('a \\n\\t')
+seven | trim
+missing | trim
+text | length
+list_ | length
+dict_ | length
+missing | length
+none_ | length
+seven | length
+text | count
+list_ | join
+list_ | join('-')
+list_ | join(1)
+people | join(', ', attribute='name')
+people | join(', ', 'age')
+missing | join
+none_ | join
+nested | join(' ')
+list_ | first
+nothing | first
+(nothing | first) is defined
+text | first
+list_ | last
+nothing | last
+dict_ | first
+missing | first
+missing | last
+list_ | reverse | list
+text | reverse
+wide | reverse
+list_ | reverse | first
+list_ | reverse | length
+list_ | list
+text | list
+dict_ | list
+none_ | list
+missing | list
+seven | list
+list_ | sort
+list_ | sort(reverse=true)
+words | sort
+words | sort(case_sensitive=true)
+people | sort(attribute='age') | map(attribute='name') | join(',')
+people | sort(true, false, 'name') | map(attribute='name') | join(',')
+[1, 'a'] | sort
+[1, 1.0, 2, 1] | unique | list
+words | unique | list
+['a', 'A'] | unique | list
+people | unique(attribute='age') | map(attribute='name') | list
+list_ | sum
+list_ | min
+list_ | max
+nothing | min
+[0.5, 1] | sum
+people | sum('age')
+people | sum(attribute='age', start=1)
+words | sum
+missing | default('d')
+none_ | default('d')
+none_ | default('d', true)
+empty | default('d', boolean=true)
+missing | default
+missing | d('x')
+missing.x | default('d')
+dict_.zz | default([])
+text | replace('o', '0')
+text | replace('o', '0', 1)
+seven | replace(7, 8)
+text | replace('o')
+text | string
+seven | string
+none_ | string
+list_ | string
+missing | string
+(missing | string) == ''
+'42' | int
+' 42 ' | int
+'42.9' | int
+'x' | int
+'x' | int(7)
+'x' | int(default=7)
+'ff' | int(base=16)
+'1_0' | int
+'-5' | int
+'+5' | int
+3.99 | int
+-3.99 | int
+true | int
+none_ | int
+list_ | int
+missing | int
+'nan' | int
+'1e3' | int
+'1.5' | float
+'x' | float
+'x' | float(2)
+seven | float
+'inf' | float
+none_ | float
+-3 | abs
+(-3) | abs
+(-3.5) | abs
+'a' | abs
+2.5 | round
+3.5 | round
+2.675 | round(2)
+2.65 | round(1)
+7 | round
+2.1 | round(0, 'ceil')
+2.9 | round(method='floor')
+2.123 | round(2, 'ceil')
+2.5 | round(method='x')
+lines | indent
+lines | indent(2)
+lines | indent(2, true)
+lines | indent(2, first=true, blank=true)
+lines | indent('> ')
+lines | indent(width=1)
+'' | indent
+seven | indent
+dict_ | items | list
+missing | items | list
+list_ | items | list
+dict_ | dictsort
+{'b': 1, 'A': 2} | dictsort
+{'b': 1, 'A': 2} | dictsort(true)
+{'b': 1, 'A': 2} | dictsort(false, 'value')
+{'b': 1, 'A': 2} | dictsort(reverse=true)
+list_ | dictsort
+people | map(attribute='name') | list
+people | map(attribute='tags.x') | list
+people | map(attribute='tags.x', default='-') | list
+people | map(attribute='tags') | list
+nested | map(attribute=1) | list
+nested | map(attribute='0') | list
+words | map('upper') | list
+words | map('replace', 'b', 'x') | join
+list_ | map('string') | join('+')
+words | map('nope') | list
+words | map | list
+people | selectattr('tags') | map(attribute='name') | list
+people | selectattr('age', 'equalto', 7) | map(attribute='name') | list
+people | selectattr('age', '==', 3) | list | length
+people | selectattr('age', 'gt', 3) | map(attribute='name') | list
+people | selectattr('tags', 'defined') | list | length
+people | rejectattr('tags', 'defined') | list | length
+people | rejectattr('age', 'in', [3]) | list | length
+people | selectattr('age', 'nope') | list
+people | selectattr('age', 'equalto', 7) | length
+list_ | select('odd') | list
+list_ | reject('odd') | list
+[0, 1, '', 'a', none] | select | list
+[0, 1, '', 'a', none] | reject | list
+missing | select | list
+list_ | select('lt', 3) | list
+text | tojson
+wide | tojson
+html | tojson
+quotes | tojson
+'\\x00\\x1f\\x7f\\x08\\x0c\\u2028' | tojson
+dict_ | tojson
+people | tojson
+nested | tojson(indent=2)
+dict_ | tojson(indent=4)
+dict_ | tojson(indent=0)
+{'a': {}, 'b': [], 'c': [[]]} | tojson(indent=1)
+dict_ | tojson(indent='--')
+wide | tojson(true)
+wide | tojson(ensure_ascii=true)
+dict_ | tojson(separators=(',', ':'))
+{'b': 1, 'a': 2} | tojson(sort_keys=true)
+{1: 'a', true: 'b', none: 'c', 0.5: 'd'} | tojson
+{(1, 2): 3} | tojson
+(1, 2) | tojson
+[1.0, 1e16, 1e-5, 0.1] | tojson
+none_ | tojson
+true | tojson
+missing | tojson
+range(3) | tojson
+dict_.items() | tojson
+html | safe
+range(3) | list
+range(1, 4) | list
+range(5, 0, -2) | list
+range(0) | list
+range(3)[1]
+range(3) | length
+range(3) | last
+range(1, 5) | sum
+range('a')
+range(1, 2, 0)
+range(100001) | length
+range(1.5)
+3 in range(5)
+dict(a=1, b='x')
+dict({'a': 1}, b=2)
+dict([('a', 1), ('b', 2)])
+dict([1])
+dict(1)
+namespace(a=1).a
+namespace(a=1).b
+namespace({'a': 2}).a
+namespace(_x=1)
+raise_exception('no')
+raise_exception is defined
+range is defined
+strftime_now is defined
+strftime_now('%%')
+tojson is defined
+missing is defined
+missing is undefined
+missing is not defined
+none_ is defined
+none_ is none
+none_ is not none
+text is string
+seven is string
+list_ is string
+seven is number
+half is number
+true is number
+'1' is number
+seven is integer
+true is integer
+1.0 is integer
+1.0 is float
+true is boolean
+1 is boolean
+true is true
+1 is true
+false is false
+0 is false
+dict_ is mapping
+list_ is mapping
+list_ is sequence
+text is sequence
+dict_ is sequence
+seven is sequence
+missing is sequence
+range(2) is sequence
+dict_.items() is sequence
+(list_ | map('string')) is sequence
+(list_ | map('string')) is iterable
+list_ is iterable
+text is iterable
+seven is iterable
+none_ is iterable
+missing is iterable
+dict_ is iterable
+range is callable
+text is callable
+3 is odd
+4 is even
+4 is odd
+9 is divisibleby 3
+9 is divisibleby(4)
+'a' is odd
+'abc' is lower
+'ABC' is upper
+'a1' is lower
+'1' is lower
+'aB' is upper
+1 is in [1, 2]
+3 is in([1, 2])
+1 is eq 1
+1 is equalto 2
+1 is ne 1
+1 is lt 2
+2 is gt 1
+2 is ge(2)
+2 is le 1
+1 is greaterthan 0
+1 is defined and 2 is defined
+1 is not divisibleby 2
+not missing is defined
+missing is not none
+text is string and text | length > 3
+text is defined is true
+(1 if missing is defined else 2)
+text | upper | lower | length
+text.upper() | lower
+text | upper.lower()
+(text | upper).lower()
+text.upper().lower().split()[0][1:]
+-1 | abs
+1 + 2 | string ~ 'x'
+'%s' % 1
+1 if true else missing.x
+list_ | length > 2 and text
+not list_ | length == 3
+1 in [1] == true
+'a' if none_ is none and text else 'b'
+text and missing
+missing or 'x'
+loop
+self
+cycler
+varargs
+text.format(1)
+text.encode()
+text.__class__
+list_.append(1)
+dict_.update({})
+dict_.pop('a')
+text | nofilter
+text | e
+text | batch(2)
+text is notest
+nofunction()
+text()
+seven(1)
+missing()
+dict_.a()
+range(1, 2, 3, 4)
+range(stop=3)
+text.split(',', ',')
+text | upper(1)
+text | default(1, 2, 3)
+text | join(bad=1)
+1 = 2
+a b
+1 +
+(1
+[1, 2
+{1: 2
+'a
+1 ! 2
+1 ? 2
+a.
+a[
+a[]
+a[1:2:3:4]
+|
+| upper
+is defined
+if
+{{
+""".strip("\n")
+
+_STATEMENTS = [
+    "a\n",
+    "a\n\n",
+    "a\r\nb\rc",
+    "  {% if yes %}\n  x\n  {% endif %}\ny",
+    "  {%+ if yes %}\n  x\n  {%+ endif %}\ny",
+    "{% if yes +%}\nx{% endif +%}\ny",
+    "a  {%- if yes -%}  b  {%- endif -%}  c",
+    "a \n {%- if yes %} \n b \n {% endif -%} \n c",
+    "a {{- text -}} b",
+    "a {{ text }}\n b",
+    "  {{ text }}  \n",
+    "a{# c #}b",
+    "a\n  {# c #}\nb",
+    "a\n  {#- c -#}\nb",
+    "a {#+ c +#}\nb",
+    "a{#-#}b",
+    "a{# unclosed",
+    "x {# a\nb #} y",
+    "\u3000{%- if yes -%}\u00a0b{% endif %}",
+    "a{% raw %}{{ x }}{% endraw %}",
+    "{{ '}}' }}",
+    "{{ '%}' }}{% if '%}' %}x{% endif %}",
+    "{{ {'a': {'b': 1}}.a.b }}",
+    "{{ {'a': {}}}}",
+    "{% if {'a': {}} %}x{% endif %}",
+    "{ {% if yes %}{{%{% endif %} }",
+    "{",
+    "{ { a } }",
+    "}} %} #}",
+    "{%",
+    "{{",
+    "{%if yes%}a{%else%}b{%endif%}",
+    "{% if no %}a{% elif yes %}b{% else %}c{% endif %}",
+    "{% if no %}a{% elif no %}b{% else %}c{% endif %}",
+    "{% if missing %}a{% endif %}b",
+    "{% if missing.x %}a{% endif %}b",
+    "{% if yes %}a",
+    "{% endif %}",
+    "{% else %}",
+    "{% if %}a{% endif %}",
+    "{% if yes, no %}a{% endif %}",
+    "{% unknown %}",
+    "{% %}",
+    "{% for x in list_ %}{{ x }},{% endfor %}",
+    "{% for x in list_ %}{{ loop.index }}{{ loop.index0 }}{{ loop.revindex }}{{ loop.revindex0 }}{{ loop.first }}{{ loop.last }}{{ loop.length }};{% endfor %}",
+    "{% for x in list_ %}{{ loop.previtem }}<{{ x }}>{{ loop.nextitem }} {% endfor %}",
+    "{% for x in list_ %}{{ loop.previtem is defined }}{{ loop.cycle('a', 'b') }}{{ loop.depth }}{{ loop.depth0 }}{% endfor %}",
+    "{% for x in list_ %}{% for y in 'ab' %}{{ loop.depth }}{{ loop.index }}{{ y }}{% endfor %}{{ loop.index }}{% endfor %}",
+    "{% for x in list_ %}{{ loop.zz }}{{ loop.zz is defined }}{% endfor %}",
+    "{% for x in list_ %}{{ loop }}{% endfor %}",
+    "{% for x in nothing %}a{% else %}b{% endfor %}",
+    "{% for x in list_ %}a{% else %}b{% endfor %}",
+    "{% for x in missing %}a{% else %}b{% endfor %}",
+    "{% for x in none_ %}a{% else %}b{% endfor %}",
+    "{% for x in seven %}a{% endfor %}",
+    "{% for x in list_ if x > 1 %}{{ x }}{{ loop.index }}/{{ loop.length }} {% else %}z{% endfor %}",
+    "{% for x in list_ if x > 9 %}{{ x }}{% else %}z{% endfor %}",
+    "{% for c in wide %}[{{ c }}]{% endfor %}",
+    "{% for k in dict_ %}{{ k }}{% endfor %}",
+    "{% for k, v in dict_.items() %}{{ k }}={{ v }};{% endfor %}",
+    "{% for k, v in dict_ | items %}{{ k }}={{ v }};{% endfor %}",
+    "{% for (k, v) in nested %}{{ k }}{{ v }}{% endfor %}",
+    "{% for a, b in list_ %}{{ a }}{% endfor %}",
+    "{% for a, b in ['xy', 'zw'] %}{{ b }}{{ a }}{% endfor %}",
+    "{% for a, b, c in nested %}{{ a }}{% endfor %}",
+    "{% for x in list_, words %}{{ x }}{% endfor %}",
+    "{% for x in [1, 2] + [3] %}{{ x }}{% endfor %}",
+    "{% for x in list_ %}{% if x == 1 %}{% continue %}{% endif %}{{ x }}{% endfor %}",
+    "{% for x in list_ %}{% if x == 1 %}{% break %}{% endif %}{{ x }}{% endfor %}",
+    "{% for x in list_ %}{% for y in list_ %}{% if y == 1 %}{% break %}{% endif %}{{ y }}{% endfor %}{{ x }}{% endfor %}",
+    "{% break %}",
+    "{% for x in list_ %}a{% else %}{% break %}{% endfor %}",
+    "{% for x in list_ recursive %}{{ x }}{% endfor %}",
+    "{% for x in list_ %}a",
+    "{% for x list_ %}a{% endfor %}",
+    "{% for x.y in list_ %}a{% endfor %}",
+    "{% for true in list_ %}a{% endfor %}",
+    "{% set x = 1 %}{{ x }}",
+    "{% set x = 1, 2 %}{{ x }}",
+    "{% set a, b = 1, 2 %}{{ b }}{{ a }}",
+    "{% set a, b = [1, 2, 3] %}",
+    "{% set x %}a{{ seven }}b{% endset %}[{{ x }}]{{ x | length }}",
+    "{% set x %}{% set y = 1 %}{{ y }}{% endset %}{{ x }}{{ y is defined }}",
+    "{% set x = 1 %}{% for i in list_ %}{% set x = x + i %}{{ x }} {% endfor %}{{ x }}",
+    "{% for i in list_ %}{% if loop.first %}{% set z = 1 %}{% endif %}{{ z is defined }}{% endfor %}{{ z is defined }}",
+    "{% if yes %}{% set q = 5 %}{% endif %}{{ q }}",
+    "{% set text = 'x' %}{{ text }}{% for i in list_ %}{% set text = text ~ i %}{{ text }} {% endfor %}{{ text }}",
+    "{% for i in list_ %}{% set text = text ~ i %}{{ text }} {% endfor %}{{ text }}",
+    "{% for text in words %}{{ text }}{% endfor %}{{ text }}",
+    "{% set ns = namespace(n=0, s='') %}{% for i in list_ %}{% set ns.n = ns.n + i %}{% set ns.s = ns.s ~ i %}{% endfor %}{{ ns.n }}{{ ns.s }}{{ ns.zz }}",
+    "{% set ns = namespace() %}{% set ns.a %}block{% endset %}{{ ns.a }}{{ ns['a'] }}",
+    "{% set ns = namespace() %}{% set ns._a = 1 %}",
+    "{% set dict_.a = 1 %}",
+    "{% set missing.a = 1 %}",
+    "{% set ns = namespace() %}{% set ns.a, b = 1, 2 %}{{ ns.a }}{{ b }}",
+    "{% set ns = namespace() %}{% set ns.me = ns %}{{ ns.me.me.me is defined }}",
+    "{% set none = 1 %}",
+    "{% set x %}{% endset %}{{ x is string }}",
+    "{% set x = %}",
+    "{% set x | upper %}a{% endset %}{{ x }}",
+    "{% macro m(a, b=2, c='x') %}{{ a }}{{ b }}{{ c }};{% endmacro %}{{ m(1) }}{{ m(1, 3) }}{{ m(1, c='z') }}{{ m(b=1) }}{{ m() }}",
+    "{% macro m(a) %}{% endmacro %}{{ m(1, 2) }}",
+    "{% macro m(a) %}{% endmacro %}{{ m(b=2) }}",
+    "{% macro m(a) %}{% endmacro %}{{ m(1, a=2) }}",
+    "{% macro m(a, b=a) %}{{ b }}{% endmacro %}{{ m(3) }}",
+    "{% macro m() %}{{ x }}{% endmacro %}{% set x = 1 %}{{ m() }}{% set x = 2 %}{{ m() }}",
+    "{% macro m() %}{% set x = 9 %}{% endmacro %}{% set x = 1 %}{{ m() }}{{ x }}",
+    "{% macro m() %}{{ i }}{% endmacro %}{% for i in list_ %}{{ m() }}{% endfor %}",
+    "{% macro fact(n) %}{% if n < 2 %}1{% else %}{{ n * fact(n - 1) | int }}{% endif %}{% endmacro %}{{ fact(5) }}",
+    "{% macro m(x) %}<{{ x }}>{% endmacro %}{{ m(m('a')) | upper }}{{ m('b') | length }}{{ m('b') + 'c' }}",
+    "{% macro m() %}a\n{% endmacro %}[{{ m() }}]",
+    "{%- macro m() -%}  a  {%- endmacro -%}[{{ m() }}]",
+    "{{ m() }}{% macro m() %}a{% endmacro %}",
+    "{% macro m(a, a=1, b) %}{% endmacro %}",
+    "{% macro m(a=1, b) %}{% endmacro %}",
+    "{% macro m %}{% endmacro %}",
+    "{% macro loopy() %}{{ loopy() }}{% endmacro %}{{ loopy() }}",
+    "{% macro m() %}{% for x in list_ %}{{ loop.depth }}{% endfor %}{% endmacro %}{% for y in 'a' %}{{ m() }}{% endfor %}",
+    "{% if m is defined %}a{% endif %}{% macro m() %}{% endmacro %}{% if m is defined %}b{% endif %}",
+    "{% set messages = list_[1:] %}{{ messages }}",
+    "{% set f = text %}{{ f.upper() }}",
+    "{% set g = (list_ | map('string')) %}{{ g | join }}{{ g | join }}",
+    "{% set g = (list_ | map('string')) %}{{ '1' in g }}{{ g | list }}",
+    "{% set g = (list_ | map('string')) %}{{ g | first }}{{ g | list }}{{ g | first }}",
+    "{% for x in list_ %}{% break %}{% else %}z{% endfor %}",
+    "{% generation %}a{{ seven }}{% endgeneration %}b",
+    "{% for x in list_ %}{% generation %}{{ x }}{% endgeneration %}{% endfor %}",
+    "{% generation %}{% set x = 1 %}{% endgeneration %}{{ x is defined }}",
+    "{% for x in list_ %}{% generation %}{% break %}{% endgeneration %}{% endfor %}",
+    "{% if not (text is defined and text) %}a{% else %}b{% endif %}",
+    "{{ (text if text is string else '') ~ (missing or 'none') }}",
+    "{{ [x for x in list_] }}",
+    "{{ lambda: 1 }}",
+    "{{ text if }}",
+    "{{ }}",
+    "{{ -1 }}{{- 1 }}{{+ 1}}",
+    "{%- for p in people -%}\n  {{- p.name -}}\n  {%- if not loop.last %}, {% endif -%}\n{%- endfor -%}",
+    "{% for p in people %}\n{{ p.name }}{{ ' ' ~ p.tags.x if p.tags and p.tags.x is defined }}\n{% endfor %}",
+    "{{ text }}\n\n{% if yes %}\n\n{{ text }}\n\n{% endif %}\n\n{{ text }}\n",
+    "\t{% if yes %}\n\tx\n\t{%- endif %}\n",
+    "a\n{% if yes %} {# c #} {% endif %}\nb",
+    "{# a #}  {% if yes %}x{% endif %}",
+    "x{% if yes %}\n{% endif %}\n{% if yes %}y{% endif %}",
+    "  {# one #}  {# two #}\nz",
+    "{{ 1 }}  {% if yes %}y{% endif %}",
+    "{% if yes %}  {% endif %}",
+    "{% if yes -%}\n\n  a{% endif %}",
+]
+
+EXPRESSIONS = (
+    ["{{ " + value + " }}" for value in _VALUES]
+    + ["{{ [" + value + "] }}" for value in _VALUES]
+    + ["{{ 'T' if " + value + " else 'F' }}" for value in _VALUES]
+    + ["{{ " + expression + " }}" for expression in _EXPRESSIONS.replace("\\\nb", "\\\x00b").splitlines() if expression]
+    + _STATEMENTS
+)
+EXPRESSIONS = list(dict.fromkeys(text.replace("\x00", "\n") for text in EXPRESSIONS))
