@@ -202,7 +202,9 @@ Value Run::list(std::vector<Value> items, List::Shape shape) {
 Value Run::dict(std::vector<std::pair<Value, Value>> items) {
   std::vector<std::pair<Value, Value>> unique;
   int depth = 0;
-  for (auto& [key, value] : items) {
+  for (auto& entry : items) {
+    auto& key = entry.first;
+    auto& value = entry.second;
     if (key.dict() != nullptr || (key.list() != nullptr && key.list()->shape == List::Shape::list)) {
       fail("{} cannot be the key of a dict", key.kind());
     }
