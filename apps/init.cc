@@ -8,7 +8,7 @@ namespace {
 
 std::string preset_list() {
   std::string text = "Presets:\n";
-  for (const Preset& preset : presets()) text += fmt::format("  {:<20} {}\n", preset.name, preset.about);
+  for (const Preset& preset : presets()) text += fmt::format("  {:<30} {}\n", preset.name, preset.about);
   return text;
 }
 

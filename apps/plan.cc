@@ -33,7 +33,7 @@ FittedJob fit(PlanOptions& options) {
     options.generate.model = options.model;
     const bool has_prompt = !options.generate.prompt.empty() || !options.generate.prompt_file.empty();
     if (has_prompt && tokenizer_bytes > 0) {
-      const auto prompt = encode_prompt(options.generate, Tokenizer(options.model), *model);
+      const auto prompt = encode_prompt(options.generate, open_tokenizer(options.model, *model), *model);
       options.generate.context = context_for(options.generate, *model, static_cast<int64_t>(prompt.size()));
     }
     return fit_generation(options.generate, *model, tokenizer_bytes);

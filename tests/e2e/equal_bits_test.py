@@ -1,10 +1,11 @@
 """Same inputs, same bits: whatever how a run is cut, scheduled, recomputed or budgeted, its losses, gradient norms and
-trained weights are equal to the last bit, for tied and untied embeddings, from token files and from shuffled text."""
+trained weights are equal to the last bit, for tied and untied embeddings, with and without biases,
+from token files and from shuffled text."""
 
 import struct
 
 import frame
-from training import QUIET, TIED, UNTIED, TrainingTest
+from training import QUIET, QWEN2, TIED, UNTIED, TrainingTest
 
 # Each must not change a bit. The first is what the others are held against.
 WAYS = {
@@ -56,7 +57,7 @@ class EqualBits(TrainingTest):
             self.assertEqual(self.train(model, *flags, "--memory", smallest), expected)
 
     def test_token_files(self):
-        for model in (TIED, UNTIED):
+        for model in (TIED, UNTIED, QWEN2):
             self.compare(model, "--tokens", model / "curve_tokens.json", *STEPS)
 
     def test_without_clipping(self):
@@ -71,7 +72,7 @@ class EqualBits(TrainingTest):
             self.compare(model, "--data", "text.txt", "--batch-size", 4, "--seq-len", 24, *STEPS)
 
     def test_instruction_sets(self):
-        for model in (TIED, UNTIED):
+        for model in (TIED, UNTIED, QWEN2):
             for clip in (0, 1):
                 flags = ["--tokens", model / "curve_tokens.json", *STEPS, "--grad-clip", clip, "--report", "r.json"]
                 expected = None

@@ -4,6 +4,7 @@ Skipped unless HEADROOM_PEERS_PYTHON names a Python that has torch, transformers
 """
 
 import os
+import shutil
 import subprocess
 import unittest
 
@@ -39,22 +40,40 @@ class Peers(frame.CommandTest):
         return ours
 
     def test_transformers_loads_what_init_writes(self):
-        for name, dtype in [("mha", "f32"), ("gqa", "bf16"), ("mqa", "f16")]:
+        for name, dtype in [
+            ("mha", "f32"), ("gqa", "bf16"), ("mqa", "f16"), ("llama3", "f32"), ("f16", "f16"), ("biases", "f32"),
+            ("qwen2", "bf16"), ("qwen2_tied", "f32"),
+        ]:  # fmt: skip
             with self.subTest(model=name, dtype=dtype):
                 written = self.directory / name
                 self.headroom("init", MODELS / name / "config.json", "--output", written, "--dtype", dtype, "--seed", 1)
                 self.compare(written, MODELS / name / "ids.json")
 
     def test_transformers_loads_what_train_writes(self):
-        for name in ["mha", "gqa", "bf16"]:
+        for name in ["mha", "gqa", "bf16", "llama3", "biases", "qwen2", "qwen2_tied"]:
             with self.subTest(model=name):
                 written, ids = self.directory / name, MODELS / name / "ids.json"
                 tokens = self.write("tokens.json", {"batches": [self.read_json(ids)["ids"]] * 2})
                 self.headroom("train", MODELS / name, "--tokens", tokens, "--steps", 2, "--output", written, *BUDGET)
                 self.compare(written, ids)
 
+    def test_both_untie_an_output_layer_of_its_own(self):
+        model = self.directory / "model"
+        shutil.copytree(MODELS / "qwen2", model)
+        self.write("model/config.json", self.read_json("model/config.json") | {"tie_word_embeddings": True})
+        ours = self.compare(model, MODELS / "qwen2" / "ids.json")
+        untied = read_tensors(MODELS / "qwen2" / "logits.safetensors")["logits"]
+        self.assertLessEqual(largest_difference(ours.values, untied.values), LOGITS_BOUND)
+
+    def test_transformers_loads_a_model_with_a_tokenizer_of_its_own(self):
+        config = self.read_json(MODELS / "qwen2" / "config.json") | {"vocab_size": 152064, "pad_token_id": 151643}
+        text = self.write("text.txt", "the quick brown fox jumps over the lazy dog\n" * 20)
+        flags = ["--tokenizer-data", text, "--vocabulary", 280, "--output", "model", "--quiet"]
+        self.headroom("init", self.write("shape.json", config), *flags)
+        self.compare(self.directory / "model", MODELS / "qwen2" / "ids.json")
+
     def test_the_command_loads_the_shards_that_transformers_writes(self):
-        for name in ["gqa", "mqa", "bf16"]:
+        for name in ["gqa", "mqa", "bf16", "llama3", "biases", "qwen2", "qwen2_tied"]:
             with self.subTest(model=name):
                 resaved, ids = self.directory / name, MODELS / name / "ids.json"
                 before = self.compare(MODELS / name, ids, resaved)

@@ -8,7 +8,7 @@ import shutil
 import frame
 
 MODELS = frame.ROOT / "tests" / "data" / "llama"
-TIED, UNTIED = MODELS / "gqa", MODELS / "mha"
+TIED, UNTIED, QWEN2 = MODELS / "gqa", MODELS / "mha", MODELS / "qwen2"
 QUIET = ["--memory", "64MiB", "--threads", 1, "--quiet"]
 
 _SHAPE = {

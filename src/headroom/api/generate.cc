@@ -36,7 +36,7 @@ GenerateResult generate(const GenerateOptions& given) {
   GenerateOptions options = given;
   const std::unique_ptr<Model> model = open_model_directory(options.model);
   read_generation_shape(options, *model);  // the flags, before the tokenizer takes its time
-  const Tokenizer tokenizer(options.model);
+  const Tokenizer tokenizer = open_tokenizer(options.model, *model);
   std::vector<int32_t> prompt = encode_prompt(options, tokenizer, *model);
   options.context = context_for(options, *model, static_cast<int64_t>(prompt.size()));
   FittedJob job =

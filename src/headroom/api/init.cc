@@ -36,16 +36,11 @@ JsonObject make_tokenizer(const InitOptions& options, const JsonObject& config) 
   const TrainedBpe trained = trainer.train([&](int32_t pieces, int32_t size) { progress.show(pieces, size); });
   write_tokenizer(trained, {}, options.output);
   const Tokenizer tokenizer(options.output);
-  nlohmann::ordered_json json = config.json();
-  json["vocab_size"] = trained.pieces.size();
-  const auto set = [&](const char* key, std::optional<int32_t> id) {
-    json.erase(key);
-    if (id) json[key] = *id;
-  };
-  set("bos_token_id", tokenizer.bos_id());
-  set("eos_token_id", tokenizer.eos_id());
-  set("pad_token_id", tokenizer.pad_id());
-  return JsonObject::of(std::move(json), options.model);
+  const auto id = [](std::optional<int32_t> token) { return token ? nlohmann::ordered_json(*token) : nullptr; };
+  return config.with("vocab_size", trained.pieces.size())
+      .with("bos_token_id", id(tokenizer.bos_id()))
+      .with("eos_token_id", id(tokenizer.eos_id()))
+      .with("pad_token_id", id(tokenizer.pad_id()));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "headroom/base/atomic_file.h"
 #include "headroom/base/errors.h"
 #include "headroom/models/presets.h"
+#include "headroom/models/settle_config.h"
 #include "headroom/models/weights.h"
 
 namespace headroom {
@@ -21,6 +22,10 @@ constexpr int64_t kPieceBytes = 256 * 1024;
 bool exists(const std::string& path) {
   std::error_code error;
   return fs::exists(path, error);
+}
+
+bool has_weights(const std::string& directory) {
+  return exists(directory + "/model.safetensors") || exists(directory + "/model.safetensors.index.json");
 }
 
 void copy_file(const std::string& from, const std::string& to) {
@@ -44,13 +49,16 @@ std::unique_ptr<Model> open_model_directory(const std::string& path) {
     throw InvalidInput("{}: there is no such directory; expected a model directory{}", path,
                        preset ? fmt::format("; make one with: headroom init {} --output DIR", path) : "");
   }
-  std::unique_ptr<Model> model = make_model(read_config(path));
+  std::unique_ptr<Model> model = make_model(config_of_model(path));
   check_weights(path, *model);
   return model;
 }
 
 JsonObject config_of_model(const std::string& model) {
-  if (exists(model)) return read_config(model);
+  if (exists(model)) {
+    const JsonObject config = read_config(model);
+    return has_weights(model) ? settle_config(config, model) : config;
+  }
   if (const Preset* preset = find_preset(model)) return config_of(*preset);
   std::string names;
   for (const Preset& preset : presets()) names += fmt::format("{}{}", names.empty() ? "" : ", ", preset.name);
@@ -58,6 +66,13 @@ JsonObject config_of_model(const std::string& model) {
 }
 
 std::unique_ptr<Model> open_model_config(const std::string& model) { return make_model(config_of_model(model)); }
+
+Tokenizer open_tokenizer(const std::string& directory, const Model& model) {
+  Tokenizer tokenizer(directory);
+  if (tokenizer.vocab_size() <= model.vocabulary()) return tokenizer;
+  throw InvalidInput("{}: the tokenizer has {} ids, the model's embedding {} rows; they do not belong together",
+                     Tokenizer::file_of(directory), tokenizer.vocab_size(), model.vocabulary());
+}
 
 int64_t tokenizer_bytes_of(const std::string& model) {
   std::error_code error;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "headroom/formats/json_object.h"
+#include "headroom/formats/tokenizer.h"
 #include "headroom/models/model.h"
 
 namespace headroom {
@@ -15,11 +16,14 @@ std::unique_ptr<Model> open_model_directory(const std::string& path);
 // Anything that has a config: a directory, a config .json, a preset. No weights are needed or read.
 std::unique_ptr<Model> open_model_config(const std::string& model);
 
+// The tokenizer of a model directory. Throws InvalidInput where it has more ids than the model's embedding has rows.
+Tokenizer open_tokenizer(const std::string& directory, const Model& model);
+
 // Bytes of the tokenizer.json that belongs to `model`; 0 where there is none.
 int64_t tokenizer_bytes_of(const std::string& model);
 
-// The config that `model` has, as it stands: of a directory, a config .json or a preset. Throws InvalidInput with the
-// presets where it is none of them.
+// The config that `model` has: of a directory, where its weights have their say (models/settle_config.h), of a config
+// .json or of a preset. Throws InvalidInput with the presets where it is none of them.
 JsonObject config_of_model(const std::string& model);
 
 // Writes DIR/config.json: `config`, for weights of `dtype`, with what transformers needs to load it.

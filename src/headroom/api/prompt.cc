@@ -39,15 +39,7 @@ std::vector<int32_t> encode_prompt(const GenerateOptions& options, const Tokeniz
                          options.context > 0 ? "--context" : "model's positions",
                          options.context > 0 ? "try a larger --context or a shorter prompt" : "try a shorter prompt");
     }
-    for (const int32_t id : more) {
-      if (id < 0 || id >= model.vocabulary()) {
-        throw InvalidInput(
-            "{}: the tokenizer gives the prompt a token id {}; expected ids below {}, the rows of the model's "
-            "embedding: they do not belong together",
-            options.model, id, model.vocabulary());
-      }
-      ids.push_back(id);
-    }
+    ids.insert(ids.end(), more.begin(), more.end());
   };
   TokenEncoder encoder(tokenizer);
   encoder.begin(true, append);
@@ -62,6 +54,11 @@ std::vector<int32_t> encode_prompt(const GenerateOptions& options, const Tokeniz
     if (!begin)
       throw InvalidInput("the prompt is empty and {} has no token that begins a text; try --prompt TEXT",
                          options.model);
+    if (*begin >= model.vocabulary()) {
+      throw InvalidInput(
+          "{}: bos_token_id {} is none of the {} tokens of the model; expected less, or try --prompt TEXT",
+          options.model, *begin, model.vocabulary());
+    }
     append({&*begin, 1});
   }
   return ids;

@@ -10,8 +10,8 @@
 namespace headroom {
 
 // options.prompt or the content of options.prompt_file, with what the tokenizer puts around a text; the begin token
-// alone where that is nothing. Throws InvalidInput when there is no token, an id is not in the model's vocabulary, or
-// they are more than the model, or options.context, has room for.
+// alone where that is nothing. Throws InvalidInput when there is no token, or they are more than the model, or
+// options.context, has room for. `tokenizer` is the model's (open_tokenizer).
 std::vector<int32_t> encode_prompt(const GenerateOptions& options, const Tokenizer& tokenizer, const Model& model);
 
 // Of config.json, generation_config.json and the tokenizer.

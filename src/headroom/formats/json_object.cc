@@ -89,6 +89,18 @@ JsonObject JsonObject::of(Json object, std::string_view name) {
   return JsonObject(std::move(state));
 }
 
+JsonObject JsonObject::with(std::string_view key, Json value) const {
+  Json changed = *state_->members;
+  if (value.is_null()) {
+    changed.erase(std::string(key));
+  } else {
+    changed[std::string(key)] = std::move(value);
+  }
+  JsonObject copy = of(std::move(changed), "");
+  copy.state_->prefix = state_->prefix;
+  return copy;
+}
+
 const Json& JsonObject::json() const { return *state_->members; }
 
 const Json* JsonObject::find(std::string_view key) const {

@@ -50,6 +50,9 @@ class JsonObject {
   std::vector<std::string> keys() const;
   std::vector<std::string> unread() const;
 
+  // A copy in which the member is `value`; null takes it away.
+  JsonObject with(std::string_view key, nlohmann::ordered_json value) const;
+
   // All of it, as it was read.
   const nlohmann::ordered_json& json() const;
 

@@ -49,6 +49,11 @@ ValueId Weights::norm(std::string_view name, ValueId x, double eps) const {
   return rms_norm(build_, x, weight(fmt::format("{}.weight", name), {features}), eps).y;
 }
 
+std::vector<Alias> Decoder::aliases() const {
+  if (!c_.tied_embeddings) return {};
+  return {{kHead, kEmbedding}};
+}
+
 InitialValues Decoder::initial_values(const Parameter& parameter) const {
   if (parameter.shape.rank() > 1) return {.deviation = c_.initializer_range};
   return {.constant = parameter.name.ends_with(".bias") ? 0.0 : 1.0};

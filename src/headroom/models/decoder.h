@@ -77,6 +77,7 @@ class Decoder : public Model {
   std::optional<int32_t> bos() const override { return c_.bos; }
   std::vector<int32_t> eos() const override { return c_.eos; }
 
+  std::vector<Alias> aliases() const override;
   InitialValues initial_values(const Parameter& parameter) const override;
   std::vector<double> rotary_frequencies() const override {
     return headroom::rotary_frequencies(c_.rotary, c_.head_dim);

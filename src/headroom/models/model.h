@@ -20,6 +20,12 @@ struct Parameter {
   Shape shape;
 };
 
+// Another name under which files may hold a parameter once more.
+struct Alias {
+  std::string name;
+  std::string parameter;
+};
+
 // The integer inputs of a step, as graph inputs. T tokens, B sequences, P positions of the rotary table.
 struct StepInputs {
   ValueId tokens = kNoValue;        // i32[T]
@@ -55,6 +61,7 @@ class Model {
   // What the forward and the output layer declare, in that order, which is the one in which files hold them. A tied
   // output layer is not listed twice.
   std::vector<Parameter> parameters() const;
+  virtual std::vector<Alias> aliases() const { return {}; }
   virtual InitialValues initial_values(const Parameter& parameter) const = 0;
 
   // The angle by which each pair of a head turns from one position to the next: D/2 numbers, f64.

@@ -1,6 +1,7 @@
 // Models by name: the shapes that DeepSeek released, and small ones for a laptop.
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string_view>
 #include <vector>
@@ -9,10 +10,16 @@
 
 namespace headroom {
 
+// The dimensions in which models of one family differ.
+struct PresetSize {
+  int64_t vocabulary, features, mlp_features, layers, heads, kv_heads;
+};
+
 struct Preset {
   std::string_view name;
   std::string_view about;
-  nlohmann::ordered_json (*config)();  // what its config.json says
+  nlohmann::ordered_json (*family)(const PresetSize& size);  // what its config.json says
+  PresetSize size;
 };
 
 // All of them, the released ones first.

@@ -18,6 +18,7 @@ void check(const WeightFiles& files, const std::string& path, const Model& model
     files.require(parameter.name, parameter.shape);
     names.insert(parameter.name);
   }
+  for (const Alias& alias : model.aliases()) names.insert(alias.name);
   for (int64_t i = 0; i < files.count(); ++i) {
     const std::string name(files.tensor(i).stored.name);
     if (names.contains(name) || name.ends_with("rotary_emb.inv_freq")) continue;

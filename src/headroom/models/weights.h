@@ -14,7 +14,8 @@ namespace headroom {
 using LoadProgress = std::function<void(int64_t done_bytes, int64_t total_bytes)>;
 
 // Throws InvalidInput unless the weight files at `path` hold exactly the parameters of `model`: a tensor is missing,
-// has another shape, or is none of the model's (rotary tables that older files carry are passed over).
+// has another shape, or is none of the model's (rotary tables that older files carry and what a tied model
+// holds twice are passed over).
 void check_weights(const std::string& path, const Model& model);
 
 // Reads every parameter that the workspace holds, straight into the arena, converting to the dtype it has there.
