@@ -13,9 +13,12 @@ void add_init_command(CLI::App& app);
 void add_train_command(CLI::App& app);
 void add_generate_command(CLI::App& app);
 void add_eval_command(CLI::App& app);
+void add_convert_command(CLI::App& app);
 void add_tokenize_command(CLI::App& app);
 void add_inspect_command(CLI::App& app);
 
+// Of those, the ones of a verb that runs no graph: --memory, --report, --quiet, --verbose.
+void add_memory_and_report_flags(CLI::App& command, RunOptions& options);
 // The flags of every verb that runs: --memory, --threads, --report, --html, --quiet, --verbose, --dump-passes,
 // --disable-pass.
 void add_run_flags(CLI::App& command, RunOptions& options);

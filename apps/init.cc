@@ -23,6 +23,7 @@ void add_init_command(CLI::App& app) {
   command->add_option("--output", options->output, "Directory for the new model")->required();
   command->add_option("--seed", options->seed, "Seed of the weights");
   command->add_option("--dtype", options->dtype, "f32, bf16 or f16; default: the config's");
+  command->add_option("--shard-size", options->shard_size, "Cut the weights into files of at most this size: 5GB");
   command->add_option("--tokenizer-data", options->tokenizer_data, "Text files to train a byte-level BPE tokenizer on")
       ->group("Tokenizer");
   command->add_option("--vocabulary", options->vocabulary, "Its entries; 0: the preset's. The model gets as many")

@@ -2,17 +2,21 @@
 
 namespace headroom {
 
-void add_run_flags(CLI::App& command, RunOptions& options) {
+void add_memory_and_report_flags(CLI::App& command, RunOptions& options) {
   command
       .add_option("--memory", options.memory,
                   "Budget of the whole process: 512MiB, 7GiB, 24GB, or auto (what is safe now)")
       ->group("Memory");
-  command.add_option("--threads", options.threads, "Threads; 0: one for each available processor")->group("Memory");
   command.add_option("--report", options.report, "Write a JSON report of the run to this file")->group("Output");
+  command.add_flag("--quiet", options.quiet, "Nothing on standard error but errors")->group("Output");
+  command.add_flag("--verbose", options.verbose, "Say more: the plan, what each pass took")->group("Output");
+}
+
+void add_run_flags(CLI::App& command, RunOptions& options) {
+  add_memory_and_report_flags(command, options);
+  command.add_option("--threads", options.threads, "Threads; 0: one for each available processor")->group("Memory");
   command.add_option("--html", options.html, "Write a picture of the plan, memory over time, to this file")
       ->group("Output");
-  command.add_flag("--quiet", options.quiet, "Nothing on standard error but errors")->group("Output");
-  command.add_flag("--verbose", options.verbose, "Say what each pass took")->group("Output");
   command
       .add_option("--dump-passes", options.dump_passes,
                   "Write each graph after each pass, and what the pass changed, to this directory")

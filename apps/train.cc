@@ -16,6 +16,9 @@ void add_train_flags(CLI::App& command, TrainOptions& options) {
   command.add_option("--steps", options.steps, "Updates; 0: one pass over the data");
   command.add_option("--save-every", options.save_every, "Write a checkpoint every N steps; 0: at the end")
       ->group("Checkpoints");
+  command
+      .add_option("--shard-size", options.shard_size, "Cut the trained model's weights into files of this size: 5GB")
+      ->group("Checkpoints");
   command.add_option("--keep-checkpoints", options.keep_checkpoints, "Keep the newest N; 0: all")->group("Checkpoints");
   command.add_flag("--resume", options.resume, "Continue from the newest complete checkpoint in --output")
       ->group("Checkpoints");

@@ -37,6 +37,12 @@ struct MemoryUse {
   int64_t reserve_bytes = 0;
 };
 
+// What reading the weights took, at the start of a job.
+struct LoadUse {
+  int64_t load_bytes = 0;  // of the files
+  double load_seconds = 0;
+};
+
 struct InitOptions {
   std::string model;  // a preset's name or a config.json
   std::string output;
@@ -44,9 +50,29 @@ struct InitOptions {
   std::string dtype;                        // empty: the config's
   std::vector<std::string> tokenizer_data;  // text to train a byte-level BPE tokenizer on; empty: none
   int64_t vocabulary = 0;                   // entries of that tokenizer; 0: the config's. The model's follows.
+  std::string shard_size = "50GB";          // weight files hold at most so much
   bool quiet = false;
 };
 void init_model(const InitOptions& options);
+
+// Of --memory, --report, --quiet and --verbose; the rest of RunOptions has nothing to say here.
+struct ConvertOptions : RunOptions {
+  std::string model;
+  std::string output;
+  std::string format = "hf";
+  std::string dtype;                // f32, bf16, f16; empty: each tensor keeps its own
+  std::string shard_size = "50GB";  // weight files hold at most so much
+};
+
+struct ConvertResult : MemoryUse {
+  int64_t tensors = 0;
+  int64_t files = 0;  // of weights
+  int64_t read_bytes = 0;
+  int64_t written_bytes = 0;
+  double seconds = 0;
+  int stopped_by_signal = 0;  // 0: all was written; otherwise nothing was
+};
+ConvertResult convert(const ConvertOptions& options);
 
 struct TrainOptions : RunOptions {
   std::string model;              // directory with config.json, weights, tokenizer.json
@@ -73,9 +99,10 @@ struct TrainOptions : RunOptions {
   std::vector<std::string> eval_data;
   int64_t eval_every = 0;              // 0: only at the end
   std::string checkpointing = "auto";  // none, full, auto
+  std::string shard_size = "50GB";     // weight files of the trained model hold at most so much
 };
 
-struct TrainResult : MemoryUse {
+struct TrainResult : MemoryUse, LoadUse {
   int64_t step = 0;
   double loss = 0;
   double eval_loss = 0;  // NaN without eval data
@@ -101,7 +128,7 @@ struct GenerateOptions : RunOptions {
   std::function<void(std::string_view text)> on_text;  // called as text appears, whole characters only
 };
 
-struct GenerateResult : MemoryUse {
+struct GenerateResult : MemoryUse, LoadUse {
   std::string text;
   int64_t prompt_tokens = 0;
   int64_t new_tokens = 0;
@@ -124,7 +151,7 @@ struct EvalOptions : RunOptions {
   int64_t stride = 0;   // 0: seq_len (windows do not overlap)
 };
 
-struct EvalResult : MemoryUse {
+struct EvalResult : MemoryUse, LoadUse {
   double loss = 0;  // mean next-token cross-entropy, nats
   double perplexity = 0;
   int64_t predictions = 0;

@@ -55,5 +55,37 @@ TEST(Convert, FindsTheFirstNan) {
   }
 }
 
+TEST(Convert, FindsWhatAFormatCannotHold) {
+  std::vector<float> values(5000, 1.0f);
+  std::vector<uint16_t> halves(5000);
+  const auto find = [&] {
+    convert_elements(DType::f32, values.data(), DType::f16, halves.data(), 5000);
+    return find_overflow(DType::f32, values.data(), DType::f16, halves.data(), 5000);
+  };
+  EXPECT_EQ(find(), -1);
+  values[10] = -65519.0f;  // rounds to the largest
+  values[20] = std::numeric_limits<float>::infinity();
+  values[30] = std::nanf("");
+  EXPECT_EQ(find(), -1);
+  values[4999] = -65520.0f;
+  EXPECT_EQ(find(), 4999);
+  values[1500] = 1e6f;
+  EXPECT_EQ(find(), 1500);
+}
+
+// In runs and one by one, and where runs end.
+TEST(Convert, FindsTheFirstNanOfAnyFormat) {
+  for (const DType dtype : {DType::f64, DType::f32, DType::bf16, DType::f16}) {
+    for (const int64_t place : {0, 5, 1023, 1024, 2047, 2050}) {
+      std::vector<double> values(2051, -std::numeric_limits<double>::infinity());
+      for (int64_t i = place; i < 2051; i += 3) values[static_cast<size_t>(i)] = -std::nan("");
+      std::vector<std::byte> stored(values.size() * 8);
+      convert_elements(DType::f64, values.data(), dtype, stored.data(), 2051);
+      EXPECT_EQ(find_nan(dtype, stored.data(), 2051), place);
+      EXPECT_EQ(find_nan(dtype, stored.data(), place), -1);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace headroom

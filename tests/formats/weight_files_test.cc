@@ -72,6 +72,18 @@ TEST_F(WeightFilesTest, RefusesAnIndexThatDoesNotFitItsShards) {
   EXPECT_ERROR(InvalidInput, "is no shard", open_index(R"({"a": "x.bin"})"));
   directory_.write("model.safetensors.index.json", R"({"metadata": {}})");
   EXPECT_ERROR(InvalidInput, "has no weight_map", WeightFiles(directory_.path()));
+  directory_.write("model.safetensors.index.json", R"([{"weight_map": {"a": "x.safetensors"}}])");
+  EXPECT_ERROR(InvalidInput, "model.safetensors.index.json", WeightFiles(directory_.path()));
+  std::string many;
+  for (int i = 0; i < 1001; ++i) many += fmt::format("{}\"{}\": \"{}.safetensors\"", i > 0 ? "," : "{", i, i);
+  EXPECT_ERROR(InvalidInput, "more than 1000 shards", open_index(many + "}"));
+}
+
+// transformers wants `metadata`; what is in it is nobody's business here.
+TEST_F(WeightFilesTest, TakesAnIndexWithoutMetadata) {
+  write("x.safetensors", {"a"}, 1);
+  directory_.write("model.safetensors.index.json", R"({"weight_map": {"a": "x.safetensors"}})");
+  EXPECT_EQ(first(*WeightFiles(directory_.path()).find("a")), 1);
 }
 
 }  // namespace

@@ -13,6 +13,30 @@ namespace {
 
 using testing::Sketch;
 
+TEST(Job, LendsItsTransientRegionToFiles) {
+  Sketch sketch("train");
+  const ValueId w = sketch.input(1000, Role::weight, "w");
+  sketch.graph.results.push_back(sketch.value({w}, {500}));
+  const Plan enough = plan_job({{&sketch.graph}, 1, 512});
+  EXPECT_EQ(enough.arena_bytes, 1024 + 512);
+  EXPECT_EQ(enough.peak.graph, 0);
+
+  const Plan more = plan_job({{&sketch.graph}, 1, 3000});
+  EXPECT_EQ(more.transient_bytes, 3008);
+  EXPECT_EQ(more.arena_bytes, 1024 + 3008);
+  EXPECT_EQ(more.lower_bound_bytes, more.arena_bytes);
+  EXPECT_EQ(more.graphs[0].transient_bytes, 512);
+  EXPECT_EQ(more.peak.graph, -1);
+  EXPECT_EQ(more.peak.where, "while files are read or written");
+  EXPECT_EQ(more.peak.largest[0].name, "blocks of files");
+  EXPECT_EQ(more.peak.bytes_by_role[static_cast<size_t>(Role::staging)], 3008);
+  EXPECT_EQ(more.peak.bytes_by_role[static_cast<size_t>(Role::weight)], 1024);
+
+  const Plan alone = plan_job({{}, 1, 3000});  // of files and nothing else
+  EXPECT_EQ(alone.arena_bytes, 3008);
+  EXPECT_EQ(alone.peak.where, "while files are read or written");
+}
+
 TEST(Job, OfTwoGraphsHandComputed) {
   Sketch train("train");
   const ValueId ids = train.input(40, Role::input, "ids");  // 64

@@ -11,6 +11,7 @@
 #include <numeric>
 
 #include "headroom/base/atomic_file.h"
+#include "headroom/base/block_reader.h"
 #include "headroom/base/errors.h"
 #include "headroom/formats/safetensors.h"
 #include "tests/temporary_directory.h"
@@ -42,6 +43,7 @@ class CheckpointTest : public testing::Test {
 
   TemporaryDirectory directory_;
   Checkpoints checkpoints_{directory_.path()};
+  std::vector<std::byte> staging_ = std::vector<std::byte>(BlockReader::kLeastStagingBytes);
   RunSettings settings_ = {{"--lr", "0.0003"}, {"--seed", "0"}, {"the data", "9af3"}};
 };
 
@@ -54,7 +56,7 @@ TEST_F(CheckpointTest, GivesBackTheStateBitForBit) {
   EXPECT_EQ(state.step, 20);
   EXPECT_EQ(state.settings, settings_);
   State loaded(0);
-  checkpoints_.load(20, loaded.tensors());
+  checkpoints_.load(20, loaded.tensors(), staging_);
   EXPECT_EQ(loaded.weight, State(20).weight);
   EXPECT_EQ(loaded.moment, State(20).moment);
   EXPECT_EQ(loaded.half, State(20).half);
@@ -74,7 +76,7 @@ TEST_F(CheckpointTest, AnOptimizerMayHaveNoState) {
   checkpoints_.save({2, settings_}, plain.tensors(), 1);
   State loaded(0);
   loaded.optimizer.clear();
-  checkpoints_.load(2, loaded.tensors());
+  checkpoints_.load(2, loaded.tensors(), staging_);
   EXPECT_EQ(loaded.weight, plain.weight);
 }
 
@@ -128,7 +130,7 @@ TEST_F(CheckpointTest, AKillAtAnyMomentLeavesACompleteCheckpoint) {
     ASSERT_GE(*checkpoints_.newest(), newest);
     newest = *checkpoints_.newest();
     State loaded(0);
-    checkpoints_.load(newest, loaded.tensors());
+    checkpoints_.load(newest, loaded.tensors(), staging_);
     EXPECT_EQ(loaded.weight, State(static_cast<float>(newest)).weight);
     EXPECT_EQ(loaded.moment, State(static_cast<float>(newest)).moment);
   }
@@ -160,11 +162,12 @@ TEST_F(CheckpointTest, RefusesTheStateOfAnotherModel) {
   save(1);
   State other(0);
   other.weights[0].type = f32({1000});
-  EXPECT_ERROR(InvalidInput, "tensor w is F32 [10, 100] (expected f32[1000])", checkpoints_.load(1, other.tensors()));
+  EXPECT_ERROR(InvalidInput, "tensor w is F32 [10, 100] (expected f32[1000])",
+               checkpoints_.load(1, other.tensors(), staging_));
   other.weights[0].name = "v";
-  EXPECT_ERROR(InvalidInput, "tensor v is missing", checkpoints_.load(1, other.tensors()));
+  EXPECT_ERROR(InvalidInput, "tensor v is missing", checkpoints_.load(1, other.tensors(), staging_));
   other.weights.erase(other.weights.begin());
-  EXPECT_ERROR(InvalidInput, "has 2 tensors, expected 1", checkpoints_.load(1, other.tensors()));
+  EXPECT_ERROR(InvalidInput, "has 2 tensors, expected 1", checkpoints_.load(1, other.tensors(), staging_));
 }
 
 }  // namespace

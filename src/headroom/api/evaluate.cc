@@ -66,11 +66,15 @@ class Evaluation {
     if (reference_ != nullptr) comparison_.emplace(workspace, *reference_, shape);
   }
 
-  void load() {
+  LoadStatistics load() {
     Progress progress("loading", options_.quiet);
     const auto show = [&](int64_t done, int64_t total) { progress.show(done, total); };
-    load_weights(options_.model, model_, workspace_, show);
-    if (reference_ != nullptr) load_weights(options_.reference, *reference_, workspace_, show, kReferencePrefix);
+    LoadStatistics use = load_weights(options_.model, model_, workspace_, show);
+    if (reference_ != nullptr) {
+      const LoadStatistics more = load_weights(options_.reference, *reference_, workspace_, show, kReferencePrefix);
+      use = {use.bytes + more.bytes, use.seconds + more.seconds};
+    }
+    return use;
   }
 
   // Rows of ids, and their logits where they are wanted.
@@ -191,6 +195,7 @@ class Evaluation {
 
 void write_report(const EvalOptions& options, const FittedJob& job, const EvalResult& result) {
   nlohmann::ordered_json report = report_of(job);
+  add_load(report, result);
   report["tokens"] = result.tokens;
   report["seconds"] = result.seconds;
   report["tokens_per_second"] = result.tokens_per_second;
@@ -249,8 +254,9 @@ EvalResult evaluate(const EvalOptions& options) {
   Evaluation evaluation(options, *model, reference.get(), shape, workspace);
   EvalResult result;
   try {
-    evaluation.load();
+    const LoadUse load = load_use(evaluation.load());
     result = reads_text ? evaluation.run_text(*tokenizer, windows, shape) : evaluation.run_tokens(rows, shape);
+    static_cast<LoadUse&>(result) = load;
   } catch (const Interrupted& interrupted) {
     result.stopped_by_signal = interrupted.signal;
   }

@@ -18,6 +18,7 @@ namespace {
 void write_report(const GenerateOptions& options, const FittedJob& job, const GenerateResult& result) {
   nlohmann::ordered_json report = report_of(job);
   const int64_t tokens = result.prompt_tokens + result.new_tokens;
+  add_load(report, result);
   report["tokens"] = tokens;
   report["seconds"] = result.seconds;
   report["tokens_per_second"] = result.seconds > 0 ? static_cast<double>(tokens) / result.seconds : 0;
@@ -47,8 +48,9 @@ GenerateResult generate(const GenerateOptions& given) {
   Workspace workspace(std::move(job.graphs), job.plan, choose_isa());
   Generator generator(options, *model, tokenizer, std::move(prompt), end_ids_of(options.model, *model, tokenizer),
                       workspace);
-  generator.load();
+  const LoadUse load = load_use(generator.load());
   GenerateResult result = generator.run();
+  static_cast<LoadUse&>(result) = load;
   static_cast<MemoryUse&>(result) = memory_use(job);
   if (!options.report.empty()) write_report(options, job, result);
   if (!options.quiet) {

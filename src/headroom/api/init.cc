@@ -9,6 +9,7 @@
 #include "headroom/base/errors.h"
 #include "headroom/formats/bpe_trainer.h"
 #include "headroom/formats/tokenizer.h"
+#include "headroom/formats/weight_writer.h"
 #include "headroom/headroom.h"
 #include "headroom/models/initialize.h"
 #include "headroom/runtime/progress.h"
@@ -50,6 +51,7 @@ void init_model(const InitOptions& options) {
   if (fs::exists(options.output) && !(fs::is_directory(options.output) && fs::is_empty(options.output))) {
     throw InvalidInput("--output {}: it exists and is not an empty directory; choose another", options.output);
   }
+  const int64_t shard_bytes = parse_shard_size(options.shard_size);
   if (options.vocabulary < 0 || (options.vocabulary > 0 && options.tokenizer_data.empty())) {
     throw InvalidInput(
         "--vocabulary {}: it is the size of the tokenizer that --tokenizer-data trains; expected that flag too, and "
@@ -69,10 +71,9 @@ void init_model(const InitOptions& options) {
   write_config(config, dtype, inside.output);
   {
     Progress progress("writing weights", options.quiet);
-    write_initial_weights(*model, inside.output + "/model.safetensors", dtype, options.seed,
+    write_initial_weights(*model, inside.output, dtype, options.seed, shard_bytes,
                           [&](int64_t done, int64_t total) { progress.show(done, total); });
   }
-  if (fs::exists(options.output)) fs::remove(options.output);  // empty, as checked above
   output.commit();
   if (!options.quiet) {
     fmt::print(stderr, "{}: {} parameters, {} as {}, vocabulary {}\n", options.output,

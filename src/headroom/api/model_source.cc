@@ -15,8 +15,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<const char*, 4> kTokenizerFiles = {"tokenizer.json", "tokenizer_config.json",
-                                                        "special_tokens_map.json", "generation_config.json"};
+constexpr std::array<const char*, 9> kCompanions = {
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",     "vocab.json",
+    "merges.txt",     "tokenizer.model",       "chat_template.jinja",     "generation_config.json"};
 constexpr int64_t kPieceBytes = 256 * 1024;
 
 bool exists(const std::string& path) {
@@ -89,9 +90,13 @@ void write_config(const JsonObject& config, DType dtype, const std::string& dire
   write_json(directory + "/config.json", json);
 }
 
-void copy_config_and_tokenizer(const std::string& model, const std::string& directory) {
-  write_config(config_of_model(model), DType::f32, directory);
-  for (const char* name : kTokenizerFiles) {
+void copy_config_and_tokenizer(const std::string& model, const std::string& directory, std::optional<DType> dtype) {
+  if (dtype) {
+    write_config(config_of_model(model), *dtype, directory);
+  } else {
+    copy_file((fs::path(model) / "config.json").string(), directory + "/config.json");
+  }
+  for (const char* name : kCompanions) {
     const std::string source = (fs::path(model) / name).string();
     if (exists(source)) copy_file(source, directory + "/" + name);
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "headroom/formats/json_object.h"
@@ -29,7 +30,8 @@ JsonObject config_of_model(const std::string& model);
 // Writes DIR/config.json: `config`, for weights of `dtype`, with what transformers needs to load it.
 void write_config(const JsonObject& config, DType dtype, const std::string& directory);
 
-// Writes DIR/config.json: that of `model`, with the weights' dtype f32; and copies the tokenizer's files, if any.
-void copy_config_and_tokenizer(const std::string& model, const std::string& directory);
+// Copies the files of tokenizer, chat template and generation that `model` has, if any, and writes DIR/config.json:
+// that of `model` for weights of `dtype`, or where that is nothing as it is.
+void copy_config_and_tokenizer(const std::string& model, const std::string& directory, std::optional<DType> dtype);
 
 }  // namespace headroom

@@ -88,6 +88,13 @@ nlohmann::ordered_json report_of(const FittedJob& job) {
   return report;
 }
 
+LoadUse load_use(const LoadStatistics& statistics) { return {statistics.bytes, statistics.seconds}; }
+
+void add_load(nlohmann::ordered_json& report, const LoadUse& use) {
+  report["load_bytes"] = use.load_bytes;
+  report["load_seconds"] = use.load_seconds;
+}
+
 FittedJob fit_or_report(const RunOptions& options, const std::function<FittedJob()>& fit) {
   require_place("--report", options.report);
   require_place("--html", options.html);

@@ -5,6 +5,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "headroom/formats/tensor_loader.h"
 #include "headroom/headroom.h"
 #include "headroom/runtime/fit.h"
 
@@ -25,6 +26,10 @@ void announce_result(const MemoryUse& use, bool quiet);
 
 // The plan as JSON (plan/report.h) with measured_peak_bytes, choices and isa.
 nlohmann::ordered_json report_of(const FittedJob& job);
+
+LoadUse load_use(const LoadStatistics& statistics);
+// Adds load_bytes and load_seconds.
+void add_load(nlohmann::ordered_json& report, const LoadUse& use);
 
 // Runs `fit`; when the job does not fit, writes the refusal to options.report (with smallest_budget_bytes) and throws
 // on. Before that, throws InvalidInput where options.report or options.html cannot be written.

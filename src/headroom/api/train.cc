@@ -28,6 +28,7 @@ void check_options(const TrainOptions& options) {
   if (options.data.empty() == options.tokens.empty()) {
     throw InvalidInput("--data, --tokens: expected exactly one of them: text files, or a file of token ids");
   }
+  parse_shard_size(options.shard_size);
   for (const auto& [flag, value] : {std::pair{"--save-every", options.save_every},
                                     {"--keep-checkpoints", options.keep_checkpoints},
                                     {"--eval-every", options.eval_every}}) {
@@ -110,6 +111,7 @@ int64_t decide_steps(const TrainOptions& options, const Dataset& data) {
 
 void write_report(const TrainOptions& options, const FittedJob& job, const TrainResult& result) {
   nlohmann::ordered_json report = report_of(job);
+  add_load(report, result);
   report["step"] = result.step;
   report["tokens"] = result.step * options.batch_size * options.seq_len;
   report["seconds"] = result.seconds;
@@ -160,15 +162,16 @@ TrainResult train(const TrainOptions& given) {
   check_reserve(job.reserve_bytes + job.plan.arena_bytes);
   Workspace workspace(std::move(job.graphs), job.plan, isa);
   Trainer trainer(options, *model, settings, data, workspace);
-  trainer.load();
+  const LoadUse load = load_use(trainer.load());
   trainer.require_disk_space();
   output.keep();
   const InterruptGuard interrupt;
   TrainResult result = trainer.run(interrupt);
   if (result.stopped_by_signal == 0) {
-    copy_config_and_tokenizer(options.model, options.output);
+    copy_config_and_tokenizer(options.model, options.output, DType::f32);
     trainer.save_weights();
   }
+  static_cast<LoadUse&>(result) = load;
   static_cast<MemoryUse&>(result) = memory_use(job);
   if (!options.report.empty()) write_report(options, job, result);
   if (!options.quiet) {

@@ -57,8 +57,10 @@ void AtomicFile::commit() {
 AtomicDirectory::AtomicDirectory(std::string path)
     : path_(without_trailing_slash(std::move(path))), temporary_path_(temporary_name(path_)) {
   std::error_code error;
-  if (fs::exists(fs::symlink_status(path_, error)))
+  const fs::file_status status = fs::symlink_status(path_, error);
+  if (fs::exists(status) && !(fs::is_directory(status) && fs::is_empty(path_, error))) {
     throw InvalidInput("{}: exists already; choose another name", path_);
+  }
   remove_tree(temporary_path_);
   create_directories(temporary_path_);
 }

@@ -35,7 +35,7 @@ class AtomicFile {
 // The same for a directory: files are written inside temporary_path() (each synced by its writer).
 class AtomicDirectory {
  public:
-  // Throws InvalidInput if `path` exists. A leftover of an earlier run is removed.
+  // Throws InvalidInput if `path` exists and is not an empty directory. A leftover of an earlier run is removed.
   explicit AtomicDirectory(std::string path);
   ~AtomicDirectory();
   AtomicDirectory(const AtomicDirectory&) = delete;

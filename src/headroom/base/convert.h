@@ -12,6 +12,10 @@ namespace headroom {
 // InternalError for another pair.
 void convert_elements(DType from_dtype, const void* from, DType to_dtype, void* to, int64_t count);
 
+// Index of the first of `count` elements that is finite as `from` and infinite as `to`, which is what convert_elements
+// made of them; -1 if there is none.
+int64_t find_overflow(DType from_dtype, const void* from, DType to_dtype, const void* to, int64_t count);
+
 // Index of the first NaN among `count` elements, -1 if there is none (always for integers).
 int64_t find_nan(DType dtype, const void* data, int64_t count);
 

@@ -273,30 +273,31 @@ void SafetensorsFile::read(const StoredTensor& tensor, int64_t first, int64_t co
   const int64_t stored_bytes = size_of(tensor.type);
   ensure(first >= 0 && count >= 0 && first <= tensor.size_bytes / stored_bytes - count,
          "{}: elements {} to {} lie outside the tensor", tensor.name, first, first + count);
+  alignas(64) std::array<std::byte, kStagingBytes> staging;
+  const int64_t step = kStagingBytes / stored_bytes;
+  for (int64_t done = 0; done < count;) {
+    const int64_t run = std::min(count - done, step);
+    const std::span<std::byte> bytes = std::span(staging).first(static_cast<size_t>(run * stored_bytes));
+    file_.read(tensor.offset_bytes + (first + done) * stored_bytes, bytes.data(), run * stored_bytes);
+    decode(tensor, first + done, bytes, wanted, static_cast<std::byte*>(out) + done * size_of(wanted), nan_check);
+    done += run;
+  }
+}
+
+void SafetensorsFile::decode(const StoredTensor& tensor, int64_t first, std::span<const std::byte> bytes, DType wanted,
+                             void* out, NanCheck nan_check) const {
   const std::optional<DType> stored = dtype_of(tensor.type);
   const bool convertible = stored && (*stored == wanted || (*stored != DType::i32 && wanted != DType::i32));
   if (!convertible) {
     throw InvalidInput("{}: tensor {} is stored as {}; expected a dtype that converts to {}", path(),
                        printable(tensor.name), name_of(tensor.type), name_of(wanted));
   }
-  alignas(64) std::array<std::byte, kStagingBytes> staging;
-  const int64_t step = kStagingBytes / stored_bytes;
-  for (int64_t done = 0; done < count;) {
-    std::byte* target = static_cast<std::byte*>(out) + done * size_of(wanted);
-    const int64_t run = std::min(count - done, *stored == wanted && nan_check == NanCheck::allow ? count : step);
-    const int64_t offset_bytes = tensor.offset_bytes + (first + done) * stored_bytes;
-    if (*stored == wanted) {
-      file_.read(offset_bytes, target, run * stored_bytes);
-    } else {
-      file_.read(offset_bytes, staging.data(), run * stored_bytes);
-      convert_elements(*stored, staging.data(), wanted, target, run);
-    }
-    const int64_t nan = nan_check == NanCheck::refuse ? find_nan(wanted, target, run) : -1;
-    if (nan >= 0) {
-      throw InvalidInput("{}: tensor {} holds a NaN at element {}; the file is damaged or its training diverged",
-                         path(), printable(tensor.name), first + done + nan);
-    }
-    done += run;
+  const int64_t count = static_cast<int64_t>(bytes.size()) / size_of(tensor.type);
+  convert_elements(*stored, bytes.data(), wanted, out, count);
+  const int64_t nan = nan_check == NanCheck::refuse ? find_nan(wanted, out, count) : -1;
+  if (nan >= 0) {
+    throw InvalidInput("{}: tensor {} holds a NaN at element {}; the file is damaged or its training diverged", path(),
+                       printable(tensor.name), first + nan);
   }
 }
 

@@ -14,7 +14,7 @@ namespace headroom {
 namespace {
 
 constexpr int64_t kLengthBytes = 8;
-constexpr int64_t kAlignmentBytes = 64;
+constexpr int64_t kAlignmentBytes = 4096;
 constexpr int64_t kStagingBytes = 32 * 1024;
 
 // The header's text without its padding, in pieces, so that no header is ever held whole.
@@ -55,9 +55,13 @@ void check_names(std::span<const TensorDeclaration> tensors) {
 SafetensorsWriter::SafetensorsWriter(std::string path, std::vector<TensorDeclaration> tensors)
     : output_(std::move(path)), tensors_(std::move(tensors)) {
   check_names(tensors_);
-  offset_bytes_ = data_begin(tensors_);
+  const int64_t begin = data_begin(tensors_);
+  for (const TensorDeclaration& tensor : tensors_) {
+    begins_.push_back(begin + data_bytes_);
+    data_bytes_ += tensor.type.bytes();  // emit_header has checked the sum
+  }
   std::string pending(kLengthBytes, '\0');
-  const uint64_t length = static_cast<uint64_t>(offset_bytes_ - kLengthBytes);
+  const uint64_t length = static_cast<uint64_t>(begin - kLengthBytes);
   for (size_t index = 0; index < pending.size(); ++index) pending[index] = static_cast<char>(length >> (8 * index));
   int64_t written = 0;
   const auto flush = [&] {
@@ -69,7 +73,7 @@ SafetensorsWriter::SafetensorsWriter(std::string path, std::vector<TensorDeclara
     pending += text;
     if (static_cast<int64_t>(pending.size()) >= kStagingBytes) flush();
   });
-  pending.append(static_cast<size_t>(offset_bytes_ - written) - pending.size(), ' ');
+  pending.append(static_cast<size_t>(begin - written) - pending.size(), ' ');
   flush();
   pass_complete_tensors();
 }
@@ -94,28 +98,34 @@ void SafetensorsWriter::write(std::string_view name, DType dtype, const void* da
   const Type& type = tensors_[current_].type;
   ensure(count > 0 && count <= type.shape.elements() - done_, "{}: tensor {} gets more than its {} elements",
          output_.path(), name, type.shape.elements());
-  const int64_t stored_bytes = size_of(type.dtype);
   if (dtype == type.dtype) {
-    output_.file().write(offset_bytes_, data, count * stored_bytes);
-    offset_bytes_ += count * stored_bytes;
+    write_at(current_, done_, data, count);
   } else {
     alignas(64) std::array<std::byte, kStagingBytes> staging;
-    const int64_t step = kStagingBytes / stored_bytes;
+    const int64_t step = kStagingBytes / size_of(type.dtype);
     for (int64_t first = 0; first < count; first += step) {
       const int64_t run = std::min(step, count - first);
       convert_elements(dtype, static_cast<const std::byte*>(data) + first * size_of(dtype), type.dtype, staging.data(),
                        run);
-      output_.file().write(offset_bytes_, staging.data(), run * stored_bytes);
-      offset_bytes_ += run * stored_bytes;
+      write_at(current_, done_ + first, staging.data(), run);
     }
   }
   done_ += count;
   pass_complete_tensors();
 }
 
+void SafetensorsWriter::write_at(size_t tensor, int64_t first, const void* data, int64_t count) {
+  const Type& type = tensors_.at(tensor).type;
+  ensure(first >= 0 && count >= 0 && first <= type.shape.elements() - count,
+         "{}: elements {} to {} lie outside tensor {}", output_.path(), first, first + count, tensors_[tensor].name);
+  const int64_t stored_bytes = size_of(type.dtype);
+  output_.file().write(begins_[tensor] + first * stored_bytes, data, count * stored_bytes);
+  written_bytes_ += count * stored_bytes;
+}
+
 void SafetensorsWriter::finish() {
-  ensure(current_ == tensors_.size(), "{}: tensor {} is not complete", output_.path(),
-         current_ < tensors_.size() ? tensors_[current_].name : "");
+  ensure(written_bytes_ == data_bytes_, "{}: {} of {} bytes were written; tensor {} is not complete", output_.path(),
+         written_bytes_.load(), data_bytes_, current_ < tensors_.size() ? tensors_[current_].name : "");
   output_.commit();
 }
 

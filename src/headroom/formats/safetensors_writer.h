@@ -1,11 +1,12 @@
-// Writes a safetensors file: all tensors are declared first, then their elements are streamed in the same order from
-// the caller's memory. The file appears whole under its name or not at all (base/atomic_file.h) and depends on nothing
-// but what was declared and written.
+// Writes a safetensors file: all tensors are declared first, then their elements are streamed from the caller's memory,
+// in the same order or, by several threads, in any. The file appears whole under its name or not at all
+// (base/atomic_file.h) and depends on nothing but what was declared and written.
 //
-// The data begin at a multiple of 64 bytes. The format knows no holes, so a tensor is aligned to its element size as
-// long as wider dtypes are declared before narrower ones.
+// The data begin at a multiple of 4096 bytes. The format knows no holes, so what follows is aligned as the tensors
+// before it allow (weight_writer.h sees to their order).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -35,6 +36,10 @@ class SafetensorsWriter {
   // order of their declaration, each complete before the next begins; InternalError otherwise.
   void write(std::string_view name, DType dtype, const void* data, int64_t count);
 
+  // Elements [first, first + count) of tensor number `tensor`, in memory as they are stored. In any order, each element
+  // once, and not mixed with write(); threads may write at the same time.
+  void write_at(size_t tensor, int64_t first, const void* data, int64_t count);
+
   // Durable under its name when it returns. Every declared element must have been written.
   void finish();
 
@@ -43,9 +48,11 @@ class SafetensorsWriter {
 
   AtomicFile output_;
   std::vector<TensorDeclaration> tensors_;
-  size_t current_ = 0;        // the tensor being written
-  int64_t done_ = 0;          // its elements written so far
-  int64_t offset_bytes_ = 0;  // in the file
+  std::vector<int64_t> begins_;            // of the tensors, in the file
+  size_t current_ = 0;                     // the tensor being written
+  int64_t done_ = 0;                       // its elements written so far
+  int64_t data_bytes_ = 0;                 // of all tensors
+  std::atomic<int64_t> written_bytes_{0};  // of them
 };
 
 }  // namespace headroom

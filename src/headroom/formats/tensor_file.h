@@ -1,10 +1,13 @@
 // A file of named tensors, whatever its format, as weights are read from it: safetensors.h, gguf_weights.h.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
+#include "headroom/base/file.h"
 #include "headroom/base/shape.h"
 
 namespace headroom {
@@ -62,6 +65,14 @@ class TensorFile {
   // naming the tensor for another pair, and for a NaN if that is refused. Threads may read at the same time.
   virtual void read(const StoredTensor& tensor, int64_t first, int64_t count, DType wanted, void* out,
                     NanCheck nan_check = NanCheck::allow) const = 0;
+
+  // For those who read many tensors in the file's order, by blocks (tensor_loader.h): the file itself; the bytes of
+  // `tensor` that belong together (an element, a block of quantised values); and the elements of its `bytes`, whole
+  // units as they are stored, as `wanted` into `out`. `first` is the first one's index, for messages. Throws as read().
+  virtual const File& file() const = 0;
+  virtual int64_t unit_bytes(const StoredTensor& tensor) const = 0;
+  virtual void decode(const StoredTensor& tensor, int64_t first, std::span<const std::byte> bytes, DType wanted,
+                      void* out, NanCheck nan_check) const = 0;
 };
 
 }  // namespace headroom

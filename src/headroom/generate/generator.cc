@@ -36,9 +36,10 @@ Generator::Generator(const GenerateOptions& options, const Model& model, const T
   if (!options.logprobs.empty()) log_ = std::make_unique<TokenLog>(options.logprobs, prompt_);
 }
 
-void Generator::load() {
+LoadStatistics Generator::load() {
   Progress progress("loading", options_.quiet);
-  load_weights(options_.model, model_, workspace_, [&](int64_t done, int64_t total) { progress.show(done, total); });
+  return load_weights(options_.model, model_, workspace_,
+                      [&](int64_t done, int64_t total) { progress.show(done, total); });
 }
 
 GenerateResult Generator::run() {

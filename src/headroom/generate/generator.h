@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "headroom/formats/stream_decoder.h"
+#include "headroom/formats/tensor_loader.h"
 #include "headroom/generate/generation_steps.h"
 #include "headroom/generate/sampler.h"
 #include "headroom/generate/stop_strings.h"
@@ -23,11 +24,11 @@ class Generator {
             std::vector<int32_t> end_ids, Workspace& workspace);
 
   // Reads the weights from the model's directory.
-  void load();
+  LoadStatistics load();
 
   // Runs to an end id, a stop string, the last token asked for, a full context, or a signal. Text goes to
   // options.on_text as it becomes certain and is in the result; the file of log-probabilities is written. Fills all of
-  // the result but its MemoryUse. Throws InvalidInput when the logits are no numbers.
+  // the result but its MemoryUse and LoadUse. Throws InvalidInput when the logits are no numbers.
   GenerateResult run();
 
  private:

@@ -1,15 +1,21 @@
 #include "headroom/models/initialize.h"
 
 #include <algorithm>
+#include <atomic>
+#include <exception>
+#include <mutex>
 #include <vector>
 
+#include "headroom/base/convert.h"
 #include "headroom/base/file.h"
-#include "headroom/formats/safetensors_writer.h"
+#include "headroom/base/threads.h"
+#include "headroom/formats/weight_writer.h"
 
 namespace headroom {
 namespace {
 
 constexpr int64_t kPieceElements = 256 * 1024;
+constexpr int kMostThreads = 16;  // with 2 MiB each
 
 // SplitMix64's finalizer (Steele, Lea, Flood 2014).
 uint64_t mix(uint64_t x) {
@@ -21,6 +27,55 @@ uint64_t mix(uint64_t x) {
 int32_t sum_of_halves(uint64_t bits) {
   return static_cast<int32_t>((bits & 0xffff) + (bits >> 16 & 0xffff) + (bits >> 32 & 0xffff) + (bits >> 48));
 }
+
+struct Buffers {
+  std::vector<float> values;
+  std::vector<std::byte> stored;
+};
+
+// The parameters of one file in pieces, for threads to take one after the other until one of them fails.
+class PieceQueue {
+ public:
+  struct Piece {
+    size_t parameter = 0;
+    size_t place = 0;  // in the file
+    int64_t first = 0;
+    int64_t count = 0;
+  };
+
+  PieceQueue(const std::vector<Parameter>& parameters, std::span<const size_t> members)
+      : parameters_(parameters), members_(members) {}
+
+  bool next(Piece& piece) {
+    const std::lock_guard lock(mutex_);
+    while (place_ < members_.size() && first_ == parameters_[members_[place_]].shape.elements()) {
+      ++place_;
+      first_ = 0;
+    }
+    if (place_ == members_.size() || error_) return false;
+    const size_t parameter = members_[place_];
+    piece = {parameter, place_, first_, std::min(kPieceElements, parameters_[parameter].shape.elements() - first_)};
+    first_ += piece.count;
+    return true;
+  }
+
+  void fail(std::exception_ptr error) {
+    const std::lock_guard lock(mutex_);
+    if (!error_) error_ = std::move(error);
+  }
+
+  void rethrow() const {
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  const std::vector<Parameter>& parameters_;
+  std::span<const size_t> members_;
+  std::mutex mutex_;
+  size_t place_ = 0;
+  int64_t first_ = 0;
+  std::exception_ptr error_;
+};
 
 }  // namespace
 
@@ -36,33 +91,47 @@ void fill_random(std::span<float> out, uint64_t seed, uint64_t parameter, int64_
   }
 }
 
-void write_initial_weights(const Model& model, const std::string& path, DType dtype, uint64_t seed,
+void write_initial_weights(const Model& model, const std::string& directory, DType dtype, uint64_t seed,
+                           int64_t shard_bytes,
                            const std::function<void(int64_t done_bytes, int64_t total_bytes)>& progress) {
   const std::vector<Parameter> parameters = model.parameters();
   std::vector<TensorDeclaration> declarations;
   for (const Parameter& parameter : parameters) declarations.push_back({parameter.name, {dtype, parameter.shape}});
-  const int64_t total = SafetensorsWriter::file_bytes(declarations);
-  require_disk_space(path, total, "the model " + path);
-  SafetensorsWriter writer(path, std::move(declarations));
-  std::vector<float> piece(kPieceElements);
-  int64_t done = 0;
-  for (size_t p = 0; p < parameters.size(); ++p) {
-    const InitialValues values = model.initial_values(parameters[p]);
-    const int64_t elements = parameters[p].shape.elements();
-    for (int64_t first = 0; first < elements; first += kPieceElements) {
-      const int64_t count = std::min(kPieceElements, elements - first);
-      const std::span<float> filled(piece.data(), static_cast<size_t>(count));
-      if (values.deviation == 0) {
-        std::fill(filled.begin(), filled.end(), static_cast<float>(values.constant));
-      } else {
-        fill_random(filled, seed, p, first, values.deviation);
-      }
-      writer.write(parameters[p].name, DType::f32, piece.data(), count);
-      done += count * size_of(dtype);
-      progress(done, total);
-    }
+  const WeightWriter weights(std::move(declarations), shard_bytes);
+  require_disk_space(directory, weights.file_bytes(), "the model " + directory);
+  Threads threads(std::min(available_processors(), kMostThreads));
+  std::vector<Buffers> buffers(static_cast<size_t>(threads.count()));
+  for (Buffers& buffer : buffers) {
+    buffer.values.resize(kPieceElements);
+    buffer.stored.resize(static_cast<size_t>(kPieceElements * size_of(dtype)));
   }
-  writer.finish();
+  std::atomic<int64_t> done_bytes{0};
+  weights.write(directory, [&](SafetensorsWriter& file, std::span<const size_t> members) {
+    PieceQueue pieces(parameters, members);
+    threads.run([&](int thread) {
+      Buffers& buffer = buffers[static_cast<size_t>(thread)];
+      for (PieceQueue::Piece piece; pieces.next(piece);) {
+        try {
+          const Parameter& parameter = parameters[piece.parameter];
+          const std::span<float> values(buffer.values.data(), static_cast<size_t>(piece.count));
+          const InitialValues initial = model.initial_values(parameter);
+          if (initial.deviation == 0) {
+            std::fill(values.begin(), values.end(), static_cast<float>(initial.constant));
+          } else {
+            fill_random(values, seed, piece.parameter, piece.first, initial.deviation);
+          }
+          convert_elements(DType::f32, values.data(), dtype, buffer.stored.data(), piece.count);
+          file.write_at(piece.place, piece.first, buffer.stored.data(), piece.count);
+          const int64_t bytes = piece.count * size_of(dtype);
+          const int64_t done = done_bytes.fetch_add(bytes) + bytes;
+          if (thread == 0) progress(done, weights.tensor_bytes());
+        } catch (...) {
+          pieces.fail(std::current_exception());
+        }
+      }
+    });
+    pieces.rethrow();
+  });
 }
 
 }  // namespace headroom

@@ -1,16 +1,12 @@
 #include "headroom/models/weights.h"
 
-#include <algorithm>
 #include <unordered_set>
 
-#include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/formats/weight_files.h"
 
 namespace headroom {
 namespace {
-
-constexpr int64_t kPieceBytes = 4 * kMiB;
 
 void check(const WeightFiles& files, const std::string& path, const Model& model) {
   std::unordered_set<std::string> names;
@@ -31,28 +27,16 @@ void check(const WeightFiles& files, const std::string& path, const Model& model
 
 void check_weights(const std::string& path, const Model& model) { check(WeightFiles(path), path, model); }
 
-void load_weights(const std::string& path, const Model& model, const Workspace& workspace, const LoadProgress& progress,
-                  std::string_view prefix) {
+LoadStatistics load_weights(const std::string& path, const Model& model, const Workspace& workspace,
+                            const LoadProgress& progress, std::string_view prefix) {
   const WeightFiles files(path);
   check(files, path, model);
-  const auto destination = [&](const Parameter& parameter) {
-    return workspace.persistent(std::string(prefix) + parameter.name);
-  };
-  int64_t total = 0;
-  for (const Parameter& parameter : model.parameters()) total += destination(parameter).type.bytes();
-  int64_t done = 0;
+  std::vector<TensorLoad> loads;
   for (const Parameter& parameter : model.parameters()) {
-    const Tensor tensor = destination(parameter);
-    const WeightTensor source = files.require(parameter.name, parameter.shape);
-    const int64_t element_bytes = size_of(tensor.type.dtype);
-    const int64_t piece = kPieceBytes / element_bytes;
-    for (int64_t first = 0; first < tensor.elements(); first += piece) {
-      const int64_t count = std::min(piece, tensor.elements() - first);
-      source.read(first, count, tensor.type.dtype, tensor.data + first * element_bytes, NanCheck::refuse);
-      done += count * element_bytes;
-      if (progress) progress(done, total);
-    }
+    const Tensor tensor = workspace.persistent(std::string(prefix) + parameter.name);
+    loads.push_back({files.require(parameter.name, parameter.shape), tensor.type.dtype, tensor.data});
   }
+  return load_tensors(std::move(loads), workspace.staging(), NanCheck::refuse, progress);
 }
 
 }  // namespace headroom

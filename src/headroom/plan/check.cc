@@ -192,6 +192,7 @@ class Machine {
 void check_plan(const Job& job, const Plan& plan) {
   ensure(plan.graphs.size() == job.graphs.size(), "the plan is that of another job");
   ensure(plan.persistent_bytes + plan.transient_bytes == plan.arena_bytes, "the regions do not add up to the arena");
+  ensure(job.staging_bytes <= plan.transient_bytes, "no room for {} bytes of staging memory", job.staging_bytes);
   for (size_t i = 0; i < job.graphs.size(); ++i) Machine(job, plan, i).run();
 }
 

@@ -8,6 +8,7 @@ namespace headroom {
 
 // Throws InternalError naming the values unless, for each graph of `job`:
 //   every value lies within the arena at a multiple of 64, and scratch is as large as its op asks for;
+//   the transient region holds the staging memory of files;
 //   persistent values lie where their name does, apart from each other and from all that is transient;
 //   what a node reads is still there when it runs;
 //   what a node writes lies on nothing that is alive (results, and inputs or what they are carried as, are to the end),

@@ -1,6 +1,7 @@
 #include "headroom/plan/job.h"
 
 #include <algorithm>
+#include <iterator>
 #include <unordered_map>
 
 #include "headroom/base/errors.h"
@@ -59,12 +60,23 @@ GraphPlan place(const Graph& graph, const Lifetimes& lifetimes, const Layout& la
   return plan;
 }
 
-// What is alive at `node` of `graph`, into `peak`.
-void describe_peak(Peak& peak, const Plan& plan, const Graph& graph, const Lifetimes& lifetimes, int32_t node) {
-  std::vector<LiveValue> alive;
+// The persistent values and what else is `alive`, into `peak`.
+void describe_peak(Peak& peak, const Plan& plan, std::vector<LiveValue> alive) {
+  std::vector<LiveValue> all;
   for (const PersistentValue& value : plan.persistent) {
-    alive.push_back({value.name, value.role, padded_bytes(value.type.bytes(), value.name)});
+    all.push_back({value.name, value.role, padded_bytes(value.type.bytes(), value.name)});
   }
+  std::move(alive.begin(), alive.end(), std::back_inserter(all));
+  for (const LiveValue& value : all) peak.bytes_by_role[static_cast<size_t>(value.role)] += value.size_bytes;
+  std::stable_sort(all.begin(), all.end(),
+                   [](const LiveValue& a, const LiveValue& b) { return a.size_bytes > b.size_bytes; });
+  all.resize(std::min(all.size(), kLargestListed));
+  peak.largest = std::move(all);
+}
+
+// What lives only in `graph` and is alive at `node`.
+std::vector<LiveValue> alive_at(const Graph& graph, const Lifetimes& lifetimes, int32_t node) {
+  std::vector<LiveValue> alive;
   for (const Tenant& tenant : tenants_of(graph, lifetimes)) {
     if (tenant.first > node || tenant.last < node) continue;
     const int64_t size_bytes = lifetimes.blocks[static_cast<size_t>(tenant.block)].size_bytes;
@@ -75,13 +87,7 @@ void describe_peak(Peak& peak, const Plan& plan, const Graph& graph, const Lifet
       alive.push_back({graph.value(tenant.value).name, graph.value(tenant.value).role, size_bytes});
     }
   }
-  for (const LiveValue& value : alive) peak.bytes_by_role[static_cast<size_t>(value.role)] += value.size_bytes;
-  std::stable_sort(alive.begin(), alive.end(),
-                   [](const LiveValue& a, const LiveValue& b) { return a.size_bytes > b.size_bytes; });
-  alive.resize(std::min(alive.size(), kLargestListed));
-  peak.node = node;
-  peak.where = node < 0 ? "before the first node" : place_of(graph.nodes[static_cast<size_t>(node)]);
-  peak.largest = std::move(alive);
+  return alive;
 }
 
 }  // namespace
@@ -121,8 +127,20 @@ Plan plan_job(const Job& job) {
       peak_lifetimes = std::move(lifetimes);
     }
   }
+  const int64_t staging_bytes = padded_bytes(job.staging_bytes, "the staging memory of files");
+  plan.transient_bytes = std::max(plan.transient_bytes, staging_bytes);
   plan.arena_bytes = add_sizes(plan.persistent_bytes, plan.transient_bytes, "the arena");
-  if (peak_graph != nullptr) describe_peak(plan.peak, plan, *peak_graph, peak_lifetimes, peak_node);
+  if (staging_bytes > 0 && plan.persistent_bytes + staging_bytes > plan.lower_bound_bytes) {
+    plan.lower_bound_bytes = plan.persistent_bytes + staging_bytes;
+    plan.peak = Peak();
+    plan.peak.where = "while files are read or written";
+    describe_peak(plan.peak, plan, {{"blocks of files", Role::staging, staging_bytes}});
+  } else if (peak_graph != nullptr) {
+    plan.peak.node = peak_node;
+    plan.peak.where =
+        peak_node < 0 ? "before the first node" : place_of(peak_graph->nodes[static_cast<size_t>(peak_node)]);
+    describe_peak(plan.peak, plan, alive_at(*peak_graph, peak_lifetimes, peak_node));
+  }
   check_plan(job, plan);
   return plan;
 }

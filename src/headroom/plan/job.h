@@ -2,7 +2,8 @@
 //
 // A job is a few graphs that run one at a time over shared persistent values. Persistent are the graph inputs; a name
 // stands for one value in all graphs. They lie first in the arena; behind them lies one region for what lives only
-// while a graph runs, as large as the graph that needs most. Every size is counted in whole lines of 64 bytes.
+// while a graph runs, as large as the graph that needs most. Between graphs that region is free, and files are read and
+// written through it. Every size is counted in whole lines of 64 bytes.
 #pragma once
 
 #include <array>
@@ -18,6 +19,7 @@ namespace headroom {
 struct Job {
   std::vector<const Graph*> graphs;  // borrowed; each passes verify()
   int threads = 1;
+  int64_t staging_bytes = 0;  // that files need of the transient region, while no graph runs
 };
 
 // Offsets count from the arena's start and are multiples of 64; a value that no node makes has none.
@@ -48,8 +50,8 @@ struct LiveValue {
 
 // The moment of a job when most bytes are alive.
 struct Peak {
-  int32_t graph = -1;                              // index in the job; -1: the job has no graphs
-  int32_t node = -1;                               // -1: the graph has no nodes
+  int32_t graph = -1;                              // index in the job; -1: no graph runs, files are read or written
+  int32_t node = -1;                               // -1: none
   std::string where;                               // "in the update of lm_head (adamw)"
   std::array<int64_t, kRoles> bytes_by_role = {};  // adds up to the job's lower bound
   std::vector<LiveValue> largest;                  // the largest alive, largest first, at most kLargestListed

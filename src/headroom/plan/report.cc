@@ -34,6 +34,8 @@ std::string plan_table(const Plan& plan, const ProcessBudget& budget) {
   if (const GraphPlan* graph = peak_graph(plan); graph != nullptr && plan.peak.node >= 0) {
     text += fmt::format(": {}, node {} of {} of '{}'", plan.peak.where, format_count(plan.peak.node + 1),
                         format_count(static_cast<int64_t>(graph->live_bytes.size())), graph->name);
+  } else if (!plan.peak.where.empty()) {
+    text += fmt::format(": {}", plan.peak.where);
   }
   text += "\n";
   for (int role = 0; role < kRoles; ++role) {

@@ -15,6 +15,7 @@ namespace headroom {
 struct Candidate {
   std::string choice;  // "nothing is recomputed": for the plan's table
   std::function<std::vector<Graph>()> build;
+  int64_t staging_bytes = 0;  // for files, beyond what reading the graphs' weights takes
 };
 
 struct FittedJob {
@@ -27,8 +28,9 @@ struct FittedJob {
 };
 
 // `candidates` are ordered from fastest to leanest. `reserve` needs no graph_nodes and arena_bytes; those follow from
-// the plan. Throws BudgetExceeded, naming the smallest budget that works and the five largest values at its peak, when
-// none fits. Whether the machine can give that much is asked by who runs the job (check_machine), not by who plans it.
+// the plan, as do reading_threads. Throws BudgetExceeded, naming the smallest budget that works and the five largest
+// values at its peak, when none fits. Whether the machine can give that much is asked by who runs the job
+// (check_machine), not by who plans it.
 FittedJob fit_job(const std::vector<Candidate>& candidates, const Budget& budget, ReserveInputs reserve);
 
 }  // namespace headroom

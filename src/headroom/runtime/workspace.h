@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -22,6 +23,9 @@ class Workspace {
   // The executor of the graph of that name, or null.
   Executor* find(std::string_view graph);
   Executor& at(std::string_view graph);  // throws InternalError when there is none
+
+  // Memory for blocks of files: what graphs use while they run, and nobody between them.
+  std::span<std::byte> staging() const { return arena_.bytes().subspan(static_cast<size_t>(plan_.persistent_bytes)); }
 
   // A value that lives from step to step, by name; throws InternalError when there is none.
   Tensor persistent(std::string_view name) const;

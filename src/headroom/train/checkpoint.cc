@@ -39,21 +39,22 @@ void write_tensors(const std::string& path, std::span<const StateTensor> tensors
   writer.finish();
 }
 
-void read_tensors(const std::string& path, std::span<const StateTensor> tensors) {
-  const SafetensorsFile file(path);
+// Where the tensors of `file` go, which must be exactly `tensors`.
+void add_loads(std::vector<TensorLoad>& loads, const SafetensorsFile& file, std::span<const StateTensor> tensors) {
   for (const StateTensor& tensor : tensors) {
     const int64_t index = file.find(tensor.name);
-    if (index < 0)
-      throw InvalidInput("{}: tensor {} is missing; the checkpoint is of another model", path, tensor.name);
+    if (index < 0) {
+      throw InvalidInput("{}: tensor {} is missing; the checkpoint is of another model", file.path(), tensor.name);
+    }
     const StoredTensor stored = file.tensor(index);
     if (stored.type != stored_type_of(tensor.type.dtype) || stored.shape != tensor.type.shape) {
-      throw InvalidInput("{}: tensor {} is {} {} (expected {}); the checkpoint is of another model", path, tensor.name,
-                         name_of(stored.type), to_string(stored.shape), to_string(tensor.type));
+      throw InvalidInput("{}: tensor {} is {} {} (expected {}); the checkpoint is of another model", file.path(),
+                         tensor.name, name_of(stored.type), to_string(stored.shape), to_string(tensor.type));
     }
-    file.read(stored, 0, stored.shape.elements(), tensor.type.dtype, tensor.data);
+    loads.push_back({{&file, stored}, tensor.type.dtype, tensor.data});
   }
   if (file.count() != static_cast<int64_t>(tensors.size())) {
-    throw InvalidInput("{}: has {} tensors, expected {}; the checkpoint is of another model", path, file.count(),
+    throw InvalidInput("{}: has {} tensors, expected {}; the checkpoint is of another model", file.path(), file.count(),
                        tensors.size());
   }
 }
@@ -177,9 +178,14 @@ CheckpointState Checkpoints::read_state(int64_t step) const {
   return state;
 }
 
-void Checkpoints::load(int64_t step, const StateTensors& tensors) const {
-  read_tensors(path_of(step) + kWeightsFile, tensors.weights);
-  read_tensors(path_of(step) + kOptimizerFile, tensors.optimizer);
+LoadStatistics Checkpoints::load(int64_t step, const StateTensors& tensors, std::span<std::byte> staging,
+                                 const LoadProgress& progress) const {
+  const SafetensorsFile weights(path_of(step) + kWeightsFile);
+  const SafetensorsFile optimizer(path_of(step) + kOptimizerFile);
+  std::vector<TensorLoad> loads;
+  add_loads(loads, weights, tensors.weights);
+  add_loads(loads, optimizer, tensors.optimizer);
+  return load_tensors(std::move(loads), staging, NanCheck::allow, progress);
 }
 
 }  // namespace headroom

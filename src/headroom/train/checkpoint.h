@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "headroom/base/shape.h"
+#include "headroom/formats/tensor_loader.h"
 
 namespace headroom {
 
@@ -64,8 +65,10 @@ class Checkpoints {
   void save(const CheckpointState& state, const StateTensors& tensors, int64_t keep) const;
 
   CheckpointState read_state(int64_t step) const;
-  // Fills the tensors' memory. Throws InvalidInput for a tensor that is missing, left over, or of another type.
-  void load(int64_t step, const StateTensors& tensors) const;
+  // Fills the tensors' memory by way of `staging` (base/block_reader.h). Throws InvalidInput for a tensor that is
+  // missing, left over, or of another type.
+  LoadStatistics load(int64_t step, const StateTensors& tensors, std::span<std::byte> staging,
+                      const LoadProgress& progress = nullptr) const;
 
  private:
   bool is_complete(int64_t step) const;

@@ -6,7 +6,6 @@
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
-#include "headroom/formats/safetensors_writer.h"
 #include "headroom/models/weights.h"
 #include "headroom/runtime/process_memory.h"
 #include "headroom/runtime/progress.h"
@@ -67,22 +66,21 @@ RunSettings Trainer::run_settings() const {
   return settings;
 }
 
-void Trainer::load() {
+LoadStatistics Trainer::load() {
+  Progress progress("loading", options_.quiet);
+  const auto show = [&](int64_t done, int64_t total) { progress.show(done, total); };
   const std::optional<int64_t> newest = checkpoints_.newest();
   if (newest) {
     check_settings(checkpoints_.path_of(*newest), checkpoints_.read_state(*newest).settings, run_settings());
-    checkpoints_.load(*newest, state());
     done_steps_ = *newest;
-    return;
+    return checkpoints_.load(*newest, state(), workspace_.staging(), show);
   }
-  Progress progress("loading", options_.quiet);
-  load_weights(options_.model, model_, workspace_, [&](int64_t done, int64_t total) { progress.show(done, total); });
+  return load_weights(options_.model, model_, workspace_, show);
 }
 
 void Trainer::require_disk_space() const {
   const int64_t saves = options_.save_every > 0 ? (settings_.lr.steps - done_steps_) / options_.save_every + 1 : 1;
-  checkpoints_.require_space(state(), std::min(kept(options_), saves),
-                             SafetensorsWriter::file_bytes(declarations_of(weights_)));
+  checkpoints_.require_space(state(), std::min(kept(options_), saves), final_weights().file_bytes());
 }
 
 double Trainer::step(int64_t step) {
@@ -168,11 +166,17 @@ TrainResult Trainer::run(const InterruptGuard& interrupt) {
   return result;
 }
 
+WeightWriter Trainer::final_weights() const {
+  return WeightWriter(declarations_of(weights_), parse_shard_size(options_.shard_size));
+}
+
 void Trainer::save_weights() const {
-  SafetensorsWriter writer(options_.output + "/model.safetensors", declarations_of(weights_));
-  for (const StateTensor& tensor : weights_)
-    writer.write(tensor.name, tensor.type.dtype, tensor.data, tensor.type.shape.elements());
-  writer.finish();
+  final_weights().write(options_.output, [&](SafetensorsWriter& file, std::span<const size_t> members) {
+    for (size_t place = 0; place < members.size(); ++place) {
+      const StateTensor& tensor = weights_[members[place]];
+      file.write_at(place, 0, tensor.data, tensor.type.shape.elements());
+    }
+  });
 }
 
 }  // namespace headroom

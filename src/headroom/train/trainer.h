@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "headroom/formats/weight_writer.h"
 #include "headroom/headroom.h"
 #include "headroom/runtime/interrupt.h"
 #include "headroom/runtime/workspace.h"
@@ -21,7 +22,7 @@ class Trainer {
           Workspace& workspace);
 
   // Takes the state of the newest checkpoint, or where there is none and options.resume is not set, of the model.
-  void load();
+  LoadStatistics load();
 
   // Throws MachineFailure unless checkpoints and the model will fit on the disk.
   void require_disk_space() const;
@@ -31,7 +32,7 @@ class Trainer {
   // stay.
   TrainResult run(const InterruptGuard& interrupt);
 
-  // The weights in DIR/model.safetensors, f32.
+  // The weights in DIR, f32, in files of options.shard_size.
   void save_weights() const;
 
  private:
@@ -40,6 +41,7 @@ class Trainer {
   void save(int64_t step);
   StateTensors state() const { return {weights_, optimizer_}; }
   RunSettings run_settings() const;
+  WeightWriter final_weights() const;
 
   const TrainOptions& options_;
   const Model& model_;

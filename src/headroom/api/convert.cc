@@ -1,0 +1,109 @@
+// convert(): a model's weights from one format, dtype or cut into files to another, as a stream.
+#include <fmt/core.h>
+
+#include <array>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "headroom/api/convert_format.h"
+#include "headroom/api/run_report.h"
+#include "headroom/base/block_reader.h"
+#include "headroom/base/bytes.h"
+#include "headroom/base/errors.h"
+#include "headroom/base/file.h"
+#include "headroom/formats/json_object.h"
+#include "headroom/runtime/arena.h"
+#include "headroom/runtime/interrupt.h"
+#include "headroom/runtime/process_memory.h"
+#include "headroom/runtime/progress.h"
+
+namespace headroom {
+namespace {
+
+// Every format that convert writes.
+constexpr std::array<const ConvertFormat*, 1> kFormats = {&kHuggingFaceFormat};
+
+// Staging memory from what a disk wants at its fastest to the least that does.
+constexpr std::array<int64_t, 4> kStagingBytes = {36 * kMiB, 9 * kMiB, 2 * kMiB, 256 * kKiB};
+
+// Thrown when a signal has come; no file is left behind.
+struct Interrupted {
+  int signal = 0;
+};
+
+const ConvertFormat& format_of(const ConvertOptions& options) {
+  std::string names;
+  for (const ConvertFormat* format : kFormats) {
+    if (format->name == options.format) return *format;
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", format->name);
+  }
+  throw InvalidInput("--format {}: expected one of {}", options.format, names);
+}
+
+FittedJob fit(const ConvertOptions& options, const Conversion& conversion) {
+  ReserveInputs reserve;
+  reserve.buffer_bytes = conversion.heap_bytes();
+  std::vector<Candidate> candidates;
+  for (const int64_t staging_bytes : kStagingBytes) {
+    const bool is_least = staging_bytes == kStagingBytes.back();
+    if (!is_least && staging_bytes > 2 * conversion.read_bytes()) continue;  // more than there is to read
+    candidates.push_back(
+        {fmt::format("blocks of {}", format_bytes(staging_bytes)), [] { return std::vector<Graph>(); }, staging_bytes});
+  }
+  return fit_job(candidates, resolve_budget(options.memory), reserve);
+}
+
+void write_report(const ConvertOptions& options, const FittedJob& job, const ConvertResult& result) {
+  nlohmann::ordered_json report = report_of(job);
+  report["tensors"] = result.tensors;
+  report["files"] = result.files;
+  report["read_bytes"] = result.read_bytes;
+  report["written_bytes"] = result.written_bytes;
+  report["seconds"] = result.seconds;
+  write_json(options.report, report);
+}
+
+}  // namespace
+
+ConvertResult convert(const ConvertOptions& options) {
+  restart_peak();
+  const ConvertFormat& format = format_of(options);
+  if (options.output.empty()) throw InvalidInput("--output: expected a place for the converted model");
+  const std::unique_ptr<Conversion> conversion = format.open(options);
+  const FittedJob job = fit_to_run(options, [&] { return fit(options, *conversion); });
+  if (options.verbose) announce_plan(job, options, "plan of the conversion");
+  require_disk_space(options.output, conversion->written_bytes(), "the converted model");
+  check_reserve(job.reserve_bytes + job.plan.arena_bytes);
+
+  ConvertResult result;
+  result.tensors = conversion->tensors();
+  result.files = conversion->files();
+  result.read_bytes = conversion->read_bytes();
+  result.written_bytes = conversion->written_bytes();
+  {
+    const Arena arena(job.plan.arena_bytes);
+    const InterruptGuard interrupt;
+    Progress progress("converting", options.quiet);
+    try {
+      conversion->run(arena.bytes(), [&](int64_t done) {
+        if (interrupt.signal() != 0) throw Interrupted{interrupt.signal()};
+        progress.show(done, result.read_bytes);
+      });
+    } catch (const Interrupted& interrupted) {
+      result.stopped_by_signal = interrupted.signal;
+    }
+    result.seconds = progress.elapsed_seconds();
+  }
+  static_cast<MemoryUse&>(result) = memory_use(job);
+  if (result.stopped_by_signal != 0) return result;
+  if (!options.report.empty()) write_report(options, job, result);
+  if (!options.quiet) {
+    fmt::print(stderr, "{}: {} tensors, {} in {}, {:.1f} s\n", options.output, format_count(result.tensors),
+               format_bytes(result.written_bytes),
+               result.files == 1 ? "one file" : fmt::format("{} files", result.files), result.seconds);
+  }
+  announce_result(result, options.quiet);
+  return result;
+}
+
+}  // namespace headroom

@@ -1,0 +1,181 @@
+// convert --format hf: a Hugging Face directory out of another one, with other dtypes or other shards.
+#include <algorithm>
+#include <filesystem>
+
+#include "headroom/api/convert_format.h"
+#include "headroom/api/model_source.h"
+#include "headroom/base/atomic_file.h"
+#include "headroom/base/block_reader.h"
+#include "headroom/base/bytes.h"
+#include "headroom/base/convert.h"
+#include "headroom/base/errors.h"
+#include "headroom/formats/json_reader.h"
+#include "headroom/formats/weight_files.h"
+#include "headroom/formats/weight_writer.h"
+
+namespace headroom {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kHeapBytesPerTensor = 1024;  // names, declarations, ranges, the output's header and index
+constexpr int64_t kCompanionBytes = 1 * kMiB;  // the buffer that copies the tokenizer's files, and the config's text
+
+bool is_real(StoredType type) {
+  return type == StoredType::f64 || type == StoredType::f32 || type == StoredType::f16 || type == StoredType::bf16;
+}
+
+// What the reader has beside it, for each of its threads, when elements change their size.
+struct StagingParts {
+  std::span<std::byte> blocks;
+  std::span<std::byte> converted;
+  int64_t converted_bytes_a_thread = 0;
+
+  explicit StagingParts(std::span<std::byte> staging) {
+    converted = staging.first(staging.size() / 8);
+    blocks = staging.subspan(converted.size());
+    const int threads = BlockReader::threads_for(static_cast<int64_t>(blocks.size()));
+    converted_bytes_a_thread = static_cast<int64_t>(converted.size()) / threads / 64 * 64;
+  }
+};
+
+class HuggingFaceConversion final : public Conversion {
+ public:
+  explicit HuggingFaceConversion(const ConvertOptions& options)
+      : options_(options),
+        source_(options.model),
+        sources_(in_file_order(source_)),
+        writer_(declare(), parse_shard_size(options.shard_size)) {}
+
+  int64_t read_bytes() const override { return read_bytes_; }
+  int64_t written_bytes() const override { return writer_.file_bytes(); }
+  int64_t heap_bytes() const override { return kCompanionBytes + kHeapBytesPerTensor * tensors(); }
+  int64_t tensors() const override { return source_.count(); }
+  int64_t files() const override { return writer_.shard_count(); }
+
+  void run(std::span<std::byte> staging, const Progress& progress) override {
+    const StagingParts parts(staging);
+    BlockReader reader(parts.blocks);
+    AtomicDirectory output(options_.output);
+    copy_config_and_tokenizer(options_.model, output.temporary_path(), dtype_);
+    int64_t done_before = 0;
+    writer_.write(output.temporary_path(), [&](SafetensorsWriter& file, std::span<const size_t> members) {
+      std::vector<Target> targets;
+      for (size_t place = 0; place < members.size(); ++place) targets.push_back({members[place], place});
+      std::sort(targets.begin(), targets.end(), [](Target a, Target b) { return a.source < b.source; });
+      std::vector<ReadRange> ranges;
+      int64_t bytes = 0;
+      for (const Target& target : targets) {
+        const WeightTensor& tensor = sources_[target.source];
+        ranges.push_back({&tensor.file->file(), tensor.stored.offset_bytes, tensor.stored.size_bytes,
+                          tensor.file->unit_bytes(tensor.stored)});
+        bytes += tensor.stored.size_bytes;
+      }
+      reader.read(
+          ranges, [&](const ReadPiece& piece) { write(file, targets[piece.range], piece, parts); },
+          [&](int64_t done) { progress(done_before + done); });
+      done_before += bytes;
+    });
+    output.commit();
+  }
+
+ private:
+  struct Target {
+    size_t source;  // index into sources_ and of the declaration: ascending is the order of the files
+    size_t place;   // in the output's file
+  };
+
+  static std::vector<WeightTensor> in_file_order(const WeightFiles& files) {
+    std::vector<WeightTensor> tensors;
+    for (int64_t i = 0; i < files.count(); ++i) tensors.push_back(files.tensor(i));
+    std::sort(tensors.begin(), tensors.end(), [](const WeightTensor& a, const WeightTensor& b) {
+      if (a.file != b.file) return a.file->path() < b.file->path();
+      return a.stored.offset_bytes < b.stored.offset_bytes;
+    });
+    return tensors;
+  }
+
+  std::vector<TensorDeclaration> declare() {
+    if (!options_.dtype.empty()) {
+      dtype_ = parse_dtype(options_.dtype, "--dtype");
+      if (*dtype_ == DType::f64 || *dtype_ == DType::i32) {
+        throw InvalidInput("--dtype {}: expected f32, bf16 or f16", options_.dtype);
+      }
+    }
+    std::vector<TensorDeclaration> declarations;
+    for (const WeightTensor& tensor : sources_) {
+      if (!is_real(tensor.stored.type)) {
+        throw InvalidInput("{}: tensor {} is stored as {}; expected F64, F32, F16 or BF16, which can be converted",
+                           tensor.file->path(), printable(tensor.stored.name), tensor.stored.type_name);
+      }
+      declarations.push_back({std::string(tensor.stored.name), {dtype_in_output(tensor.stored), tensor.stored.shape}});
+      read_bytes_ = add_sizes(read_bytes_, tensor.stored.size_bytes, "the weights");
+    }
+    return declarations;
+  }
+
+  // Rotary tables that older files carry are no weights: they keep their precision, as transformers keeps it.
+  DType dtype_in_output(const StoredTensor& tensor) const {
+    if (!dtype_ || tensor.name.ends_with("rotary_emb.inv_freq")) return dtype_of(tensor.type);
+    return *dtype_;
+  }
+
+  static DType dtype_of(StoredType type) {
+    for (const DType dtype : {DType::f64, DType::f32, DType::f16, DType::bf16}) {
+      if (stored_type_of(dtype) == type) return dtype;
+    }
+    throw InternalError("a stored type that is not real");
+  }
+
+  void write(SafetensorsWriter& file, Target target, const ReadPiece& piece, const StagingParts& parts) const {
+    const WeightTensor& tensor = sources_[target.source];
+    const DType from = dtype_of(tensor.stored.type);
+    const DType to = dtype_in_output(tensor.stored);
+    const int64_t first = piece.offset_bytes / size_of(from);
+    const int64_t count = static_cast<int64_t>(piece.bytes.size()) / size_of(from);
+    if (from == to) {
+      file.write_at(target.place, first, piece.bytes.data(), count);
+      return;
+    }
+    std::byte* converted = parts.converted.data() + piece.thread * parts.converted_bytes_a_thread;
+    const int64_t step = parts.converted_bytes_a_thread / size_of(to);
+    for (int64_t done = 0; done < count; done += step) {
+      const int64_t run = std::min(step, count - done);
+      const std::byte* source = piece.bytes.data() + done * size_of(from);
+      convert_elements(from, source, to, converted, run);
+      if (const int64_t over = find_overflow(from, source, to, converted, run); over >= 0) {
+        double value = 0;
+        convert_elements(from, source + over * size_of(from), DType::f64, &value, 1);
+        throw InvalidInput("{}: tensor {} holds {} at element {}, which {} cannot; try --dtype {}", tensor.file->path(),
+                           printable(tensor.stored.name), value, first + done + over, name_of(to),
+                           to == DType::f16 ? "bf16" : "f32");
+      }
+      file.write_at(target.place, first + done, converted, run);
+    }
+  }
+
+  const ConvertOptions options_;
+  const WeightFiles source_;
+  const std::vector<WeightTensor> sources_;
+  std::optional<DType> dtype_;
+  int64_t read_bytes_ = 0;
+  const WeightWriter writer_;
+};
+
+std::unique_ptr<Conversion> open(const ConvertOptions& options) {
+  std::error_code error;
+  if (!fs::is_directory(options.model, error)) {
+    throw InvalidInput("{}: there is no such directory; expected a model directory", options.model);
+  }
+  open_model_directory(options.model);  // which holds a model that headroom knows, with its weights
+  if (fs::exists(options.output, error) && !(fs::is_directory(options.output) && fs::is_empty(options.output))) {
+    throw InvalidInput("--output {}: it exists and is not an empty directory; choose another", options.output);
+  }
+  return std::make_unique<HuggingFaceConversion>(options);
+}
+
+}  // namespace
+
+const ConvertFormat kHuggingFaceFormat = {"hf", open};
+
+}  // namespace headroom
