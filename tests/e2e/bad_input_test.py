@@ -138,6 +138,11 @@ class Config(BadInput):
                 self.copy_of_model(**{field: value})
                 self.refuse("--tokens", TOKENS, model="model", says=["config.json", field])
 
+    def test_a_dtype_that_no_model_has(self):
+        for dtype in ("f64", "i32", "int3"):
+            said = self.refused("init", "tiny-300k", "--output", "out", "--dtype", dtype)
+            self.assertIn("expected f32, bf16 or f16", said)
+
     def test_architecture(self):
         self.copy_of_model(architectures=["MambaForCausalLM"], model_type="mamba")
         self.refuse("--tokens", TOKENS, model="model", says=["config.json", "MambaForCausalLM", "LlamaForCausalLM"])

@@ -7,7 +7,7 @@ import resource
 import time
 
 import frame
-from training import TIED, UNTIED, TrainingTest
+from training import QWEN2, TIED, UNTIED, TrainingTest
 
 MIB = 1 << 20
 REPORTED = [
@@ -52,6 +52,7 @@ class Budget(TrainingTest):
     def shapes(self):
         yield TIED, ["--tokens", TIED / "curve_tokens.json", "--steps", 2]
         yield UNTIED, ["--tokens", UNTIED / "curve_tokens.json", "--steps", 2, "--grad-clip", 0, "--grad-accum", 2]
+        yield QWEN2, ["--tokens", QWEN2 / "curve_tokens.json", "--steps", 2, "--checkpointing", "full"]
         model, flags = self.tiny()
         yield model, [*flags, "--threads", 2]
         yield model, [*flags, "--grad-clip", 0, "--optimizer", "sgd", "--checkpointing", "none"]

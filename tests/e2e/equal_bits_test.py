@@ -95,20 +95,25 @@ class EqualBits(TrainingTest):
 
     def test_generation_evaluation_and_training_agree(self):
         """The log-probability of each token that `generate` writes is what `eval` and `train` find for it there."""
-        for tied in (True, False):
-            model = self.text_model(tied, name=f"model-{tied}")
+        for name, tied, changes in [
+            ("tied", True, {}),
+            ("untied", False, {}),
+            ("qwen2", True, {"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2"}),
+        ]:
+            model = self.text_model(tied, name=name, **changes)
             flags = ["--data", "text.txt", "--seq-len", 24, "--batch-size", 8, "--steps", 20, "--lr", 0.02]
-            self.train(model, *flags, output=f"trained-{tied}")
+            trained = f"trained-{name}"
+            self.train(model, *flags, output=trained)
             prompt = ["--prompt", "etaoin shrdlu", "--max-new-tokens", 8, "--prefill-chunk", 3]
-            self.headroom("generate", f"trained-{tied}", *prompt, "--logprobs", "log.json", *QUIET)
+            self.headroom("generate", trained, *prompt, "--logprobs", "log.json", *QUIET)
             log = self.read_json("log.json")
             self.assertEqual(len(log["tokens"]), 8)
             ids = log["prompt_ids"]
-            before = self.loss_sum(f"trained-{tied}", ids)
+            before = self.loss_sum(trained, ids)
             for token in log["tokens"]:
                 ids = [*ids, token["id"]]
-                after = self.loss_sum(f"trained-{tied}", ids)
-                self.assertEqual(as_f32(before - after), as_f32(token["logprob"]), f"tied {tied}, token {len(ids)}")
+                after = self.loss_sum(trained, ids)
+                self.assertEqual(as_f32(before - after), as_f32(token["logprob"]), f"{name}, token {len(ids)}")
                 before = after
 
     def loss_sum(self, model, ids):

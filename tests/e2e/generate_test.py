@@ -116,12 +116,21 @@ class Random(frame.CommandTest):
         text = self.write("text.txt", TEXT * 20)
         self.headroom("init", "tiny-300k", "--output", "model", "--tokenizer-data", text, "--quiet")
 
-    def test_ids_beyond_the_embedding_are_refused(self):
+    def test_a_tokenizer_larger_than_the_embedding_is_refused(self):
         other = frame.ROOT / "tests" / "data" / "llama" / "mha"
         for name in ("config.json", "model.safetensors"):
             self.write(f"other/{name}", (other / name).read_bytes())
         self.write("other/tokenizer.json", (self.directory / "model" / "tokenizer.json").read_bytes())
-        self.assertIn("embedding", self.refused("generate", "other", "--prompt", "~}", *QUIET))
+        text = self.write("some.txt", "abc")
+        for command in (
+            ["generate", "other", "--prompt", "abc", *QUIET],
+            ["plan", "other", "--task", "generate", "--prompt", "abc"],
+            ["eval", "other", "--data", text, *QUIET],
+            ["train", "other", "--data", text, "--seq-len", 2, "--output", "out", *QUIET],
+        ):
+            with self.subTest(command=command[0]):
+                said = self.refused(*command)
+                self.assertRegex(said, r"tokenizer.json: the tokenizer has \d+ ids, the model's embedding 64 rows")
 
     def test_bad_usage_is_refused(self):
         for flags in (

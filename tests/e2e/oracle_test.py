@@ -47,6 +47,18 @@ class Forward(frame.CommandTest):
                     self.read_json("r.json")["loss"], load(model / "loss.json")["loss"], delta=LOSS_BOUND
                 )
 
+    def test_an_output_layer_of_its_own_is_not_tied(self):
+        """Whatever the config says; training says so in the config that it writes."""
+        source = MODELS / "qwen2"
+        self.write("model/model.safetensors", (source / "model.safetensors").read_bytes())
+        self.write("model/config.json", load(source / "config.json") | {"tie_word_embeddings": True})
+        ids = source / "ids.json"
+        self.headroom("eval", "model", "--tokens", ids, "--logits", "out.safetensors", *BUDGET)
+        ours = read_tensors(self.directory / "out.safetensors")["logits"]
+        self.check_logits(ours, read_tensors(source / "logits.safetensors"))
+        self.headroom("train", "model", "--tokens", source / "curve_tokens.json", "--output", "out", *BUDGET)
+        self.assertIs(self.read_json("out/config.json")["tie_word_embeddings"], False)
+
     def check_logits(self, ours, theirs):
         values = ours.values
         if "positions" in theirs:  # kept at some positions of the only row

@@ -61,10 +61,11 @@ class TrainingTest(frame.CommandTest):
                 del defaults[at : at + 2]
         return ["train", model, "--output", output, *flags, *defaults]
 
-    def text_model(self, tied=False, name="model"):
-        """A model directory with a tokenizer of its own, and beside it text.txt, which is what both were made for."""
+    def text_model(self, tied=False, name="model", **changes):
+        """A model directory with a tokenizer of its own, and beside it text.txt, which is what both were made for.
+        `changes` are made to the config."""
         text = self.write("text.txt", words(1500, seed=3))
-        config = self.write("shape.json", {**_SHAPE, "tie_word_embeddings": tied})
+        config = self.write("shape.json", {**_SHAPE, "tie_word_embeddings": tied, **changes})
         flags = ["--tokenizer-data", text, "--vocabulary", 300, "--seed", 5, "--quiet"]
         self.headroom("init", config, "--output", name, *flags)
         return self.directory / name

@@ -19,6 +19,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
+DType dtype_of_weights(const InitOptions& options, const Model& model) {
+  if (options.dtype.empty()) return model.stored_dtype();
+  const DType dtype = parse_dtype(options.dtype, "--dtype");
+  if (dtype == DType::f32 || dtype == DType::bf16 || dtype == DType::f16) return dtype;
+  throw InvalidInput("--dtype {}: no model is held in it; expected f32, bf16 or f16", options.dtype);
+}
+
 // Trains a tokenizer on the texts and returns the config of a model with its vocabulary.
 JsonObject make_tokenizer(const InitOptions& options, const JsonObject& config) {
   BpeTrainingOptions training;
@@ -60,7 +67,7 @@ void init_model(const InitOptions& options) {
   }
   JsonObject config = config_of_model(options.model);
   std::unique_ptr<Model> model = make_model(config);
-  const DType dtype = options.dtype.empty() ? model->stored_dtype() : parse_dtype(options.dtype, "--dtype");
+  const DType dtype = dtype_of_weights(options, *model);
   AtomicDirectory output(options.output);
   InitOptions inside = options;
   inside.output = output.temporary_path();
