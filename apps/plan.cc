@@ -26,11 +26,11 @@ struct PlanOptions {
 
 FittedJob fit(PlanOptions& options) {
   const std::unique_ptr<Model> model = open_model_config(options.model);
-  const int64_t tokenizer_bytes = tokenizer_bytes_of(options.model);
   static_cast<RunOptions&>(options.train) = options.run;
   static_cast<RunOptions&>(options.generate) = options.run;
   if (options.task == "generate") {
     options.generate.model = options.model;
+    const int64_t tokenizer_bytes = tokenizer_bytes_of(options.model);
     const bool has_prompt = !options.generate.prompt.empty() || !options.generate.prompt_file.empty();
     if (has_prompt && tokenizer_bytes > 0) {
       const auto prompt = encode_prompt(options.generate, open_tokenizer(options.model, *model), *model);
@@ -39,7 +39,7 @@ FittedJob fit(PlanOptions& options) {
     return fit_generation(options.generate, *model, tokenizer_bytes);
   }
   take_shape_of_tokens(options.train);
-  return fit_training(options.train, *model, reads_text(options.train) ? tokenizer_bytes : 0);
+  return fit_training(options.train, *model, reads_text(options.train) ? tokenizer_bytes_of(options.model) : 0);
 }
 
 void plan(PlanOptions& options) {

@@ -1,5 +1,6 @@
 // Files that are not the tokenizer they say they are: each refused with the file's name in the sentence, and memory
-// that stays below what the file's size allows.
+// that stays below what its outline says.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <malloc.h>
 #include <sys/wait.h>
@@ -13,6 +14,7 @@
 #include "headroom/base/errors.h"
 #include "headroom/formats/stream_decoder.h"
 #include "headroom/formats/token_encoder.h"
+#include "tests/formats/colliding_texts.h"
 #include "tests/temporary_directory.h"
 
 namespace headroom {
@@ -158,6 +160,38 @@ TEST_F(TokenizerJson, RefusesUnsupportedComponentsByName) {
   expect_refused(with("/pre_tokenizer", late), "nothing may follow ByteLevel");
 }
 
+TEST_F(TokenizerJson, RefusesPiecesThatCollide) {
+  Json json = small();
+  json["added_tokens"] = Json::array();
+  Json& vocabulary = json["model"]["vocab"];
+  for (const std::string& text : colliding_texts(8)) vocabulary[text] = vocabulary.size();
+  EXPECT_EQ(refusal(json.dump()), "");
+  vocabulary[colliding_texts(9)[8]] = vocabulary.size();
+  expect_refused(json, "too many pieces collide in a hash table");
+}
+
+// With byte fallback, text is cut where no merge joins its characters. A merge of a byte's own piece joins what these
+// characters do not show.
+TEST_F(TokenizerJson, MergesPiecesOfBytes) {
+  Json json = small();
+  Json& model = json["model"];
+  json["pre_tokenizer"] = nullptr;
+  json["added_tokens"] = Json::array();
+  json["decoder"] = {{"type", "ByteFallback"}};
+  model["byte_fallback"] = true;
+  for (int byte = 0; byte < 256; ++byte) model["vocab"][fmt::format("<0x{:02X}>", byte)] = 3 + byte;
+  const auto ids_of = [&](const std::string& text) {
+    EXPECT_EQ(refusal(json.dump()), "");
+    std::vector<int32_t> ids;
+    Tokenizer(path_).encode(text, false, ids);
+    return ids;
+  };
+  EXPECT_EQ(ids_of("xab\na"), (std::vector<int32_t>{3 + 'x', 2, 3 + '\n', 0}));
+  model["vocab"]["<0x0A>a"] = 259;
+  model["merges"].push_back({"<0x0A>", "a"});
+  EXPECT_EQ(ids_of("xab\na"), (std::vector<int32_t>{3 + 'x', 2, 259}));
+}
+
 TEST_F(TokenizerJson, StopsAPatternThatExplodes) {
   Json json = small();
   json["pre_tokenizer"] = Json::parse(
@@ -248,8 +282,9 @@ TEST_F(TokenizerJson, StaysBelowItsMemoryBound) {
   int status = 0;
   waitpid(child, &status, 0);
   EXPECT_GT(risen, 0);
-  const auto bound = Tokenizer::memory_bound_bytes(static_cast<int64_t>(text.size()));
+  const auto bound = Tokenizer::memory_bound_bytes(path_);
   EXPECT_LE(risen, bound);
+  EXPECT_LT(bound - risen, 4 << 20);
   RecordProperty("risen_bytes", std::to_string(risen));
 }
 #endif

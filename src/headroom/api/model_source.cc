@@ -6,6 +6,7 @@
 
 #include "headroom/base/atomic_file.h"
 #include "headroom/base/errors.h"
+#include "headroom/formats/tokenizer.h"
 #include "headroom/models/presets.h"
 #include "headroom/models/settle_config.h"
 #include "headroom/models/weights.h"
@@ -76,9 +77,8 @@ Tokenizer open_tokenizer(const std::string& directory, const Model& model) {
 }
 
 int64_t tokenizer_bytes_of(const std::string& model) {
-  std::error_code error;
-  const auto bytes = fs::file_size(fs::path(model) / "tokenizer.json", error);
-  return error ? 0 : static_cast<int64_t>(bytes);
+  const std::string file = (fs::path(model) / "tokenizer.json").string();
+  return exists(file) ? Tokenizer::memory_bound_bytes(file) : 0;
 }
 
 void write_config(const JsonObject& config, DType dtype, const std::string& directory) {

@@ -20,7 +20,7 @@ std::unique_ptr<Model> open_model_config(const std::string& model);
 // The tokenizer of a model directory. Throws InvalidInput where it has more ids than the model's embedding has rows.
 Tokenizer open_tokenizer(const std::string& directory, const Model& model);
 
-// Bytes of the tokenizer.json that belongs to `model`; 0 where there is none.
+// The most memory that the tokenizer of `model` takes (Tokenizer::memory_bound_bytes); 0 where there is none.
 int64_t tokenizer_bytes_of(const std::string& model);
 
 // The config that `model` has: of a directory, where its weights have their say (models/settle_config.h), of a config

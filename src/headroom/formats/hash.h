@@ -34,9 +34,6 @@ constexpr uint64_t pair_key(int32_t left, int32_t right) {
   return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
 }
 
-// Slots of an open-addressing table for `entries`: a load of at most 0.75, and one slot free at least.
-constexpr int64_t hash_slots_for(int64_t entries) { return entries + entries / 3 + 8; }
-
 // `hash` scaled to [0, range): no power of two needed, so no memory is rounded away.
 constexpr uint64_t hash_to_range(uint64_t hash, uint64_t range) {
   return static_cast<uint64_t>(static_cast<unsigned __int128>(hash) * range >> 64);

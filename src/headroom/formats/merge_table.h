@@ -2,9 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
-#include "headroom/formats/hash.h"
+#include "headroom/formats/two_place_table.h"
 
 namespace headroom {
 
@@ -13,32 +12,38 @@ struct Merge {
   int32_t right = -1;
   int32_t rank = 0;  // lower is applied first
   int32_t result = 0;
+
+  bool is_free() const { return left < 0; }
 };
 
 class MergeTable {
  public:
-  explicit MergeTable(int64_t merges) : slots_(hash_slots_for(merges)) {}
-  static int64_t bytes_for(int64_t merges) { return hash_slots_for(merges) * static_cast<int64_t>(sizeof(Merge)); }
+  explicit MergeTable(int64_t merges) : merges_(merges) {}
+  static int64_t bytes_for(int64_t merges) { return TwoPlaceTable<Merge>::bytes_for(merges); }
 
   // At most as many as promised. A pair that is there already takes the new rank, as the tokenizers library has it.
-  void add(const Merge& merge) { slots_[slot_of(merge.left, merge.right)] = merge; }
+  // False if the pair collides with too many others (two_place_table.h); the table is of no use then.
+  [[nodiscard]] bool add(const Merge& merge) {
+    Merge* known = merges_.find(hash_of(merge), Same{merge.left, merge.right});
+    if (known == nullptr) return merges_.add(merge, hash_of);
+    *known = merge;
+    return true;
+  }
 
   // Null if the pair does not merge.
   const Merge* find(int32_t left, int32_t right) const {
-    const Merge& found = slots_[slot_of(left, right)];
-    return found.left < 0 ? nullptr : &found;
+    return merges_.find(mix_bits(pair_key(left, right)), Same{left, right});
   }
 
  private:
-  size_t slot_of(int32_t left, int32_t right) const {
-    size_t slot = hash_to_range(mix_bits(pair_key(left, right)), slots_.size());
-    while (slots_[slot].left >= 0 && (slots_[slot].left != left || slots_[slot].right != right)) {
-      slot = slot + 1 == slots_.size() ? 0 : slot + 1;
-    }
-    return slot;
-  }
+  struct Same {
+    int32_t left;
+    int32_t right;
+    bool operator()(const Merge& merge) const { return merge.left == left && merge.right == right; }
+  };
+  static uint64_t hash_of(const Merge& merge) { return mix_bits(pair_key(merge.left, merge.right)); }
 
-  std::vector<Merge> slots_;  // open addressing, linear probing; left < 0 is free
+  TwoPlaceTable<Merge> merges_;
 };
 
 }  // namespace headroom

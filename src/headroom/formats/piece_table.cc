@@ -8,18 +8,12 @@
 namespace headroom {
 
 PieceTable::PieceTable(int64_t pieces, int64_t ids, int64_t text_bytes)
-    : starts_(ids, kNone), lengths_(ids, 0), slots_(hash_slots_for(pieces), -1) {
+    : starts_(ids, kNone), lengths_(ids, 0), slots_(pieces) {
   text_.reserve(text_bytes);
 }
 
 int64_t PieceTable::bytes_for(int64_t pieces, int64_t ids, int64_t text_bytes) {
-  return text_bytes + 6 * ids + 4 * hash_slots_for(pieces);
-}
-
-size_t PieceTable::slot_of(std::string_view text) const {
-  size_t slot = hash_to_range(hash_bytes(text), slots_.size());
-  while (slots_[slot] >= 0 && (*this)[slots_[slot]] != text) slot = slot + 1 == slots_.size() ? 0 : slot + 1;
-  return slot;
+  return text_bytes + 6 * ids + TwoPlaceTable<Slot>::bytes_for(pieces);
 }
 
 PieceTable::Added PieceTable::add(int32_t id, std::string_view text) {
@@ -27,18 +21,20 @@ PieceTable::Added PieceTable::add(int32_t id, std::string_view text) {
              text_.size() + text.size() <= text_.capacity(),
          "piece {} does not fit the vocabulary's tables", id);
   if (starts_[id] != kNone) return Added::id_taken;
-  const size_t slot = slot_of(text);
-  if (slots_[slot] >= 0) return Added::text_taken;
-  slots_[slot] = id;
+  if (find(text) >= 0) return Added::text_taken;
   starts_[id] = static_cast<uint32_t>(text_.size());
   lengths_[id] = static_cast<uint16_t>(text.size());
   text_.insert(text_.end(), text.begin(), text.end());
   size_ = std::max(size_, id + 1);
   longest_bytes_ = std::max(longest_bytes_, static_cast<int32_t>(text.size()));
-  return Added::yes;
+  const auto hash_of = [this](const Slot& slot) { return hash_bytes((*this)[slot.id]); };
+  return slots_.add({id}, hash_of) ? Added::yes : Added::no_place;
 }
 
-int32_t PieceTable::find(std::string_view text) const { return slots_[slot_of(text)]; }
+int32_t PieceTable::find(std::string_view text) const {
+  const Slot* found = slots_.find(hash_bytes(text), [&](const Slot& slot) { return (*this)[slot.id] == text; });
+  return found == nullptr ? -1 : found->id;
+}
 
 std::string_view PieceTable::operator[](int32_t id) const {
   if (!contains(id)) return {};

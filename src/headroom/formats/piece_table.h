@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "headroom/formats/two_place_table.h"
+
 namespace headroom {
 
 class PieceTable {
@@ -17,8 +19,9 @@ class PieceTable {
 
   static constexpr size_t kMaxPieceBytes = 65535;
 
-  enum class Added : uint8_t { yes, id_taken, text_taken };
-  // Within the room promised to the constructor.
+  enum class Added : uint8_t { yes, id_taken, text_taken, no_place };
+  // Within the room promised to the constructor. no_place: the text collides with too many others (two_place_table.h),
+  // and the table is of no use then.
   Added add(int32_t id, std::string_view text);
 
   // -1 if there is none.
@@ -32,12 +35,15 @@ class PieceTable {
 
  private:
   static constexpr uint32_t kNone = UINT32_MAX;
-  size_t slot_of(std::string_view text) const;
+  struct Slot {
+    int32_t id = -1;
+    bool is_free() const { return id < 0; }
+  };
 
   std::vector<char> text_;
   std::vector<uint32_t> starts_;
   std::vector<uint16_t> lengths_;
-  std::vector<int32_t> slots_;  // open addressing, linear probing; -1 is free
+  TwoPlaceTable<Slot> slots_;
   int32_t size_ = 0;
   int32_t longest_bytes_ = 0;
 };

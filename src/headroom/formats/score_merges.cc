@@ -34,19 +34,21 @@ int64_t count_score_merges(const PieceTable& pieces, const std::vector<float>& s
   return count;
 }
 
-void add_score_merges(const std::vector<float>& scores, BpeModel& model, JoinedPairs& joined) {
+bool add_score_merges(const std::vector<float>& scores, BpeModel& model, JoinedPairs& joined) {
   std::vector<int32_t> order;
   order.resize(model.pieces.size());
   std::iota(order.begin(), order.end(), 0);
   std::sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return scores[a] > scores[b]; });
   int32_t rank = 0;
+  bool all_added = true;
   for (size_t at = 0; at < order.size(); ++at) {
     if (at > 0 && scores[order[at]] != scores[order[at - 1]]) ++rank;
     visit_cuts(model.pieces, scores, order[at], [&](int32_t left, int32_t right) {
-      model.merges.add({left, right, rank, order[at]});
+      all_added = all_added && model.merges.add({left, right, rank, order[at]});
       joined.add(model.pieces[left], model.pieces[right]);
     });
   }
+  return all_added;
 }
 
 }  // namespace headroom

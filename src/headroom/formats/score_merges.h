@@ -14,7 +14,7 @@ namespace headroom {
 int64_t count_score_merges(const PieceTable& pieces, const std::vector<float>& scores);
 
 // Every way to cut a piece into two pieces is a merge; its rank is the place of its score among all scores, so that
-// merges of equal score have one rank. model.merges must have the room.
-void add_score_merges(const std::vector<float>& scores, BpeModel& model, JoinedPairs& joined);
+// merges of equal score have one rank. model.merges must have the room. False as MergeTable::add.
+[[nodiscard]] bool add_score_merges(const std::vector<float>& scores, BpeModel& model, JoinedPairs& joined);
 
 }  // namespace headroom

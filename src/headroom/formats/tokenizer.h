@@ -28,11 +28,11 @@ class Tokenizer {
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;
 
-  // The file that Tokenizer(path) reads: for planning from its size.
+  // The file that Tokenizer(path) reads.
   static std::string file_of(const std::string& path);
-  // The most memory that loading a tokenizer.json of this size, one TokenEncoder and one StreamDecoder together take at
-  // any time. A file whose tables would need more is refused.
-  static int64_t memory_bound_bytes(int64_t file_bytes);
+  // The most memory that loading `path` as above, one TokenEncoder and one StreamDecoder together take at any time: a
+  // function of what the file says of its tables, known after one pass over it that keeps nothing.
+  static int64_t memory_bound_bytes(const std::string& path);
 
   // The largest id and one; there may be unused ids below.
   int32_t vocab_size() const;

@@ -14,6 +14,18 @@
 namespace headroom {
 namespace {
 
+// What does not depend on the vocabulary: buffers of reading and of every stage, symbols and candidates of the longest
+// word, the cache of words, compiled expressions with their match stacks, the components' values.
+constexpr int64_t kFixedBytes = 3 * kMiB;
+// An added token in the outline, in the table of its stage and in the lists made on the way, with what a growing vector
+// holds beside; its text twice.
+constexpr int64_t kAddedTokenBytes = 320;
+
+[[noreturn]] void refuse_collisions(const std::string& file, const char* what) {
+  throw InvalidInput("{}: too many {} collide in a hash table; no vocabulary that was not made to do so is known", file,
+                     what);
+}
+
 void add_piece(const std::string& file, PieceTable& pieces, int32_t id, std::string_view text) {
   switch (pieces.add(id, text)) {
     case PieceTable::Added::yes: return;
@@ -22,6 +34,7 @@ void add_piece(const std::string& file, PieceTable& pieces, int32_t id, std::str
     case PieceTable::Added::text_taken:
       throw InvalidInput("{}: the piece \"{:.80}\" appears twice, with ids {} and {}", file, text, pieces.find(text),
                          id);
+    case PieceTable::Added::no_place: refuse_collisions(file, "pieces");
   }
 }
 
@@ -122,7 +135,8 @@ void add_merges(const TokenizerOutline& outline, TokenizerSource& source, Tokeni
                          merges, format_bytes(table_bytes), format_bytes(source.table_limit_bytes()));
     }
     model.merges = MergeTable(merges);
-    return add_score_merges(outline.scores, model, parts.joined);
+    if (!add_score_merges(outline.scores, model, parts.joined)) refuse_collisions(parts.path, "merges");
+    return;
   }
   int32_t rank = 0;
   std::string joined;
@@ -137,7 +151,7 @@ void add_merges(const TokenizerOutline& outline, TokenizerSource& source, Tokeni
   source.read_merges([&](std::string_view left, std::string_view right) {
     joined.assign(left);
     joined += right;
-    model.merges.add({id_of(left), id_of(right), rank, id_of(joined)});
+    if (!model.merges.add({id_of(left), id_of(right), rank, id_of(joined)})) refuse_collisions(parts.path, "merges");
     parts.joined.add(left, right);
     ++rank;
   });
@@ -155,15 +169,28 @@ void add_surrounding_ids(const TokenizerOutline& outline, TokenizerParts& parts)
   parts.after = std::move(around.after);
 }
 
+int64_t table_bytes_for(const TokenizerOutline& outline, int64_t merges) {
+  const int64_t pieces = outline.pieces + static_cast<int64_t>(outline.added.size());
+  return PieceTable::bytes_for(pieces, outline.largest_id + 1, outline.piece_bytes) + MergeTable::bytes_for(merges);
+}
+
 }  // namespace
+
+int64_t tokenizer_bound_bytes(const TokenizerOutline& outline, int64_t merges) {
+  int64_t bytes = table_bytes_for(outline, merges) + kFixedBytes;
+  for (const AddedTokenEntry& token : outline.added) {
+    bytes += kAddedTokenBytes + 2 * static_cast<int64_t>(token.text.size());
+  }
+  // The scores, and the order of ids by score.
+  return bytes + static_cast<int64_t>(outline.scores.size() * (2 * sizeof(float) + sizeof(int32_t)));
+}
 
 std::unique_ptr<const TokenizerParts> build_tokenizer(TokenizerSource& source) {
   const std::string& file = source.file();
   const TokenizerOutline outline = source.outline();
   const int64_t pieces = outline.pieces + static_cast<int64_t>(outline.added.size());
   const int64_t ids = outline.largest_id + 1;
-  const int64_t table_bytes =
-      PieceTable::bytes_for(pieces, ids, outline.piece_bytes) + MergeTable::bytes_for(outline.merges);
+  const int64_t table_bytes = table_bytes_for(outline, outline.merges);
   if (table_bytes > source.table_limit_bytes()) {
     throw InvalidInput(
         "{}: {} pieces with ids up to {} and {} merges need {} of tables; expected at most {} for a file of this size",

@@ -15,12 +15,8 @@ namespace {
 
 using Kind = JsonEvent::Kind;
 
-// What does not depend on the file: buffers of reading and of every stage, symbols and candidates of the longest word,
-// compiled expressions with their match stacks, the components' values.
-constexpr int64_t kFixedBytes = 5 * kMiB / 2;
-
-// The part of the bound that tables may take. Pretty-printed files of real tokenizers need 0.6 to 0.9 of their size;
-// 1.5 leaves room for compact ones.
+// The most that tables may take. Pretty-printed files of real tokenizers need 0.6 to 0.9 of their size; 1.5 leaves room
+// for compact ones.
 int64_t table_bound_bytes(int64_t file_bytes) { return file_bytes + file_bytes / 2 + 64 * kKiB; }
 
 class PieceReader : public JsonVisitor {
@@ -140,7 +136,10 @@ class TokenizerJson : public TokenizerSource {
 
 }  // namespace
 
-int64_t Tokenizer::memory_bound_bytes(int64_t file_bytes) { return table_bound_bytes(file_bytes) + kFixedBytes; }
+int64_t Tokenizer::memory_bound_bytes(const std::string& path) {
+  const TokenizerOutline outline = read_tokenizer_outline(file_of(path));
+  return tokenizer_bound_bytes(outline, outline.merges);
+}
 
 std::unique_ptr<const TokenizerParts> load_tokenizer_json(const std::string& path) {
   TokenizerJson source(path);

@@ -56,4 +56,8 @@ class TokenizerSource {
 // Throws InvalidInput naming the file for everything that is wrong with it or not supported.
 std::unique_ptr<const TokenizerParts> build_tokenizer(TokenizerSource& source);
 
+// The most memory that building a tokenizer of this outline, one TokenEncoder and one StreamDecoder together take at
+// any time. `merges`: outline.merges or, where there are scores, count_score_merges (score_merges.h).
+int64_t tokenizer_bound_bytes(const TokenizerOutline& outline, int64_t merges);
+
 }  // namespace headroom

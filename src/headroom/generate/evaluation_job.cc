@@ -5,7 +5,6 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/threads.h"
-#include "headroom/formats/tokenizer.h"
 #include "headroom/passes/pass_dump.h"
 
 namespace headroom {
@@ -53,12 +52,12 @@ EvaluationShape read_evaluation_shape(const EvalOptions& options, const Model& m
 }
 
 FittedJob fit_evaluation(const EvalOptions& options, const Model& model, const Model* reference,
-                         const EvaluationShape& shape, int64_t tokenizer_file_bytes) {
+                         const EvaluationShape& shape, int64_t tokenizer_bytes) {
   PassTrace trace = trace_passes(options);
   ReserveInputs reserve;
   reserve.threads = threads_to_use(options.threads);
   reserve.buffer_bytes = kBufferBytes + size_of(DType::i32) * shape.row_tokens;
-  if (tokenizer_file_bytes > 0) reserve.tokenizer_bytes = Tokenizer::memory_bound_bytes(tokenizer_file_bytes);
+  reserve.tokenizer_bytes = tokenizer_bytes;
   const Candidate only{fmt::format("{} rows of {} tokens at a time", shape.rows, shape.row_tokens), [&] {
                          return reference == nullptr ? build_evaluation_graphs(model, shape, &trace)
                                                      : build_comparison_graphs(model, *reference, shape, &trace);

@@ -21,9 +21,10 @@ WindowShape read_window_shape(const EvalOptions& options, const Model& model);
 // fit a buffer where options.logits or options.reference asks for them. Throws as read_window_shape.
 EvaluationShape read_evaluation_shape(const EvalOptions& options, const Model& model, int64_t row_tokens);
 
-// Fits the job into options.memory. `reference`: the model to compare with, null for none. `tokenizer_file_bytes`: of
-// the tokenizer.json that the text is encoded with, 0 for none. Throws as fit_job does.
+// Fits the job into options.memory. `reference`: the model to compare with, null for none. `tokenizer_bytes`: what
+// the tokenizer that the text is encoded with takes (Tokenizer::memory_bound_bytes), 0 for none. Throws as fit_job
+// does.
 FittedJob fit_evaluation(const EvalOptions& options, const Model& model, const Model* reference,
-                         const EvaluationShape& shape, int64_t tokenizer_file_bytes);
+                         const EvaluationShape& shape, int64_t tokenizer_bytes);
 
 }  // namespace headroom

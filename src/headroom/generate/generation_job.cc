@@ -6,7 +6,6 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/threads.h"
-#include "headroom/formats/tokenizer.h"
 #include "headroom/passes/pass_dump.h"
 
 namespace headroom {
@@ -63,13 +62,13 @@ GenerationShape read_generation_shape(const GenerateOptions& options, const Mode
   return shape;
 }
 
-FittedJob fit_generation(const GenerateOptions& options, const Model& model, int64_t tokenizer_file_bytes) {
+FittedJob fit_generation(const GenerateOptions& options, const Model& model, int64_t tokenizer_bytes) {
   const GenerationShape shape = read_generation_shape(options, model);
   PassTrace trace = trace_passes(options);
   ReserveInputs reserve;
   reserve.threads = threads_to_use(options.threads);
   reserve.buffer_bytes = kBufferBytes + kTokenBytes * shape.context;
-  if (tokenizer_file_bytes > 0) reserve.tokenizer_bytes = Tokenizer::memory_bound_bytes(tokenizer_file_bytes);
+  reserve.tokenizer_bytes = tokenizer_bytes;
   const Candidate only{fmt::format("context {}, prefill in chunks of {}", shape.context, shape.prefill_chunk),
                        [&] { return build_generation_graphs(model, shape, &trace); }};
   FittedJob job = fit_job({only}, resolve_budget(options.memory), reserve);

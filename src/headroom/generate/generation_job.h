@@ -15,7 +15,8 @@ int64_t context_for(const GenerateOptions& options, const Model& model, int64_t 
 // prompt counts as one whole chunk.
 GenerationShape read_generation_shape(const GenerateOptions& options, const Model& model);
 
-// Fits the job into options.memory. `tokenizer_file_bytes`: of the model's tokenizer.json. Throws as fit_job does.
-FittedJob fit_generation(const GenerateOptions& options, const Model& model, int64_t tokenizer_file_bytes);
+// Fits the job into options.memory. `tokenizer_bytes`: what the model's tokenizer takes
+// (Tokenizer::memory_bound_bytes). Throws as fit_job does.
+FittedJob fit_generation(const GenerateOptions& options, const Model& model, int64_t tokenizer_bytes);
 
 }  // namespace headroom

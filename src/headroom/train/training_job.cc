@@ -5,7 +5,6 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/threads.h"
-#include "headroom/formats/tokenizer.h"
 #include "headroom/passes/pass_dump.h"
 
 namespace headroom {
@@ -87,7 +86,7 @@ TrainingSettings read_training_settings(const TrainOptions& options, const Model
   return {read_shape(options, model), read_updates(options), read_lr(options)};
 }
 
-FittedJob fit_training(const TrainOptions& options, const Model& model, int64_t tokenizer_file_bytes) {
+FittedJob fit_training(const TrainOptions& options, const Model& model, int64_t tokenizer_bytes) {
   const TrainingSettings settings = read_training_settings(options, model);
   const bool evaluates = !options.eval_data.empty();
   PassTrace trace = trace_passes(options);
@@ -101,8 +100,7 @@ FittedJob fit_training(const TrainOptions& options, const Model& model, int64_t 
   ReserveInputs reserve;
   reserve.threads = threads_to_use(options.threads);
   reserve.buffer_bytes = kBufferBytes;
-  if (tokenizer_file_bytes > 0)
-    reserve.released_bytes = Tokenizer::memory_bound_bytes(tokenizer_file_bytes) + kEncodingBytes;
+  if (tokenizer_bytes > 0) reserve.released_bytes = tokenizer_bytes + kEncodingBytes;
   FittedJob job = fit_job(candidates, resolve_budget(options.memory), reserve);
   finish_trace(trace, options);
   return job;

@@ -18,8 +18,8 @@ struct TrainingSettings {
 // Throws InvalidInput naming the flag that is out of range, or does not fit another or the model.
 TrainingSettings read_training_settings(const TrainOptions& options, const Model& model);
 
-// Fits the job into options.memory, trying first what costs no time. `tokenizer_file_bytes`: of the tokenizer.json that
-// the data are encoded with, 0 for none. Throws as fit_job does.
-FittedJob fit_training(const TrainOptions& options, const Model& model, int64_t tokenizer_file_bytes);
+// Fits the job into options.memory, trying first what costs no time. `tokenizer_bytes`: what the
+// tokenizer that the data are encoded with takes (Tokenizer::memory_bound_bytes), 0 for none. Throws as fit_job does.
+FittedJob fit_training(const TrainOptions& options, const Model& model, int64_t tokenizer_bytes);
 
 }  // namespace headroom
