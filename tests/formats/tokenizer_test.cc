@@ -68,6 +68,24 @@ TEST_P(AgainstTokenizers, GivesTheSameIdsAndText) {
   }
 }
 
+// Words are remembered from text to text; that must not show.
+TEST_P(AgainstTokenizers, AnEncoderGivesTheSameIdsAgain) {
+  const Tokenizer tokenizer(kData + GetParam() + ".json");
+  const nlohmann::json texts = read_json(kData + "texts.json");
+  const nlohmann::json expected = read_json(kData + GetParam() + ".ids.json");
+  TokenEncoder encoder(tokenizer);
+  for (int round = 0; round < 2; ++round) {
+    for (size_t i = 0; i < texts.size(); ++i) {
+      std::vector<int32_t> ids;
+      const TokenSink append = [&](std::span<const int32_t> more) { ids.insert(ids.end(), more.begin(), more.end()); };
+      encoder.begin(true, append);
+      encoder.text(texts[i].get<std::string>());
+      encoder.finish();
+      ASSERT_EQ(ids, expected["ids"][i].get<std::vector<int32_t>>()) << "text " << i << " in round " << round;
+    }
+  }
+}
+
 TEST_P(AgainstTokenizers, ChunksOfAnySizeGiveTheIdsOfTheWhole) {
   const Tokenizer tokenizer(kData + GetParam() + ".json");
   std::mt19937 random(7);

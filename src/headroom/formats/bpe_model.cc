@@ -16,6 +16,8 @@ std::string_view last_character(std::string_view piece) {
   return piece.substr(begin);
 }
 
+bool may_be_byte_piece(std::string_view piece) { return piece.size() == 6 && piece.starts_with("<0x"); }
+
 }  // namespace
 
 int BpeModel::find_byte_ids() {
@@ -33,17 +35,14 @@ int BpeModel::find_byte_ids() {
   return missing;
 }
 
-size_t JoinedPairs::bit_of(std::string_view left_character, std::string_view right_character) const {
-  return hash_to_range(mix_bits(hash_bytes(left_character) * 3 + hash_bytes(right_character)), bits_.size());
-}
-
 void JoinedPairs::add(std::string_view left, std::string_view right) {
-  bits_[bit_of(last_character(left), first_character(right))] = true;
+  bits_[bit_of(read_utf8(last_character(left)).code, read_utf8(right).code)] = true;
+  joins_byte_pieces_ = joins_byte_pieces_ || may_be_byte_piece(left) || may_be_byte_piece(right);
 }
 
 bool JoinedPairs::may_cut(std::string_view left, std::string_view right) const {
   return !left.empty() && !right.empty() && first_character(left) == left && first_character(right) == right &&
-         !bits_[bit_of(left, right)];
+         !joins(read_utf8(left).code, read_utf8(right).code);
 }
 
 }  // namespace headroom

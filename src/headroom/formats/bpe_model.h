@@ -40,12 +40,18 @@ class JoinedPairs {
  public:
   explicit JoinedPairs(size_t bits = 1 << 18) : bits_(bits) {}
   void add(std::string_view left, std::string_view right);
+  bool joins(char32_t left, char32_t right) const { return bits_[bit_of(left, right)]; }
+  // Whether some merge has a piece such as <0x0A> as a part: with byte fallback that piece stands for another text.
+  bool joins_byte_pieces() const { return joins_byte_pieces_; }
   // Whether a word may be cut between these first symbols: both are pieces of one character, and nothing joins them.
   bool may_cut(std::string_view left, std::string_view right) const;
 
  private:
-  size_t bit_of(std::string_view left_character, std::string_view right_character) const;
+  size_t bit_of(char32_t left, char32_t right) const {
+    return hash_to_range(mix_bits(uint64_t{left} << 32 | right), bits_.size());
+  }
   std::vector<bool> bits_;
+  bool joins_byte_pieces_ = false;
 };
 
 }  // namespace headroom

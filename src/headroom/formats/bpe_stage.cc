@@ -13,14 +13,41 @@ constexpr size_t kMaxScannedSymbols = 24;
 
 }  // namespace
 
-BpeStage::BpeStage(const BpeModel& model, const JoinedPairs& joined) : model_(model), joined_(joined) {
+BpeStage::BpeStage(const BpeModel& model, const JoinedPairs& joined)
+    : model_(model),
+      joined_(joined),
+      cuts_words_(model.alphabet == BpeModel::Alphabet::fallback_bytes && !model.whole_words_first &&
+                  !joined.joins_byte_pieces()) {
   symbols_.reserve(kMaxWordSymbols);
   heap_.reserve(2 * kMaxWordSymbols);  // each merge adds at most two candidates and removes a symbol
   ids_.reserve(kMaxWordSymbols);
-  word_.reserve(model.whole_words_first ? model.pieces.longest_bytes() : 0);
+  whole_word_.reserve(model.whole_words_first ? model.pieces.longest_bytes() : 0);
 }
 
 void BpeStage::text(std::string_view fragment) {
+  if (!cuts_words_) return add_to_word(fragment);
+  size_t begin = 0;
+  for (size_t at = 0; at < fragment.size();) {
+    const Utf8Char next = read_utf8(fragment.substr(at));
+    if (last_code_ != kNoCode && !joined_.joins(last_code_, next.code)) {
+      add_to_word(fragment.substr(begin, at - begin));
+      end_word();
+      begin = at;
+    }
+    last_code_ = next.code;
+    at += next.length;
+  }
+  add_to_word(fragment.substr(begin));
+}
+
+void BpeStage::add_to_word(std::string_view text) {
+  if (symbols_.empty() && word_.has_room_for(text.size())) return word_.append(text);
+  add_symbols(word_.text());
+  word_.clear();
+  add_symbols(text);
+}
+
+void BpeStage::add_symbols(std::string_view fragment) {
   if (model_.alphabet == BpeModel::Alphabet::bytes) {
     for (const char byte : fragment) add_symbol(model_.byte_ids[static_cast<uint8_t>(byte)]);
     return;
@@ -54,14 +81,31 @@ void BpeStage::cut_full_word() {
   encode_first(cut > 0 ? cut : symbols_.size());
 }
 
+void BpeStage::end_word() {
+  if (word_.empty()) {
+    if (!symbols_.empty()) encode_first(symbols_.size());
+    return;
+  }
+  if (const std::span<const int32_t> known = cache_.find(word_); !known.empty()) {
+    (*sink_)(known);
+  } else {
+    ids_.clear();
+    add_symbols(word_.text());
+    if (!symbols_.empty()) encode_first(symbols_.size());
+    cache_.add(word_, ids_);
+  }
+  word_.clear();
+}
+
 void BpeStage::end_piece() {
-  if (!symbols_.empty()) encode_first(symbols_.size());
+  end_word();
+  last_code_ = kNoCode;
 }
 
 void BpeStage::bytes(std::string_view invalid) {
   end_piece();
   for (const char byte : invalid) add_symbol(model_.byte_ids[static_cast<uint8_t>(byte)]);
-  end_piece();
+  end_word();
 }
 
 void BpeStage::token(int32_t id) {
@@ -88,16 +132,17 @@ void BpeStage::encode_first(size_t count) {
 }
 
 bool BpeStage::take_whole_word(size_t count) {
-  word_.clear();
+  whole_word_.clear();
   for (size_t at = 0; at < count; ++at) {
     const std::string_view piece = model_.pieces[symbols_[at].id];
-    if (word_.size() + piece.size() > static_cast<size_t>(model_.pieces.longest_bytes())) return false;
-    word_ += piece;
+    if (whole_word_.size() + piece.size() > static_cast<size_t>(model_.pieces.longest_bytes())) return false;
+    whole_word_ += piece;
   }
-  const int32_t id = model_.pieces.find(word_);
+  const int32_t id = model_.pieces.find(whole_word_);
   if (id < 0) return false;
   symbols_.erase(symbols_.begin(), symbols_.begin() + static_cast<int64_t>(count));
-  (*sink_)({&id, 1});
+  ids_.assign(1, id);
+  (*sink_)(ids_);
   return true;
 }
 

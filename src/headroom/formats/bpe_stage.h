@@ -1,8 +1,12 @@
 // The end of the chain: builds each piece of text (a word) from its characters by merges, lowest rank first, leftmost
 // first (Sennrich et al. 2016), and hands out the ids.
 //
-// A word of any length takes the same memory: one that is longer than kMaxWordSymbols is cut at the last place that no
-// merge can reach across (JoinedPairs), which leaves its ids as they are. A word with no such place in kMaxWordSymbols
+// What a word becomes depends on the word alone, so the ids of short words are remembered (WordCache). Where a text is
+// not cut into words before (llama: one word a text), it is cut here wherever no merge can reach across (JoinedPairs),
+// which leaves the ids as they are.
+//
+// A word of any length takes the same memory: one that is longer than kMaxWordSymbols is cut at the last such
+// place. A word with no such place in kMaxWordSymbols
 // symbols (say, 16 KiB of one letter) is cut at the end of that stretch: its ids may then differ from an encoder that
 // holds it whole; the text they stand for does not.
 #pragma once
@@ -14,6 +18,7 @@
 
 #include "headroom/formats/bpe_model.h"
 #include "headroom/formats/text_stage.h"
+#include "headroom/formats/word_cache.h"
 
 namespace headroom {
 
@@ -44,6 +49,9 @@ class BpeStage : public TextStage {
     int32_t result;
   };
 
+  void add_to_word(std::string_view text);
+  void end_word();
+  void add_symbols(std::string_view text);
   void add_symbol(int32_t id);
   void add_character(std::string_view character);
   void cut_full_word();
@@ -59,10 +67,15 @@ class BpeStage : public TextStage {
   const BpeModel& model_;
   const JoinedPairs& joined_;
   const TokenSink* sink_ = nullptr;
+  const bool cuts_words_;
+  static constexpr char32_t kNoCode = 0xFFFFFFFF;
+  char32_t last_code_ = kNoCode;  // of the piece of text so far, if words are cut
+  ShortWord word_;                // the word so far; once it is longer, in symbols_
+  WordCache cache_;
   std::vector<Symbol> symbols_;
   std::vector<Candidate> heap_;
-  std::vector<int32_t> ids_;
-  std::string word_;
+  std::vector<int32_t> ids_;  // of the word encoded last
+  std::string whole_word_;
 };
 
 }  // namespace headroom

@@ -1,8 +1,23 @@
 #include "headroom/formats/utf8_gate.h"
 
+#include <cstring>
+
 #include "headroom/formats/utf8.h"
 
 namespace headroom {
+namespace {
+
+// Where the first byte that is not ASCII may be, from `at` on.
+size_t skip_ascii(std::string_view bytes, size_t at) {
+  constexpr uint64_t kHighBits = 0x8080808080808080;
+  for (uint64_t word = 0; at + sizeof word <= bytes.size(); at += sizeof word) {
+    std::memcpy(&word, bytes.data() + at, sizeof word);
+    if ((word & kHighBits) != 0) break;
+  }
+  return at;
+}
+
+}  // namespace
 
 void Utf8Gate::text(std::string_view bytes) {
   while (!carry_.empty() && !bytes.empty()) {
@@ -25,6 +40,8 @@ void Utf8Gate::pass(std::string_view bytes) {
     if (at > begin) first_.text(bytes.substr(begin, at - begin));
   };
   while (at < bytes.size()) {
+    at = skip_ascii(bytes, at);
+    if (at == bytes.size()) break;
     const Utf8Char next = read_utf8(bytes.substr(at));
     if (next.state == Utf8State::valid) {
       at += next.length;

@@ -107,17 +107,17 @@ def special_tokens(normalized):
     return [AddedToken(s, special=s != "<|im_end|>", normalized=normalized) for s in SPECIAL]
 
 
-def byte_level(name):
+def byte_level(name, texts=SAMPLES * 2, vocab_size=700):
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = WORDS[name]
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=700,
+        vocab_size=vocab_size,
         show_progress=False,
         special_tokens=special_tokens(normalized=False) if name == "gpt2" else [],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
     )
-    tokenizer.train_from_iterator(SAMPLES * 2, trainer)
+    tokenizer.train_from_iterator(texts, trainer)
     if name != "gpt2":
         tokenizer.add_tokens(special_tokens(normalized=name == "deepseek_llm"))
     begin = tokenizer.token_to_id("<s>")
@@ -139,7 +139,11 @@ def byte_level(name):
     return spec
 
 
-def byte_fallback():
+# Few scripts, so that bytes are needed for the others.
+FEW_SCRIPTS = SAMPLES[:3] + SAMPLES[6:8] + SAMPLES[12:14]
+
+
+def byte_fallback(texts=FEW_SCRIPTS, vocab_size=700):
     """Pieces of characters, as SentencePiece makes them: several merges may build one piece."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")])
@@ -147,11 +151,10 @@ def byte_fallback():
         [decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
     )
     first = ["<unk>", "<s>", "</s>"] + [f"<0x{b:02X}>" for b in range(256)]
-    trainer = trainers.BpeTrainer(vocab_size=700, show_progress=False, special_tokens=first)
+    trainer = trainers.BpeTrainer(vocab_size=vocab_size, show_progress=False, special_tokens=first)
     splitter = pre_tokenizers.Split("\u2581", "merged_with_next")
     tokenizer.pre_tokenizer = splitter
-    # Few scripts, so that bytes are needed for the others.
-    tokenizer.train_from_iterator(SAMPLES[:3] + SAMPLES[6:8] + SAMPLES[12:14], trainer)
+    tokenizer.train_from_iterator(texts, trainer)
     spec = json.loads(tokenizer.to_str())
     vocab = spec["model"]["vocab"]
     spec["pre_tokenizer"] = None
@@ -165,6 +168,13 @@ def byte_fallback():
         processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)]).__getstate__().decode()
     )
     return spec
+
+
+def trained(kind, texts, vocab_size):
+    """A tokenizer of one of the kinds on other texts: bench/tokenizers.py."""
+    if kind == "llama":
+        return byte_fallback(texts, vocab_size)
+    return byte_level(kind, texts, vocab_size)
 
 
 def write(name, value, indent=None):
