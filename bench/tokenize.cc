@@ -1,4 +1,4 @@
-// How fast a tokenizer loads and encodes: the half of bench/tokenizers.py that runs headroom.
+// How fast a tokenizer loads and encodes: the half of bench/tokenizer_speed.py that runs headroom.
 //
 //   bench_tokenize TOKENIZER.json TEXT DOCUMENT_BYTES ROUNDS IDS
 //

@@ -12,6 +12,13 @@ namespace {
 constexpr size_t kMaxNumberBytes = 64;
 constexpr size_t kMaxPrintedBytes = 80;
 
+// How many bytes `text` begins with that are ASCII and stand for themselves inside a string.
+size_t count_plain(std::string_view text) {
+  size_t count = 0;
+  while (count < text.size() && text[count] >= 0x20 && text[count] != '"' && text[count] != '\\') ++count;
+  return count;
+}
+
 bool is_digit(int byte) { return byte >= '0' && byte <= '9'; }
 
 void append_utf8(std::string& text, uint32_t code_point) {
@@ -212,6 +219,12 @@ void JsonReader::read_string(const std::function<void(std::string_view)>& sink) 
     if (piece.size() + 4 > kPieceBytes && utf8.is_between_characters()) {
       sink(piece);
       piece.clear();
+    }
+    if (utf8.is_between_characters()) {
+      const size_t room = std::min(kPieceBytes - 4 - piece.size(), filled_ - at_);
+      const size_t plain = count_plain({buffer_.data() + at_, room});
+      piece.append(buffer_.data() + at_, plain);
+      at_ += plain;
     }
     const int byte = take();
     if (byte < 0x20) fail("a bare control character in a string");

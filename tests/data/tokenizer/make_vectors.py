@@ -171,7 +171,7 @@ def byte_fallback(texts=FEW_SCRIPTS, vocab_size=700):
 
 
 def trained(kind, texts, vocab_size):
-    """A tokenizer of one of the kinds on other texts: bench/tokenizers.py."""
+    """A tokenizer of one of the kinds on other texts: bench/tokenizer_speed.py."""
     if kind == "llama":
         return byte_fallback(texts, vocab_size)
     return byte_level(kind, texts, vocab_size)

@@ -1,6 +1,6 @@
 """headroom's tokenizers beside the `tokenizers` package, one thread each, on the same text.
 
-  python3 bench/tokenizers.py [--bench build/bench/bench_tokenize] [--cache DIR] [--kinds gpt2,llama] [--rounds 5]
+  python3 bench/tokenizer_speed.py [--bench build/bench/bench_tokenize] [--cache DIR] [--kinds gpt2,llama] [--rounds 5]
                               [--text PATH...] [--tokenizer KIND=FILE...]
 
 Needs a Python that has `tokenizers`. The text, 10 MB, is put together from the files below PATH (source code,
