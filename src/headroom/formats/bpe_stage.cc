@@ -28,7 +28,8 @@ void BpeStage::text(std::string_view fragment) {
   if (!cuts_words_) return add_to_word(fragment);
   size_t begin = 0;
   for (size_t at = 0; at < fragment.size();) {
-    const Utf8Char next = read_utf8(fragment.substr(at));
+    const auto lead = static_cast<uint8_t>(fragment[at]);
+    const Utf8Char next = lead < 0x80 ? Utf8Char{Utf8State::valid, 1, lead} : read_utf8(fragment.substr(at));
     if (last_code_ != kNoCode && !joined_.joins(last_code_, next.code)) {
       add_to_word(fragment.substr(begin, at - begin));
       end_word();
