@@ -39,6 +39,7 @@ TEST(Rotary, TakesTheOlderSpellingWhereBothStand) {
                                         {"rope_scaling", {{"rope_type", "linear"}, {"factor", 2.0}}}});
   EXPECT_EQ(both.theta, 10000.0);
   EXPECT_EQ(both.factor, 2.0);
+  EXPECT_EQ(settings({{"rope_parameters", {{"rope_theta", 7.0}}}, {"rope_scaling", Json::object()}}).theta, 7.0);
 }
 
 TEST(Rotary, TakesTheModelsPositionsWhereTheOriginalOnesAreMissing) {

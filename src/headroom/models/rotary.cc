@@ -54,9 +54,9 @@ void read_scaling(const JsonObject& rope, double max_positions, RotarySettings& 
 RotarySettings read_rotary(const JsonObject& config, int64_t max_positions) {
   RotarySettings rotary;
   rotary.theta = read_theta(config, rotary.theta);
-  const bool older = config.has("rope_scaling");
-  config.has("rope_parameters");  // passed over where the older one stands
-  const std::optional<JsonObject> rope = config.object_if(older ? "rope_scaling" : "rope_parameters");
+  std::optional<JsonObject> rope = config.object_if("rope_parameters");
+  const std::optional<JsonObject> older = config.object_if("rope_scaling");
+  if (older && !older->keys().empty()) rope = older;
   if (!rope) return rotary;
   rotary.theta = read_theta(*rope, rotary.theta);
   read_scaling(*rope, static_cast<double>(max_positions), rotary);
