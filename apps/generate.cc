@@ -15,12 +15,50 @@ void write_out(std::string_view text) {
   }
 }
 
+// A conversation: each line of standard input is a message, each answer is a line of standard output or more.
+class Lines {
+ public:
+  void write(std::string_view text) {
+    write_out(text);
+    if (!text.empty()) at_line_begin_ = text.back() == '\n';
+  }
+  // False at an empty line and at the end.
+  bool next(std::string& message) {
+    end_answer();
+    if (::isatty(STDIN_FILENO) != 0) std::fputs("> ", stderr);
+    message.clear();
+    for (int byte = std::getchar(); byte != EOF && byte != '\n'; byte = std::getchar()) {
+      if (message.size() == kMaxLineBytes) {
+        throw InvalidInput("a line of standard input has more than {} bytes; expected a message", kMaxLineBytes);
+      }
+      message += static_cast<char>(byte);
+    }
+    if (message.ends_with('\r')) message.pop_back();
+    return !message.empty();
+  }
+  void end_answer() {
+    if (!at_line_begin_) write("\n");
+  }
+
+ private:
+  static constexpr size_t kMaxLineBytes = 64 * 1024;
+  bool at_line_begin_ = true;
+};
+
 }  // namespace
 
 void add_generate_flags(CLI::App& command, GenerateOptions& options) {
   command.add_option("--prompt", options.prompt, "The text to continue")->group("Text");
   command.add_option("--prompt-file", options.prompt_file, "Or a file that holds it")->group("Text");
-  command.add_option("--max-new-tokens", options.max_new_tokens, "Tokens to write at most")->group("Text");
+  command.add_option("--max-new-tokens", options.max_new_tokens, "Tokens to write at most, in each answer")
+      ->default_str("128; with --chat: what the context holds")
+      ->group("Text");
+  command
+      .add_flag("--chat", options.chat,
+                "Talk: the model's chat template around --prompt, or around each line of standard input, until an "
+                "empty one; Ctrl-C stops an answer, and twice the program")
+      ->group("Text");
+  command.add_option("--system", options.system, "With --chat: what the model is told first")->group("Text");
   command.add_option("--stop", options.stop, "End before this text; several are allowed")->group("Text");
   command.add_option("--temperature", options.temperature, "0: always the likeliest token; 1: the model's odds")
       ->group("Sampling");
@@ -29,8 +67,10 @@ void add_generate_flags(CLI::App& command, GenerateOptions& options) {
       ->group("Sampling");
   command.add_option("--seed", options.seed, "Seed of the sampling")->group("Sampling");
   command
-      .add_option("--context", options.context,
-                  "Tokens to keep in memory, prompt and text; 0: what prompt and --max-new-tokens need")
+      .add_option(
+          "--context", options.context,
+          "Tokens to keep in memory, prompt and text; 0: what prompt and --max-new-tokens need, with --chat the "
+          "model's positions, at most 4096")
       ->group("Memory");
   command
       .add_option("--prefill-chunk", options.prefill_chunk,
@@ -44,15 +84,19 @@ void add_generate_command(CLI::App& app) {
   auto options = std::make_shared<GenerateOptions>();
   CLI::App* command = app.add_subcommand("generate", "Continue a text");
   command->footer(
-      "Example: headroom generate trained --prompt \"Once upon a time\" --temperature 0.8 --top-p 0.95\n"
+      "Examples:\n"
+      "  headroom generate trained --prompt \"Once upon a time\" --temperature 0.8 --top-p 0.95\n"
+      "  headroom generate model --chat --temperature 0.6\n"
       "The continuation goes to standard output as it comes, everything else to standard error.");
   command->add_option("model", options->model, "Model directory: config.json, weights, tokenizer.json")->required();
   add_generate_flags(*command, *options);
   add_run_flags(*command, *options);
   command->callback([options] {
-    options->on_text = write_out;
+    Lines lines;
+    options->on_text = [&](std::string_view text) { lines.write(text); };
+    options->next_message = [&](std::string& message) { return lines.next(message); };
     const GenerateResult result = generate(*options);
-    if (::isatty(STDOUT_FILENO) != 0 && !result.text.ends_with('\n')) write_out("\n");
+    if (::isatty(STDOUT_FILENO) != 0 || result.turns > 1) lines.end_answer();
     if (result.stopped_by_signal != 0) std::_Exit(128 + result.stopped_by_signal);
   });
 }

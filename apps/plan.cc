@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.h"
+#include "headroom/api/conversation.h"
 #include "headroom/api/model_source.h"
 #include "headroom/api/prompt.h"
 #include "headroom/api/run_report.h"
@@ -32,11 +33,11 @@ FittedJob fit(PlanOptions& options) {
     options.generate.model = options.model;
     const int64_t tokenizer_bytes = tokenizer_bytes_of(options.model);
     const bool has_prompt = !options.generate.prompt.empty() || !options.generate.prompt_file.empty();
-    if (has_prompt && tokenizer_bytes > 0) {
+    if (has_prompt && tokenizer_bytes > 0 && !options.generate.chat) {
       const auto prompt = encode_prompt(options.generate, open_tokenizer(options.model, *model), *model);
       options.generate.context = context_for(options.generate, *model, static_cast<int64_t>(prompt.size()));
     }
-    return fit_generation(options.generate, *model, tokenizer_bytes);
+    return fit_generation(options.generate, *model, tokenizer_bytes, chat_template_bytes_of(options.generate));
   }
   take_shape_of_tokens(options.train);
   return fit_training(options.train, *model, reads_text(options.train) ? tokenizer_bytes_of(options.model) : 0);

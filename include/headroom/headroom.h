@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -116,21 +117,27 @@ struct GenerateOptions : RunOptions {
   std::string model;
   std::string prompt;
   std::string prompt_file;
-  int64_t max_new_tokens = 128;
-  double temperature = 0.0;  // 0: greedy
-  int64_t top_k = 0;         // 0: all
+  std::optional<int64_t> max_new_tokens;  // none: 128, or with chat what the context holds
+  double temperature = 0.0;               // 0: greedy
+  int64_t top_k = 0;                      // 0: all
   double top_p = 1.0;
   std::vector<std::string> stop;
   uint64_t seed = 0;
-  int64_t context = 0;  // 0: what prompt and new tokens need
+  int64_t context = 0;  // 0: what prompt and new tokens need; with chat the model's positions, at most 4096
   int64_t prefill_chunk = 128;
   std::string logprobs;                                // file; empty: none
   std::function<void(std::string_view text)> on_text;  // called as text appears, whole characters only
+  // With chat the model's chat template is written around messages: one, if there is a prompt, and else as many as
+  // next_message gives, answered one after the other; it returns false when the conversation is over.
+  bool chat = false;
+  std::string system;  // with chat: a message of the system before all others; empty: none
+  std::function<bool(std::string& message)> next_message;
 };
 
 struct GenerateResult : MemoryUse, LoadUse {
-  std::string text;
-  int64_t prompt_tokens = 0;
+  std::string text;           // of a conversation: the last answer
+  int64_t turns = 0;          // answers
+  int64_t prompt_tokens = 0;  // read, without those of earlier turns
   int64_t new_tokens = 0;
   double seconds = 0;  // prompt and text, without loading
   double prefill_tokens_per_second = 0;

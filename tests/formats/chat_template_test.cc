@@ -112,7 +112,8 @@ TEST(ChatTemplate, RefusesByNameWhatItDoesNotSupportBeforeItIsUsed) {
       {"a\n\n{{ 'a' | urlize }}", "t.jinja: chat template, line 3: the filter urlize"},
   };
   for (const auto& [source, words] : cases) {
-    const std::string refused = refusal([&] { ChatTemplate(source, "t.jinja", {}); });
+    const std::string refused =
+        refusal([&, template_source = source] { ChatTemplate(template_source, "t.jinja", {}); });
     EXPECT_NE(refused.find(words), std::string::npos) << source << ": " << refused;
   }
 }
@@ -125,6 +126,7 @@ TEST(ChatTemplate, SaysWhatIsWrongAndWhere) {
       {"{{ 1 + }}", "unexpected '}}'"},
       {"\n\n{{ missing.x }}", "t.jinja: chat template, line 3: missing is undefined"},
       {"{{ messages.x.y }}", "x is undefined"},
+      {"{{ {}['role'] + 'a' }}", "role is undefined"},
       {"{{ 1 + 'a' }}", "an integer + a text is not defined"},
       {"{{ raise_exception('roles must alternate') }}", "the template refuses this conversation: roles must alternate"},
       {"{{ 9999999999999999999 }}", "the integer 9999999999999999999 is too large"},
@@ -144,7 +146,7 @@ std::string repeated(const std::string& text, int times) {
 }
 
 TEST(ChatTemplate, EndsWhateverTheTemplateDoes) {
-  const std::string rows = "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}";
+  const std::string rows = "{% for a in range(10000) %}{% for b in range(10000) %}{% endfor %}{% endfor %}";
   const std::string doubling =
       "{% set ns = namespace(x='ab') %}{% for a in range(99) %}{% set ns.x = ns.x + ns.x %}{% endfor %}";
   const std::string lists =
@@ -160,7 +162,7 @@ TEST(ChatTemplate, EndsWhateverTheTemplateDoes) {
       {kept, "of memory for this conversation"},
       {deep, "more than 64 deep"},
       {"{{ 'abc' * 100000000 }}", "is too large"},
-      {"{% for a in range(100000) %}{{ 'x' * 1000 }}{% endfor %}", "as the chat template writes it has more than"},
+      {"{% for a in range(10000) %}{{ 'x' * 1000 }}{% endfor %}", "as the chat template writes it has more than"},
       {"{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "a macro that calls itself?"},
       {"{{ " + repeated("(", 500) + "1" + repeated(")", 500) + " }}", "deep"},
       {"{{ " + repeated("not ", 500) + "1 }}", "deep"},
@@ -171,7 +173,6 @@ TEST(ChatTemplate, EndsWhateverTheTemplateDoes) {
       {"{{ [" + repeated("1,", 20000) + "] }}", "more parts than its size allows"},
       {std::string(70000, 'x'), "has 70,000 bytes; expected at most 65,536"},
       {"{{ 'abc'.replace('', 'x' * 100000) * 100 }}", "is too large"},
-      {"{{ 'a' * 100000 | indent('x' * 100) }}", ""},
   };
   for (const auto& [source, words] : cases) {
     EXPECT_NE(refusal_of(source).find(words), std::string::npos) << source.substr(0, 90) << ": " << refusal_of(source);

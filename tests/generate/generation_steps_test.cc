@@ -70,6 +70,27 @@ TEST(GenerationSteps, ATokenSeesWhatCameBefore) {
   EXPECT_NE(seen[0], seen[1]);
 }
 
+TEST(GenerationSteps, WhatIsKeptOfTheCacheGivesTheBitsOfAFreshOne) {
+  const auto model = make_llama(tiny_config());
+  const GenerationShape shape{.context = kContext, .prefill_chunk = 16};
+  const auto workspace = make_workspace(*model, build_generation_graphs(*model, shape));
+  const std::vector<int32_t> ids = some_ids(60);
+  const std::vector<int32_t> others = some_ids(90);
+  const auto logits_behind = [](GenerationSteps& steps, std::span<const int32_t> tokens) {
+    while (!tokens.empty()) tokens = tokens.subspan(static_cast<size_t>(steps.feed(tokens)));
+    return std::vector<float>(steps.logits().begin(), steps.logits().end());
+  };
+  GenerationSteps fresh(*workspace, *model, shape);
+  const std::vector<float> expected = logits_behind(fresh, ids);
+  GenerationSteps steps(*workspace, *model, shape);
+  logits_behind(steps, std::span(ids).first(37));
+  logits_behind(steps, std::span(others).last(40));
+  steps.keep(37);
+  EXPECT_EQ(steps.tokens(), 37);
+  EXPECT_EQ(logits_behind(steps, std::span(ids).subspan(37)), expected);
+  EXPECT_ERROR(InternalError, "61 tokens to keep of 60", steps.keep(61));
+}
+
 TEST(GenerationSteps, AFullCacheTakesNoMore) {
   const auto model = make_llama(tiny_config());
   const GenerationShape shape{.context = 6, .prefill_chunk = 4};

@@ -1,12 +1,18 @@
-// generate(): from a prompt to text, in the order that refuses early.
+// generate(): from a prompt to text, or from message to answer, in the order that refuses early.
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <optional>
 
+#include "headroom/api/conversation.h"
 #include "headroom/api/model_source.h"
 #include "headroom/api/prompt.h"
 #include "headroom/api/run_report.h"
+#include "headroom/base/errors.h"
+#include "headroom/formats/chat_template_source.h"
 #include "headroom/formats/json_object.h"
 #include "headroom/generate/generation_job.h"
 #include "headroom/generate/generator.h"
@@ -15,13 +21,49 @@
 namespace headroom {
 namespace {
 
+double rate(int64_t count, double seconds) { return seconds > 0 ? static_cast<double>(count) / seconds : 0; }
+
+// Adds up answers.
+class Totals {
+ public:
+  Totals() { result_.finish = "end"; }  // until there is an answer
+  void add(Continuation answer) {
+    read_seconds_ += answer.read_seconds;
+    write_seconds_ += answer.write_seconds;
+    timed_tokens_ +=  // what was read gave the first token
+        std::max<int64_t>(answer.new_tokens - 1, 0);
+    ++result_.turns;
+    result_.prompt_tokens += answer.read_tokens;
+    result_.new_tokens += answer.new_tokens;
+    result_.finish = std::move(answer.finish);
+    result_.text = std::move(answer.text);
+  }
+  void stop(int signal) { result_.stopped_by_signal = signal; }
+  void finish(const char* how) { result_.finish = how; }
+
+  GenerateResult result() const {
+    GenerateResult result = result_;
+    result.seconds = read_seconds_ + write_seconds_;
+    result.prefill_tokens_per_second = rate(result.prompt_tokens, read_seconds_);
+    result.decode_tokens_per_second = rate(timed_tokens_, write_seconds_);
+    return result;
+  }
+
+ private:
+  GenerateResult result_;
+  double read_seconds_ = 0;
+  double write_seconds_ = 0;
+  int64_t timed_tokens_ = 0;
+};
+
 void write_report(const GenerateOptions& options, const FittedJob& job, const GenerateResult& result) {
   nlohmann::ordered_json report = report_of(job);
   const int64_t tokens = result.prompt_tokens + result.new_tokens;
   add_load(report, result);
   report["tokens"] = tokens;
   report["seconds"] = result.seconds;
-  report["tokens_per_second"] = result.seconds > 0 ? static_cast<double>(tokens) / result.seconds : 0;
+  report["tokens_per_second"] = rate(tokens, result.seconds);
+  if (options.chat) report["turns"] = result.turns;
   report["prompt_tokens"] = result.prompt_tokens;
   report["new_tokens"] = result.new_tokens;
   report["prefill_tokens_per_second"] = result.prefill_tokens_per_second;
@@ -30,26 +72,77 @@ void write_report(const GenerateOptions& options, const FittedJob& job, const Ge
   write_json(options.report, report);
 }
 
+bool has_prompt(const GenerateOptions& options) { return !options.prompt.empty() || !options.prompt_file.empty(); }
+
+void check_chat_flags(const GenerateOptions& options) {
+  if (!options.chat && !options.system.empty()) throw InvalidInput("--system: only with --chat has it a meaning");
+  if (!options.chat) return;
+  if (!options.prompt.empty() && !options.prompt_file.empty()) {
+    throw InvalidInput("--prompt, --prompt-file: expected at most one of them");
+  }
+  if (!has_prompt(options) && !options.logprobs.empty()) {
+    throw InvalidInput("--logprobs: a conversation of many turns has no single file of them; try --prompt TEXT");
+  }
+  if (!has_prompt(options) && !options.next_message) throw InvalidInput("--chat: expected a prompt");
+}
+
+// Question by question, until there is none, the context is full, or a signal. An interrupt stops an answer, and the
+// conversation only if it has one answer.
+void converse(const GenerateOptions& options, Conversation& conversation, Generator& generator, Totals& totals) {
+  std::string message = options.prompt;
+  if (!options.prompt_file.empty())
+    message = read_prompt_file(options.prompt_file, conversation_bytes(options.context));
+  const bool one_turn = has_prompt(options);
+  for (bool first = true; one_turn ? first : options.next_message(message); first = false) {
+    if (!conversation.ask(message)) {
+      if (first) throw InvalidInput("{}, or a shorter message", conversation.describe_full());
+      fmt::print(stderr, "headroom: {}\n", conversation.describe_full());
+      totals.finish("context");
+      return;
+    }
+    Continuation answer = generator.run(conversation.prompt());
+    const int signal = answer.signal;
+    conversation.answer(answer.text);
+    totals.add(std::move(answer));
+    if (signal == 0 || (signal == SIGINT && !one_turn)) continue;
+    totals.stop(signal);
+    return;
+  }
+}
+
 }  // namespace
 
 GenerateResult generate(const GenerateOptions& given) {
   restart_peak();
   GenerateOptions options = given;
+  check_chat_flags(options);
   const std::unique_ptr<Model> model = open_model_directory(options.model);
   read_generation_shape(options, *model);  // the flags, before the tokenizer takes its time
   const Tokenizer tokenizer = open_tokenizer(options.model, *model);
-  std::vector<int32_t> prompt = encode_prompt(options, tokenizer, *model);
+  std::vector<int32_t> prompt;
+  if (!options.chat) prompt = encode_prompt(options, tokenizer, *model);
   options.context = context_for(options, *model, static_cast<int64_t>(prompt.size()));
-  FittedJob job =
-      fit_to_run(options, [&] { return fit_generation(options, *model, tokenizer_bytes_of(options.model)); });
+  std::optional<ChatTemplate> chat_template;
+  if (options.chat) chat_template = load_chat_template(options.model, conversation_bytes(options.context));
+  FittedJob job = fit_to_run(options, [&] {
+    return fit_generation(options, *model, tokenizer_bytes_of(options.model), chat_template_bytes_of(options));
+  });
   announce_plan(job, options, "plan of generation");
 
   check_reserve(job.reserve_bytes + job.plan.arena_bytes);
   Workspace workspace(std::move(job.graphs), job.plan, choose_isa());
-  Generator generator(options, *model, tokenizer, std::move(prompt), end_ids_of(options.model, *model, tokenizer),
-                      workspace);
+  Generator generator(options, *model, tokenizer, end_ids_of(options.model, *model, tokenizer), workspace);
   const LoadUse load = load_use(generator.load());
-  GenerateResult result = generator.run();
+  Totals totals;
+  if (options.chat) {
+    Conversation conversation(options, *chat_template, tokenizer, *model);
+    converse(options, conversation, generator, totals);
+  } else {
+    Continuation text = generator.run(prompt);
+    totals.stop(text.signal);
+    totals.add(std::move(text));
+  }
+  GenerateResult result = totals.result();
   static_cast<LoadUse&>(result) = load;
   static_cast<MemoryUse&>(result) = memory_use(job);
   if (!options.report.empty()) write_report(options, job, result);

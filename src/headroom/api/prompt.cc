@@ -25,6 +25,21 @@ void encode_file(const std::string& path, TokenEncoder& encoder) {
   }
 }
 
+// Calls `take` with ids that are in the model's vocabulary.
+template <class Take>
+TokenSink checked(const std::string& model_directory, const Model& model, const Take& take) {
+  return [&](std::span<const int32_t> ids) {
+    for (const int32_t id : ids) {
+      if (id >= 0 && id < model.vocabulary()) continue;
+      throw InvalidInput(
+          "{}: the tokenizer gives the prompt a token id {}; expected ids below {}, the rows of the model's "
+          "embedding: they do not belong together",
+          model_directory, id, model.vocabulary());
+    }
+    take(ids);
+  };
+}
+
 }  // namespace
 
 std::vector<int32_t> encode_prompt(const GenerateOptions& options, const Tokenizer& tokenizer, const Model& model) {
@@ -33,7 +48,7 @@ std::vector<int32_t> encode_prompt(const GenerateOptions& options, const Tokeniz
   }
   const int64_t room = options.context > 0 ? options.context : model.max_positions();
   std::vector<int32_t> ids;
-  const TokenSink append = [&](std::span<const int32_t> more) {
+  const auto take = [&](std::span<const int32_t> more) {
     if (static_cast<int64_t>(ids.size() + more.size()) > room) {
       throw InvalidInput("the prompt has more than {} tokens, which is all of the {}; {}", format_count(room),
                          options.context > 0 ? "--context" : "model's positions",
@@ -41,6 +56,7 @@ std::vector<int32_t> encode_prompt(const GenerateOptions& options, const Tokeniz
     }
     ids.insert(ids.end(), more.begin(), more.end());
   };
+  const TokenSink append = checked(options.model, model, take);
   TokenEncoder encoder(tokenizer);
   encoder.begin(true, append);
   if (options.prompt_file.empty()) {
@@ -62,6 +78,32 @@ std::vector<int32_t> encode_prompt(const GenerateOptions& options, const Tokeniz
     append({&*begin, 1});
   }
   return ids;
+}
+
+std::vector<int32_t> encode_as_it_is(const std::string& text, const std::string& model_directory,
+                                     const Tokenizer& tokenizer, const Model& model, int64_t most) {
+  std::vector<int32_t> ids;
+  const auto take = [&](std::span<const int32_t> more) {
+    const int64_t room = most + 1 - static_cast<int64_t>(ids.size());
+    ids.insert(ids.end(), more.begin(), more.begin() + std::min<int64_t>(room, static_cast<int64_t>(more.size())));
+  };
+  const TokenSink append = checked(model_directory, model, take);
+  TokenEncoder encoder(tokenizer);
+  encoder.begin(false, append);
+  encoder.text(text);
+  encoder.finish();
+  return ids;
+}
+
+std::string read_prompt_file(const std::string& path, int64_t max_bytes) {
+  const File file = File::open(path);
+  if (file.size_bytes() > max_bytes) {
+    throw InvalidInput("{}: has {} bytes; expected a message of at most {}", path, format_count(file.size_bytes()),
+                       format_count(max_bytes));
+  }
+  std::string text(static_cast<size_t>(file.size_bytes()), '\0');
+  file.read(0, text.data(), file.size_bytes());
+  return text;
 }
 
 std::vector<int32_t> end_ids_of(const std::string& model_directory, const Model& model, const Tokenizer& tokenizer) {

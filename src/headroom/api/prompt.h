@@ -1,6 +1,7 @@
 // The prompt of a generation job as token ids, and the ids that end its text.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "headroom/formats/tokenizer.h"
@@ -13,6 +14,14 @@ namespace headroom {
 // alone where that is nothing. Throws InvalidInput when there is no token, or they are more than the model, or
 // options.context, has room for. `tokenizer` is the model's (open_tokenizer).
 std::vector<int32_t> encode_prompt(const GenerateOptions& options, const Tokenizer& tokenizer, const Model& model);
+
+// `text` with the tokens that it spells, and none around it. Of a longer one the first `most` + 1 ids. Throws
+// InvalidInput when an id is not in the model's vocabulary.
+std::vector<int32_t> encode_as_it_is(const std::string& text, const std::string& model_directory,
+                                     const Tokenizer& tokenizer, const Model& model, int64_t most);
+
+// The whole of a file that is a message. Throws as File does, and InvalidInput beyond `max_bytes`.
+std::string read_prompt_file(const std::string& path, int64_t max_bytes);
 
 // Of config.json, generation_config.json and the tokenizer.
 std::vector<int32_t> end_ids_of(const std::string& model_directory, const Model& model, const Tokenizer& tokenizer);

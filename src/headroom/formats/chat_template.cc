@@ -16,7 +16,7 @@ struct JinjaProgram {
 namespace {
 
 // Values while a template runs: the conversation, what is cut from it and put together again.
-int64_t live_bytes(int64_t max_text_bytes) { return 4 * max_text_bytes + kMiB; }
+int64_t live_bytes(int64_t max_text_bytes) { return 3 * max_text_bytes + 256 * kKiB; }
 
 void check_utf8(std::string_view source, const std::string& where) {
   Utf8Check check;
@@ -58,7 +58,7 @@ ChatTemplate& ChatTemplate::operator=(ChatTemplate&&) noexcept = default;
 
 int64_t ChatTemplate::memory_bound_bytes(int64_t source_bytes, int64_t max_text_bytes) {
   return jinja::program_bound_bytes(std::min(source_bytes, kMaxSourceBytes)) + live_bytes(max_text_bytes) +
-         max_text_bytes;
+         2 * max_text_bytes;
 }
 
 RenderedChat ChatTemplate::render(const nlohmann::ordered_json& messages, bool add_generation_prompt,

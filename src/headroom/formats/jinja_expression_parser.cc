@@ -304,6 +304,9 @@ class ExpressionParser {
       if (!bounds[0]) state_.fail(begin, "expected a key between [ and ]");
       auto node = state_.make<Item>(begin);
       node->subject = std::move(subject);
+      if (const auto* constant = dynamic_cast<const Constant*>(bounds[0].get())) {
+        if (constant->value.is_text()) node->name = constant->value.text();
+      }
       node->key = std::move(bounds[0]);
       return node;
     }

@@ -92,7 +92,8 @@ Value Attribute::evaluate(Run& run) const { return attribute(run, run.evaluate(*
 
 Value Item::evaluate(Run& run) const {
   const Value value = run.evaluate(*subject);
-  return item(run, value, run.evaluate(*key));
+  Value found = item(run, value, run.evaluate(*key));
+  return found.is_undefined() && !name.empty() ? Value(&name) : found;
 }
 
 Value Slice::evaluate(Run& run) const {

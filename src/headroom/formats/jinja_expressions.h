@@ -105,6 +105,7 @@ struct Item : Expression {
   Value evaluate(Run& run) const override;
   ExpressionPtr subject;
   ExpressionPtr key;
+  std::string name;  // the key, if it is a text as it stands; for messages
 };
 
 struct Slice : Expression {

@@ -6,7 +6,7 @@
 namespace headroom::jinja {
 namespace {
 
-constexpr int64_t kMaxSteps = 5'000'000;  // a conversation of a hundred turns takes some ten thousand
+constexpr int64_t kMaxSteps = 2'000'000;  // a conversation of a hundred turns takes some ten thousand
 constexpr int64_t kBytesOfStep = 64;      // that cost as much time as a step
 
 }  // namespace

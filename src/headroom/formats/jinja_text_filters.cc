@@ -5,6 +5,7 @@
 #include "headroom/formats/jinja_json.h"
 #include "headroom/formats/jinja_operators.h"
 #include "headroom/formats/jinja_text.h"
+#include "headroom/formats/utf8.h"
 
 namespace headroom::jinja {
 namespace {
@@ -72,13 +73,22 @@ Value capitalize_filter(Run& run, const Value& subject, const Arguments& argumen
 // Words begin behind whitespace and - ( { [ <.
 Value title_filter(Run& run, const Value& subject, const Arguments& arguments) {
   const Parameters none(run, "title", arguments, {});
-  std::string text = lower_of(run, to_text(run, subject));
+  const std::string text = lower_of(run, to_text(run, subject));
+  std::string result;
   bool begins = true;
-  for (char& byte : text) {
-    if (begins && byte >= 'a' && byte <= 'z') byte = static_cast<char>(byte - 32);
-    begins = is_space(static_cast<uint8_t>(byte)) || std::string_view("-({[<").find(byte) != std::string_view::npos;
+  for (std::string_view rest = text; !rest.empty();) {
+    const Utf8Char character = read_utf8(rest);
+    const bool is_letter = character.code >= 'a' && character.code <= 'z';
+    if (begins && is_letter) {
+      result += static_cast<char>(character.code - 32);
+    } else {
+      result += rest.substr(0, static_cast<size_t>(character.length));
+    }
+    begins =
+        is_space(character.code) || std::u32string_view(U"-({[<").find(character.code) != std::u32string_view::npos;
+    rest.remove_prefix(static_cast<size_t>(character.length));
   }
-  return run.text(std::move(text));
+  return run.text(std::move(result));
 }
 
 Value trim_filter(Run& run, const Value& subject, const Arguments& arguments) {

@@ -6,6 +6,7 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/threads.h"
+#include "headroom/formats/chat_template.h"
 #include "headroom/passes/pass_dump.h"
 
 namespace headroom {
@@ -17,6 +18,8 @@ constexpr int64_t kBufferBytes = 256 * kKiB;
 constexpr int64_t kTokenBytes = 16;
 
 constexpr int64_t kMaxContext = int64_t{1} << 30;
+constexpr int64_t kChatContext = 4096;
+constexpr int64_t kNewTokens = 128;
 
 void expect_count(const char* flag, int64_t got, int64_t least) {
   if (got < least) throw InvalidInput("{} {}: expected a number of {} or more", flag, got, least);
@@ -31,18 +34,26 @@ void check_context(int64_t context, const Model& model) {
 
 }  // namespace
 
+int64_t most_new_tokens(const GenerateOptions& options) {
+  return options.max_new_tokens.value_or(options.chat ? kMaxContext : kNewTokens);
+}
+
+int64_t conversation_bytes(int64_t context) { return std::min(64 * kKiB + 8 * context, kMiB); }
+
 int64_t context_for(const GenerateOptions& options, const Model& model, int64_t prompt_tokens) {
-  expect_count("--max-new-tokens", options.max_new_tokens, 0);
+  expect_count("--max-new-tokens", most_new_tokens(options), 0);
   expect_count("--context", options.context, 0);
   check_context(options.context, model);
-  const int64_t least = prompt_tokens + std::min<int64_t>(options.max_new_tokens, 1);
-  const int64_t most = options.context > 0 ? options.context : std::min(model.max_positions(), kMaxContext);
+  const int64_t least = prompt_tokens + std::min<int64_t>(most_new_tokens(options), 1);
+  const int64_t largest = std::min(model.max_positions(), options.chat ? kChatContext : kMaxContext);
+  const int64_t most = options.context > 0 ? options.context : largest;
   if (least > most) {
     throw InvalidInput("the prompt has {} tokens and the {} {}, new tokens included; {}", format_count(prompt_tokens),
                        options.context > 0 ? "--context" : "model's context", format_count(most),
                        options.context > 0 ? "try a larger --context or a shorter prompt" : "try a shorter prompt");
   }
-  return options.context > 0 ? most : std::min(most, add_sizes(prompt_tokens, options.max_new_tokens, "--context"));
+  if (options.context > 0 || options.chat) return most;
+  return std::min(most, add_sizes(prompt_tokens, most_new_tokens(options), "--context"));
 }
 
 GenerationShape read_generation_shape(const GenerateOptions& options, const Model& model) {
@@ -55,20 +66,26 @@ GenerationShape read_generation_shape(const GenerateOptions& options, const Mode
     throw InvalidInput("--top-p {}: expected more than 0 and at most 1", options.top_p);
   }
   GenerationShape shape;
-  const int64_t assumed_prompt = options.context > 0 ? 0 : std::min(options.prefill_chunk, model.max_positions() - 1);
+  const int64_t assumed_prompt =
+      options.context > 0 || options.chat ? 0 : std::min(options.prefill_chunk, model.max_positions() - 1);
   shape.context = context_for(options, model, assumed_prompt);
   shape.prefill_chunk = std::min(options.prefill_chunk, shape.context);
   shape.orders_vocabulary = options.temperature > 0 && (options.top_k > 0 || options.top_p < 1);
   return shape;
 }
 
-FittedJob fit_generation(const GenerateOptions& options, const Model& model, int64_t tokenizer_bytes) {
+FittedJob fit_generation(const GenerateOptions& options, const Model& model, int64_t tokenizer_bytes,
+                         int64_t chat_template_bytes) {
   const GenerationShape shape = read_generation_shape(options, model);
   PassTrace trace = trace_passes(options);
   ReserveInputs reserve;
   reserve.threads = threads_to_use(options.threads);
   reserve.buffer_bytes = kBufferBytes + kTokenBytes * shape.context;
   reserve.tokenizer_bytes = tokenizer_bytes;
+  if (options.chat) {  // the template and a render, the messages and a copy of them
+    const int64_t text_bytes = conversation_bytes(shape.context);
+    reserve.buffer_bytes += ChatTemplate::memory_bound_bytes(chat_template_bytes, text_bytes) + 2 * text_bytes;
+  }
   const Candidate only{fmt::format("context {}, prefill in chunks of {}", shape.context, shape.prefill_chunk),
                        [&] { return build_generation_graphs(model, shape, &trace); }};
   FittedJob job = fit_job({only}, resolve_budget(options.memory), reserve);

@@ -11,12 +11,20 @@ namespace headroom {
 // set. Throws InvalidInput when the prompt does not fit.
 int64_t context_for(const GenerateOptions& options, const Model& model, int64_t prompt_tokens);
 
+// options.max_new_tokens, or what it is by default.
+int64_t most_new_tokens(const GenerateOptions& options);
+
+// The longest text that a conversation of this many tokens may have, in bytes: a bound for planning, far above what
+// tokens are worth.
+int64_t conversation_bytes(int64_t context);
+
 // Throws InvalidInput naming the flag that is out of range or does not fit the model. Where options.context is 0 the
 // prompt counts as one whole chunk.
 GenerationShape read_generation_shape(const GenerateOptions& options, const Model& model);
 
 // Fits the job into options.memory. `tokenizer_bytes`: what the model's tokenizer takes
-// (Tokenizer::memory_bound_bytes). Throws as fit_job does.
-FittedJob fit_generation(const GenerateOptions& options, const Model& model, int64_t tokenizer_bytes);
+// (Tokenizer::memory_bound_bytes); `chat_template_bytes`: of its template, with options.chat. Throws as fit_job does.
+FittedJob fit_generation(const GenerateOptions& options, const Model& model, int64_t tokenizer_bytes,
+                         int64_t chat_template_bytes = 0);
 
 }  // namespace headroom

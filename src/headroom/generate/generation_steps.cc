@@ -43,6 +43,11 @@ GenerationSteps::Step& GenerationSteps::step_for(int64_t tokens) {
   return *std::find_if(steps_.begin(), steps_.end(), [&](const Step& step) { return step.rows <= tokens; });
 }
 
+void GenerationSteps::keep(int64_t tokens) {
+  ensure(tokens >= 0 && tokens <= tokens_, "{} tokens to keep of {}", tokens, tokens_);
+  tokens_ = tokens;
+}
+
 int64_t GenerationSteps::feed(std::span<const int32_t> tokens) {
   ensure(!tokens.empty() && tokens_ < context_, "{} tokens for a cache that holds {} of {}", tokens.size(), tokens_,
          context_);

@@ -20,6 +20,8 @@ class GenerationSteps {
   int64_t feed(std::span<const int32_t> tokens);
 
   int64_t tokens() const { return tokens_; }  // in the cache
+  // Forgets all but the first `tokens`.
+  void keep(int64_t tokens);
   // Of the last token that was fed, until the next feed().
   std::span<const float> logits() const { return last_->logits; }
   float lse() const { return *last_->lse; }

@@ -17,23 +17,20 @@ std::span<int32_t> vocabulary_order(const Workspace& workspace, const Generation
   return {order.as<int32_t>(), static_cast<size_t>(order.elements())};
 }
 
-double rate(int64_t count, double seconds) { return seconds > 0 ? static_cast<double>(count) / seconds : 0; }
-
 }  // namespace
 
 Generator::Generator(const GenerateOptions& options, const Model& model, const Tokenizer& tokenizer,
-                     std::vector<int32_t> prompt, std::vector<int32_t> end_ids, Workspace& workspace)
+                     std::vector<int32_t> end_ids, Workspace& workspace)
     : options_(options),
       model_(model),
+      tokenizer_(tokenizer),
       shape_(read_generation_shape(options, model)),
       workspace_(workspace),
       steps_(workspace, model, shape_),
       sampler_({options.temperature, options.top_k, options.top_p, options.seed}, vocabulary_order(workspace, shape_)),
-      decoder_(tokenizer, true),
-      stops_(options.stop),
-      prompt_(std::move(prompt)),
-      end_ids_(std::move(end_ids)) {
-  if (!options.logprobs.empty()) log_ = std::make_unique<TokenLog>(options.logprobs, prompt_);
+      end_ids_(std::move(end_ids)),
+      stops_(std::make_unique<StopStrings>(options.stop)) {
+  cached_.reserve(static_cast<size_t>(shape_.context));
 }
 
 LoadStatistics Generator::load() {
@@ -42,63 +39,74 @@ LoadStatistics Generator::load() {
                       [&](int64_t done, int64_t total) { progress.show(done, total); });
 }
 
-GenerateResult Generator::run() {
+Continuation Generator::run(std::span<const int32_t> prompt) {
   const InterruptGuard interrupt;
-  GenerateResult result;
-  result.prompt_tokens = static_cast<int64_t>(prompt_.size());
+  decoder_ = std::make_unique<StreamDecoder>(tokenizer_, true);
+  stops_ = std::make_unique<StopStrings>(options_.stop);
+  if (!options_.logprobs.empty()) log_ = std::make_unique<TokenLog>(options_.logprobs, prompt);
+  Continuation result;
   const Progress clock("", true);
-  read_prompt(interrupt);
-  const double prompt_seconds = clock.elapsed_seconds();
-  result.prefill_tokens_per_second = rate(steps_.tokens(), prompt_seconds);
+  read_prompt(prompt, interrupt, result);
+  result.read_seconds = clock.elapsed_seconds();
   if (interrupt.signal() == 0) write_text(interrupt, result);
-  result.seconds = clock.elapsed_seconds();
-  // The prompt's last step gave the first token.
-  if (result.new_tokens > 1) {
-    result.decode_tokens_per_second = rate(result.new_tokens - 1, result.seconds - prompt_seconds);
-  }
+  result.write_seconds = clock.elapsed_seconds() - result.read_seconds;
   if (log_) log_->finish();
   if (interrupt.signal() != 0) {
     result.finish = "interrupted";
-    result.stopped_by_signal = interrupt.signal();
+    result.signal = interrupt.signal();
   }
   return result;
 }
 
-void Generator::read_prompt(const InterruptGuard& interrupt) {
+// The last token of the prompt is read in any case: its logits give the first new one.
+void Generator::read_prompt(std::span<const int32_t> prompt, const InterruptGuard& interrupt, Continuation& result) {
   Progress progress("reading the prompt", options_.quiet);
-  std::span<const int32_t> rest = prompt_;
+  const auto end = prompt.end() - 1;
+  const auto held = std::mismatch(prompt.begin(), end, cached_.begin(), cached_.end()).first - prompt.begin();
+  steps_.keep(held);
+  cached_.resize(static_cast<size_t>(held));
+  std::span<const int32_t> rest = prompt.subspan(static_cast<size_t>(held));
   while (!rest.empty() && interrupt.signal() == 0) {
-    rest = rest.subspan(static_cast<size_t>(steps_.feed(rest)));
-    progress.show(steps_.tokens(), static_cast<int64_t>(prompt_.size()));
+    const size_t count = feed(rest);
+    rest = rest.subspan(count);
+    result.read_tokens += static_cast<int64_t>(count);
+    progress.show(steps_.tokens(), static_cast<int64_t>(prompt.size()));
   }
   // The decoder knows what came before: a first piece may lose a space that a later one keeps.
-  for (const int32_t id : prompt_) decoder_.push(id);
+  for (const int32_t id : prompt) decoder_->push(id);
 }
 
-void Generator::write_text(const InterruptGuard& interrupt, GenerateResult& result) {
-  const int64_t room = shape_.context - result.prompt_tokens;
-  const int64_t most = std::min(options_.max_new_tokens, room);
-  result.finish = most < options_.max_new_tokens ? "context" : "length";
+void Generator::write_text(const InterruptGuard& interrupt, Continuation& result) {
+  const int64_t room = shape_.context - steps_.tokens();
+  const int64_t wanted = most_new_tokens(options_);
+  const int64_t most = std::min(wanted, room);
+  result.finish = most < wanted ? "context" : "length";
   while (result.new_tokens < most && interrupt.signal() == 0) {
     const int32_t id = next_token();
     const float logprob = steps_.logits()[static_cast<size_t>(id)] - steps_.lse();
     ++result.new_tokens;
     const bool is_end = std::find(end_ids_.begin(), end_ids_.end(), id) != end_ids_.end();
-    const std::string_view text = is_end ? std::string_view() : decoder_.push(id);
+    const std::string_view text = is_end ? std::string_view() : decoder_->push(id);
     if (log_) log_->add(id, text, logprob);
     if (is_end) {
       result.finish = "end";
       break;
     }
-    emit(stops_.push(text), result);
-    if (stops_.stopped()) {
+    emit(stops_->push(text), result);
+    if (stops_->stopped()) {
       result.finish = "stop";
       return;
     }
-    if (result.new_tokens < most) steps_.feed({&id, 1});
+    if (result.new_tokens < most) feed({&id, 1});
   }
-  emit(stops_.push(decoder_.finish()), result);
-  emit(stops_.finish(), result);
+  emit(stops_->push(decoder_->finish()), result);
+  emit(stops_->finish(), result);
+}
+
+size_t Generator::feed(std::span<const int32_t> tokens) {
+  const auto taken = static_cast<size_t>(steps_.feed(tokens));
+  cached_.insert(cached_.end(), tokens.begin(), tokens.begin() + static_cast<int64_t>(taken));
+  return taken;
 }
 
 int32_t Generator::next_token() {
@@ -109,7 +117,7 @@ int32_t Generator::next_token() {
   return sampler_.pick(steps_.logits(), static_cast<uint64_t>(steps_.tokens()));
 }
 
-void Generator::emit(std::string_view text, GenerateResult& result) const {
+void Generator::emit(std::string_view text, Continuation& result) const {
   if (text.empty()) return;
   result.text += text;
   if (options_.on_text) options_.on_text(text);

@@ -1,7 +1,10 @@
-// The generation loop: the prompt into the cache in chunks, then token after token until something ends the text.
+// The generation loop: a prompt into the cache in chunks, then token after token until something ends the text. What
+// the cache holds already of a prompt is not read again: the next turn of a conversation costs only what is new in it.
 #pragma once
 
 #include <memory>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,37 +19,52 @@
 
 namespace headroom {
 
+// What a prompt was continued with.
+struct Continuation {
+  std::string text;
+  int64_t read_tokens = 0;  // of the prompt; the cache held the others
+  int64_t new_tokens = 0;
+  double read_seconds = 0;
+  double write_seconds = 0;
+  std::string finish;  // as in GenerateResult
+  int signal = 0;      // that stopped it; 0: none
+};
+
 class Generator {
  public:
-  // All borrowed. `prompt` is not empty, fits options.context, and its ids are in the model's vocabulary; a token of
-  // `end_ids` ends the text and is not part of it. `workspace` is that of fit_generation(options, ...).
-  Generator(const GenerateOptions& options, const Model& model, const Tokenizer& tokenizer, std::vector<int32_t> prompt,
+  // All borrowed. A token of `end_ids` ends a text and is not part of it. `workspace` is that of
+  // fit_generation(options, ...).
+  Generator(const GenerateOptions& options, const Model& model, const Tokenizer& tokenizer,
             std::vector<int32_t> end_ids, Workspace& workspace);
 
   // Reads the weights from the model's directory.
   LoadStatistics load();
 
   // Runs to an end id, a stop string, the last token asked for, a full context, or a signal. Text goes to
-  // options.on_text as it becomes certain and is in the result; the file of log-probabilities is written. Fills all of
-  // the result but its MemoryUse and LoadUse. Throws InvalidInput when the logits are no numbers.
-  GenerateResult run();
+  // options.on_text as it becomes certain and is in the result; the file of log-probabilities is written. `prompt` is
+  // not empty, fits the context, and its ids are in the model's vocabulary. Throws InvalidInput when the logits are no
+  // numbers.
+  Continuation run(std::span<const int32_t> prompt);
 
  private:
-  void read_prompt(const InterruptGuard& interrupt);
-  void write_text(const InterruptGuard& interrupt, GenerateResult& result);
+  void read_prompt(std::span<const int32_t> prompt, const InterruptGuard& interrupt, Continuation& result);
+  void write_text(const InterruptGuard& interrupt, Continuation& result);
+  size_t feed(std::span<const int32_t> tokens);  // one step; how many of them it took
   int32_t next_token();
-  void emit(std::string_view text, GenerateResult& result) const;
+  void emit(std::string_view text, Continuation& result) const;
 
   const GenerateOptions& options_;
   const Model& model_;
+  const Tokenizer& tokenizer_;
   const GenerationShape shape_;
   Workspace& workspace_;
   GenerationSteps steps_;
   Sampler sampler_;
-  StreamDecoder decoder_;
-  StopStrings stops_;
-  std::vector<int32_t> prompt_;
   std::vector<int32_t> end_ids_;
+  std::vector<int32_t> cached_;  // the tokens in the cache
+  // Of the text that is being written.
+  std::unique_ptr<StreamDecoder> decoder_;
+  std::unique_ptr<StopStrings> stops_;
   std::unique_ptr<TokenLog> log_;
 };
 

@@ -284,6 +284,8 @@ text | upper
 text | lower
 text | title
 'a-b (c) [d] {e} <f> g_h i1j' | title
+'\\u4f60a \\u3000b\\u00a0c' | title
+'\\u4f60a \\u3000b'.title()
 text | capitalize
 seven | upper
 missing | upper
