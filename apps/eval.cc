@@ -15,7 +15,10 @@ void add_eval_command(CLI::App& app) {
       "  headroom eval smaller --data held-out.txt --reference original\n"
       "  headroom eval model --tokens ids.json --logits logits.safetensors");
   command->add_option("model", options->model, "Model directory: config.json, weights, tokenizer.json")->required();
-  command->add_option("--data", options->data, "Text files, or JSONL with a `text` field")->group("Data");
+  command->add_option("--data", options->data, "Text files, or JSONL: `text`, `prompt` and `completion`, or `messages`")
+      ->group("Data");
+  command->add_flag("--isolate-documents", options->isolate_documents, "No window holds tokens of two texts")
+      ->group("Data");
   command->add_option("--tokens", options->tokens, "Exactly these ids: {\"ids\": [[ids of a row], ...]}")
       ->group("Data");
   command

@@ -39,6 +39,7 @@ FittedJob fit(PlanOptions& options) {
     }
     return fit_generation(options.generate, *model, tokenizer_bytes, chat_template_bytes_of(options.generate));
   }
+  options.train.model = options.model;
   take_shape_of_tokens(options.train);
   return fit_training(options.train, *model, reads_text(options.train) ? tokenizer_bytes_of(options.model) : 0);
 }

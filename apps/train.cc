@@ -6,7 +6,12 @@
 namespace headroom {
 
 void add_train_flags(CLI::App& command, TrainOptions& options) {
-  command.add_option("--data", options.data, "Text files, or JSONL with a `text` field")->group("Data");
+  command.add_option("--data", options.data, "Text files, or JSONL: `text`, `prompt` and `completion`, or `messages`")
+      ->group("Data");
+  command
+      .add_flag("--isolate-documents", options.isolate_documents,
+                "Texts that share a row do not see each other; examples never do")
+      ->group("Data");
   command
       .add_option("--tokens", options.tokens,
                   "Train on exactly these batches: {\"batches\": [[[ids of a row], ...], ...]}")

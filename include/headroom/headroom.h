@@ -76,9 +76,10 @@ struct ConvertResult : MemoryUse {
 ConvertResult convert(const ConvertOptions& options);
 
 struct TrainOptions : RunOptions {
-  std::string model;              // directory with config.json, weights, tokenizer.json
-  std::vector<std::string> data;  // text or JSONL files
-  std::string tokens;             // or a token file: exactly these batches in this order
+  std::string model;               // directory with config.json, weights, tokenizer.json
+  std::vector<std::string> data;   // text or JSONL files (docs/data.md)
+  std::string tokens;              // or a token file: exactly these batches in this order
+  bool isolate_documents = false;  // no text attends another one in its row
   std::string output;
   int64_t steps = 0;  // 0: one pass over the data
   int64_t batch_size = 8;
@@ -150,9 +151,10 @@ GenerateResult generate(const GenerateOptions& options);
 struct EvalOptions : RunOptions {
   std::string model;
   std::vector<std::string> data;
-  std::string tokens;     // {"ids": [[...], ...]}
-  std::string logits;     // with tokens: file for the logits
-  std::string reference;  // a second model directory to compare with; empty: none
+  bool isolate_documents = false;  // no window holds tokens of two texts
+  std::string tokens;              // {"ids": [[...], ...]}
+  std::string logits;              // with tokens: file for the logits
+  std::string reference;           // a second model directory to compare with; empty: none
   int64_t batch_size = 1;
   int64_t seq_len = 0;  // 0: the model's, at most 1024
   int64_t stride = 0;   // 0: seq_len (windows do not overlap)
@@ -163,7 +165,7 @@ struct EvalResult : MemoryUse, LoadUse {
   double perplexity = 0;
   int64_t predictions = 0;
   int64_t windows = 0;       // or rows
-  int64_t bytes = 0;         // of text; 0 for given tokens
+  int64_t bytes = 0;         // of text; 0 for given tokens, and where there are examples
   double bits_per_byte = 0;  // of text: the loss of all its tokens, spread over its bytes
   // With a reference, over the same predictions: the mean of KL(reference || model) in nats, the largest, and the share
   // of predictions for which both find the same token the likeliest.
@@ -172,8 +174,11 @@ struct EvalResult : MemoryUse, LoadUse {
   double kl_divergence = 0;
   double largest_kl_divergence = 0;
   double top1_agreement = 0;
-  int64_t tokens = 0;  // that went through the model
-  double seconds = 0;  // without loading
+  int64_t tokens = 0;     // that went through the model
+  int64_t truncated = 0;  // examples cut to seq_len, and the tokens lost there
+  int64_t truncated_tokens = 0;
+  int64_t dropped = 0;  // examples left out: none of their tokens counts
+  double seconds = 0;   // without loading
   double tokens_per_second = 0;
   int stopped_by_signal = 0;  // 0: all was evaluated
 };

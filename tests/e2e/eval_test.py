@@ -95,8 +95,11 @@ class Text(frame.CommandTest):
         one = self.write("one.jsonl", '{"text": "Once upon a time"}\n')
         other = self.write("other.jsonl", '{"text": "there was a girl"}\n')
         alone = [self.report("--data", path)["predictions"] for path in (one, other)]
-        self.assertEqual(separate, sum(alone) + 2)  # the end of the first text, the beginning of the second
+        self.assertEqual(separate, sum(alone) + 1)  # the beginning of the second text
         self.assertEqual(self.report("--data", one, other)["predictions"], separate)
+        self.assertEqual(self.report("--data", lines, "--isolate-documents")["predictions"], sum(alone))
+        file = self.write("one.txt", "Once upon a time")
+        self.assertEqual(self.report("--data", file)["predictions"], alone[0] - 1)  # no end: it is a file of its own
 
     def test_text_that_is_none_is_refused(self):
         for name, content in {"empty.txt": b"", "binary.txt": b"a\0b", "latin.txt": b"caf\xe9"}.items():

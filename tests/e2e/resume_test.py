@@ -95,6 +95,11 @@ class Killed(ResumeTest):
         flags = ["--data", "text.txt", "--eval-data", "text.txt", "--eval-every", 3, "--batch-size", 4, "--seq-len", 24]
         self.check_killed(self.text_model(tied=True), *flags, *SAVING)
 
+    def test_examples(self):
+        data = frame.ROOT / "tests" / "data" / "finetune"
+        flags = ["--data", data / "completions.jsonl", "--eval-data", data / "texts.jsonl", "--eval-every", 3]
+        self.check_killed(data / "model", *flags, "--isolate-documents", "--batch-size", 2, "--seq-len", 32, *SAVING)
+
     def test_moments_spread_over_a_run(self):
         flags = [*TOKENS, "--keep-checkpoints", 1]
         start = time.monotonic()

@@ -9,6 +9,7 @@
 #include "headroom/train/batch_inputs.h"
 #include "headroom/train/training_graphs.h"
 #include "tests/generate/tiny_model.h"
+#include "tests/temporary_directory.h"
 
 namespace headroom {
 namespace {
@@ -87,13 +88,13 @@ TEST(Evaluator, LossesAreThoseOfTrainingToTheBit) {
   const TrainingShape shape{.micro_rows = 3, .micro_batches = 1, .seq_len = 20};
   auto built = build_training_graphs(*model, shape, {}, {}, true).graphs;
   const auto workspace = make_workspace(*model, std::move(built));
-  const BatchInputs inputs(*workspace, *model, shape);
-  int32_t* tokens = workspace->persistent("tokens").as<int32_t>();
-  int32_t* targets = workspace->persistent("targets").as<int32_t>();
-  for (const auto& row : three_rows()) {
-    tokens = std::copy(row.begin(), row.end() - 1, tokens);
-    targets = std::copy(row.begin() + 1, row.end(), targets);
-  }
+  const TemporaryDirectory directory;
+  TokenFileWriter writer(directory / "rows.tokens", model->vocabulary());
+  for (const auto& row : three_rows()) writer.add(row);
+  writer.finish({});
+  const TokenFile file(directory / "rows.tokens");
+  BatchInputs inputs(*workspace, *model, shape);
+  inputs.fill(TokenBatches::in_order(file, shape.micro_rows, shape.seq_len), 0, 0);
   workspace->at("evaluation").run();
   double sum = 0;
   const Tensor losses = workspace->at("evaluation").tensor("losses");

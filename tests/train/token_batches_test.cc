@@ -6,6 +6,7 @@
 #include <set>
 
 #include "headroom/base/errors.h"
+#include "headroom/train/marked_token.h"
 #include "tests/temporary_directory.h"
 
 namespace headroom {
@@ -52,7 +53,7 @@ TEST_F(TokenBatchesTest, VisitsEveryWindowOnceAnEpochInAnOrderOfItsOwn) {
 }
 
 TEST_F(TokenBatchesTest, ReadsInOrderWithAShorterLastStep) {
-  const TokenFile file = file_of(23);
+  const TokenFile file = file_of(21);
   const TokenBatches batches = TokenBatches::in_order(file, 3, 5);
   EXPECT_EQ(batches.steps(), 2);
   EXPECT_EQ(batches.rows(0), 3);
@@ -61,10 +62,21 @@ TEST_F(TokenBatchesTest, ReadsInOrderWithAShorterLastStep) {
   EXPECT_EQ(window(batches, 1, 0), 3);
 }
 
+TEST_F(TokenBatchesTest, PadsAnIncompleteLastRowInOrder) {
+  const TokenFile file = file_of(12);
+  const TokenBatches batches = TokenBatches::in_order(file, 2, 5);
+  EXPECT_EQ(batches.windows(), 3);
+  std::vector<int32_t> row(5);
+  batches.read_row(1, 0, row.data());
+  EXPECT_EQ(row, (std::vector<int32_t>{10, 11, kPadding, kPadding, kPadding}));
+}
+
 TEST_F(TokenBatchesTest, RefusesTooLittleData) {
   const TokenFile file = file_of(4);
   EXPECT_ERROR(InvalidInput, "have 4 tokens; expected at least one row of 5", TokenBatches::shuffled(file, 1, 5, 0));
   EXPECT_ERROR(InvalidInput, "made from text", TokenBatches::as_given(file));
+  const TokenFile one = file_of(1);
+  EXPECT_ERROR(InvalidInput, "have 1 tokens; expected at least two", TokenBatches::in_order(one, 1, 5));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "headroom/base/errors.h"
+#include "headroom/train/marked_token.h"
 #include "tests/temporary_directory.h"
 
 namespace headroom {
@@ -34,6 +35,21 @@ TEST_F(TokenFileTest, GivesBackWhatWasWritten) {
   EXPECT_ERROR(InternalError, "outside the file", file.read(9998, 3, ids));
 }
 
+TEST_F(TokenFileTest, KeepsMarks) {
+  const std::vector<int32_t> marked = {mark_token(4, false, true), mark_token(3, true, true),
+                                       mark_token(0, false, false), kPadding};
+  TokenFileWriter writer(directory_ / "a.tokens", 5);
+  writer.add(marked);
+  writer.finish({.isolated = 1, .truncated = 2, .truncated_tokens = 3, .dropped = 4, .split_borders = 5, .padding = 1});
+  const TokenFile file(directory_ / "a.tokens");
+  std::vector<int32_t> read(4);
+  file.read(0, 4, read.data());
+  EXPECT_EQ(read, marked);
+  EXPECT_EQ(file.info().isolated, 1);
+  EXPECT_EQ(file.info().split_borders, 5);
+  EXPECT_EQ(file.info().padding, 1);
+}
+
 TEST_F(TokenFileTest, RefusesDamage) {
   const std::string path = write(10);
   const std::string good = directory_.read("a.tokens");
@@ -46,7 +62,7 @@ TEST_F(TokenFileTest, RefusesDamage) {
     EXPECT_THROW(TokenFile(directory_.write("b.tokens", good.substr(0, size))), InvalidInput) << size;
   }
   std::string bad = good;
-  bad[128 + 7] = '\x7f';
+  bad[128 + 6] = '\x7f';
   const TokenFile file(directory_.write("b.tokens", bad));
   int32_t ids[10];
   EXPECT_ERROR(InvalidInput, "at position 1", file.read(0, 10, ids));
@@ -56,6 +72,7 @@ TEST_F(TokenFileTest, HoldsTheEncoderToItsVocabulary) {
   TokenFileWriter writer(directory_ / "a.tokens", 5);
   const int32_t ids[] = {4, 5};
   EXPECT_ERROR(InternalError, "token id 5", writer.add(ids));
+  EXPECT_ERROR(InvalidInput, "a vocabulary of 1073741824 ids", TokenFileWriter(directory_ / "b.tokens", 1 << 30));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <numbers>
 #include <optional>
 
+#include "headroom/api/document_rows.h"
 #include "headroom/api/model_source.h"
 #include "headroom/api/run_report.h"
 #include "headroom/api/token_rows.h"
@@ -14,16 +15,14 @@
 #include "headroom/base/real_math.h"
 #include "headroom/formats/json_object.h"
 #include "headroom/formats/safetensors_writer.h"
-#include "headroom/formats/token_encoder.h"
 #include "headroom/generate/evaluation_job.h"
 #include "headroom/generate/evaluator.h"
 #include "headroom/generate/model_comparison.h"
-#include "headroom/generate/text_windows.h"
 #include "headroom/models/weights.h"
 #include "headroom/runtime/interrupt.h"
 #include "headroom/runtime/process_memory.h"
 #include "headroom/runtime/progress.h"
-#include "headroom/train/text_source.h"
+#include "headroom/train/tokenizer_encoder.h"
 
 namespace headroom {
 namespace {
@@ -104,54 +103,36 @@ class Evaluation {
     return result_of(evaluator);
   }
 
-  // Windows of text. Documents begin with what the tokenizer puts before a text, and its end of text separates them.
-  EvalResult run_text(const Tokenizer& tokenizer, const WindowShape& windows, const EvaluationShape& shape) {
+  // Documents, as train encodes them (docs/data.md).
+  EvalResult run_documents(TextEncoder& encoder, const WindowShape& windows, const EvaluationShape& shape) {
     Evaluator evaluator(workspace_, model_, shape);
     compare_after_batches(evaluator);
-    TextWindows cutter(windows.seq_len, windows.stride, [&](std::span<const int32_t> ids, int64_t first_counted) {
-      stop_if_asked();
-      evaluator.add_row(ids, first_counted);
-    });
-    int64_t text_tokens = 0;
-    const TokenSink ids_to_windows = [&](std::span<const int32_t> ids) {
-      cutter.push(ids);
-      text_tokens += static_cast<int64_t>(ids.size());
-    };
     int64_t total_bytes = 0;
-    int64_t done_bytes = 0;
     for (const std::string& path : options_.data) total_bytes += File::open(path).size_bytes();
-    const std::optional<int32_t> end_of_text = tokenizer.eos_id();
-    TokenEncoder encoder(tokenizer);
-    bool in_document = false;
-    int64_t documents = 0;
-    DocumentSink sink;
-    sink.text = [&](std::string_view text) {
-      if (!in_document) {
-        if (documents > 0 && end_of_text) ids_to_windows({&*end_of_text, 1});
-        encoder.begin(true, ids_to_windows);
-        in_document = true;
-      }
-      encoder.text(text);
-      done_bytes += static_cast<int64_t>(text.size());
-      progress_.show(done_bytes, total_bytes);
-    };
-    sink.end_document = [&] {
-      encoder.finish();
-      in_document = false;
-      ++documents;
-    };
-    for (const std::string& path : options_.data) read_documents(path, sink);
-    cutter.finish();
-    evaluator.finish();
+    const DocumentEncoder* position = nullptr;
+    DocumentRows rows(evaluator, windows.seq_len, windows.stride, options_.isolate_documents, [&] {
+      stop_if_asked();
+      progress_.show(position->text_bytes(), total_bytes);
+    });
+    DocumentEncoder documents(encoder, windows.seq_len, rows);
+    position = &documents;
+    for (const std::string& path : options_.data) read_documents(path, documents);
+    rows.finish();
     if (evaluator.predictions() == 0) {
-      throw InvalidInput("{}: the text has no more than one token; expected at least two, to predict one",
-                         options_.data[0]);
+      throw InvalidInput(
+          "{}: no prediction counts; expected a text of two tokens or more, or an example that counts in its first {}",
+          options_.data[0], windows.seq_len);
     }
     EvalResult result = result_of(evaluator);
-    result.bytes = done_bytes;
-    // The first token of all is given; where windows leave others unpredicted, those count as the mean of the rest.
-    result.bits_per_byte =
-        result.loss * static_cast<double>(text_tokens - 1) / (std::numbers::ln2 * static_cast<double>(done_bytes));
+    result.truncated = rows.truncated();
+    result.truncated_tokens = rows.truncated_tokens();
+    result.dropped = rows.dropped();
+    if (rows.examples() == 0) {
+      result.bytes = documents.text_bytes();
+      // Where windows leave tokens unpredicted that are not given, those count as the mean of the rest.
+      result.bits_per_byte = result.loss * static_cast<double>(rows.text_tokens() - rows.given_tokens()) /
+                             (std::numbers::ln2 * static_cast<double>(result.bytes));
+    }
     return result;
   }
 
@@ -204,6 +185,11 @@ void write_report(const EvalOptions& options, const FittedJob& job, const EvalRe
   report["perplexity"] = result.perplexity;
   report["windows"] = result.windows;
   if (options.tokens.empty()) {
+    report["truncated"] = result.truncated;
+    report["truncated_tokens"] = result.truncated_tokens;
+    report["dropped"] = result.dropped;
+  }
+  if (result.bytes > 0) {
     report["bytes"] = result.bytes;
     report["bits_per_byte"] = result.bits_per_byte;
   }
@@ -242,20 +228,22 @@ EvalResult evaluate(const EvalOptions& options) {
     throw InvalidInput("--reference {}: it has {} positions; expected {}, the tokens of a row", options.reference,
                        reference->max_positions(), shape.row_tokens);
   }
+  const int64_t tokenizer_bytes = reads_text ? tokenizer_bytes_of(options.model) : 0;
+  const int64_t document_bytes = reads_text ? example_bound_bytes(options.model, options.data, windows.seq_len) : 0;
   FittedJob job = fit_to_run(options, [&] {
-    return fit_evaluation(options, *model, reference.get(), shape, reads_text ? tokenizer_bytes_of(options.model) : 0);
+    return fit_evaluation(options, *model, reference.get(), shape, tokenizer_bytes, document_bytes);
   });
   announce_plan(job, options, "plan of the evaluation");
 
-  std::optional<Tokenizer> tokenizer;
-  if (reads_text) tokenizer.emplace(open_tokenizer(options.model, *model));
+  std::optional<TokenizerEncoder> encoder;
+  if (reads_text) encoder.emplace(options.model, model->vocabulary());
   check_reserve(job.reserve_bytes + job.plan.arena_bytes);
   Workspace workspace(std::move(job.graphs), job.plan, choose_isa());
   Evaluation evaluation(options, *model, reference.get(), shape, workspace);
   EvalResult result;
   try {
     const LoadUse load = load_use(evaluation.load());
-    result = reads_text ? evaluation.run_text(*tokenizer, windows, shape) : evaluation.run_tokens(rows, shape);
+    result = reads_text ? evaluation.run_documents(*encoder, windows, shape) : evaluation.run_tokens(rows, shape);
     static_cast<LoadUse&>(result) = load;
   } catch (const Interrupted& interrupted) {
     result.stopped_by_signal = interrupted.signal;

@@ -109,11 +109,22 @@ int64_t decide_steps(const TrainOptions& options, const Dataset& data) {
   return options.steps;
 }
 
-void write_report(const TrainOptions& options, const FittedJob& job, const TrainResult& result) {
+nlohmann::ordered_json describe_data(const TokenFileInfo& info) {
+  return {{"documents", info.documents},
+          {"tokens", info.tokens},
+          {"padding", info.padding},
+          {"truncated", info.truncated},
+          {"truncated_tokens", info.truncated_tokens},
+          {"dropped", info.dropped},
+          {"split_borders", info.split_borders}};
+}
+
+void write_report(const TrainOptions& options, const FittedJob& job, const Dataset& data, const TrainResult& result) {
   nlohmann::ordered_json report = report_of(job);
   add_load(report, result);
   report["step"] = result.step;
   report["tokens"] = result.step * options.batch_size * options.seq_len;
+  if (options.tokens.empty()) report["data"] = describe_data(data.train_info());
   report["seconds"] = result.seconds;
   report["tokens_per_second"] = result.tokens_per_second;
   if (!std::isnan(result.eval_loss)) report["eval_loss"] = result.eval_loss;
@@ -173,7 +184,7 @@ TrainResult train(const TrainOptions& given) {
   }
   static_cast<LoadUse&>(result) = load;
   static_cast<MemoryUse&>(result) = memory_use(job);
-  if (!options.report.empty()) write_report(options, job, result);
+  if (!options.report.empty()) write_report(options, job, data, result);
   if (!options.quiet) {
     fmt::print(stderr, "{} step {}: loss {:.4f}",
                result.stopped_by_signal != 0 ? "interrupted and saved after" : "trained to", result.step, result.loss);

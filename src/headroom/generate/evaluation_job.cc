@@ -52,11 +52,11 @@ EvaluationShape read_evaluation_shape(const EvalOptions& options, const Model& m
 }
 
 FittedJob fit_evaluation(const EvalOptions& options, const Model& model, const Model* reference,
-                         const EvaluationShape& shape, int64_t tokenizer_bytes) {
+                         const EvaluationShape& shape, int64_t tokenizer_bytes, int64_t document_bytes) {
   PassTrace trace = trace_passes(options);
   ReserveInputs reserve;
   reserve.threads = threads_to_use(options.threads);
-  reserve.buffer_bytes = kBufferBytes + size_of(DType::i32) * shape.row_tokens;
+  reserve.buffer_bytes = kBufferBytes + size_of(DType::i32) * shape.row_tokens + document_bytes;
   reserve.tokenizer_bytes = tokenizer_bytes;
   const Candidate only{fmt::format("{} rows of {} tokens at a time", shape.rows, shape.row_tokens), [&] {
                          return reference == nullptr ? build_evaluation_graphs(model, shape, &trace)

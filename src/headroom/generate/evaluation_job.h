@@ -22,9 +22,9 @@ WindowShape read_window_shape(const EvalOptions& options, const Model& model);
 EvaluationShape read_evaluation_shape(const EvalOptions& options, const Model& model, int64_t row_tokens);
 
 // Fits the job into options.memory. `reference`: the model to compare with, null for none. `tokenizer_bytes`: what
-// the tokenizer that the text is encoded with takes (Tokenizer::memory_bound_bytes), 0 for none. Throws as fit_job
-// does.
+// the tokenizer that the text is encoded with takes (Tokenizer::memory_bound_bytes), 0 for none; `document_bytes`: what
+// its documents take beside it. Throws as fit_job does.
 FittedJob fit_evaluation(const EvalOptions& options, const Model& model, const Model* reference,
-                         const EvaluationShape& shape, int64_t tokenizer_bytes);
+                         const EvaluationShape& shape, int64_t tokenizer_bytes, int64_t document_bytes);
 
 }  // namespace headroom

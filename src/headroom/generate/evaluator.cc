@@ -39,14 +39,22 @@ Evaluator::Evaluator(Workspace& workspace, const Model& model, const EvaluationS
 }
 
 void Evaluator::add_row(std::span<const int32_t> ids, int64_t first_counted) {
+  row_targets_.assign(static_cast<size_t>(shape_.row_tokens), -1);
+  for (size_t t = static_cast<size_t>(std::max<int64_t>(first_counted, 1)); t < ids.size(); ++t) {
+    row_targets_[t - 1] = ids[t];
+  }
+  add_row(ids, row_targets_);
+}
+
+void Evaluator::add_row(std::span<const int32_t> ids, std::span<const int32_t> targets) {
   const int64_t length = static_cast<int64_t>(ids.size());
   ensure(length >= 1 && length <= shape_.row_tokens + 1, "a row of {} ids for {} tokens", length, shape_.row_tokens);
   const int64_t begin = rows_ * shape_.row_tokens;
   const int64_t used = std::min(length, shape_.row_tokens);
   for (int64_t t = 0; t < shape_.row_tokens; ++t) {
-    const bool counts = t + 1 < length && t + 1 >= first_counted;
+    const bool counts = t < static_cast<int64_t>(targets.size()) && targets[static_cast<size_t>(t)] >= 0;
     tokens_[static_cast<size_t>(begin + t)] = t < used ? ids[static_cast<size_t>(t)] : 0;
-    targets_[static_cast<size_t>(begin + t)] = counts ? ids[static_cast<size_t>(t + 1)] : -1;
+    targets_[static_cast<size_t>(begin + t)] = counts ? targets[static_cast<size_t>(t)] : -1;
     predictions_ += counts ? 1 : 0;
   }
   const int32_t first = static_cast<int32_t>(begin);

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <span>
+#include <vector>
 
 #include "headroom/generate/evaluation_graphs.h"
 #include "headroom/runtime/workspace.h"
@@ -26,6 +27,8 @@ class Evaluator {
   // Adds a row of 1 to row_tokens + 1 ids, all in the vocabulary; the predictions of ids[first_counted] and of those
   // behind it count. Evaluates when shape.rows rows are there. Throws InvalidInput when a loss is no number.
   void add_row(std::span<const int32_t> ids, int64_t first_counted = 1);
+  // The same with the target of each id that has one, -1 where it does not count; there are no more of them than ids.
+  void add_row(std::span<const int32_t> ids, std::span<const int32_t> targets);
   // Evaluates the rows that are left.
   void finish();
 
@@ -47,6 +50,7 @@ class Evaluator {
   std::span<int32_t> logit_rows_;
   LogitSink sink_;
   BatchSink batch_sink_;
+  std::vector<int32_t> row_targets_;
   int64_t rows_ = 0;  // waiting
   int64_t predictions_ = 0;
   int64_t rows_seen_ = 0;

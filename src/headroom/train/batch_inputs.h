@@ -11,12 +11,15 @@ namespace headroom {
 
 class BatchInputs {
  public:
-  // Fills what never changes: positions, sequences, the rotary table, the gradient of the loss. `workspace` is
-  // borrowed.
+  // Fills the rotary table, which never changes. `workspace` is borrowed.
   BatchInputs(const Workspace& workspace, const Model& model, const TrainingShape& shape);
 
-  // Tokens and targets of rows [first_row, first_row + micro_rows) of step `step` (from 0); rows beyond the batch's are
-  // ignored by the loss. Returns the number of predictions.
+  // Sets the gradient of the loss for the update of step `step` (from 0), 1 / N where N of its predictions count, and
+  // returns N. If none counts, the loss and its gradient are 0.
+  int64_t begin_update(const TokenBatches& batches, int64_t step);
+
+  // Tokens, targets, positions and sequences of rows [first_row, first_row + micro_rows) of that step; rows beyond the
+  // batch's are ignored by the loss. Returns the number of predictions that count.
   int64_t fill(const TokenBatches& batches, int64_t step, int64_t first_row);
 
   // Where the losses of micro-batch `index` go.
@@ -24,12 +27,19 @@ class BatchInputs {
   void set_update_scalars(const std::array<float, 3>& scalars);
 
  private:
+  void fill_row(int64_t row);
+  void add_sequence(int64_t first_token, int64_t queries);
+
   TrainingShape shape_;
   std::span<int32_t> tokens_;
   std::span<int32_t> targets_;
+  std::span<int32_t> positions_;
+  std::span<int32_t> sequences_;
+  std::span<float> loss_gradient_;
   std::span<int32_t> loss_range_;
   std::span<float> update_scalars_;
-  std::vector<int32_t> row_;
+  std::vector<int32_t> row_;    // marked tokens of one row
+  int64_t sequence_count_ = 0;  // filled in sequences_
 };
 
 }  // namespace headroom

@@ -1,8 +1,13 @@
 #include "headroom/train/dataset.h"
 
+#include <algorithm>
+#include <cstdio>
+
+#include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/formats/json_reader.h"
 #include "headroom/runtime/progress.h"
+#include "headroom/train/text_source.h"
 #include "headroom/train/token_json.h"
 #include "headroom/train/tokenize_files.h"
 #include "headroom/train/tokenizer_encoder.h"
@@ -12,11 +17,34 @@ namespace {
 
 constexpr int64_t kLargestId = INT32_MAX;
 
+// "12 documents, 3,456 tokens; ..."
+std::string describe(const TokenFileInfo& info) {
+  std::string text = fmt::format("{} documents, {} tokens", format_count(info.documents), format_count(info.tokens));
+  if (info.padding > 0) text += fmt::format(" of which {} are padding", format_count(info.padding));
+  if (info.truncated > 0) {
+    text += fmt::format("; {} examples are longer than --seq-len and lost {} tokens", format_count(info.truncated),
+                        format_count(info.truncated_tokens));
+  }
+  if (info.dropped > 0) {
+    text += fmt::format("; {} examples were left out: no token of them that fits counts", format_count(info.dropped));
+  }
+  if (info.split_borders > 0) {
+    text += fmt::format("; {} borders of what counts lie inside a token", format_count(info.split_borders));
+  }
+  return text;
+}
+
 std::unique_ptr<TokenFile> encode_files(const std::vector<std::string>& files, TextEncoder& encoder,
-                                        const std::string& output, bool quiet) {
-  Progress progress("encoding text", quiet);
-  tokenize_files(files, encoder, output, [&](int64_t done, int64_t total) { progress.show(done, total); });
-  return std::make_unique<TokenFile>(output);
+                                        const TrainOptions& options, const std::string& name) {
+  const std::string output = options.output + "/" + name;
+  {
+    Progress progress("encoding text", options.quiet);
+    tokenize_files(files, encoder, {options.seq_len, options.isolate_documents}, output,
+                   [&](int64_t done, int64_t total) { progress.show(done, total); });
+  }
+  auto file = std::make_unique<TokenFile>(output);
+  if (!options.quiet) fmt::print(stderr, "{}: {}\n", name, describe(file->info()));
+  return file;
 }
 
 // The rows a step and the row length of a --tokens file, from its first step.
@@ -54,6 +82,10 @@ BatchShape first_batch_shape(const std::string& json_path) {
 
 }  // namespace
 
+bool reads_examples(const TrainOptions& options) {
+  return any_are_json_lines(options.data) || any_are_json_lines(options.eval_data);
+}
+
 bool reads_text(const TrainOptions& options) { return options.tokens.empty() || !options.eval_data.empty(); }
 
 void take_shape_of_tokens(TrainOptions& options) {
@@ -64,27 +96,28 @@ void take_shape_of_tokens(TrainOptions& options) {
 }
 
 Dataset::Dataset(const TrainOptions& options, int64_t vocabulary, int64_t micro_rows) {
-  const std::string train_path = options.output + "/train.tokens";
   const bool needs_tokenizer = options.tokens.empty() || !options.eval_data.empty();
   std::unique_ptr<TokenizerEncoder> encoder;
   if (needs_tokenizer) encoder = std::make_unique<TokenizerEncoder>(options.model, vocabulary);
   if (options.tokens.empty()) {
-    train_file_ = encode_files(options.data, *encoder, train_path, options.quiet);
+    train_file_ = encode_files(options.data, *encoder, options, "train.tokens");
     train_ = TokenBatches::shuffled(*train_file_, options.batch_size, options.seq_len, options.seed);
   } else {
+    const std::string train_path = options.output + "/train.tokens";
     tokens_from_batches(options.tokens, vocabulary, train_path);
     train_file_ = std::make_unique<TokenFile>(train_path);
     train_ = TokenBatches::as_given(*train_file_);
   }
   if (!options.eval_data.empty()) {
-    evaluation_file_ = encode_files(options.eval_data, *encoder, options.output + "/eval.tokens", options.quiet);
+    evaluation_file_ = encode_files(options.eval_data, *encoder, options, "eval.tokens");
     evaluation_ = TokenBatches::in_order(*evaluation_file_, micro_rows, options.seq_len);
   }
 }
 
 RunSettings Dataset::fingerprints() const {
   return {{"the data (--data, --tokens)", fmt::format("{:016x}", train_file_->info().source_fingerprint)},
-          {"the tokenizer", fmt::format("{:016x}", train_file_->info().encoder_fingerprint)}};
+          {"the tokenizer or chat template", fmt::format("{:016x}", train_file_->info().encoder_fingerprint)},
+          {"--isolate-documents", train_file_->info().isolated != 0 ? "on" : "off"}};
 }
 
 }  // namespace headroom

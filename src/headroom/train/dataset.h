@@ -14,6 +14,9 @@ namespace headroom {
 // Whether the run reads text, for which it needs the tokenizer.
 bool reads_text(const TrainOptions& options);
 
+// Whether the data may hold examples, as the names of the files say.
+bool reads_examples(const TrainOptions& options);
+
 // Where options.tokens is given, its first step decides options.batch_size and options.seq_len. Throws InvalidInput for
 // a file of another form.
 void take_shape_of_tokens(TrainOptions& options);
@@ -27,6 +30,8 @@ class Dataset {
 
   const TokenBatches& train() const { return *train_; }
   const TokenBatches* evaluation() const { return evaluation_ ? &*evaluation_ : nullptr; }
+  // What became of the documents to train on.
+  const TokenFileInfo& train_info() const { return train_file_->info(); }
 
   // Fingerprints of what the numbers depend on.
   RunSettings fingerprints() const;

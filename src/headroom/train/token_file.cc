@@ -6,6 +6,7 @@
 
 #include "headroom/base/errors.h"
 #include "headroom/base/fingerprint.h"
+#include "headroom/train/marked_token.h"
 
 namespace headroom {
 namespace {
@@ -14,12 +15,12 @@ static_assert(std::endian::native == std::endian::little, "token files are writt
 
 constexpr int64_t kHeaderBytes = 128;
 constexpr size_t kChecksumAt = kHeaderBytes - 8;
-constexpr std::string_view kMagic = "HEADTOK1";
+constexpr std::string_view kMagic = "HEADTOK2";
 constexpr size_t kPendingIds = 4096;
 constexpr int64_t kIdBytes = 4;
 
 using Header = std::array<char, kHeaderBytes>;
-using Fields = std::array<int64_t, 8>;
+using Fields = std::array<int64_t, 14>;
 
 uint64_t checksum(const Header& header) {
   Fingerprint fingerprint;
@@ -35,7 +36,13 @@ Header encode(const TokenFileInfo& info) {
                          info.row_length,
                          static_cast<int64_t>(info.source_fingerprint),
                          static_cast<int64_t>(info.encoder_fingerprint),
-                         info.end_of_text};
+                         info.end_of_text,
+                         info.isolated,
+                         info.truncated,
+                         info.truncated_tokens,
+                         info.dropped,
+                         info.split_borders,
+                         info.padding};
   Header header = {};
   std::memcpy(header.data(), kMagic.data(), kMagic.size());
   std::memcpy(header.data() + kMagic.size(), fields.data(), sizeof fields);
@@ -56,6 +63,12 @@ TokenFileInfo decode(const Header& header) {
   info.source_fingerprint = static_cast<uint64_t>(fields[5]);
   info.encoder_fingerprint = static_cast<uint64_t>(fields[6]);
   info.end_of_text = fields[7];
+  info.isolated = fields[8];
+  info.truncated = fields[9];
+  info.truncated_tokens = fields[10];
+  info.dropped = fields[11];
+  info.split_borders = fields[12];
+  info.padding = fields[13];
   return info;
 }
 
@@ -63,13 +76,18 @@ TokenFileInfo decode(const Header& header) {
 
 TokenFileWriter::TokenFileWriter(std::string path, int64_t vocabulary)
     : output_(std::move(path)), vocabulary_(vocabulary) {
+  if (vocabulary > kMaxMarkedVocabulary) {
+    throw InvalidInput("{}: a vocabulary of {} ids; expected at most {}", output_.path(), vocabulary,
+                       kMaxMarkedVocabulary);
+  }
   pending_.reserve(kPendingIds);
 }
 
-void TokenFileWriter::add(std::span<const int32_t> ids) {
-  for (const int32_t id : ids) {
-    ensure(id >= 0 && id < vocabulary_, "token id {} outside the vocabulary of {}", id, vocabulary_);
-    pending_.push_back(id);
+void TokenFileWriter::add(std::span<const int32_t> tokens) {
+  for (const int32_t token : tokens) {
+    ensure(token == kPadding || marked_id(token) < vocabulary_, "token id {} outside the vocabulary of {}",
+           marked_id(token), vocabulary_);
+    pending_.push_back(token);
     if (pending_.size() == kPendingIds) flush();
   }
 }
@@ -108,14 +126,14 @@ TokenFile::TokenFile(const std::string& path) : file_(File::open(path)) {
   }
 }
 
-void TokenFile::read(int64_t first, int64_t count, int32_t* ids) const {
+void TokenFile::read(int64_t first, int64_t count, int32_t* tokens) const {
   ensure(first >= 0 && count >= 0 && first <= info_.tokens - count, "{}: tokens {} to {} lie outside the file", path(),
          first, first + count);
-  file_.read(kHeaderBytes + first * kIdBytes, ids, count * kIdBytes);
+  file_.read(kHeaderBytes + first * kIdBytes, tokens, count * kIdBytes);
   for (int64_t index = 0; index < count; ++index) {
-    if (ids[index] < 0 || ids[index] >= info_.vocabulary) {
+    if (tokens[index] != kPadding && marked_id(tokens[index]) >= info_.vocabulary) {
       throw InvalidInput("{}: the token file is damaged; expected ids below {}, got {} at position {}", path(),
-                         info_.vocabulary, ids[index], first + index);
+                         info_.vocabulary, marked_id(tokens[index]), first + index);
     }
   }
 }

@@ -1,30 +1,72 @@
 #include "headroom/train/tokenizer_encoder.h"
 
+#include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/base/fingerprint.h"
+#include "headroom/formats/chat_template_source.h"
+#include "headroom/formats/tokenizer_parts.h"
+#include "headroom/train/document_encoder.h"
 #include "headroom/train/text_source.h"
 
 namespace headroom {
 
+namespace {
+
+// Of a model without a chat template nothing; it is refused when a conversation comes.
+std::optional<ChatTemplateSource> chat_template_of(const std::string& model) {
+  try {
+    return find_chat_template(model);
+  } catch (const InvalidInput&) {
+    return std::nullopt;
+  }
+}
+
+uint64_t fingerprint_of(const std::string& model) {
+  Fingerprint all;
+  all.add(static_cast<int64_t>(fingerprint_of_file(Tokenizer::file_of(model))));
+  const std::optional<ChatTemplateSource> source = chat_template_of(model);
+  if (!source) return all.value();
+  for (const std::string& text : {source->text, source->tokens.bos, source->tokens.eos}) {
+    all.add(static_cast<int64_t>(text.size()));
+    all.add(text);
+  }
+  return all.value();
+}
+
+}  // namespace
+
 TokenizerEncoder::TokenizerEncoder(const std::string& path, int64_t model_vocabulary)
-    : tokenizer_(path), encoder_(tokenizer_), fingerprint_(fingerprint_of_file(Tokenizer::file_of(path))) {
+    : model_(path), tokenizer_(path), encoder_(tokenizer_), fingerprint_(fingerprint_of(path)) {
   if (tokenizer_.vocab_size() > model_vocabulary) {
     throw InvalidInput("{}: the tokenizer has {} ids, the model's embedding {} rows; they do not belong together",
                        Tokenizer::file_of(path), tokenizer_.vocab_size(), model_vocabulary);
   }
 }
 
-void TokenizerEncoder::feed(std::string_view fragment, const Emit& emit) {
-  if (!in_document_) {
-    sink_ = emit;
-    encoder_.begin(false, sink_);
-    in_document_ = true;
-  }
-  encoder_.text(fragment);
+void TokenizerEncoder::begin(Frame frame, const Emit& emit) {
+  frame_ = frame;
+  emit_ = &emit;
+  if (frame != Frame::none) emit(tokenizer_.parts().before);
+  encoder_.begin(false, emit);
 }
 
-void TokenizerEncoder::end_document(const Emit&) {
-  if (in_document_) encoder_.finish();
-  in_document_ = false;
+void TokenizerEncoder::end() {
+  encoder_.finish();
+  if (frame_ == Frame::whole) (*emit_)(tokenizer_.parts().after);
+}
+
+std::vector<ChatSegment> TokenizerEncoder::conversation(const nlohmann::ordered_json& messages) {
+  if (!chat_template_) chat_template_.emplace(load_chat_template(model_, kMaxExampleBytes));
+  return chat_segments(*chat_template_, messages);
+}
+
+int64_t example_bound_bytes(const std::string& model, std::span<const std::string> files, int64_t max_example_tokens) {
+  if (!any_are_json_lines(files)) return 0;
+  const int64_t examples = DocumentEncoder::memory_bound_bytes(max_example_tokens);
+  const std::optional<ChatTemplateSource> source = chat_template_of(model);
+  if (!source) return examples;
+  const int64_t source_bytes = static_cast<int64_t>(source->text.size());
+  return add_sizes(examples, ChatTemplate::memory_bound_bytes(source_bytes, kMaxExampleBytes), "examples");
 }
 
 }  // namespace headroom

@@ -1,8 +1,12 @@
-// A tokenizer as the data pipeline's encoder.
+// A model's tokenizer and chat template as the data pipeline's encoder.
 #pragma once
 
+#include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
+#include "headroom/formats/chat_template.h"
 #include "headroom/formats/token_encoder.h"
 #include "headroom/formats/tokenizer.h"
 #include "headroom/train/text_encoder.h"
@@ -15,18 +19,26 @@ class TokenizerEncoder final : public TextEncoder {
   // Throws as Tokenizer does, and InvalidInput when it has more ids than the model.
   TokenizerEncoder(const std::string& path, int64_t model_vocabulary);
 
-  void feed(std::string_view fragment, const Emit& emit) override;
-  void end_document(const Emit& emit) override;
+  void begin(Frame frame, const Emit& emit) override;
+  void feed(std::string_view fragment) override { encoder_.text(fragment); }
+  void end() override;
+  std::vector<ChatSegment> conversation(const nlohmann::ordered_json& messages) override;
   int64_t vocabulary() const override { return tokenizer_.vocab_size(); }
   std::optional<int32_t> end_of_text() const override { return tokenizer_.eos_id(); }
   uint64_t fingerprint() const override { return fingerprint_; }
 
  private:
+  std::string model_;
+  std::optional<ChatTemplate> chat_template_;  // from the first conversation on
   Tokenizer tokenizer_;
   TokenEncoder encoder_;
-  TokenSink sink_;  // the current document's, which the encoder keeps a pointer to
   uint64_t fingerprint_;
-  bool in_document_ = false;
+  Frame frame_ = Frame::none;  // of the current text, and where its ids go
+  const Emit* emit_ = nullptr;
 };
+
+// The most memory that examples in `files`, of that many tokens each, take at any time beside the tokenizer of `model`;
+// 0 where no file can hold examples.
+int64_t example_bound_bytes(const std::string& model, std::span<const std::string> files, int64_t max_example_tokens);
 
 }  // namespace headroom

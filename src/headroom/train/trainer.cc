@@ -1,5 +1,6 @@
 #include "headroom/train/trainer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -83,8 +84,9 @@ void Trainer::require_disk_space() const {
   checkpoints_.require_space(state(), std::min(kept(options_), saves), final_weights().file_bytes());
 }
 
-double Trainer::step(int64_t step) {
+Trainer::StepLoss Trainer::step(int64_t step) {
   const TrainingShape& shape = settings_.shape;
+  const int64_t predictions = inputs_.begin_update(data_.train(), step - 1);
   inputs_.set_update_scalars(
       update_scalars(learning_rate(settings_.lr, step), settings_.updates.beta1, settings_.updates.beta2, step));
   if (shape.micro_batches > 1) workspace_.at("zero_gradients").run();
@@ -93,7 +95,8 @@ double Trainer::step(int64_t step) {
     inputs_.set_micro_batch(micro);
     workspace_.at(micro + 1 < shape.micro_batches ? "micro" : "step").run();
   }
-  return *workspace_.at("step").tensor("loss_sum").as<double>() / static_cast<double>(shape.predictions());
+  const double sum = *workspace_.at("step").tensor("loss_sum").as<double>();
+  return {sum / static_cast<double>(std::max<int64_t>(predictions, 1)), predictions};
 }
 
 double Trainer::evaluate() {
@@ -125,7 +128,8 @@ TrainResult Trainer::run(const InterruptGuard& interrupt) {
   double before = progress.elapsed_seconds();
   while (done_steps_ < steps && interrupt.signal() == 0) {
     const int64_t step = done_steps_ + 1;
-    result.loss = this->step(step);
+    const StepLoss loss = this->step(step);
+    result.loss = loss.mean;
     const float norm = *workspace_.at("step").tensor("gradient_norm").as<float>();
     if (!std::isfinite(result.loss) || !std::isfinite(norm)) {
       throw InvalidInput(
@@ -135,9 +139,10 @@ TrainResult Trainer::run(const InterruptGuard& interrupt) {
     }
     done_steps_ = step;
     const double now = progress.elapsed_seconds();
-    std::string line =
-        fmt::format(R"({{"step": {}, "loss": {}, "lr": {}, "grad_norm": {}, "tokens": {}, "seconds": {:.6f})", step,
-                    result.loss, learning_rate(settings_.lr, step), norm, step * step_tokens, now - before);
+    std::string line = fmt::format(
+        R"({{"step": {}, "loss": {}, "lr": {}, "grad_norm": {}, "tokens": {}, "predictions": {}, )"
+        R"("seconds": {:.6f})",
+        step, result.loss, learning_rate(settings_.lr, step), norm, step * step_tokens, loss.predictions, now - before);
     before = now;
     if (options_.eval_every > 0 && (step % options_.eval_every == 0 || step == steps)) {
       result.eval_loss = evaluate();

@@ -36,7 +36,11 @@ class Trainer {
   void save_weights() const;
 
  private:
-  double step(int64_t step);
+  struct StepLoss {
+    double mean = 0;  // over the predictions that count
+    int64_t predictions = 0;
+  };
+  StepLoss step(int64_t step);
   double evaluate();
   void save(int64_t step);
   StateTensors state() const { return {weights_, optimizer_}; }

@@ -26,7 +26,7 @@ Forward build_forward(const Model& model, const TrainingShape& shape, const char
   StepInputs inputs;
   inputs.tokens = build.input("tokens", i32({tokens}), Role::input);
   inputs.positions = build.input("positions", i32({tokens}), Role::input);
-  inputs.sequences = build.input("sequences", i32({shape.micro_rows, 4}), Role::input);
+  inputs.sequences = build.input("sequences", i32({shape.micro_rows * shape.documents_per_row, 4}), Role::input);
   inputs.rotary_table = build.input("rotary_table", f32({shape.seq_len - 1, head_dim}), Role::input);
   const ValueId targets = build.input("targets", i32({tokens}), Role::input);
   const ValueId h = model.forward(build, inputs, DType::f32);

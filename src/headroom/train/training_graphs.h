@@ -1,5 +1,6 @@
 // The graphs of a training job: what one update runs, and the evaluation beside it.
-//   B rows of a micro-batch, S tokens a row (S - 1 predictions), T = B * (S - 1), N predictions of an update.
+//   B rows of a micro-batch, S tokens a row (S - 1 predictions), T = B * (S - 1), N predictions of an update, D
+//   documents of a row that attention keeps apart.
 #pragma once
 
 #include <vector>
@@ -15,6 +16,8 @@ struct TrainingShape {
   int64_t micro_rows = 0;     // rows of one micro-batch
   int64_t micro_batches = 1;  // of one update
   int64_t seq_len = 0;
+  // D: 1, or with isolated documents seq_len / 2, since each one that counts has two tokens or more.
+  int64_t documents_per_row = 1;
 
   int64_t micro_tokens() const { return micro_rows * (seq_len - 1); }
   int64_t predictions() const { return micro_tokens() * micro_batches; }
@@ -27,9 +30,9 @@ struct TrainingTechniques {
 
 // An update is: `zero` once, `micro` micro_batches - 1 times (both absent for a single micro-batch), then `step`.
 // Graph inputs that the host fills, by name:
-//   "tokens", "targets" i32[T] (targets -1: ignored), "positions" i32[T], "sequences" i32[B, 4],
-//   "rotary_table" f32[S - 1, D], "loss_range" i32[2] (where this micro-batch's losses go: first row, rows),
-//   "loss_gradient" f32[1] (1 / predictions), "update_scalars" f32[3].
+//   "tokens", "targets" i32[T] (targets -1: ignored), "positions" i32[T], "sequences" i32[B * D,
+//   4], "rotary_table" f32[S - 1, head size], "loss_range" i32[2] (where this micro-batch's losses go: first row,
+//   rows), "loss_gradient" f32[1] (1 / predictions that count), "update_scalars" f32[3].
 // Results: of `step`, "loss_sum" f64[1] over the update and "gradient_norm" f32[1]; of `evaluation`, "losses" f32[T].
 struct TrainingGraphs {
   std::vector<Graph> graphs;  // named "zero_gradients", "micro", "step", "evaluation"

@@ -1,11 +1,14 @@
 #include "headroom/train/training_job.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/threads.h"
 #include "headroom/passes/pass_dump.h"
+#include "headroom/train/dataset.h"
+#include "headroom/train/tokenizer_encoder.h"
 
 namespace headroom {
 namespace {
@@ -13,7 +16,7 @@ namespace {
 // Fixed buffers while a step runs: a row of tokens, metrics, the pieces of a checkpoint.
 constexpr int64_t kBufferBytes = 1 * kMiB;
 // While text is encoded: reading and writing buffers beside the tokenizer.
-constexpr int64_t kEncodingBytes = 2 * kMiB;
+constexpr int64_t kEncodingBytes = 1 * kMiB;
 
 constexpr int64_t kMostSteps = int64_t{1} << 40;
 
@@ -41,7 +44,10 @@ TrainingShape read_shape(const TrainOptions& options, const Model& model) {
     throw InvalidInput("--batch-size {} x --seq-len {}: expected at most 2^30 tokens an update", options.batch_size,
                        options.seq_len);
   }
-  return {options.batch_size / options.grad_accum, options.grad_accum, options.seq_len};
+  return {.micro_rows = options.batch_size / options.grad_accum,
+          .micro_batches = options.grad_accum,
+          .seq_len = options.seq_len,
+          .documents_per_row = options.isolate_documents || reads_examples(options) ? options.seq_len / 2 : 1};
 }
 
 UpdateSettings read_updates(const TrainOptions& options) {
@@ -100,7 +106,11 @@ FittedJob fit_training(const TrainOptions& options, const Model& model, int64_t 
   ReserveInputs reserve;
   reserve.threads = threads_to_use(options.threads);
   reserve.buffer_bytes = kBufferBytes;
-  if (tokenizer_bytes > 0) reserve.released_bytes = tokenizer_bytes + kEncodingBytes;
+  if (tokenizer_bytes > 0) {
+    reserve.released_bytes = tokenizer_bytes + kEncodingBytes +
+                             std::max(example_bound_bytes(options.model, options.data, settings.shape.seq_len),
+                                      example_bound_bytes(options.model, options.eval_data, settings.shape.seq_len));
+  }
   FittedJob job = fit_job(candidates, resolve_budget(options.memory), reserve);
   finish_trace(trace, options);
   return job;
