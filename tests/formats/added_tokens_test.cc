@@ -4,6 +4,8 @@
 
 #include <random>
 
+#include "headroom/base/errors.h"
+
 namespace headroom {
 namespace {
 
@@ -28,7 +30,7 @@ std::string transcribe(const AddedTokens& tokens, std::string_view text, size_t 
 }
 
 TEST(AddedTokens, TakesTheLeftmostLongest) {
-  const AddedTokens tokens({{"<a>", 1}, {"<a>b", 2}, {"b<a", 3}, {"xyz", 4}, {"xyzxyq", 5}});
+  const AddedTokens tokens({{"<a>", 1}, {"<a>b", 2}, {"b<a", 3}, {"xyz", 4}, {"xyzxyq", 5}}, "test");
   for (const size_t fragment : {100u, 1u, 2u, 3u}) {
     EXPECT_EQ(transcribe(tokens, "1<a>2", fragment), "1|{1}2|");
     EXPECT_EQ(transcribe(tokens, "<a>b<a>", fragment), "{2}{1}");
@@ -40,40 +42,81 @@ TEST(AddedTokens, TakesTheLeftmostLongest) {
   }
 }
 
-// Against a search that looks at all tokens at each place of the whole text.
+TEST(AddedTokens, SwallowsWhiteSpaceAndKnowsWords) {
+  const AddedTokens tokens({{"<l>", 1, false, true, false}, {"<r>", 2, false, false, true}, {"w", 3, true}}, "test");
+  for (const size_t fragment : {100u, 1u, 2u}) {
+    EXPECT_EQ(transcribe(tokens, " a \t<l> b", fragment), " a|{1} b|");
+    EXPECT_EQ(transcribe(tokens, "a <r> \n b", fragment), "a |{2}b|");
+    EXPECT_EQ(transcribe(tokens, "  <r>  <l>  ", fragment), "  |{2}{1}  |");
+    EXPECT_EQ(transcribe(tokens, "w ww aw w-w 1w w", fragment), "{3} ww aw |{3}-|{3} 1w |{3}");
+  }
+  const std::string spaces(kStageWindowBytes + 5, ' ');
+  EXPECT_EQ(transcribe(tokens, "a" + spaces + "<l>", 1000), "a     |{1}");
+}
+
+TEST(AddedTokens, RefusesTwoOfOneText) {
+  try {
+    AddedTokens({{"a", 1}, {"a", 2}}, "t.json");
+    FAIL();
+  } catch (const InvalidInput& error) {
+    EXPECT_STREQ(error.what(), "t.json: the added tokens with ids 1 and 2 are both \"a\" in a text");
+  }
+}
+
+// What the tokenizers library does (find_matches of added_vocabulary.rs), with the whole text before it.
+std::string search_naively(const std::vector<AddedToken>& tokens, const std::string& text) {
+  Transcript expected;
+  size_t passed = 0;
+  const auto is_word = [](char letter) { return letter == 'a' || letter == 'b'; };
+  for (size_t at = 0; at < text.size();) {
+    const AddedToken* best = nullptr;
+    for (const auto& token : tokens) {
+      const bool fits = text.compare(at, token.text.size(), token.text) == 0;
+      if (fits && (best == nullptr || token.text.size() > best->text.size())) best = &token;
+    }
+    size_t begin = at;
+    size_t end = at + (best == nullptr ? 1 : best->text.size());
+    at = end;
+    if (best == nullptr) continue;
+    const bool touched = (begin > 0 && is_word(text[begin - 1])) || (end < text.size() && is_word(text[end]));
+    if (best->single_word && touched) continue;
+    if (best->lstrip) {
+      while (begin > 0 && text[begin - 1] == ' ') --begin;
+      begin = std::max(begin, passed);
+    }
+    if (best->rstrip) {
+      while (end < text.size() && text[end] == ' ') ++end;
+    }
+    if (passed < begin) expected.text(text.substr(passed, begin - passed));
+    expected.end_piece();
+    expected.token(best->id);
+    passed = end;
+  }
+  if (passed < text.size()) expected.text(text.substr(passed));
+  expected.end_piece();
+  return expected.all;
+}
+
 TEST(AddedTokens, EqualsANaiveSearchHoweverTheTextArrives) {
   std::mt19937 random(8);
   const auto letters = [&](size_t length) {
     std::string text(length, 'a');
-    for (char& letter : text) letter = static_cast<char>('a' + random() % 2);
+    for (char& letter : text) letter = "ab  -"[random() % 5];
     return text;
   };
-  for (int round = 0; round < 200; ++round) {
-    std::vector<std::pair<std::string, int32_t>> list;
+  for (int round = 0; round < 2000; ++round) {
+    std::vector<AddedToken> list;
     for (int32_t id = 0; id < 5; ++id) {
-      const std::string text = letters(2 + random() % 6);
-      if (std::none_of(list.begin(), list.end(), [&](const auto& token) { return token.first == text; })) {
-        list.emplace_back(text, id);
+      AddedToken token = {letters(1 + random() % 5), id};
+      if (round % 2 == 0) token.single_word = random() % 3 == 0;
+      if (round % 2 == 0) token.lstrip = random() % 3 == 0;
+      if (round % 2 == 0) token.rstrip = random() % 3 == 0;
+      if (std::none_of(list.begin(), list.end(), [&](const auto& other) { return other.text == token.text; })) {
+        list.push_back(token);
       }
     }
     const std::string text = letters(100);
-    Transcript expected;
-    for (size_t at = 0; at < text.size();) {
-      const std::pair<std::string, int32_t>* best = nullptr;
-      for (const auto& token : list) {
-        const bool fits = text.compare(at, token.first.size(), token.first) == 0;
-        if (fits && (best == nullptr || token.first.size() > best->first.size())) best = &token;
-      }
-      if (best == nullptr) {
-        expected.text(text.substr(at++, 1));
-      } else {
-        expected.end_piece();
-        expected.token(best->second);
-        at += best->first.size();
-      }
-    }
-    expected.end_piece();
-    EXPECT_EQ(transcribe(AddedTokens(list), text, 1 + random() % 10), expected.all);
+    ASSERT_EQ(transcribe(AddedTokens(list, "test"), text, 1 + random() % 10), search_naively(list, text)) << text;
   }
 }
 

@@ -140,20 +140,47 @@ TEST_F(TokenizerJson, RefusesUnsupportedComponentsByName) {
   expect_refused(with("/model/dropout", 0.1), "dropout");
   expect_refused(with("/model/end_of_word_suffix", "</w>"), "end_of_word_suffix");
   expect_refused(with("/model/byte_fallback", true), "byte_fallback");
-  expect_refused(with("/normalizer", {{"type", "NFKC"}}), "normalizer NFKC is not supported");
-  expect_refused(with("/pre_tokenizer", {{"type", "Metaspace"}}), "pre_tokenizer Metaspace is not supported");
-  expect_refused(with("/pre_tokenizer/add_prefix_space", true), "pre_tokenizer ByteLevel: add_prefix_space");
+  expect_refused(with("/model/continuing_subword_prefix", "##"), "model.continuing_subword_prefix is not supported");
+  expect_refused(
+      with("/normalizer", {{"type", "Lowercase"}}),
+      "normalizer Lowercase is not supported; known: NFC, NFD, NFKC, NFKD, Prepend, Replace, Strip, Sequence");
+  expect_refused(with("/normalizer", {{"type", "Prepend"}, {"prepend", ""}}), "Prepend: an empty text to prepend");
+  expect_refused(with("/normalizer", Json::parse(R"({"type": "Replace", "pattern": {"String": ""}, "content": ""})")),
+                 "normalizer Replace: an empty pattern");
+  Json many = {{"type", "Sequence"}, {"normalizers", Json(9, Json{{"type", "NFC"}})}};
+  expect_refused(with("/normalizer", many), "normalizer NFC: more than 8 steps");
+  const auto metaspace = [](const std::string& replacement, const std::string& scheme) {
+    return Json{{"type", "Metaspace"}, {"replacement", replacement}, {"prepend_scheme", scheme}};
+  };
+  expect_refused(with("/pre_tokenizer", metaspace("ab", "always")), "Metaspace: the replacement must be one character");
+  expect_refused(with("/pre_tokenizer", metaspace("_", "often")),
+                 "Metaspace: the prepend_scheme often is not known; known: always, first, never");
+  Json contrary = metaspace("_", "first");
+  contrary["add_prefix_space"] = false;
+  expect_refused(with("/pre_tokenizer", contrary), "add_prefix_space is false, but prepend_scheme is not never");
+  expect_refused(with("/pre_tokenizer", {{"type", "Sequence"},
+                                         {"pretokenizers", {{{"type", "WhitespaceSplit"}}, metaspace("_", "first")}}}),
+                 "Metaspace: prepend_scheme first is supported in the first step only");
+  Json badly_split = split("a");
+  badly_split["behavior"] = "Sideways";
+  expect_refused(with("/pre_tokenizer", badly_split), "pre_tokenizer Split: the behavior Sideways is not known");
+  expect_refused(with("/pre_tokenizer", {{"type", "UnicodeScripts"}}), "pre_tokenizer UnicodeScripts is not supported");
   expect_refused(with("/pre_tokenizer", 7), "pre_tokenizer: expected an object with a type");
   expect_refused(with("/decoder", {{"type", "WordPiece"}}), "decoder WordPiece is not supported");
   expect_refused(with("/decoder", nullptr), "decoder");
-  expect_refused(with("/post_processor", {{"type", "BertProcessing"}}),
-                 "post_processor BertProcessing is not supported");
-  expect_refused(with("/added_tokens/0/lstrip", true), "lstrip");
+  expect_refused(with("/decoder", {{"type", "BPEDecoder"}, {"suffix", "</w>"}}), "decoder BPEDecoder is not supported");
+  expect_refused(with("/post_processor", {{"type", "Other"}}), "post_processor Other is not supported");
+  expect_refused(with("/post_processor", {{"type", "BertProcessing"}}), "BertProcessing: cls must be [name, id]");
+  expect_refused(
+      with("/post_processor", Json::parse(R"({"type": "RobertaProcessing", "cls": ["a", 0], "sep": ["b", -1]})")),
+      "RobertaProcessing: an id that is no token id");
   expect_refused(with("/pre_tokenizer", split("(a")), "bad regular expression");
   expect_refused(with("/pre_tokenizer", split("a*")), "may match nothing");
   expect_refused(with("/pre_tokenizer", split("(?<=a)b")), "unsupported construct (?<=");
   expect_refused(with("/pre_tokenizer", split("\\bword")), "unsupported construct \\b");
   expect_refused(with("/pre_tokenizer", split("^a")), "unsupported construct ^");
+  expect_refused(with("/pre_tokenizer", split("\\p{Han}")), "unsupported construct \\p{Han}");
+  expect_refused(with("/pre_tokenizer", split("[^\\W]")), "unsupported construct \\W in a class");
   expect_refused(with("/pre_tokenizer", split("(((a{500}){500}){500})")), "bad regular expression");
   Json late = Json::parse(R"({"type": "Sequence", "pretokenizers": [{"type": "ByteLevel", "add_prefix_space": false},
                               {"type": "Digits"}]})");
@@ -190,6 +217,56 @@ TEST_F(TokenizerJson, MergesPiecesOfBytes) {
   model["vocab"]["<0x0A>a"] = 259;
   model["merges"].push_back({"<0x0A>", "a"});
   EXPECT_EQ(ids_of("xab\na"), (std::vector<int32_t>{3 + 'x', 2, 259}));
+}
+
+// Files that would take long or much to read if they were believed.
+TEST_F(TokenizerJson, RefusesWhatHasNoEnd) {
+  Json json = small();
+  Json nested = {{"type", "NFC"}};
+  for (int depth = 0; depth < 40; ++depth) nested = {{"type", "Sequence"}, {"normalizers", Json::array({nested})}};
+  json["normalizer"] = nested;
+  expect_refused(json, "deep");
+  json = small();
+  json["pre_tokenizer"] = {{"type", "Split"},
+                           {"pattern", {{"Regex", "(?:" + std::string(60'000, 'a') + "|b)"}}},
+                           {"behavior", "Isolated"},
+                           {"invert", false}};
+  EXPECT_EQ(refusal(json.dump()), "");
+  json["pre_tokenizer"]["pattern"]["Regex"] = std::string(70'000, 'a');
+  EXPECT_NE(refusal(json.dump()), "");
+  json["pre_tokenizer"]["pattern"]["Regex"] = std::string(100, '(') + "a" + std::string(100, ')');
+  expect_refused(json, "bad regular expression");
+  // A merge whose result is one of its sides, or which is there twice, ends all the same.
+  json = small();
+  json["model"]["vocab"] = {{"a", 0}, {"b", 1}, {"ab", 2}, {"", 4}};
+  json["model"]["merges"] = Json::array({{"a", ""}});
+  expect_refused(json, "merge 0 names the piece \"\"");
+  json = small();
+  json["model"]["merges"] = Json::array({{"a", "b"}, {"a", "b"}});
+  EXPECT_EQ(refusal(json.dump()), "");
+  // Two added tokens that the normalizer makes alike, and one of which it leaves nothing.
+  json = small();
+  json["normalizer"] = Json::parse(R"({"type": "Replace", "pattern": {"String": "x"}, "content": ""})");
+  json["added_tokens"][0]["normalized"] = true;
+  json["added_tokens"][0]["content"] = "xx";
+  expect_refused(json, "the added token \"xx\" has 0 bytes when normalized; expected 1 to 1024");
+  json["added_tokens"][0]["content"] = "xy";
+  json["added_tokens"][1] = json["added_tokens"][0];
+  json["added_tokens"][1]["content"] = "y";
+  json["added_tokens"][1]["id"] = 4;
+  expect_refused(json, "the added tokens with ids 3 and 4 are both \"y\" in a text");
+}
+
+TEST_F(TokenizerJson, TakesNamesOfTokensAsStringsOrObjects) {
+  write(small().dump());
+  const auto bos_of = [&](const std::string& config) {
+    std::ofstream(temporary_ / "tokenizer_config.json") << config;
+    return Tokenizer(path_).bos_id();
+  };
+  EXPECT_EQ(bos_of(R"({"bos_token": "<s>", "add_bos_token": true, "tokenizer_class": "LlamaTokenizerFast"})"), 3);
+  EXPECT_EQ(bos_of(R"({"bos_token": {"__type": "AddedToken", "content": "<s>", "lstrip": false}})"), 3);
+  EXPECT_EQ(bos_of(R"({"bos_token": null, "added_tokens_decoder": {"3": {"content": "<s>"}}})"), std::nullopt);
+  EXPECT_THROW(bos_of(R"({"bos_token": "<bos>"})"), InvalidInput);
 }
 
 TEST_F(TokenizerJson, StopsAPatternThatExplodes) {

@@ -1,15 +1,25 @@
 #include "headroom/formats/added_tokens.h"
 
 #include <algorithm>
-#include <cstring>
+#include <optional>
+
+#include "headroom/base/errors.h"
+#include "headroom/formats/character_class.h"
+#include "headroom/formats/trailing_spaces.h"
+#include "headroom/formats/utf8.h"
 
 namespace headroom {
 namespace {
+
+bool begins_with_word(std::string_view text) { return !text.empty() && is_word_character(read_utf8(text).code); }
+
+bool ends_in_word(std::string_view text) { return begins_with_word(last_character(text)); }
 
 class AddedTokenStage : public TextFilter {
  public:
   AddedTokenStage(const AddedTokens& tokens, TextStage& next) : TextFilter(next), tokens_(tokens) {
     held_.reserve(kStageWindowBytes + AddedTokens::kMaxTokenBytes);
+    if (tokens.any_strips_left()) spaces_.emplace();
   }
 
   void text(std::string_view fragment) override {
@@ -28,46 +38,88 @@ class AddedTokenStage : public TextFilter {
   void end_piece() override {
     split(held_, true);
     held_.clear();
+    if (spaces_) spaces_->release(next_);
+    before_.clear();
+    stripping_ = false;
     next_.end_piece();
   }
 
  private:
-  // Passes on what is decided and returns how many bytes that was; what is left is shorter than the longest token.
+  // Passes on what is decided and returns how many bytes that was; what is left is shorter than the longest token and
+  // the character after it.
   size_t split(std::string_view text, bool at_end) {
     size_t passed = 0;
     for (size_t at = 0; (at = tokens_.find_candidate(text, at)) < text.size();) {
       const AddedTokens::Match match = tokens_.match(text.substr(at));
-      if (match.undecided && !at_end) {
+      const AddedToken* token = match.token;
+      const size_t end = token == nullptr ? at : at + token->text.size();
+      const bool next_matters = token != nullptr && token->single_word;
+      if (!at_end && (match.undecided || (next_matters && end == text.size()))) {
         pass(text.substr(passed, at - passed));
         return at;
       }
-      if (match.length == 0) {
+      if (token == nullptr) {
         ++at;
         continue;
       }
       pass(text.substr(passed, at - passed));
-      next_.end_piece();
-      next_.token(match.id);
-      at += match.length;
-      passed = at;
+      if (next_matters && (ends_in_word(before_) || begins_with_word(text.substr(end)))) {
+        pass(token->text);
+      } else {
+        found(*token);
+      }
+      at = passed = end;
     }
     pass(text.substr(passed));
     return text.size();
   }
 
-  void pass(std::string_view text) {
-    if (!text.empty()) next_.text(text);
+  void found(const AddedToken& token) {
+    if (token.lstrip) spaces_->drop();
+    if (spaces_) spaces_->release(next_);
+    next_.end_piece();
+    next_.token(token.id);
+    remember(token.text);
+    stripping_ = token.rstrip;
   }
+
+  void pass(std::string_view text) {
+    if (text.empty()) return;
+    remember(text);
+    if (stripping_) {
+      text.remove_prefix(leading_white_space(text));
+      if (text.empty()) return;
+      stripping_ = false;
+    }
+    if (spaces_) {
+      spaces_->pass(text, next_);
+    } else {
+      next_.text(text);
+    }
+  }
+
+  void remember(std::string_view text) { before_ = last_character(text); }
 
   const AddedTokens& tokens_;
   std::string held_;
+  std::string before_;                    // the last character before what is held, if there is one
+  std::optional<TrailingSpaces> spaces_;  // where a token may swallow what stands before it
+  bool stripping_ = false;                // a token swallows the white space that comes
 };
 
 }  // namespace
 
-AddedTokens::AddedTokens(std::vector<std::pair<std::string, int32_t>> tokens) : tokens_(std::move(tokens)) {
-  std::sort(tokens_.begin(), tokens_.end());
-  for (const auto& [text, id] : tokens_) begins_token_[static_cast<uint8_t>(text[0])] = true;
+AddedTokens::AddedTokens(std::vector<AddedToken> tokens, const std::string& where) : tokens_(std::move(tokens)) {
+  std::sort(tokens_.begin(), tokens_.end(), [](const auto& a, const auto& b) { return a.text < b.text; });
+  for (size_t at = 0; at < tokens_.size(); ++at) {
+    const AddedToken& token = tokens_[at];
+    if (at > 0 && tokens_[at - 1].text == token.text) {
+      throw InvalidInput("{}: the added tokens with ids {} and {} are both \"{:.80}\" in a text", where,
+                         tokens_[at - 1].id, token.id, token.text);
+    }
+    begins_token_[static_cast<uint8_t>(token.text[0])] = true;
+    any_strips_left_ = any_strips_left_ || token.lstrip;
+  }
 }
 
 AddedTokens::Match AddedTokens::match(std::string_view text) const {
@@ -76,9 +128,8 @@ AddedTokens::Match AddedTokens::match(std::string_view text) const {
   auto first = tokens_.begin();
   auto last = tokens_.end();
   for (size_t length = 0;; ++length) {
-    if (first != last && first->first.size() == length) {
-      match.length = length;
-      match.id = first->second;
+    if (first != last && first->text.size() == length) {
+      match.token = &*first;
       ++first;
     }
     if (first == last) return match;
@@ -87,9 +138,9 @@ AddedTokens::Match AddedTokens::match(std::string_view text) const {
       return match;
     }
     const auto byte = static_cast<uint8_t>(text[length]);
-    const auto byte_of = [&](const auto& token) { return static_cast<uint8_t>(token.first[length]); };
-    first = std::partition_point(first, last, [&](const auto& token) { return byte_of(token) < byte; });
-    last = std::partition_point(first, last, [&](const auto& token) { return byte_of(token) == byte; });
+    const auto byte_of = [&](const AddedToken& token) { return static_cast<uint8_t>(token.text[length]); };
+    first = std::partition_point(first, last, [&](const AddedToken& token) { return byte_of(token) < byte; });
+    last = std::partition_point(first, last, [&](const AddedToken& token) { return byte_of(token) == byte; });
   }
 }
 

@@ -31,7 +31,7 @@ const nlohmann::json& ComponentSpec::field(const char* name) const {
 }
 
 bool ComponentSpec::boolean(const char* name, bool missing) const {
-  if (!spec_->contains(name)) return missing;
+  if (!spec_->contains(name) || (*spec_)[name].is_null()) return missing;
   const nlohmann::json& value = field(name);
   if (!value.is_boolean()) throw InvalidInput("{}: {} must be true or false", where_, name);
   return value.get<bool>();

@@ -2,101 +2,70 @@
 
 #include <string>
 
+#include "headroom/formats/normalization_form.h"
+#include "headroom/formats/regex_splitter.h"
+#include "headroom/formats/text_prefix.h"
+#include "headroom/formats/text_replacer.h"
+#include "headroom/formats/text_stripper.h"
+
 namespace headroom {
 namespace {
 
-// Puts a text before each piece that is not empty.
-class Prepend : public TextComponent {
- public:
-  explicit Prepend(const ComponentSpec& spec) : prefix_(spec.text("prepend")) {
-    if (prefix_.empty()) spec.refuse("an empty text to prepend");
-  }
+using Component = std::unique_ptr<TextComponent>;
 
-  std::unique_ptr<TextStage> make_stage(TextStage& next) const override {
-    return std::make_unique<Stage>(prefix_, next);
-  }
+Component make_prepend(const ComponentSpec& spec) {
+  const std::string prefix = spec.text("prepend");
+  if (prefix.empty()) spec.refuse("an empty text to prepend");
+  return std::make_unique<TextPrefix>(prefix, TextPrefix::Where::everywhere);
+}
 
- private:
-  class Stage : public TextFilter {
-   public:
-    Stage(const std::string& prefix, TextStage& next) : TextFilter(next), prefix_(prefix) {}
-    void text(std::string_view fragment) override {
-      if (!begun_) next_.text(prefix_);
-      begun_ = true;
-      next_.text(fragment);
-    }
-    void end_piece() override {
-      begun_ = false;
-      next_.end_piece();
-    }
+Component make_replace(const ComponentSpec& spec) {
+  const ComponentSpec::Pattern pattern = spec.pattern("pattern");
+  const std::string content = spec.text("content");
+  if (pattern.text.empty()) spec.refuse("an empty pattern");
+  if (pattern.is_regex) return replace_pattern(pattern.text, content, spec.where());
+  if (pattern.text.size() == 1) return replace_character(pattern.text[0], content);
+  return replace_pattern(quote_regex(pattern.text), content, spec.where());
+}
 
-   private:
-    const std::string& prefix_;
-    bool begun_ = false;
-  };
+Component make_strip(const ComponentSpec& spec) {
+  return strip_white_space(spec.boolean("strip_left", true), spec.boolean("strip_right", true));
+}
 
-  std::string prefix_;
-};
-
-// Replaces a character.
-class Replace : public TextComponent {
- public:
-  explicit Replace(const ComponentSpec& spec) : content_(spec.text("content")) {
-    const ComponentSpec::Pattern pattern = spec.pattern("pattern");
-    // One byte cannot be split between two fragments.
-    if (pattern.is_regex || pattern.text.size() != 1) spec.refuse("only a pattern of one ASCII character is supported");
-    from_ = pattern.text[0];
-  }
-
-  std::unique_ptr<TextStage> make_stage(TextStage& next) const override { return std::make_unique<Stage>(*this, next); }
-
- private:
-  class Stage : public TextFilter {
-   public:
-    Stage(const Replace& replace, TextStage& next) : TextFilter(next), replace_(replace) {}
-    void text(std::string_view fragment) override {
-      for (;;) {
-        const size_t found = fragment.find(replace_.from_);
-        if (!fragment.substr(0, found).empty()) next_.text(fragment.substr(0, found));
-        if (found == std::string_view::npos) return;
-        if (!replace_.content_.empty()) next_.text(replace_.content_);
-        fragment.remove_prefix(found + 1);
-      }
-    }
-    void end_piece() override { next_.end_piece(); }
-
-   private:
-    const Replace& replace_;
-  };
-
-  char from_;
-  std::string content_;
-};
+template <bool composes, bool compatible>
+Component make_form(const ComponentSpec&) {
+  return std::make_unique<NormalizationForm>(composes, compatible);
+}
 
 struct Kind {
   std::string_view type;
-  std::unique_ptr<TextComponent> (*make)(const ComponentSpec&);
+  Component (*make)(const ComponentSpec&);
 };
 
-template <class Component>
-std::unique_ptr<TextComponent> make(const ComponentSpec& spec) {
-  return std::make_unique<Component>(spec);
-}
+constexpr Kind kKinds[] = {{"NFC", make_form<true, false>},
+                           {"NFD", make_form<false, false>},
+                           {"NFKC", make_form<true, true>},
+                           {"NFKD", make_form<false, true>},
+                           {"Prepend", make_prepend},
+                           {"Replace", make_replace},
+                           {"Strip", make_strip}};
 
-constexpr Kind kKinds[] = {{"Prepend", make<Prepend>}, {"Replace", make<Replace>}};
-
-std::unique_ptr<TextComponent> make_normalizer(const ComponentSpec& spec) {
+Component make_normalizer(const ComponentSpec& spec) {
   for (const Kind& kind : kKinds) {
     if (kind.type == spec.type()) return kind.make(spec);
   }
-  spec.refuse_type("Prepend, Replace, Sequence");
+  spec.refuse_type("NFC, NFD, NFKC, NFKD, Prepend, Replace, Strip, Sequence");
 }
 
 }  // namespace
 
 std::vector<std::unique_ptr<TextComponent>> read_normalizer(const ComponentSpec& spec) {
+  constexpr size_t kMaxStages = 8;
   std::vector<std::unique_ptr<TextComponent>> stages;
-  for (const ComponentSpec& part : spec.flatten("normalizers")) stages.push_back(make_normalizer(part));
+  for (const ComponentSpec& part : spec.flatten("normalizers")) {
+    if (stages.size() == kMaxStages) part.refuse("more than 8 steps");
+    stages.push_back(make_normalizer(part));
+  }
   return stages;
 }
 

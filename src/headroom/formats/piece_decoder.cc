@@ -3,8 +3,10 @@
 #include <cctype>
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "headroom/formats/byte_alphabet.h"
+#include "headroom/formats/pretokenizer.h"
 #include "headroom/formats/utf8.h"
 
 namespace headroom {
@@ -59,6 +61,22 @@ class Replace : public DecodeStep {
   std::string to_;
 };
 
+// The visible character becomes a space again, and nothing in the first piece, where it stands for no space.
+class Metaspace : public DecodeStep {
+ public:
+  explicit Metaspace(const ComponentSpec& spec) : options_(read_metaspace(spec)) {}
+  void apply(std::string& piece, DecodeState& state) const override {
+    const std::string_view space = state.past_first || options_.prepend_scheme == "never" ? " " : "";
+    state.past_first = true;
+    for (size_t at = 0; (at = piece.find(options_.replacement, at)) != std::string::npos; at += space.size()) {
+      piece.replace(at, options_.replacement.size(), space);
+    }
+  }
+
+ private:
+  MetaspaceOptions options_;
+};
+
 // Pieces are joined: what follows sees one text. Here they are joined anyhow.
 class Fuse : public DecodeStep {
  public:
@@ -105,17 +123,17 @@ std::unique_ptr<DecodeStep> make(const ComponentSpec& spec) {
   return std::make_unique<Step>(spec);
 }
 
-constexpr Kind kKinds[] = {{"ByteFallback", make<ByteFallback>},
-                           {"ByteLevel", make<ByteLevel>},
-                           {"Fuse", make<Fuse>},
-                           {"Replace", make<Replace>},
-                           {"Strip", make<Strip>}};
+constexpr Kind kKinds[] = {
+    {"ByteFallback", make<ByteFallback>}, {"ByteLevel", make<ByteLevel>}, {"Fuse", make<Fuse>},
+    {"Metaspace", make<Metaspace>},       {"Replace", make<Replace>},     {"Strip", make<Strip>}};
+
+constexpr std::string_view kKnown = "ByteFallback, ByteLevel, Fuse, Metaspace, Replace, Strip, Sequence";
 
 std::unique_ptr<DecodeStep> make_step(const ComponentSpec& spec) {
   for (const Kind& kind : kKinds) {
     if (kind.type == spec.type()) return kind.make(spec);
   }
-  spec.refuse_type("ByteFallback, ByteLevel, Fuse, Replace, Strip, Sequence");
+  spec.refuse_type(kKnown);
 }
 
 }  // namespace
@@ -123,14 +141,16 @@ std::unique_ptr<DecodeStep> make_step(const ComponentSpec& spec) {
 std::vector<std::unique_ptr<DecodeStep>> read_decoder(const ComponentSpec& spec) {
   std::vector<std::unique_ptr<DecodeStep>> steps;
   bool fused = false;
+  bool metaspace_seen = false;
   for (const ComponentSpec& part : spec.flatten("decoders")) {
     const bool strips = part.type() == "Strip";
     if (strips != fused && (strips || part.type() != "Fuse"))
       part.refuse("Strip is supported after Fuse, nothing else is");
+    if (part.type() == "Metaspace" && std::exchange(metaspace_seen, true)) part.refuse("more than one of them");
     fused = fused || part.type() == "Fuse";
     steps.push_back(make_step(part));
   }
-  if (steps.empty()) spec.refuse("a decoder is needed; known: ByteFallback, ByteLevel, Fuse, Replace, Strip, Sequence");
+  if (steps.empty()) spec.refuse("a decoder is needed; known: " + std::string(kKnown));
   return steps;
 }
 

@@ -15,6 +15,7 @@ namespace headroom {
 struct DecodeState {
   int stripped = 0;         // leading characters removed so far
   bool text_began = false;  // something that is not stripped was written
+  bool past_first = false;  // the first piece is done
 };
 
 class DecodeStep {

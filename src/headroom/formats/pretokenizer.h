@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -22,5 +23,12 @@ struct PreTokenizer {
 };
 
 PreTokenizer read_pretokenizer(const ComponentSpec& spec);
+
+// Metaspace is a pre-tokenizer and a decoder.
+struct MetaspaceOptions {
+  std::string replacement;                // of a space; one character
+  std::string prepend_scheme = "always";  // always, first or never
+};
+MetaspaceOptions read_metaspace(const ComponentSpec& spec);
 
 }  // namespace headroom

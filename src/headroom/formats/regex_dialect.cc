@@ -59,6 +59,10 @@ class Translator {
       at_ += 2;
       return property(space ? "White_Space" : "Nd", kind == 'S' || kind == 'D', in_class);
     }
+    if (kind == 'w' || kind == 'W') {
+      at_ += 2;
+      return add_class(R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc})", *unicode_supplement("onig word"), kind == 'W', in_class);
+    }
     if (kind == 'x') return hexadecimal();
     if (kind != 'p' && kind != 'P') refuse(source_.substr(at_, 2));
     const size_t end = source_.find('}', at_);
@@ -73,17 +77,22 @@ class Translator {
     property(name, negated, in_class);
   }
 
-  // PCRE2's tables are those of the Unicode version it was built with; characters assigned since are added to the
-  // class.
   void property(std::string_view name, bool negated, bool in_class) {
-    const std::string supplement = unicode_supplement(name);
-    const std::string plain = std::string("\\") + (negated ? "P{" : "p{") + std::string(name) + "}";
-    if (supplement.empty() || (in_class && negated)) {
-      out_ += plain;
+    const auto supplement = unicode_supplement(name);
+    if (!supplement) refuse("\\p{" + std::string(name) + "}");
+    add_class("\\p{" + std::string(name) + "}", *supplement, negated, in_class);
+  }
+
+  // PCRE2's tables are those of the Unicode version it was built with; what the class has gained since is added.
+  void add_class(const std::string& members, std::string_view supplement, bool negated, bool in_class) {
+    if (in_class && negated) {
+      // A class cannot hold what another one lacks, unless that is a single property.
+      if (members.find('}') + 1 != members.size()) refuse("\\W in a class");
+      out_ += "\\P" + members.substr(2);
     } else if (in_class) {
-      out_ += plain + supplement;
+      out_ += members + std::string(supplement);
     } else {
-      out_ += (negated ? "[^\\p{" : "[\\p{") + std::string(name) + "}" + supplement + "]";
+      out_ += (negated ? "[^" : "[") + members + std::string(supplement) + "]";
     }
   }
 

@@ -14,7 +14,8 @@ std::string_view StreamDecoder::push(int32_t id) {
   text_.clear();
   if (skip_special_tokens_ && std::binary_search(parts_.special_ids.begin(), parts_.special_ids.end(), id))
     return text_;
-  piece_ = parts_.model.pieces[id];
+  if (!parts_.model.pieces.contains(id)) return text_;
+  piece_ = parts_.text_of(id);
   for (const auto& step : parts_.decoder) step->apply(piece_, state_);
   pending_ += piece_;
   pending_.erase(0, append_lossy_utf8(text_, pending_, false));

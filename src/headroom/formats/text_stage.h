@@ -28,6 +28,8 @@ class TextStage {
   virtual void bytes(std::string_view invalid) = 0;
   // A token that was found in the text whole.
   virtual void token(int32_t id) = 0;
+  // The text is complete: what comes next begins another one.
+  virtual void end_text() { end_piece(); }
 };
 
 // A stage that passes on what it does not change.
@@ -41,6 +43,10 @@ class TextFilter : public TextStage {
   void token(int32_t id) override {
     end_piece();
     next_.token(id);
+  }
+  void end_text() override {
+    end_piece();
+    next_.end_text();
   }
 
  protected:

@@ -50,7 +50,8 @@ std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special_to
   std::string piece;
   for (const int32_t id : ids) {
     if (skip_special_tokens && is_special(id)) continue;
-    piece = parts_->model.pieces[id];
+    if (!parts_->model.pieces.contains(id)) continue;
+    piece = parts_->text_of(id);
     for (const auto& step : parts_->decoder) step->apply(piece, state);
     text += piece;
   }

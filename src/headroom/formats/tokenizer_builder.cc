@@ -62,27 +62,63 @@ void add_added_tokens(const TokenizerOutline& outline, TokenizerParts& parts) {
   std::sort(parts.special_ids.begin(), parts.special_ids.end());
 }
 
+// What the normalizer makes of a text by itself.
+class TextNormalizer {
+ public:
+  explicit TextNormalizer(const std::vector<std::unique_ptr<TextComponent>>& components) : first_(&collector_) {
+    for (auto component = components.rbegin(); component != components.rend(); ++component) {
+      stages_.push_back((*component)->make_stage(*first_));
+      first_ = stages_.back().get();
+    }
+  }
+  std::string normalize(const std::string& text) {
+    collector_.all.clear();
+    first_->text(text);
+    first_->end_text();
+    return collector_.all;
+  }
+
+ private:
+  class Collector : public TextStage {
+   public:
+    void text(std::string_view fragment) override { all += fragment; }
+    void end_piece() override {}
+    void bytes(std::string_view) override {}
+    void token(int32_t) override {}
+    std::string all;
+  };
+
+  Collector collector_;
+  std::vector<std::unique_ptr<TextStage>> stages_;
+  TextStage* first_;
+};
+
 void add_stages(const TokenizerOutline& outline, PreTokenizer words, TokenizerParts& parts) {
   auto normalizer = read_normalizer(ComponentSpec(outline.normalizer, parts.path + ": normalizer"));
-  const bool normalizes = !normalizer.empty();
-  const auto add_tokens = [&](bool normalized) {
-    std::vector<std::pair<std::string, int32_t>> tokens;
-    for (const AddedTokenEntry& token : outline.added) {
-      if (token.normalized != normalized) continue;
-      if (normalized && normalizes) {
-        throw InvalidInput("{}: added token \"{:.80}\": normalized together with a normalizer is not supported",
-                           parts.path, token.text);
+  TextNormalizer normalized(normalizer);
+  std::vector<AddedToken> raw;
+  std::vector<AddedToken> in_normalized_text;
+  for (const AddedTokenEntry& entry : outline.added) {
+    AddedToken token = {entry.text, entry.id, entry.single_word, entry.lstrip, entry.rstrip};
+    if (entry.normalized) {
+      token.text = normalized.normalize(entry.text);
+      if (token.text.empty() || token.text.size() > AddedTokens::kMaxTokenBytes) {
+        throw InvalidInput("{}: the added token \"{:.80}\" has {} bytes when normalized; expected 1 to {}", parts.path,
+                           entry.text, token.text.size(), AddedTokens::kMaxTokenBytes);
       }
-      tokens.emplace_back(token.text, token.id);
+      if (token.text != entry.text) parts.normalized_tokens[entry.id] = token.text;
     }
-    if (!tokens.empty()) parts.stages.push_back(std::make_unique<AddedTokens>(std::move(tokens)));
+    (entry.normalized ? in_normalized_text : raw).push_back(std::move(token));
+  }
+  const auto add_tokens = [&](std::vector<AddedToken> tokens) {
+    if (!tokens.empty()) parts.stages.push_back(std::make_unique<AddedTokens>(std::move(tokens), parts.path));
   };
   const auto add_all = [&](std::vector<std::unique_ptr<TextComponent>>& components) {
     std::move(components.begin(), components.end(), std::back_inserter(parts.stages));
   };
-  add_tokens(false);
+  add_tokens(std::move(raw));
   add_all(normalizer);
-  add_tokens(true);
+  add_tokens(std::move(in_normalized_text));
   add_all(words.stages);
 }
 
@@ -206,6 +242,7 @@ std::unique_ptr<const TokenizerParts> build_tokenizer(TokenizerSource& source) {
       .special_ids = {},
       .before = {},
       .after = {},
+      .normalized_tokens = {},
       .bos_id = {},
       .eos_id = {},
       .pad_id = {}});

@@ -167,10 +167,15 @@ class OutlineReader : public JsonVisitor {
       token.text = event.text;
     } else if (event.kind != Kind::boolean) {
       refuse("the field " + field + " of an added token must be true or false");
-    } else if (field == "special" || field == "normalized") {
-      (field == "special" ? token.special : token.normalized) = event.boolean;
-    } else if (field == "single_word" || field == "lstrip" || field == "rstrip") {
-      if (event.boolean) refuse(field + " of an added token is not supported");
+    } else {
+      const std::pair<const char*, bool*> flags[] = {{"special", &token.special},
+                                                     {"normalized", &token.normalized},
+                                                     {"single_word", &token.single_word},
+                                                     {"lstrip", &token.lstrip},
+                                                     {"rstrip", &token.rstrip}};
+      for (const auto& [name, flag] : flags) {
+        if (field == name) *flag = event.boolean;
+      }
     }
   }
 

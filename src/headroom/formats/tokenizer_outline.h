@@ -14,6 +14,9 @@ struct AddedTokenEntry {
   std::string text;
   bool normalized = false;
   bool special = false;
+  bool single_word = false;
+  bool lstrip = false;
+  bool rstrip = false;
 };
 
 struct TokenizerOutline {

@@ -62,7 +62,7 @@ void Utf8Gate::pass(std::string_view bytes) {
 void Utf8Gate::end_text() {
   if (!carry_.empty()) first_.bytes(carry_);
   carry_.clear();
-  first_.end_piece();
+  first_.end_text();
 }
 
 }  // namespace headroom

@@ -1,55 +1,139 @@
-"""Writes src/headroom/formats/unicode_supplement.cc: what Unicode assigned after version 14, which PCRE2 10.42 knows.
+"""Writes src/headroom/formats/unicode_supplement.cc: what the classes of characters of `tokenizers` have and those of
+PCRE2 10.42 (Unicode 14) lack, measured on every character; and beside it word_characters.cc, one of them whole, and normalized_characters.cc: which
+characters its normalization forms, of Unicode 9, do not know.
 
-Needs Python 3.11 (whose unicodedata is Unicode 14) and `pip install tokenizers` (0.23: Unicode 16).
+Needs libpcre2-8 10.42, `pip install tokenizers` (0.23: patterns are of Unicode 16, Rust's classes of 17) and
+`pip install regex` (2026.11: Unicode 17).
 Run from the top of the tree: python tests/data/tokenizer/make_unicode_supplement.py
 """
 
-import unicodedata
+import ctypes
 
-from tokenizers import Regex, pre_tokenizers
+import regex
+from tokenizers import Regex, normalizers, pre_tokenizers
 
-assert unicodedata.unidata_version.startswith("14."), unicodedata.unidata_version
-PROPERTIES = ["L", "M", "N", "Nd", "P", "S"]
+POINTS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
+ALL = "".join(map(chr, POINTS))
+CATEGORIES = "L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po S Sm Sc Sk So Z Zs Zl Zp".split()
+SCRIPTS = "Han Hiragana Katakana Hangul Latin Greek Cyrillic Arabic Hebrew Thai Devanagari".split()
+WORD = r"[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}]"
 
 
-def supplement(name):
-    split = pre_tokenizers.Split(Regex(rf"\p{{{name}}}"), "removed")
-    points = [
-        c
-        for c in range(0x110000)
-        if not 0xD800 <= c < 0xE000 and unicodedata.category(chr(c)) == "Cn" and not split.pre_tokenize_str(chr(c))
-    ]
-    ranges = []
-    for c in points:
-        if ranges and ranges[-1][1] == c - 1:
-            ranges[-1][1] = c
+def by_pattern(pattern):
+    left = set(normalizers.Replace(Regex(pattern), "").normalize_str(ALL))
+    return {c for c in POINTS if chr(c) not in left}
+
+
+def by_pieces(pre_tokenizer, pieces):
+    return {c for c in POINTS if len(pre_tokenizer.pre_tokenize_str(f"a{chr(c)}a")) == pieces}
+
+
+def by_pcre2(pattern):
+    library = ctypes.CDLL("libpcre2-8.so.0")
+    for name in ["pcre2_compile_8", "pcre2_match_data_create_8", "pcre2_get_ovector_pointer_8"]:
+        getattr(library, name).restype = ctypes.c_void_p
+    library.pcre2_get_ovector_pointer_8.restype = ctypes.POINTER(ctypes.c_size_t)
+    error, offset = ctypes.c_int(), ctypes.c_size_t()
+    source = pattern.encode()
+    utf_and_ucp = 0x00080000 | 0x00020000
+    code = library.pcre2_compile_8(
+        source, ctypes.c_size_t(len(source)), utf_and_ucp, ctypes.byref(error), ctypes.byref(offset), None
+    )
+    assert code, (pattern, error.value)
+    data = ctypes.c_void_p(library.pcre2_match_data_create_8(1, None))
+    found = set()
+    for c in POINTS:
+        text = chr(c).encode()
+        if library.pcre2_match_8(
+            ctypes.c_void_p(code), text, ctypes.c_size_t(len(text)), ctypes.c_size_t(0), 0, data, None
+        ) > 0:  # fmt: skip
+            found.add(c)
+    return found
+
+
+def lacking(theirs, ours):
+    assert ours <= theirs, sorted(ours - theirs)
+    return theirs - ours
+
+
+def sets():
+    for name in [*CATEGORIES, *SCRIPTS, "Alphabetic", "White_Space"]:
+        pattern = rf"\p{{{name}}}"
+        theirs, ours = by_pattern(pattern), by_pcre2(pattern)
+        if ours <= theirs:  # a class that lost characters since is left out, and so refused
+            yield name, theirs - ours
+    word, number = by_pcre2(WORD), by_pcre2(r"\p{N}")
+    yield "onig word", lacking(by_pattern(r"\w"), word)
+    yield "rust word", lacking(by_pieces(pre_tokenizers.Whitespace(), 1), word)
+    yield "rust numeric", lacking(by_pieces(pre_tokenizers.Digits(True), 3), number)
+    yield "rust punctuation", by_pieces(pre_tokenizers.Punctuation(), 3)
+
+
+def ranges(points):
+    found = []
+    for c in sorted(points):
+        if found and found[-1][1] == c - 1:
+            found[-1][1] = c
         else:
-            ranges.append([c, c])
-    return "".join(rf"\x{{{a:x}}}" + (rf"-\x{{{b:x}}}" if b > a else "") for a, b in ranges)
+            found.append([c, c])
+    return found
 
 
-def literal(text, indent):
-    pieces = text.split("\\x")[1:]
+def literal(points):
     lines, line = [], ""
-    for piece in pieces:
-        item = "\\x" + piece
-        if len(line) + len(item) > 100 and not line.endswith("-"):
+    for a, b in ranges(points):
+        item = rf"\x{{{a:x}}}" + (rf"-\x{{{b:x}}}" if b > a else "")
+        if len(line) + len(item) > 100:
             lines.append(line)
             line = ""
         line += item
-    lines.append(line)
-    return ("\n" + indent).join(f'R"({line})"' for line in lines)
+    return "\n     ".join(f'R"({line})"' for line in [*lines, line])
 
 
-with open("src/headroom/formats/unicode_supplement.cc", "w") as out:
-    out.write("// Generated by tests/data/tokenizer/make_unicode_supplement.py; not for editing.\n")
+HEAD = "// Generated by tests/data/tokenizer/make_unicode_supplement.py; not for editing.\n"
+
+
+def unknown_to_normalization():
+    """What moves, changes or composes in Unicode 17, and not in the library."""
+    nfd, nfkd = normalizers.NFD(), normalizers.NFKD()
+    parts = [nfd.normalize_str(c) for c in ALL]
+    seconds = {ord(c) for part in parts for c in part[1:]}
+    active = regex.compile(r"\P{CCC=0}|\P{DT=none}|\p{NFC_QC=M}")
+    for c in POINTS:
+        if not active.match(chr(c)) or c in seconds or nfkd.normalize_str(chr(c)) != chr(c):
+            continue
+        after, before = f"a{chr(c)}\u0334", f"a\u0345{chr(c)}"
+        if nfd.normalize_str(after) == after and nfd.normalize_str(before) == before and c not in (0x334, 0x345):
+            yield c
+    yield from (0x105D2, 0x105DA)  # compose with U+0307 since Unicode 16
+
+
+def write_predicate(path, name, points):
+    with open(path, "w") as out:
+        out.write(HEAD)
+        out.write('#include <algorithm>\n\n#include "headroom/formats/character_class.h"\n\n')
+        out.write("namespace headroom {\nnamespace {\n\n// First and last of each range, ascending.\n")
+        out.write("struct Range {\n  char32_t first;\n  char32_t last;\n};\n\nconstexpr Range kRanges[] = {")
+        out.write(", ".join(f"{{{a:#x}, {b:#x}}}" for a, b in ranges(points)))
+        out.write(f"}};\n\n}}  // namespace\n\nbool {name}(char32_t code) {{\n")
+        out.write("  const auto ends_before = [](const Range& range, char32_t at) { return range.last < at; };\n")
+        out.write("  const Range* found = std::lower_bound(std::begin(kRanges), std::end(kRanges), code, ends_before);\n")
+        out.write("  return found != std::end(kRanges) && found->first <= code;\n}\n\n}  // namespace headroom\n")
+
+
+FORMATS = "src/headroom/formats/"
+write_predicate(FORMATS + "word_characters.cc", "is_word_character", by_pieces(pre_tokenizers.Whitespace(), 1))
+write_predicate(FORMATS + "normalized_characters.cc", "is_unknown_to_normalization", unknown_to_normalization())
+with open(FORMATS + "unicode_supplement.cc", "w") as out:
+    out.write(HEAD)
     out.write('#include "headroom/formats/unicode_supplement.h"\n\nnamespace headroom {\nnamespace {\n\n')
-    out.write("struct Supplement {\n  std::string_view property;\n  std::string_view ranges;\n};\n\n")
+    out.write("struct Supplement {\n  std::string_view name;\n  std::string_view ranges;\n};\n\n")
     out.write("constexpr Supplement kSupplements[] = {\n")
-    for name in PROPERTIES:
-        out.write(f'    {{"{name}",\n     {literal(supplement(name), "     ")}}},\n')
+    for name, points in sets():
+        print(name, len(points))
+        out.write(f'    {{"{name}",\n     {literal(points)}}},\n')
     out.write("};\n\n}  // namespace\n\n")
-    out.write("std::string unicode_supplement(std::string_view property) {\n")
+    out.write("std::optional<std::string_view> unicode_supplement(std::string_view name) {\n")
     out.write("  for (const Supplement& supplement : kSupplements) {\n")
-    out.write("    if (supplement.property == property) return std::string(supplement.ranges);\n  }\n  return {};\n}\n\n")
+    out.write("    if (supplement.name == name) return supplement.ranges;\n  }\n  return std::nullopt;\n}\n\n")
     out.write("}  // namespace headroom\n")
