@@ -84,9 +84,12 @@ TEST(RegexSplitter, ReadsRubySyntax) {
   EXPECT_EQ(split("\\p{L}+", "1\xF0\xAE\xAF\xB0"), (Strings{"1", "\xF0\xAE\xAF\xB0"}));  // U+2EBF0, of Unicode 15.1
   EXPECT_EQ(split("[^\\P{L}a]+", "bab1"), (Strings{"b", "a", "b", "1"}));
   EXPECT_EQ(split("a#", "ba#"), (Strings{"b", "a#"}));
+  EXPECT_EQ(split("\\u4e2d", "a\xE4\xB8\xAD"), (Strings{"a", "\xE4\xB8\xAD"}));
+  EXPECT_EQ(split("\\w+", "- \xC2\xBD\xC3\xA9_1 -"), (Strings{"- ", "\xC2\xBD\xC3\xA9_1", " -"}));
+  EXPECT_EQ(split("\\W", "a-b"), (Strings{"a", "-", "b"}));
   EXPECT_EQ(split(quote_regex("a.b{"), "axb{a.b{"), (Strings{"axb{", "a.b{"}));
-  for (const char* unsupported :
-       {"a{1,2}+", "[a[b]]", "[a&&b]", "(?<n>a)", "(?#x)a", "\\Aa", "\\h", "a(*SKIP)", "\\xFF", "a\\"}) {
+  for (const char* unsupported : {"a{1,2}+", "[a[b]]", "[a&&b]", "(?<n>a)", "(?#x)a", "\\Aa", "\\h", "a(*SKIP)",
+                                  "\\xFF", "\\u12", "\\p{Han}", "[\\W]", "a\\"}) {
     EXPECT_THROW(to_pcre2(unsupported, "test"), InvalidInput) << unsupported;
   }
 }

@@ -228,17 +228,20 @@ TEST_F(TokenizerJson, RefusesWhatHasNoEnd) {
   expect_refused(json, "deep");
   json = small();
   json["pre_tokenizer"] = {{"type", "Split"},
-                           {"pattern", {{"Regex", "(?:" + std::string(60'000, 'a') + "|b)"}}},
+                           {"pattern", {{"Regex", "(?:" + std::string(20'000, 'a') + "|b)"}}},
                            {"behavior", "Isolated"},
                            {"invert", false}};
   EXPECT_EQ(refusal(json.dump()), "");
+  json["pre_tokenizer"]["pattern"]["Regex"] = std::string(60'000, 'a');
+  expect_refused(json, "regular expression is too large");
   json["pre_tokenizer"]["pattern"]["Regex"] = std::string(70'000, 'a');
   EXPECT_NE(refusal(json.dump()), "");
   json["pre_tokenizer"]["pattern"]["Regex"] = std::string(100, '(') + "a" + std::string(100, ')');
   expect_refused(json, "bad regular expression");
   // A merge whose result is one of its sides, or which is there twice, ends all the same.
   json = small();
-  json["model"]["vocab"] = {{"a", 0}, {"b", 1}, {"ab", 2}, {"", 4}};
+  json["added_tokens"] = Json::array();
+  json["model"]["vocab"] = {{"a", 0}, {"b", 1}, {"ab", 2}, {"", 3}};
   json["model"]["merges"] = Json::array({{"a", ""}});
   expect_refused(json, "merge 0 names the piece \"\"");
   json = small();

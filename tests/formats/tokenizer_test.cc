@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <fmt/format.h>
+
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -85,6 +87,56 @@ TEST_P(AgainstTokenizers, AnEncoderGivesTheSameIdsAgain) {
     }
   }
 }
+
+std::string hash_of(std::string_view bytes) {
+  uint64_t value = 0xCBF29CE484222325;
+  for (const char byte : bytes) value = (value ^ static_cast<uint8_t>(byte)) * 0x100000001B3;
+  return fmt::format("{:06x}", value >> 40);
+}
+
+class AgainstManyTexts : public testing::TestWithParam<const char*> {};
+
+// In one call and in fragments; what is behind a text that differs: make_vectors.py KIND INDEX.
+TEST_P(AgainstManyTexts, GivesTheSameIdsAndText) {
+  const Tokenizer tokenizer(kData + GetParam() + ".json");
+  const nlohmann::json texts = read_json(kData + "many_texts.json");
+  const nlohmann::json expected = read_json(kData + "many_ids.json")[GetParam()];
+  const auto expected_ids = expected["ids"].get<std::string>();
+  const auto expected_text = expected["decoded"].get<std::string>();
+  ASSERT_GT(texts.size(), 2000u);
+  ASSERT_EQ(expected_ids.size(), 6 * texts.size());
+  TokenEncoder encoder(tokenizer);
+  std::mt19937 random(9);
+  int wrong = 0;
+  for (size_t i = 0; i < texts.size() && wrong < 5; ++i) {
+    const auto text = texts[i].get<std::string>();
+    const std::vector<int32_t> ids = encode(tokenizer, text, true);
+    const std::string_view bytes(reinterpret_cast<const char*>(ids.data()), 4 * ids.size());
+    EXPECT_EQ(hash_of(bytes), expected_ids.substr(6 * i, 6))
+        << "text " << i << ": " << texts[i] << " gives " << nlohmann::json(ids);
+    const std::string decoded = decode_streaming(tokenizer, ids, i % 2 == 0);
+    EXPECT_EQ(hash_of(decoded), expected_text.substr(6 * i, 6))
+        << "text " << i << ": " << texts[i] << " gives " << nlohmann::json(decoded);
+    std::vector<int32_t> streamed;
+    const TokenSink append = [&](std::span<const int32_t> more) {
+      streamed.insert(streamed.end(), more.begin(), more.end());
+    };
+    encoder.begin(true, append);
+    for (size_t at = 0; at < text.size();) {
+      const size_t size = std::min(text.size() - at, 1 + random() % 5);
+      encoder.text(std::string_view(text).substr(at, size));
+      at += size;
+    }
+    encoder.finish();
+    EXPECT_EQ(streamed, ids) << "text " << i;
+    wrong += testing::Test::HasFailure();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, AgainstManyTexts,
+                         testing::Values("gpt2", "gpt2_space", "deepseek_llm", "deepseek_coder", "deepseek_v3", "llama",
+                                         "llama3", "qwen2", "metaspace", "metaspace_first", "nfkc", "nfd", "nfkd"),
+                         [](const auto& kind) { return std::string(kind.param); });
 
 TEST_P(AgainstTokenizers, ChunksOfAnySizeGiveTheIdsOfTheWhole) {
   const Tokenizer tokenizer(kData + GetParam() + ".json");

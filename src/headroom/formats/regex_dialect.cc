@@ -1,5 +1,6 @@
 #include "headroom/formats/regex_dialect.h"
 
+#include <algorithm>
 #include <cctype>
 
 #include "headroom/base/errors.h"
@@ -64,6 +65,7 @@ class Translator {
       return add_class(R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc})", *unicode_supplement("onig word"), kind == 'W', in_class);
     }
     if (kind == 'x') return hexadecimal();
+    if (kind == 'u') return four_digits();
     if (kind != 'p' && kind != 'P') refuse(source_.substr(at_, 2));
     const size_t end = source_.find('}', at_);
     if (at_ + 2 >= source_.size() || source_[at_ + 2] != '{' || end == std::string::npos) refuse("\\p without {name}");
@@ -94,6 +96,14 @@ class Translator {
     } else {
       out_ += (negated ? "[^" : "[") + members + std::string(supplement) + "]";
     }
+  }
+
+  void four_digits() {
+    const std::string_view digits = source_.substr(at_ + 2, 4);
+    const auto is_digit = [](char byte) { return std::isxdigit(static_cast<unsigned char>(byte)) != 0; };
+    if (digits.size() != 4 || !std::all_of(digits.begin(), digits.end(), is_digit)) refuse("\\u");
+    out_ += "\\x{" + std::string(digits) + "}";
+    at_ += 6;
   }
 
   void hexadecimal() {
