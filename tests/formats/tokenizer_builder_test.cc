@@ -129,7 +129,8 @@ TEST(TokenizerBuilder, SurroundsWithRoles) {
 
 TEST(TokenizerBuilder, KnowsPipelinesByName) {
   TokenizerOutline outline;
-  for (const char* name : {"deepseek-llm", "deepseek-coder", "deepseek-v3", "gpt-2", "llama-bpe"}) {
+  for (const char* name :
+       {"deepseek-llm", "deepseek-coder", "deepseek-v3", "deepseek-r1-qwen", "gpt-2", "llama-bpe", "qwen2"}) {
     ListedSource source;
     source.add("a", 0);
     source.outline_.scores.clear();
