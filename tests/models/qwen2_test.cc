@@ -36,6 +36,13 @@ TEST(Qwen2, RefusesWindowsThatHideSomething) {
                            {"sliding_window", 127},
                            {"layer_types", {"full_attention", "sliding_attention"}}})),
             sentence);
+  for (const Json& window : {Json(0), Json(nullptr)}) {
+    const std::string refused = refusal(qwen2({{"use_sliding_window", true},
+                                               {"sliding_window", window},
+                                               {"max_window_layers", 1},
+                                               {"max_position_embeddings", 8192}}));
+    EXPECT_NE(refused.find("attention in a sliding window is not supported"), std::string::npos) << refused;
+  }
   EXPECT_EQ(
       refusal(qwen2({{"layer_types", {"full_attention"}}})),
       "config.json: layer_types: [\"full_attention\"] is not supported; expected full_attention, once a layer (2)");

@@ -32,8 +32,8 @@ class Qwen2 final : public Decoder {
 // use_sliding_window is true. No released DeepSeek model does. A window that is as long as the positions hides nothing.
 void refuse_sliding_window(const JsonObject& config, const DecoderConfig& qwen2) {
   const bool uses = config.boolean_or("use_sliding_window", false);
-  const int64_t window = config.integer_or("sliding_window", uses ? 4096 : 0, 0, INT64_MAX);
-  bool slides = config.integer_or("max_window_layers", 28, 0, INT64_MAX) < qwen2.layers && uses && window > 0;
+  const int64_t window = config.integer_or("sliding_window", 4096, 0, INT64_MAX);
+  bool slides = config.integer_or("max_window_layers", 28, 0, INT64_MAX) < qwen2.layers && uses;
   if (config.has("layer_types")) {
     const std::vector<std::string> types = config.texts("layer_types");
     const auto known = [](const std::string& type) { return type == "full_attention" || type == "sliding_attention"; };
