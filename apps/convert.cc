@@ -11,11 +11,16 @@ void add_convert_command(CLI::App& app) {
       "Examples:\n"
       "  headroom convert model --output half --dtype bf16\n"
       "  headroom convert model --output shards --shard-size 5GB\n"
+      "  headroom convert model --format gguf --dtype q8_0 --output model.gguf\n"
       "Weights go through as a stream: a model of any size takes a few tens of MiB.");
-  command->add_option("model", options->model, "Model directory: config.json and weights")->required();
-  command->add_option("--output", options->output, "Directory for the converted model; new or empty")->required();
-  command->add_option("--format", options->format, "hf: a Hugging Face directory")->check(CLI::IsMember({"hf"}));
-  command->add_option("--dtype", options->dtype, "f32, bf16 or f16; default: each tensor keeps its own");
+  command->add_option("model", options->model, "Model directory, or a .gguf file")->required();
+  command
+      ->add_option("--output", options->output, "Directory for the converted model, new or empty; with gguf a new file")
+      ->required();
+  command->add_option("--format", options->format, "hf: a Hugging Face directory; gguf: one file for llama.cpp")
+      ->check(CLI::IsMember({"hf", "gguf"}));
+  command->add_option("--dtype", options->dtype,
+                      "f32, bf16 or f16, with gguf also q8_0; default: each tensor keeps its own");
   command->add_option("--shard-size", options->shard_size, "Cut the weights into files of at most this size: 5GB");
   add_memory_and_report_flags(*command, *options);
   command->callback([options] {

@@ -115,7 +115,9 @@ void add_inspect_command(CLI::App& app) {
       "Examples:\n"
       "  headroom inspect model\n"
       "  headroom inspect trained/checkpoint-500 --json");
-  command->add_option("path", options->path, "A directory, a config.json, a tokenizer.json or a .safetensors file")
+  command
+      ->add_option("path", options->path,
+                   "A directory, a config.json, a tokenizer.json, a .safetensors or a .gguf file")
       ->required();
   command->add_flag("--json", options->json, "As JSON on standard output, every tensor by itself");
   command->add_flag("--all-tensors", options->all_tensors, "Print every tensor, not one line for those of all layers");

@@ -28,6 +28,7 @@ struct PlanOptions {
 FittedJob fit(PlanOptions& options) {
   const std::unique_ptr<Model> model = open_model_config(options.model);
   static_cast<RunOptions&>(options.train) = options.run;
+  options.train.model = options.model;
   static_cast<RunOptions&>(options.generate) = options.run;
   if (options.task == "generate") {
     options.generate.model = options.model;
@@ -41,7 +42,7 @@ FittedJob fit(PlanOptions& options) {
   }
   options.train.model = options.model;
   take_shape_of_tokens(options.train);
-  return fit_training(options.train, *model, reads_text(options.train) ? tokenizer_bytes_of(options.model) : 0);
+  return fit_training(options.train, *model, uses_tokenizer(options.train) ? tokenizer_bytes_of(options.model) : 0);
 }
 
 void plan(PlanOptions& options) {

@@ -60,8 +60,8 @@ void init_model(const InitOptions& options);
 struct ConvertOptions : RunOptions {
   std::string model;
   std::string output;
-  std::string format = "hf";
-  std::string dtype;                // f32, bf16, f16; empty: each tensor keeps its own
+  std::string format = "hf";        // or "gguf"
+  std::string dtype;                // f32, bf16, f16, for gguf also q8_0; empty: each tensor keeps its own
   std::string shard_size = "50GB";  // weight files hold at most so much
 };
 

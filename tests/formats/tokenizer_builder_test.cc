@@ -119,7 +119,7 @@ TEST(TokenizerBuilder, SurroundsWithRoles) {
   source.add("\xE2\x96\x81", 0);
   source.outline_.added.push_back({256, "<s>", false, true});
   set_sentencepiece_pipeline(true, source.outline_);
-  set_surrounding_ids(256, 10, source.outline_);
+  set_surrounding_tokens(NamedToken{256, "<s>"}, NamedToken{10, "after"}, source.outline_);
   EXPECT_EQ(source.encode("a<s> "), (std::vector<int32_t>{256, 257, 'a', 256, 257, 257, 10}));
   const Tokenizer tokenizer(build_tokenizer(source));
   EXPECT_EQ(tokenizer.bos_id(), 256);

@@ -21,7 +21,7 @@ namespace headroom {
 namespace {
 
 // Every format that convert writes.
-constexpr std::array<const ConvertFormat*, 1> kFormats = {&kHuggingFaceFormat};
+constexpr std::array<const ConvertFormat*, 2> kFormats = {&kHuggingFaceFormat, &kGgufFormat};
 
 // Staging memory from what a disk wants at its fastest to the least that does.
 constexpr std::array<int64_t, 4> kStagingBytes = {36 * kMiB, 9 * kMiB, 2 * kMiB, 256 * kKiB};
@@ -79,7 +79,6 @@ ConvertResult convert(const ConvertOptions& options) {
   result.tensors = conversion->tensors();
   result.files = conversion->files();
   result.read_bytes = conversion->read_bytes();
-  result.written_bytes = conversion->written_bytes();
   {
     const Arena arena(job.plan.arena_bytes);
     const InterruptGuard interrupt;
@@ -94,6 +93,7 @@ ConvertResult convert(const ConvertOptions& options) {
     }
     result.seconds = progress.elapsed_seconds();
   }
+  result.written_bytes = conversion->written_bytes();
   static_cast<MemoryUse&>(result) = memory_use(job);
   if (result.stopped_by_signal != 0) return result;
   if (!options.report.empty()) write_report(options, job, result);

@@ -18,7 +18,8 @@ class Conversion {
  public:
   virtual ~Conversion() = default;
 
-  // Known before it runs: bytes of weights to read, of files to write, and of the heap that headers and lists take.
+  // Known before it runs: bytes of weights to read, of files to write (at most; after the run what they are), and of
+  // the heap that headers and lists take.
   virtual int64_t read_bytes() const = 0;
   virtual int64_t written_bytes() const = 0;
   virtual int64_t heap_bytes() const = 0;
@@ -40,5 +41,8 @@ struct ConvertFormat {
 
 // A Hugging Face directory: safetensors of one dtype or the source's, config, tokenizer. --format hf
 extern const ConvertFormat kHuggingFaceFormat;
+
+// One GGUF file: F32, F16, BF16 or Q8_0, with metadata and vocabulary. --format gguf
+extern const ConvertFormat kGgufFormat;
 
 }  // namespace headroom

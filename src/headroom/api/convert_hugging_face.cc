@@ -9,6 +9,7 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/convert.h"
 #include "headroom/base/errors.h"
+#include "headroom/formats/gguf_file.h"
 #include "headroom/formats/json_reader.h"
 #include "headroom/formats/weight_files.h"
 #include "headroom/formats/weight_writer.h"
@@ -24,6 +25,8 @@ constexpr int64_t kCompanionBytes = 1 * kMiB;  // the buffer that copies the tok
 bool is_real(StoredType type) {
   return type == StoredType::f64 || type == StoredType::f32 || type == StoredType::f16 || type == StoredType::bf16;
 }
+
+bool is_plain(const StoredTensor& tensor) { return tensor.in_order && is_real(tensor.type); }
 
 // What the reader has beside it, for each of its threads, when elements change their size.
 struct StagingParts {
@@ -49,7 +52,7 @@ class HuggingFaceConversion final : public Conversion {
 
   int64_t read_bytes() const override { return read_bytes_; }
   int64_t written_bytes() const override { return writer_.file_bytes(); }
-  int64_t heap_bytes() const override { return kCompanionBytes + kHeapBytesPerTensor * tensors(); }
+  int64_t heap_bytes() const override { return kCompanionBytes + kHeapBytesPerTensor * tensors() + tokenizer_bytes_; }
   int64_t tensors() const override { return source_.count(); }
   int64_t files() const override { return writer_.shard_count(); }
 
@@ -63,10 +66,12 @@ class HuggingFaceConversion final : public Conversion {
       std::vector<Target> targets;
       for (size_t place = 0; place < members.size(); ++place) targets.push_back({members[place], place});
       std::sort(targets.begin(), targets.end(), [](Target a, Target b) { return a.source < b.source; });
+      const auto scattered = std::stable_partition(
+          targets.begin(), targets.end(), [this](Target target) { return is_plain(sources_[target.source].stored); });
       std::vector<ReadRange> ranges;
       int64_t bytes = 0;
-      for (const Target& target : targets) {
-        const WeightTensor& tensor = sources_[target.source];
+      for (auto target = targets.begin(); target != scattered; ++target) {
+        const WeightTensor& tensor = sources_[target->source];
         ranges.push_back({&tensor.file->file(), tensor.stored.offset_bytes, tensor.stored.size_bytes,
                           tensor.file->unit_bytes(tensor.stored)});
         bytes += tensor.stored.size_bytes;
@@ -75,6 +80,10 @@ class HuggingFaceConversion final : public Conversion {
           ranges, [&](const ReadPiece& piece) { write(file, targets[piece.range], piece, parts); },
           [&](int64_t done) { progress(done_before + done); });
       done_before += bytes;
+      for (auto target = scattered; target != targets.end(); ++target) {
+        write_scattered(file, *target, parts);
+        progress(done_before += sources_[target->source].stored.size_bytes);
+      }
     });
     output.commit();
   }
@@ -102,9 +111,11 @@ class HuggingFaceConversion final : public Conversion {
         throw InvalidInput("--dtype {}: expected f32, bf16 or f16", options_.dtype);
       }
     }
+    // Of quantised elements, and of norms that are wider than the matrices beside them, transformers makes one dtype.
+    if (!dtype_ && GgufFile::is_gguf(options_.model)) dtype_ = open_model_config(options_.model)->stored_dtype();
     std::vector<TensorDeclaration> declarations;
     for (const WeightTensor& tensor : sources_) {
-      if (!is_real(tensor.stored.type)) {
+      if (!is_real(tensor.stored.type) && !GgufFile::is_gguf(options_.model)) {
         throw InvalidInput("{}: tensor {} is stored as {}; expected F64, F32, F16 or BF16, which can be converted",
                            tensor.file->path(), printable(tensor.stored.name), tensor.stored.type_name);
       }
@@ -128,20 +139,38 @@ class HuggingFaceConversion final : public Conversion {
   }
 
   void write(SafetensorsWriter& file, Target target, const ReadPiece& piece, const StagingParts& parts) const {
-    const WeightTensor& tensor = sources_[target.source];
-    const DType from = dtype_of(tensor.stored.type);
-    const DType to = dtype_in_output(tensor.stored);
+    const DType from = dtype_of(sources_[target.source].stored.type);
     const int64_t first = piece.offset_bytes / size_of(from);
     const int64_t count = static_cast<int64_t>(piece.bytes.size()) / size_of(from);
+    write_elements(file, target, from, piece.bytes.data(), first, count, piece.thread, parts);
+  }
+
+  // What does not lie in the file as it is wanted comes as f32, through the memory of the blocks.
+  void write_scattered(SafetensorsWriter& file, Target target, const StagingParts& parts) const {
+    const WeightTensor& tensor = sources_[target.source];
+    const int64_t elements = tensor.stored.shape.elements();
+    const int64_t step = static_cast<int64_t>(parts.blocks.size()) / size_of(DType::f32);
+    for (int64_t first = 0; first < elements; first += step) {
+      const int64_t count = std::min(step, elements - first);
+      tensor.read(first, count, DType::f32, parts.blocks.data());
+      write_elements(file, target, DType::f32, parts.blocks.data(), first, count, 0, parts);
+    }
+  }
+
+  // `count` elements at `bytes`, the first of which is number `first` of the tensor.
+  void write_elements(SafetensorsWriter& file, Target target, DType from, const std::byte* bytes, int64_t first,
+                      int64_t count, int thread, const StagingParts& parts) const {
+    const WeightTensor& tensor = sources_[target.source];
+    const DType to = dtype_in_output(tensor.stored);
     if (from == to) {
-      file.write_at(target.place, first, piece.bytes.data(), count);
+      file.write_at(target.place, first, bytes, count);
       return;
     }
-    std::byte* converted = parts.converted.data() + piece.thread * parts.converted_bytes_a_thread;
+    std::byte* converted = parts.converted.data() + thread * parts.converted_bytes_a_thread;
     const int64_t step = parts.converted_bytes_a_thread / size_of(to);
     for (int64_t done = 0; done < count; done += step) {
       const int64_t run = std::min(step, count - done);
-      const std::byte* source = piece.bytes.data() + done * size_of(from);
+      const std::byte* source = bytes + done * size_of(from);
       convert_elements(from, source, to, converted, run);
       if (const int64_t over = find_overflow(from, source, to, converted, run); over >= 0) {
         double value = 0;
@@ -160,12 +189,13 @@ class HuggingFaceConversion final : public Conversion {
   std::optional<DType> dtype_;
   int64_t read_bytes_ = 0;
   const WeightWriter writer_;
+  const int64_t tokenizer_bytes_ = GgufFile::is_gguf(options_.model) ? tokenizer_bytes_of(options_.model) : 0;
 };
 
 std::unique_ptr<Conversion> open(const ConvertOptions& options) {
   std::error_code error;
-  if (!fs::is_directory(options.model, error)) {
-    throw InvalidInput("{}: there is no such directory; expected a model directory", options.model);
+  if (!fs::is_directory(options.model, error) && !GgufFile::is_gguf(options.model)) {
+    throw InvalidInput("{}: there is no such directory; expected a model directory or a .gguf file", options.model);
   }
   open_model_directory(options.model);  // which holds a model that headroom knows, with its weights
   if (fs::exists(options.output, error) && !(fs::is_directory(options.output) && fs::is_empty(options.output))) {

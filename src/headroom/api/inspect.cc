@@ -8,6 +8,7 @@
 #include "headroom/api/model_source.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/file.h"
+#include "headroom/formats/gguf_vocabulary.h"
 #include "headroom/formats/json_object.h"
 #include "headroom/formats/tokenizer.h"
 #include "headroom/formats/tokenizer_parts.h"
@@ -134,6 +135,40 @@ Json describe_directory(const fs::path& place) {
   return json;
 }
 
+// A GGUF file under its own names; what it is to headroom beside that, or why it is nothing.
+Json describe_gguf(const std::string& path) {
+  const GgufFile file(path);
+  Json json;
+  const auto add = [&](const char* section, Json (*describe)(const std::string&)) {
+    try {
+      json[section] = describe(path);
+    } catch (const InvalidInput& refusal) {
+      json[section] = {{"refused", refusal.what()}};
+    }
+  };
+  if (file.count() > 0) add("model", describe_model);
+  if (GgufVocabulary::is_in(file)) add("tokenizer", describe_tokenizer);
+  Json& metadata = json["metadata"] = Json::object();
+  for (const std::string_view key : file.keys()) metadata[std::string(key)] = file.show(key);
+  Json tensors = Json::array();
+  std::map<std::string, int64_t> bytes_by_dtype;
+  int64_t elements = 0, bytes = 0;
+  for (int64_t i = 0; i < file.count(); ++i) {
+    const GgufTensor tensor = file.tensor(i);
+    elements += tensor.shape.elements();
+    bytes += tensor.size_bytes;
+    bytes_by_dtype[std::string(tensor.type->name)] += tensor.size_bytes;
+    tensors.push_back({{"name", tensor.name},
+                       {"dtype", tensor.type->name},
+                       {"shape", std::vector<int64_t>(tensor.shape.begin(), tensor.shape.end())},
+                       {"bytes", tensor.size_bytes},
+                       {"file", fs::path(path).filename().string()}});
+  }
+  json["weights"] = {
+      {"elements", elements}, {"bytes", bytes}, {"bytes_by_dtype", bytes_by_dtype}, {"tensors", tensors}};
+  return json;
+}
+
 }  // namespace
 
 nlohmann::ordered_json inspect(const std::string& path) {
@@ -141,10 +176,11 @@ nlohmann::ordered_json inspect(const std::string& path) {
   const fs::path place(path);
   if (fs::is_directory(place)) return describe_directory(place);
   if (place.extension() == ".safetensors") return {{"weights", describe_tensors(path)}};
+  if (GgufFile::is_gguf(path)) return describe_gguf(path);
   if (place.extension() != ".json") {
     throw InvalidInput(
-        "{}: this kind of file is unknown; expected a directory, a config.json, a tokenizer.json or a .safetensors "
-        "file",
+        "{}: this kind of file is unknown; expected a directory, a config.json, a tokenizer.json, a .safetensors or a "
+        ".gguf file",
         path);
   }
   if (is_tokenizer(path)) return {{"tokenizer", describe_tokenizer(path)}};

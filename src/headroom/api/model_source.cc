@@ -6,6 +6,8 @@
 
 #include "headroom/base/atomic_file.h"
 #include "headroom/base/errors.h"
+#include "headroom/formats/gguf_tokenizer_json.h"
+#include "headroom/formats/gguf_vocabulary.h"
 #include "headroom/formats/tokenizer.h"
 #include "headroom/models/presets.h"
 #include "headroom/models/settle_config.h"
@@ -48,7 +50,7 @@ void copy_file(const std::string& from, const std::string& to) {
 std::unique_ptr<Model> open_model_directory(const std::string& path) {
   if (!exists(path)) {
     const bool preset = find_preset(path) != nullptr;
-    throw InvalidInput("{}: there is no such directory; expected a model directory{}", path,
+    throw InvalidInput("{}: there is no such file or directory; expected a model directory or a .gguf file{}", path,
                        preset ? fmt::format("; make one with: headroom init {} --output DIR", path) : "");
   }
   std::unique_ptr<Model> model = make_model(config_of_model(path));
@@ -69,14 +71,17 @@ JsonObject config_of_model(const std::string& model) {
 
 std::unique_ptr<Model> open_model_config(const std::string& model) { return make_model(config_of_model(model)); }
 
-Tokenizer open_tokenizer(const std::string& directory, const Model& model) {
-  Tokenizer tokenizer(directory);
+Tokenizer open_tokenizer(const std::string& model_path, const Model& model) {
+  Tokenizer tokenizer(model_path);
   if (tokenizer.vocab_size() <= model.vocabulary()) return tokenizer;
   throw InvalidInput("{}: the tokenizer has {} ids, the model's embedding {} rows; they do not belong together",
-                     Tokenizer::file_of(directory), tokenizer.vocab_size(), model.vocabulary());
+                     Tokenizer::file_of(model_path), tokenizer.vocab_size(), model.vocabulary());
 }
 
 int64_t tokenizer_bytes_of(const std::string& model) {
+  if (GgufFile::is_gguf(model)) {
+    return exists(model) && GgufVocabulary::is_in(GgufFile(model)) ? Tokenizer::memory_bound_bytes(model) : 0;
+  }
   const std::string file = (fs::path(model) / "tokenizer.json").string();
   return exists(file) ? Tokenizer::memory_bound_bytes(file) : 0;
 }
@@ -95,6 +100,11 @@ void copy_config_and_tokenizer(const std::string& model, const std::string& dire
     write_config(config_of_model(model), *dtype, directory);
   } else {
     copy_file((fs::path(model) / "config.json").string(), directory + "/config.json");
+  }
+  if (GgufFile::is_gguf(model)) {
+    const GgufFile file(model);
+    if (GgufVocabulary::is_in(file)) write_tokenizer_of_gguf(file, directory);
+    return;
   }
   for (const char* name : kCompanions) {
     const std::string source = (fs::path(model) / name).string();

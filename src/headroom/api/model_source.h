@@ -17,8 +17,9 @@ std::unique_ptr<Model> open_model_directory(const std::string& path);
 // Anything that has a config: a directory, a config .json, a preset. No weights are needed or read.
 std::unique_ptr<Model> open_model_config(const std::string& model);
 
-// The tokenizer of a model directory. Throws InvalidInput where it has more ids than the model's embedding has rows.
-Tokenizer open_tokenizer(const std::string& directory, const Model& model);
+// The tokenizer of a model directory or file. Throws InvalidInput where it has more ids than the model's embedding has
+// rows.
+Tokenizer open_tokenizer(const std::string& model_path, const Model& model);
 
 // The most memory that the tokenizer of `model` takes (Tokenizer::memory_bound_bytes); 0 where there is none.
 int64_t tokenizer_bytes_of(const std::string& model);

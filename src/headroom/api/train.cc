@@ -155,7 +155,7 @@ TrainResult train(const TrainOptions& given) {
   const std::unique_ptr<Model> model = open_model_directory(options.model);
   take_shape_of_tokens(options);
   FittedJob job = fit_to_run(options, [&] {
-    return fit_training(options, *model, reads_text(options) ? tokenizer_bytes_of(options.model) : 0);
+    return fit_training(options, *model, uses_tokenizer(options) ? tokenizer_bytes_of(options.model) : 0);
   });
   announce_plan(job, options, "plan of the training step");
 

@@ -5,6 +5,7 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/file.h"
+#include "headroom/formats/gguf_file.h"
 #include "headroom/formats/json_scan.h"
 
 namespace headroom {
@@ -71,9 +72,26 @@ std::string read_template_file(const std::string& path) {
   return text;
 }
 
+std::optional<ChatTemplateSource> template_in_gguf(const std::string& path) {
+  constexpr std::string_view kKey = "tokenizer.chat_template";
+  const GgufFile file(path);
+  if (!file.has(kKey)) return std::nullopt;
+  const auto token = [&](std::string_view key) -> std::string {
+    if (!file.has(key)) return "";
+    GgufArray tokens(file, "tokenizer.ggml.tokens", true);
+    const int64_t id = file.integer(key, 0, tokens.count() - 1);
+    while (tokens.next() && tokens.index() < id) {
+    }
+    return std::string(tokens.text());
+  };
+  const ChatTokens tokens = {token("tokenizer.ggml.bos_token_id"), token("tokenizer.ggml.eos_token_id")};
+  return ChatTemplateSource{file.text(kKey), path + ": " + std::string(kKey), tokens};
+}
+
 }  // namespace
 
-ChatTemplateSource find_chat_template(const std::string& model) {
+std::optional<ChatTemplateSource> chat_template_of(const std::string& model) {
+  if (GgufFile::is_gguf(model)) return template_in_gguf(model);
   const auto in_model = [&](const char* name) { return (fs::path(model) / name).string(); };
   const std::string config = in_model("tokenizer_config.json");
   const std::string map = in_model("special_tokens_map.json");
@@ -94,12 +112,17 @@ ChatTemplateSource find_chat_template(const std::string& model) {
     source.text = std::move(from_config.text);
     source.where = config;
   } else {
-    throw InvalidInput(
-        "{}: the model has no chat template; expected chat_template.jinja, or chat_template in tokenizer_config.json; "
-        "is it a base model? try without --chat",
-        model);
+    return std::nullopt;
   }
   return source;
+}
+
+ChatTemplateSource find_chat_template(const std::string& model) {
+  std::optional<ChatTemplateSource> source = chat_template_of(model);
+  if (source) return *std::move(source);
+  throw InvalidInput("{}: the model has no chat template; expected {}; is it a base model? try without --chat", model,
+                     GgufFile::is_gguf(model) ? "the key tokenizer.chat_template"
+                                              : "chat_template.jinja, or chat_template in tokenizer_config.json");
 }
 
 ChatTemplate load_chat_template(const std::string& model, int64_t max_text_bytes) {

@@ -9,6 +9,7 @@
 #include "headroom/base/atomic_file.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/formats/gguf_config.h"
 #include "headroom/formats/json_reader.h"
 
 namespace headroom {
@@ -235,6 +236,7 @@ void write_json(const std::string& path, const Json& document) {
 }
 
 JsonObject read_config(const std::string& model) {
+  if (GgufFile::is_gguf(model)) return JsonObject::of(gguf_config(GgufFile(model)), model);
   std::error_code error;
   const bool is_directory = std::filesystem::is_directory(model, error);
   return JsonObject::read(is_directory ? (std::filesystem::path(model) / "config.json").string() : model);

@@ -74,7 +74,7 @@ class JsonObject {
 // Writes `document` as indented JSON, atomically.
 void write_json(const std::string& path, const nlohmann::ordered_json& document);
 
-// MODEL on the command line -> its config: a directory's config.json, or the .json file itself.
+// MODEL on the command line -> its config: a directory's config.json, what a .gguf file says, or the .json file itself.
 JsonObject read_config(const std::string& model);
 
 }  // namespace headroom

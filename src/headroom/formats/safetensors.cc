@@ -17,7 +17,7 @@ struct TypeFacts {
   int64_t bytes;
 };
 
-// In the order of StoredType, whose last, blocks, no safetensors file has.
+// In the order of StoredType, whose last, encoded, no safetensors file has.
 constexpr std::array<TypeFacts, 17> kTypes = {{{"F64", 8},
                                                {"F32", 4},
                                                {"F16", 2},

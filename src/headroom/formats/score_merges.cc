@@ -34,20 +34,24 @@ int64_t count_score_merges(const PieceTable& pieces, const std::vector<float>& s
   return count;
 }
 
-bool add_score_merges(const std::vector<float>& scores, BpeModel& model, JoinedPairs& joined) {
+void visit_score_merges(const PieceTable& pieces, const std::vector<float>& scores, const ScoreMergeVisitor& visit) {
   std::vector<int32_t> order;
-  order.resize(model.pieces.size());
+  order.resize(pieces.size());
   std::iota(order.begin(), order.end(), 0);
   std::sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return scores[a] > scores[b]; });
   int32_t rank = 0;
-  bool all_added = true;
   for (size_t at = 0; at < order.size(); ++at) {
     if (at > 0 && scores[order[at]] != scores[order[at - 1]]) ++rank;
-    visit_cuts(model.pieces, scores, order[at], [&](int32_t left, int32_t right) {
-      all_added = all_added && model.merges.add({left, right, rank, order[at]});
-      joined.add(model.pieces[left], model.pieces[right]);
-    });
+    visit_cuts(pieces, scores, order[at], [&](int32_t left, int32_t right) { visit({left, right, rank, order[at]}); });
   }
+}
+
+bool add_score_merges(const std::vector<float>& scores, BpeModel& model, JoinedPairs& joined) {
+  bool all_added = true;
+  visit_score_merges(model.pieces, scores, [&](const Merge& merge) {
+    all_added = all_added && model.merges.add(merge);
+    joined.add(model.pieces[merge.left], model.pieces[merge.right]);
+  });
   return all_added;
 }
 

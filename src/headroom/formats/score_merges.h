@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "headroom/formats/bpe_model.h"
@@ -14,7 +15,11 @@ namespace headroom {
 int64_t count_score_merges(const PieceTable& pieces, const std::vector<float>& scores);
 
 // Every way to cut a piece into two pieces is a merge; its rank is the place of its score among all scores, so that
-// merges of equal score have one rank. model.merges must have the room. False as MergeTable::add.
+// merges of equal score have one rank. Lowest rank first.
+using ScoreMergeVisitor = std::function<void(const Merge& merge)>;
+void visit_score_merges(const PieceTable& pieces, const std::vector<float>& scores, const ScoreMergeVisitor& visit);
+
+// All of them, into model.merges, which must have the room. False as MergeTable::add.
 [[nodiscard]] bool add_score_merges(const std::vector<float>& scores, BpeModel& model, JoinedPairs& joined);
 
 }  // namespace headroom

@@ -31,7 +31,7 @@ enum class StoredType : uint8_t {
   f8_e5m2,
   f8_e8m0,
   c64,
-  blocks  // quantised, several elements to a block of bytes; only the file itself can read it
+  encoded  // in blocks that only the file can read: quantised elements
 };
 
 struct StoredTensor {
@@ -41,6 +41,7 @@ struct StoredTensor {
   Shape shape;
   int64_t offset_bytes = 0;  // in the file
   int64_t size_bytes = 0;
+  bool in_order = true;  // the elements lie in the file as read() gives them; decode() serves no others
 };
 
 enum class NanCheck : uint8_t { allow, refuse };

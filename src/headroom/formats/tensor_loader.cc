@@ -15,13 +15,17 @@ LoadStatistics load_tensors(std::vector<TensorLoad> loads, std::span<std::byte> 
     if (a.source.file != b.source.file) return a.source.file->path() < b.source.file->path();
     return a.source.stored.offset_bytes < b.source.stored.offset_bytes;
   });
+  // What lies in another order comes last, tensor by tensor.
+  const auto scattered =
+      std::stable_partition(loads.begin(), loads.end(), [](const TensorLoad& a) { return a.source.stored.in_order; });
   LoadStatistics use;
   std::vector<ReadRange> ranges;
   for (const TensorLoad& load : loads) {
     const StoredTensor& stored = load.source.stored;
+    use.bytes += stored.size_bytes;
+    if (!stored.in_order) continue;
     ranges.push_back(
         {&load.source.file->file(), stored.offset_bytes, stored.size_bytes, load.source.file->unit_bytes(stored)});
-    use.bytes += stored.size_bytes;
   }
   BlockReader reader(staging);
   reader.read(
@@ -37,6 +41,14 @@ LoadStatistics load_tensors(std::vector<TensorLoad> loads, std::span<std::byte> 
       [&](int64_t done) {
         if (progress) progress(done, use.bytes);
       });
+  int64_t done = 0;
+  for (const ReadRange& range : ranges) done += range.size_bytes;
+  for (auto load = scattered; load != loads.end(); ++load) {
+    const StoredTensor& stored = load->source.stored;
+    load->source.read(0, stored.shape.elements(), load->wanted, load->out, nan_check);
+    done += stored.size_bytes;
+    if (progress) progress(done, use.bytes);
+  }
   use.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return use;
 }

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "headroom/formats/gguf_vocabulary.h"
 #include "headroom/formats/token_encoder.h"
 #include "headroom/formats/tokenizer_parts.h"
 
 namespace headroom {
 
-Tokenizer::Tokenizer(const std::string& path) : parts_(load_tokenizer_json(file_of(path))) {}
+Tokenizer::Tokenizer(const std::string& path)
+    : parts_(GgufFile::is_gguf(path) ? load_gguf_tokenizer(path) : load_tokenizer_json(file_of(path))) {}
 Tokenizer::Tokenizer(std::unique_ptr<const TokenizerParts> parts) : parts_(std::move(parts)) {}
 Tokenizer::~Tokenizer() = default;
 Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;

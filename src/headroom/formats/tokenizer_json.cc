@@ -5,6 +5,7 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/file.h"
+#include "headroom/formats/gguf_vocabulary.h"
 #include "headroom/formats/json_scan.h"
 #include "headroom/formats/tokenizer.h"
 #include "headroom/formats/tokenizer_parts.h"
@@ -137,8 +138,16 @@ class TokenizerJson : public TokenizerSource {
 }  // namespace
 
 int64_t Tokenizer::memory_bound_bytes(const std::string& path) {
+  if (GgufFile::is_gguf(path)) {
+    const GgufFile file(path);
+    return GgufVocabulary(file).memory_bound_bytes();
+  }
   const TokenizerOutline outline = read_tokenizer_outline(file_of(path));
   return tokenizer_bound_bytes(outline, outline.merges);
+}
+
+std::unique_ptr<TokenizerSource> tokenizer_json_source(const std::string& path) {
+  return std::make_unique<TokenizerJson>(path);
 }
 
 std::unique_ptr<const TokenizerParts> load_tokenizer_json(const std::string& path) {

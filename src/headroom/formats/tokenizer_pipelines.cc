@@ -1,10 +1,14 @@
 #include "headroom/formats/tokenizer_pipelines.h"
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <string>
+#include <vector>
 
 #include "headroom/base/errors.h"
 #include "headroom/formats/pretokenizer.h"
+#include "headroom/formats/utf8.h"
 
 namespace headroom {
 namespace {
@@ -63,24 +67,114 @@ Json replace(const char* from, const char* to) {
 
 constexpr const char* kSpaceMark = "\xE2\x96\x81";  // U+2581
 
+// Escaped characters as themselves, so that two spellings of one expression are equal: \x{HEX}, \r, \n, \t, \".
+std::string without_escapes(std::string_view regex) {
+  constexpr std::pair<char, char> kLetters[] = {{'r', '\r'}, {'n', '\n'}, {'t', '\t'}, {'"', '"'}};
+  std::string text;
+  for (size_t at = 0; at < regex.size(); ++at) {
+    if (regex[at] != '\\' || at + 1 == regex.size()) {
+      text += regex[at];
+      continue;
+    }
+    const char letter = regex[++at];
+    const auto* const found = std::find_if(std::begin(kLetters), std::end(kLetters),
+                                           [&](const auto& known) { return known.first == letter; });
+    const size_t end = regex.substr(at).starts_with("x{") ? regex.find('}', at) : std::string_view::npos;
+    uint32_t code = 0;
+    if (found != std::end(kLetters)) {
+      text += found->second;
+    } else if (end != std::string_view::npos &&
+               std::from_chars(regex.data() + at + 2, regex.data() + end, code, 16).ec == std::errc()) {
+      append_utf8(text, code);
+      at = end;
+    } else {
+      text += {'\\', letter};
+    }
+  }
+  return text;
+}
+
+// A component and those inside it, one after the other.
+std::vector<Json> flatten(const Json& component, const char* inside) {
+  if (component.is_null()) return {};
+  if (component.value("type", "") != "Sequence") return {component};
+  std::vector<Json> parts;
+  for (const Json& part : component.at(inside)) {
+    for (Json& flat : flatten(part, inside)) parts.push_back(std::move(flat));
+  }
+  return parts;
+}
+
+// The expressions that text is split by before its words become bytes; nothing for what is not of that form.
+std::optional<std::vector<std::string>> splits_of(const Json& pre_tokenizer) {
+  std::vector<std::string> splits;
+  std::vector<Json> parts = flatten(pre_tokenizer, "pretokenizers");
+  if (parts.empty() || parts.back().value("type", "") != "ByteLevel") return std::nullopt;
+  if (parts.back().value("add_prefix_space", true)) return std::nullopt;
+  const bool words = parts.back().value("use_regex", true);
+  parts.pop_back();
+  for (const Json& part : parts) {
+    const std::string type = part.value("type", "");
+    if (type == "Digits") {
+      splits.emplace_back(part.value("individual_digits", false) ? R"(\p{N})" : R"(\p{N}+)");
+    } else if (type == "Split" && part.value("behavior", "") == "Isolated" && part.at("pattern").contains("Regex")) {
+      splits.push_back(without_escapes(part.at("pattern").at("Regex").get<std::string>()));
+    } else {
+      return std::nullopt;
+    }
+  }
+  if (words) splits.push_back(without_escapes(kGpt2Words));
+  return splits;
+}
+
 }  // namespace
 
-void set_byte_level_pipeline(std::string_view name, std::string_view where, TokenizerOutline& outline) {
-  const Pipeline* found = nullptr;
-  std::string known;
+std::string byte_level_pipelines() {
+  std::string names;
+  for (const Pipeline& pipeline : kPipelines) names += (names.empty() ? "" : ", ") + std::string(pipeline.name);
+  return names;
+}
+
+std::optional<std::string_view> find_byte_level_pipeline(const TokenizerOutline& outline) {
+  const std::optional<std::vector<std::string>> splits = splits_of(outline.pre_tokenizer);
+  if (!splits || outline.byte_fallback) return std::nullopt;
+  const std::vector<Json> normalizers = flatten(outline.normalizer, "normalizers");
+  const bool composes = normalizers.size() == 1 && normalizers[0].value("type", "") == "NFC";
+  if (!composes && !normalizers.empty()) return std::nullopt;
   for (const Pipeline& pipeline : kPipelines) {
-    if (pipeline.name == name) found = &pipeline;
-    known += (known.empty() ? "" : ", ") + std::string(pipeline.name);
+    std::vector<std::string> wanted;
+    for (const std::string_view split : pipeline.splits) {
+      if (!split.empty()) wanted.push_back(without_escapes(split));
+    }
+    if (wanted == *splits && pipeline.composes == composes && pipeline.ignores_merges == outline.ignore_merges)
+      return pipeline.name;
   }
-  if (found == nullptr) {
-    throw InvalidInput("{}: the pre-tokenizer \"{:.80}\" is not supported; known: {}", where, name, known);
+  return std::nullopt;
+}
+
+std::optional<bool> find_sentencepiece_pipeline(const TokenizerOutline& outline) {
+  if (!outline.byte_fallback || outline.ignore_merges || !outline.pre_tokenizer.is_null()) return std::nullopt;
+  for (const bool leading_space : {true, false}) {
+    TokenizerOutline wanted;
+    set_sentencepiece_pipeline(leading_space, wanted);
+    if (flatten(outline.normalizer, "normalizers") == flatten(wanted.normalizer, "normalizers")) return leading_space;
+  }
+  return std::nullopt;
+}
+
+void set_byte_level_pipeline(std::string_view name, std::string_view where, TokenizerOutline& outline) {
+  const auto* const found = std::find_if(std::begin(kPipelines), std::end(kPipelines),
+                                         [&](const Pipeline& pipeline) { return pipeline.name == name; });
+  if (found == std::end(kPipelines)) {
+    throw InvalidInput("{}: the pre-tokenizer \"{:.80}\" is not supported; known: {}", where, name,
+                       byte_level_pipelines());
   }
   Json steps = Json::array();
   for (const std::string_view split : found->splits) {
     if (split.empty()) continue;
     steps.push_back({{"type", "Split"}, {"pattern", {{"Regex", split}}}, {"behavior", "Isolated"}, {"invert", false}});
   }
-  const Json bytes = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}};
+  const Json bytes = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", false}};
   steps.push_back(bytes);
   outline.normalizer = found->composes ? Json{{"type", "NFC"}} : Json();
   outline.pre_tokenizer = {{"type", "Sequence"}, {"pretokenizers", steps}};
@@ -102,18 +196,26 @@ void set_sentencepiece_pipeline(bool leading_space, TokenizerOutline& outline) {
   outline.fuse_unknown = true;
 }
 
-void set_surrounding_ids(std::optional<int32_t> before, std::optional<int32_t> after, TokenizerOutline& outline) {
-  Json parts = Json::array();
+void set_surrounding_tokens(const std::optional<NamedToken>& before, const std::optional<NamedToken>& after,
+                            TokenizerOutline& outline) {
+  Json single = Json::array();
+  Json pair = Json::array();
   Json tokens = Json::object();
-  const auto add = [&](const char* name, std::optional<int32_t> id) {
-    if (!id) return;
-    parts.push_back({{"SpecialToken", {{"id", name}, {"type_id", 0}}}});
-    tokens[name] = {{"id", name}, {"ids", {static_cast<uint32_t>(*id)}}};
+  const auto add = [&](const std::optional<NamedToken>& token) {
+    if (!token) return;
+    const Json part = {{"SpecialToken", {{"id", token->text}, {"type_id", 0}}}};
+    single.push_back(part);
+    pair.push_back(part);
+    tokens[token->text] = {{"id", token->text}, {"ids", {static_cast<uint32_t>(token->id)}}, {"tokens", {token->text}}};
   };
-  add("before", before);
-  parts.push_back({{"Sequence", {{"id", "A"}, {"type_id", 0}}}});
-  add("after", after);
-  outline.post_processor = {{"type", "TemplateProcessing"}, {"single", parts}, {"special_tokens", tokens}};
+  const auto text = [](const char* name) { return Json{{"Sequence", {{"id", name}, {"type_id", 0}}}}; };
+  add(before);
+  single.push_back(text("A"));
+  pair.push_back(text("A"));
+  pair.push_back(text("B"));
+  add(after);
+  outline.post_processor = {
+      {"type", "TemplateProcessing"}, {"single", single}, {"pair", pair}, {"special_tokens", tokens}};
 }
 
 }  // namespace headroom

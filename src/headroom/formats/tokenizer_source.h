@@ -53,6 +53,9 @@ class TokenizerSource {
   virtual RoleIds read_roles(const PieceTable& pieces) = 0;
 };
 
+// A tokenizer.json. May be asked several times.
+std::unique_ptr<TokenizerSource> tokenizer_json_source(const std::string& path);
+
 // Throws InvalidInput naming the file for everything that is wrong with it or not supported.
 std::unique_ptr<const TokenizerParts> build_tokenizer(TokenizerSource& source);
 

@@ -5,6 +5,7 @@
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/formats/gguf_weights.h"
 #include "headroom/formats/json_reader.h"
 
 namespace headroom {
@@ -52,7 +53,13 @@ WeightFiles::WeightFiles(const std::string& path) : path_(path) {
       throw InvalidInput("{}: has no weights; expected model.safetensors or model.safetensors.index.json in it", path);
     }
   }
-  shards_.push_back({fs::path(single).filename().string(), std::make_unique<SafetensorsFile>(single)});
+  std::unique_ptr<TensorFile> file;
+  if (GgufFile::is_gguf(single)) {
+    file = std::make_unique<GgufWeights>(single);
+  } else {
+    file = std::make_unique<SafetensorsFile>(single);
+  }
+  shards_.push_back({fs::path(single).filename().string(), std::move(file)});
   for (int64_t index = 0; index < shards_[0].file->count(); ++index)
     places_.push_back({0, static_cast<uint32_t>(index)});
   sort_places();

@@ -1,5 +1,6 @@
-// The weights of a Hugging Face model directory as one set of named tensors: model.safetensors, or the shards that
-// model.safetensors.index.json names. Other safetensors files in the directory are none of the model's.
+// The weights of a model as one set of tensors under Hugging Face's names: of a model directory, model.safetensors or
+// the shards that model.safetensors.index.json names (other safetensors files in it are none of the model's), or of a
+// GGUF file.
 #pragma once
 
 #include <cstdint>
@@ -30,9 +31,9 @@ class WeightFiles {
   static constexpr int64_t kMaxHeaderBytes = 32 * 1024 * 1024;  // of all shards together
   static constexpr int64_t kMaxShards = 1000;
 
-  // `path` is a model directory or one safetensors file. Throws InvalidInput naming the file at fault: no weights, a
-  // shard that is missing or outside the directory, a tensor that is not in the shard that the index names, or in two
-  // shards.
+  // `path` is a model directory, or one safetensors or GGUF file. Throws InvalidInput naming the file at fault: no
+  // weights, a shard that is missing or outside the directory, a tensor that is not in the shard that the index names,
+  // or in two shards.
   explicit WeightFiles(const std::string& path);
 
   // All tensors, by name.

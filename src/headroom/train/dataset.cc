@@ -5,6 +5,7 @@
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/formats/gguf_file.h"
 #include "headroom/formats/json_reader.h"
 #include "headroom/runtime/progress.h"
 #include "headroom/train/text_source.h"
@@ -87,6 +88,8 @@ bool reads_examples(const TrainOptions& options) {
 }
 
 bool reads_text(const TrainOptions& options) { return options.tokens.empty() || !options.eval_data.empty(); }
+
+bool uses_tokenizer(const TrainOptions& options) { return reads_text(options) || GgufFile::is_gguf(options.model); }
 
 void take_shape_of_tokens(TrainOptions& options) {
   if (options.tokens.empty()) return;

@@ -17,6 +17,9 @@ bool reads_text(const TrainOptions& options);
 // Whether the data may hold examples, as the names of the files say.
 bool reads_examples(const TrainOptions& options);
 
+// Whether the run takes the model's tokenizer: to read text, or to write it beside weights that were in a GGUF file.
+bool uses_tokenizer(const TrainOptions& options);
+
 // Where options.tokens is given, its first step decides options.batch_size and options.seq_len. Throws InvalidInput for
 // a file of another form.
 void take_shape_of_tokens(TrainOptions& options);

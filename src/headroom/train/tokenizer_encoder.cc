@@ -4,18 +4,25 @@
 #include "headroom/base/errors.h"
 #include "headroom/base/fingerprint.h"
 #include "headroom/formats/chat_template_source.h"
+#include "headroom/formats/gguf_vocabulary.h"
 #include "headroom/formats/tokenizer_parts.h"
 #include "headroom/train/document_encoder.h"
 #include "headroom/train/text_source.h"
 
 namespace headroom {
-
 namespace {
 
-// Of a model without a chat template nothing; it is refused when a conversation comes.
-std::optional<ChatTemplateSource> chat_template_of(const std::string& model) {
+// Of what decides the ids: all of a tokenizer.json, but not the weights beside the vocabulary of a GGUF file.
+uint64_t fingerprint_of_tokenizer(const std::string& path) {
+  if (!GgufFile::is_gguf(path)) return fingerprint_of_file(Tokenizer::file_of(path));
+  const GgufFile file(path);
+  return GgufVocabulary(file).fingerprint();
+}
+
+// Of a model without a chat template, or with one that is damaged, nothing; it is refused when a conversation comes.
+std::optional<ChatTemplateSource> sound_template_of(const std::string& model) {
   try {
-    return find_chat_template(model);
+    return chat_template_of(model);
   } catch (const InvalidInput&) {
     return std::nullopt;
   }
@@ -23,8 +30,8 @@ std::optional<ChatTemplateSource> chat_template_of(const std::string& model) {
 
 uint64_t fingerprint_of(const std::string& model) {
   Fingerprint all;
-  all.add(static_cast<int64_t>(fingerprint_of_file(Tokenizer::file_of(model))));
-  const std::optional<ChatTemplateSource> source = chat_template_of(model);
+  all.add(static_cast<int64_t>(fingerprint_of_tokenizer(model)));
+  const std::optional<ChatTemplateSource> source = sound_template_of(model);
   if (!source) return all.value();
   for (const std::string& text : {source->text, source->tokens.bos, source->tokens.eos}) {
     all.add(static_cast<int64_t>(text.size()));
@@ -63,7 +70,7 @@ std::vector<ChatSegment> TokenizerEncoder::conversation(const nlohmann::ordered_
 int64_t example_bound_bytes(const std::string& model, std::span<const std::string> files, int64_t max_example_tokens) {
   if (!any_are_json_lines(files)) return 0;
   const int64_t examples = DocumentEncoder::memory_bound_bytes(max_example_tokens);
-  const std::optional<ChatTemplateSource> source = chat_template_of(model);
+  const std::optional<ChatTemplateSource> source = sound_template_of(model);
   if (!source) return examples;
   const int64_t source_bytes = static_cast<int64_t>(source->text.size());
   return add_sizes(examples, ChatTemplate::memory_bound_bytes(source_bytes, kMaxExampleBytes), "examples");

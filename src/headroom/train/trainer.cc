@@ -4,9 +4,13 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/base/fingerprint.h"
+#include "headroom/formats/gguf_file.h"
+#include "headroom/formats/json_object.h"
 #include "headroom/models/weights.h"
 #include "headroom/runtime/process_memory.h"
 #include "headroom/runtime/progress.h"
@@ -31,6 +35,14 @@ std::vector<TensorDeclaration> declarations_of(std::span<const StateTensor> tens
 
 int64_t kept(const TrainOptions& options) {
   return options.keep_checkpoints == 0 ? std::numeric_limits<int32_t>::max() : options.keep_checkpoints;
+}
+
+// Of what decides the numbers: all of a config.json, but nothing else in a GGUF file.
+uint64_t fingerprint_of_config(const std::string& model) {
+  if (!GgufFile::is_gguf(model)) return fingerprint_of_file((std::filesystem::path(model) / "config.json").string());
+  Fingerprint print;
+  print.add(read_config(model).json().dump());
+  return print.value();
 }
 
 }  // namespace
@@ -61,8 +73,7 @@ RunSettings Trainer::run_settings() const {
       {"--eps", fmt::format("{}", options_.eps)},
       {"--grad-clip", fmt::format("{}", options_.grad_clip)},
       {"--seed", fmt::format("{}", options_.seed)}};
-  const std::string config = (std::filesystem::path(options_.model) / "config.json").string();
-  settings.emplace_back("a config.json of fingerprint", fmt::format("{:016x}", fingerprint_of_file(config)));
+  settings.emplace_back("a config.json of fingerprint", fmt::format("{:016x}", fingerprint_of_config(options_.model)));
   for (auto& fingerprint : data_.fingerprints()) settings.push_back(std::move(fingerprint));
   return settings;
 }

@@ -6,6 +6,7 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/threads.h"
+#include "headroom/formats/gguf_file.h"
 #include "headroom/passes/pass_dump.h"
 #include "headroom/train/dataset.h"
 #include "headroom/train/tokenizer_encoder.h"
@@ -111,6 +112,8 @@ FittedJob fit_training(const TrainOptions& options, const Model& model, int64_t 
                              std::max(example_bound_bytes(options.model, options.data, settings.shape.seq_len),
                                       example_bound_bytes(options.model, options.eval_data, settings.shape.seq_len));
   }
+  // Written anew at the end, while the arena is there.
+  if (GgufFile::is_gguf(options.model)) reserve.tokenizer_bytes = tokenizer_bytes;
   FittedJob job = fit_job(candidates, resolve_budget(options.memory), reserve);
   finish_trace(trace, options);
   return job;

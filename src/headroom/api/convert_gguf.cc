@@ -1,0 +1,258 @@
+// convert --format gguf: a model as one GGUF file, with names, order of rows and metadata as llama.cpp's converter
+// writes them.
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <optional>
+
+#include "headroom/api/convert_format.h"
+#include "headroom/api/model_source.h"
+#include "headroom/base/bytes.h"
+#include "headroom/base/convert.h"
+#include "headroom/base/errors.h"
+#include "headroom/formats/chat_template_source.h"
+#include "headroom/formats/gguf_config.h"
+#include "headroom/formats/gguf_names.h"
+#include "headroom/formats/gguf_vocabulary.h"
+#include "headroom/formats/gguf_vocabulary_writer.h"
+#include "headroom/formats/gguf_writer.h"
+#include "headroom/formats/json_reader.h"
+#include "headroom/formats/q8_0.h"
+#include "headroom/formats/tokenizer_parts.h"
+#include "headroom/formats/weight_files.h"
+#include "headroom/models/decoder.h"
+
+namespace headroom {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kHeapBytesPerTensor = 1024;  // names, declarations
+constexpr int64_t kHeapBytesPerPiece = 12;     // what the vocabulary is beside the tokenizer
+constexpr int64_t kBufferBytes = 1 * kMiB;     // of files, and the chat template
+constexpr int64_t kBytesPerElement = 8;        // of staging: f32 as it is read, and at most as much as is written
+
+// What --dtype may be, and what llama.cpp calls a file whose matrices are so (general.file_type).
+struct FileType {
+  std::string_view dtype;
+  uint32_t type;
+  int64_t file_type;
+};
+constexpr FileType kFileTypes[] = {
+    {"f32", kGgmlF32, 0}, {"f16", kGgmlF16, 1}, {"q8_0", kGgmlQ8_0, 7}, {"bf16", kGgmlBf16, 32}};
+
+const FileType& file_type_of(const std::string& flag, DType stored) {
+  const std::string_view wanted = flag.empty() ? name_of(stored) : flag;
+  for (const FileType& type : kFileTypes) {
+    if (type.dtype == wanted) return type;
+  }
+  throw InvalidInput("--dtype {}: expected f32, f16, bf16 or q8_0", wanted);
+}
+
+class GgufConversion final : public Conversion {
+ public:
+  explicit GgufConversion(const ConvertOptions& options)
+      : options_(options),
+        model_(open_model_directory(options.model)),
+        decoder_(read_decoder_config(config_of_model(options.model))),
+        architecture_(find_gguf_architecture(model_->architecture(), options.model)),
+        type_(file_type_of(options.dtype, model_->stored_dtype())),
+        source_(options.model) {
+    declare();
+    open_vocabulary();
+  }
+
+  int64_t read_bytes() const override { return read_bytes_; }
+  int64_t written_bytes() const override {
+    if (written_bytes_ > 0) return written_bytes_;
+    return GgufWriter::data_bytes(declarations_) + kBufferBytes + vocabulary_bytes_;
+  }
+  int64_t heap_bytes() const override {
+    return kBufferBytes + kHeapBytesPerTensor * tensors() + vocabulary_bytes_ +
+           (vocabulary_ ? kHeapBytesPerPiece * decoder_.vocabulary : 0);
+  }
+  int64_t tensors() const override { return static_cast<int64_t>(declarations_.size()); }
+  int64_t files() const override { return 1; }
+
+  void run(std::span<std::byte> staging, const Progress& progress) override {
+    GgufWriter writer(options_.output, declarations_);
+    write_metadata(writer);
+    if (!divisors_.empty()) writer.write(divisors_.data(), static_cast<int64_t>(divisors_.size() * sizeof(float)));
+    int64_t done_bytes = 0;
+    for (const Source& source : sources_) write_tensor(writer, source, staging, progress, done_bytes);
+    written_bytes_ = writer.finish();
+  }
+
+ private:
+  struct Source {
+    WeightTensor tensor;
+    uint32_t type;
+    int64_t head_dim;  // of rows to be interleaved; 0: they stay as they are
+  };
+
+  void declare() {
+    if (decoder_.rotary.scaling == RotaryScaling::llama3) {
+      const RotarySettings& rotary = decoder_.rotary;
+      divisors_ = llama3_divisors(
+          {rotary.factor, rotary.low_frequency_factor, rotary.high_frequency_factor, rotary.original_positions},
+          rotary.theta, decoder_.head_dim);
+      declarations_.push_back({std::string(kRopeFactors), {decoder_.head_dim / 2}, kGgmlF32});
+    }
+    for (const Parameter& parameter : model_->parameters()) {
+      const std::optional<std::string> name = gguf_name(parameter.name);
+      ensure(name.has_value(), "{}: has no name in GGUF files", parameter.name);
+      const bool interleaved = architecture_.interleaved && rotary_projection(*name) != RotaryProjection::none;
+      sources_.push_back({source_.require(parameter.name, parameter.shape), type_for(parameter.shape),
+                          interleaved ? decoder_.head_dim : 0});
+      declarations_.push_back({*name, parameter.shape, sources_.back().type});
+      read_bytes_ += sources_.back().tensor.stored.size_bytes;
+    }
+  }
+
+  // Norms and biases stay f32; rows that are no whole blocks stay f16.
+  uint32_t type_for(const Shape& shape) const {
+    if (shape.rank() < 2) return kGgmlF32;
+    if (type_.type == kGgmlQ8_0 && shape[shape.rank() - 1] % kQ8BlockElements != 0) return kGgmlF16;
+    return type_.type;
+  }
+
+  void open_vocabulary() {
+    vocabulary_bytes_ = tokenizer_bytes_of(options_.model);
+    if (vocabulary_bytes_ == 0) return;
+    if (GgufFile::is_gguf(options_.model)) {
+      gguf_ = std::make_unique<GgufFile>(options_.model);
+      vocabulary_source_ = std::make_unique<GgufVocabulary>(*gguf_);
+    } else {
+      vocabulary_source_ = tokenizer_json_source((fs::path(options_.model) / "tokenizer.json").string());
+    }
+    vocabulary_ = std::make_unique<GgufVocabularyWriter>(*vocabulary_source_, decoder_.vocabulary);
+    if (std::optional<ChatTemplateSource> chat = chat_template_of(options_.model))
+      chat_template_ = std::move(chat->text);
+  }
+
+  void write_metadata(GgufWriter& writer) const {
+    writer.text("general.architecture", architecture_.name);
+    writer.text("general.type", "model");
+    writer.text("general.name", fs::path(options_.model).lexically_normal().stem().string());
+    writer.integer("general.file_type", type_.file_type);
+    if (type_.type == kGgmlQ8_0) writer.integer("general.quantization_version", 2);
+    const auto key = [&](const char* name) { return fmt::format("{}.{}", architecture_.name, name); };
+    writer.integer(key("vocab_size"), decoder_.vocabulary);
+    writer.integer(key("context_length"), decoder_.max_positions);
+    writer.integer(key("embedding_length"), decoder_.features);
+    writer.integer(key("block_count"), decoder_.layers);
+    writer.integer(key("feed_forward_length"), decoder_.mlp_features);
+    writer.integer(key("attention.head_count"), decoder_.heads);
+    writer.integer(key("attention.head_count_kv"), decoder_.kv_heads);
+    writer.integer(key("attention.key_length"), decoder_.head_dim);
+    writer.integer(key("attention.value_length"), decoder_.head_dim);
+    writer.real(key("attention.layer_norm_rms_epsilon"), decoder_.norm_eps);
+    writer.real(key("rope.freq_base"), decoder_.rotary.theta);
+    writer.integer(key("rope.dimension_count"), decoder_.head_dim);
+    if (decoder_.rotary.scaling == RotaryScaling::linear) {
+      writer.text(key("rope.scaling.type"), "linear");
+      writer.real(key("rope.scaling.factor"), decoder_.rotary.factor);
+    }
+    if (vocabulary_) {
+      vocabulary_->write(writer);
+      const std::optional<int32_t> end = vocabulary_->end_id();
+      for (const int32_t id : decoder_.eos) {
+        if (id == end) continue;
+        writer.integer(end ? "tokenizer.ggml.eot_token_id" : "tokenizer.ggml.eos_token_id", id);
+        break;
+      }
+      if (!chat_template_.empty()) writer.text("tokenizer.chat_template", chat_template_);
+      return;
+    }
+    writer.text("tokenizer.ggml.model", "none");
+    if (decoder_.bos) writer.integer("tokenizer.ggml.bos_token_id", *decoder_.bos);
+    if (!decoder_.eos.empty()) writer.integer("tokenizer.ggml.eos_token_id", decoder_.eos[0]);
+  }
+
+  void write_tensor(GgufWriter& writer, const Source& source, std::span<std::byte> staging, const Progress& progress,
+                    int64_t& done_bytes) const {
+    const StoredTensor& stored = source.tensor.stored;
+    const int64_t elements = stored.shape.elements();
+    const int64_t step = static_cast<int64_t>(staging.size()) / kBytesPerElement / kQ8BlockElements * kQ8BlockElements;
+    auto* numbers = reinterpret_cast<float*>(staging.data());
+    std::byte* encoded = staging.data() + step * static_cast<int64_t>(sizeof(float));
+    for (int64_t first = 0; first < elements; first += step) {
+      const int64_t count = std::min(step, elements - first);
+      read(source, first, count, numbers);
+      writer.write(encoded, encode(source, first, numbers, count, encoded));
+      const double share = static_cast<double>(first + count) / static_cast<double>(elements);
+      progress(done_bytes + static_cast<int64_t>(share * static_cast<double>(stored.size_bytes)));
+    }
+    done_bytes += stored.size_bytes;
+  }
+
+  // Elements [first, first + count) in the order of the GGUF file.
+  void read(const Source& source, int64_t first, int64_t count, float* out) const {
+    if (source.head_dim == 0) return source.tensor.read(first, count, DType::f32, out, NanCheck::refuse);
+    const Shape& shape = source.tensor.stored.shape;
+    const int64_t row_elements = shape.elements() / shape[0];
+    for (int64_t done = 0; done < count;) {
+      const int64_t row = (first + done) / row_elements;
+      const int64_t column = (first + done) % row_elements;
+      const int64_t run = std::min(row_elements - column, count - done);
+      source.tensor.read(halved_row(row, source.head_dim) * row_elements + column, run, DType::f32, out + done,
+                         NanCheck::refuse);
+      done += run;
+    }
+  }
+
+  // Bytes written to `out`.
+  int64_t encode(const Source& source, int64_t first, const float* numbers, int64_t count, std::byte* out) const {
+    if (source.type == kGgmlQ8_0) {
+      quantize_q8_0(numbers, count, out);
+      for (int64_t block = 0; block < count / kQ8BlockElements; ++block) {
+        uint16_t scale;
+        std::copy_n(out + block * kQ8BlockBytes, sizeof scale, reinterpret_cast<std::byte*>(&scale));
+        if (!std::isfinite(f16_to_f32(scale))) refuse_overflow(source, first + block * kQ8BlockElements);
+      }
+      return count / kQ8BlockElements * kQ8BlockBytes;
+    }
+    const DType dtype = source.type == kGgmlF16 ? DType::f16 : source.type == kGgmlBf16 ? DType::bf16 : DType::f32;
+    convert_elements(DType::f32, numbers, dtype, out, count);
+    const int64_t over = find_overflow(DType::f32, numbers, dtype, out, count);
+    if (over >= 0) refuse_overflow(source, first + over);
+    return count * size_of(dtype);
+  }
+
+  [[noreturn]] void refuse_overflow(const Source& source, int64_t element) const {
+    throw InvalidInput("{}: tensor {} holds at element {} a number that {} cannot; try --dtype bf16",
+                       source.tensor.file->path(), printable(source.tensor.stored.name), element, type_.dtype);
+  }
+
+  const ConvertOptions options_;
+  const std::unique_ptr<Model> model_;
+  const DecoderConfig decoder_;
+  const GgufArchitecture& architecture_;
+  const FileType& type_;
+  const WeightFiles source_;
+  std::vector<float> divisors_;  // of rotary frequencies, by llama3 scaling
+  std::vector<Source> sources_;
+  std::vector<GgufDeclaration> declarations_;  // the divisors first, if there are any, then the sources
+  int64_t read_bytes_ = 0;
+  int64_t written_bytes_ = 0;  // once it is done
+  std::unique_ptr<GgufFile> gguf_;
+  std::unique_ptr<TokenizerSource> vocabulary_source_;
+  std::unique_ptr<GgufVocabularyWriter> vocabulary_;
+  int64_t vocabulary_bytes_ = 0;
+  std::string chat_template_;
+};
+
+std::unique_ptr<Conversion> open(const ConvertOptions& options) {
+  if (!GgufFile::is_gguf(options.output)) {
+    throw InvalidInput("--output {}: expected the name of a file that ends in .gguf", options.output);
+  }
+  std::error_code error;
+  if (fs::exists(options.output, error)) throw InvalidInput("--output {}: it exists; choose another", options.output);
+  return std::make_unique<GgufConversion>(options);
+}
+
+}  // namespace
+
+const ConvertFormat kGgufFormat = {"gguf", open};
+
+}  // namespace headroom

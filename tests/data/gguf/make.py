@@ -1,0 +1,143 @@
+"""Writes the GGUF files of this directory with the reference implementation.
+
+pip install gguf safetensors; then: python make.py (needs ../llama and ../tokenizer)
+
+values.gguf     metadata of every type; tensors of every type that headroom reads, and one that it does not
+gqa.gguf        the model ../llama/gqa: names, permuted rows and metadata as llama.cpp's converter writes them
+vocab-*.gguf    the tokenizers ../tokenizer/*.json as vocabularies without a model
+"""
+
+import json
+from pathlib import Path
+
+import numpy
+from gguf import GGMLQuantizationType as Type
+from gguf import GGUFWriter, RopeScalingType, dequantize, quantize
+from safetensors.numpy import load_file
+
+HERE = Path(__file__).parent
+TESTS = HERE.parent
+PRE = {"deepseek_v3": "deepseek-v3", "gpt2": "gpt-2", "llama3": "llama-bpe"}
+NORMAL, UNKNOWN, CONTROL, USER_DEFINED, BYTE = 1, 2, 3, 4, 6
+
+
+def finish(writer):
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def write_values():
+    writer = GGUFWriter(HERE / "values.gguf", "test")
+    for bits in (8, 16, 32, 64):
+        getattr(writer, f"add_uint{bits}")(f"u{bits}", 200)
+        getattr(writer, f"add_int{bits}")(f"i{bits}", -100)
+    writer.add_float32("f32", 1e-6)
+    writer.add_float64("f64", 0.1)
+    writer.add_bool("bool", True)
+    writer.add_string("text", "caf\u00e9")
+    writer.add_array("texts", ["a", "", "ccc"])
+    writer.add_array("numbers", [3, -4, 5])
+    writer.add_array("reals", [0.5, -2.0])
+    values = numpy.arange(6, dtype=numpy.float32).reshape(2, 3) - 3  # element i is i - 3
+    writer.add_tensor("f32", values)
+    writer.add_tensor("f16", values.astype(numpy.float16))
+    writer.add_tensor("bf16", quantize(values, Type.BF16), raw_dtype=Type.BF16)
+    random = numpy.random.default_rng(7).standard_normal((4, 96), dtype=numpy.float32)
+    random[1, :32] = 0  # a block without a scale
+    random[2] *= 1e-7  # whose f16 scales are denormal
+    random[3] = numpy.round(random[3] * 8) * 0.5  # where rounding meets halves
+    blocks = quantize(random, Type.Q8_0)
+    writer.add_tensor("q8_0", blocks, raw_dtype=Type.Q8_0)
+    writer.add_tensor("q8_0.source", random)
+    writer.add_tensor("q8_0.numbers", dequantize(blocks, Type.Q8_0))
+    writer.add_tensor("q4_0", quantize(random, Type.Q4_0), raw_dtype=Type.Q4_0)
+    finish(writer)
+
+
+def permute(weight, heads):
+    """As llama.cpp's convert_hf_to_gguf.py does to rows of queries and keys."""
+    halves = weight.reshape(heads, 2, weight.shape[0] // heads // 2, *weight.shape[1:])
+    return halves.swapaxes(1, 2).reshape(weight.shape)
+
+
+def write_model():
+    config = json.loads((TESTS / "llama/gqa/config.json").read_text())
+    writer = GGUFWriter(HERE / "gqa.gguf", "llama")
+    writer.add_block_count(config["num_hidden_layers"])
+    writer.add_context_length(config["max_position_embeddings"])
+    writer.add_embedding_length(config["hidden_size"])
+    writer.add_feed_forward_length(config["intermediate_size"])
+    writer.add_head_count(config["num_attention_heads"])
+    writer.add_head_count_kv(config["num_key_value_heads"])
+    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+    writer.add_rope_freq_base(config["rope_theta"])
+    writer.add_key_length(config["head_dim"])
+    writer.add_value_length(config["head_dim"])
+    writer.add_rope_dimension_count(config["head_dim"])
+    writer.add_rope_scaling_type(RopeScalingType(config["rope_scaling"]["type"]))
+    writer.add_rope_scaling_factor(config["rope_scaling"]["factor"])
+    writer.add_vocab_size(config["vocab_size"])
+    names = {
+        "model.embed_tokens": "token_embd",
+        "model.norm": "output_norm",
+        "input_layernorm": "attn_norm",
+        "self_attn.q_proj": "attn_q",
+        "self_attn.k_proj": "attn_k",
+        "self_attn.v_proj": "attn_v",
+        "self_attn.o_proj": "attn_output",
+        "post_attention_layernorm": "ffn_norm",
+        "mlp.gate_proj": "ffn_gate",
+        "mlp.up_proj": "ffn_up",
+        "mlp.down_proj": "ffn_down",
+    }
+    for name, tensor in load_file(TESTS / "llama/gqa/model.safetensors").items():
+        if "q_proj" in name:
+            tensor = permute(tensor, config["num_attention_heads"])
+        if "k_proj" in name:
+            tensor = permute(tensor, config["num_key_value_heads"])
+        for theirs, ours in names.items():
+            name = name.replace(theirs, ours)
+        writer.add_tensor(name.replace("model.layers.", "blk."), numpy.ascontiguousarray(tensor))
+    finish(writer)
+
+
+def write_vocabulary(name):
+    tokenizer = json.loads((TESTS / f"tokenizer/{name}.json").read_text())
+    model = tokenizer["model"]
+    pieces = dict(model["vocab"])
+    kinds = {}
+    for token in tokenizer["added_tokens"]:
+        pieces[token["content"]] = token["id"]
+        kinds[token["id"]] = CONTROL if token["special"] else USER_DEFINED
+    tokens = sorted(pieces, key=pieces.get)
+    assert [pieces[token] for token in tokens] == list(range(len(tokens)))
+    merges = [merge.split(" ") if isinstance(merge, str) else merge for merge in model["merges"]]
+    writer = GGUFWriter(HERE / f"vocab-{name.replace('_', '-')}.gguf", "llama")
+    is_byte_level = not model["byte_fallback"]
+    writer.add_tokenizer_model("gpt2" if is_byte_level else "llama")
+    writer.add_tokenizer_pre(PRE.get(name, "default"))
+    writer.add_token_list(tokens)
+    if is_byte_level:
+        writer.add_token_merges([" ".join(merge) for merge in merges])
+    else:
+        scores = numpy.zeros(len(tokens), dtype=numpy.float32)
+        for rank, (left, right) in enumerate(merges):
+            scores[pieces[left + right]] = min(scores[pieces[left + right]], -1.0 - rank)
+        writer.add_token_scores([float(score) for score in scores])
+        kinds.update({pieces[f"<0x{byte:02X}>"]: BYTE for byte in range(256)})
+        kinds[pieces[model["unk_token"]]] = UNKNOWN
+    writer.add_token_types([kinds.get(number, NORMAL) for number in range(len(tokens))])
+    writer.add_bos_token_id(pieces["<s>"])
+    writer.add_eos_token_id(pieces["</s>"])
+    around = json.dumps(tokenizer["post_processor"])
+    writer.add_add_bos_token('{"SpecialToken": {"id": "<s>"' in around)
+    writer.add_add_eos_token('{"SpecialToken": {"id": "</s>"' in around)
+    finish(writer)
+
+
+write_values()
+write_model()
+for name in [*PRE, "llama"]:
+    write_vocabulary(name)

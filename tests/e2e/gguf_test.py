@@ -1,0 +1,117 @@
+"""GGUF files as MODEL, and written by convert: the same logits and texts as the Hugging Face directory."""
+
+import json
+import os
+import subprocess
+import unittest
+
+import frame
+from tensor_files import read_tensors
+
+DATA = frame.ROOT / "tests" / "data"
+GQA = DATA / "llama" / "gqa"
+STORIES = frame.ROOT.parent / "shared" / "data" / "stories260K-hf"
+BUDGET = ["--memory", "256MiB", "--quiet"]
+PEERS_PYTHON = os.environ.get("HEADROOM_PEERS_PYTHON")
+
+
+def has_package():
+    found = PEERS_PYTHON and subprocess.run([PEERS_PYTHON, "-c", "import gguf"], capture_output=True, check=False)
+    return bool(found) and found.returncode == 0
+
+
+class GgufModels(frame.CommandTest):
+    def logits(self, model, ids=GQA / "ids.json"):
+        name = f"{len(list(self.directory.iterdir()))}.safetensors"
+        self.headroom("eval", model, "--tokens", ids, "--logits", name, *BUDGET)
+        return read_tensors(self.directory / name)["logits"].values
+
+    def test_a_file_of_the_python_package_is_the_model_it_was_made_from(self):
+        self.assertEqual(self.logits(DATA / "gguf" / "gqa.gguf"), self.logits(GQA))
+
+    def test_every_variant_survives_the_way_to_gguf_and_back(self):
+        for config in sorted((DATA / "llama").glob("*/config.json")) + sorted((DATA / "qwen2").glob("*/config.json")):
+            model, name = config.parent, config.parent.name
+            with self.subTest(model=name):
+                ids = model / "ids.json"
+                before = self.logits(model, ids)
+                self.headroom("convert", model, "--format", "gguf", "--output", f"{name}.gguf", "--quiet")
+                self.assertEqual(self.logits(f"{name}.gguf", ids), before)
+                self.headroom("convert", f"{name}.gguf", "--output", f"{name}-hf", "--quiet")
+                self.assertEqual(self.logits(f"{name}-hf", ids), before)
+
+    def test_training_from_a_file_leaves_a_directory(self):
+        tokens = self.write("tokens.json", {"batches": [json.loads((GQA / "ids.json").read_text())["ids"]] * 2})
+        for name, model in [("a", GQA), ("b", DATA / "gguf" / "gqa.gguf")]:
+            self.headroom("train", model, "--tokens", tokens, "--steps", 2, "--output", name, *BUDGET)
+        weights = "model.safetensors"
+        self.assertEqual((self.directory / "a" / weights).read_bytes(), (self.directory / "b" / weights).read_bytes())
+
+    def test_refusals(self):
+        self.headroom("convert", GQA, "--format", "gguf", "--output", "a.gguf", "--quiet")
+        words = self.refused("convert", GQA, "--format", "gguf", "--output", "a.gguf")
+        self.assertIn("a.gguf: it exists; choose another", words)
+        self.assertIn("ends in .gguf", self.refused("convert", GQA, "--format", "gguf", "--output", "b"))
+        words = self.refused("convert", GQA, "--format", "gguf", "--dtype", "q4_0", "--output", "b.gguf")
+        self.assertIn("--dtype q4_0: expected f32, f16, bf16 or q8_0", words)
+        self.assertIn("a.gguf: has no vocabulary", self.refused("generate", "a.gguf", "--prompt", "x"))
+        self.assertIn("there is no such file or directory", self.refused("generate", "c.gguf", "--prompt", "x"))
+
+
+@unittest.skipUnless(has_package(), "HEADROOM_PEERS_PYTHON is not set, or has no package gguf")
+class Peers(frame.CommandTest):
+    def test_the_python_package_reads_the_same_numbers(self):
+        models = [DATA / "llama" / "gqa", DATA / "llama" / "mqa", *([STORIES] if STORIES.exists() else [])]
+        for model in models:
+            for dtype in ["f32", "f16", "bf16", "q8_0"]:
+                with self.subTest(model=model.name, dtype=dtype):
+                    name = f"{model.name}-{dtype}"
+                    flags = ["--format", "gguf", "--dtype", dtype, "--output", f"{name}.gguf", "--quiet"]
+                    self.headroom("convert", model, *flags)
+                    self.headroom("convert", f"{name}.gguf", "--dtype", "f32", "--output", name, "--quiet")
+                    script = frame.ROOT / "tests" / "e2e" / "peers_gguf.py"
+                    done = subprocess.run(
+                        [PEERS_PYTHON, "-B", script, f"{name}.gguf", model, name],
+                        cwd=self.directory, capture_output=True, encoding="utf-8", check=False,
+                    )  # fmt: skip
+                    self.assertEqual(done.returncode, 0, done.stderr)
+
+
+@unittest.skipUnless(STORIES.exists(), f"{STORIES} is not there")
+class Stories(frame.CommandTest):
+    def setUp(self):
+        super().setUp()
+        self.expected = json.loads((STORIES / "expected.json").read_text(encoding="utf-8"))
+
+    def new_ids(self, model):
+        self.headroom(
+            "generate", model, "--prompt", self.expected["prompt"],
+            "--max-new-tokens", self.expected["max_new_tokens"], "--logprobs", "log.json", *BUDGET,
+        )  # fmt: skip
+        log = self.read_json("log.json")
+        self.assertEqual(log["prompt_ids"], self.expected["prompt_ids"])
+        return [token["id"] for token in log["tokens"]]
+
+    def test_the_directory_continues_token_for_token(self):
+        self.assertEqual(self.new_ids(STORIES), self.expected["new_ids"])
+
+    def test_files_of_every_dtype_continue_token_for_token(self):
+        # Q8_0 is not exact: the 111th token is another one.
+        for dtype, exact in [("f32", 128), ("f16", 128), ("bf16", 128), ("q8_0", 100)]:
+            with self.subTest(dtype=dtype):
+                output = f"{dtype}.gguf"
+                self.headroom("convert", STORIES, "--format", "gguf", "--dtype", dtype, "--output", output, "--quiet")
+                self.assertEqual(self.new_ids(output)[:exact], self.expected["new_ids"][:exact])
+
+    def test_a_directory_made_from_a_file_has_the_tokenizer(self):
+        self.headroom("convert", STORIES, "--format", "gguf", "--output", "a.gguf", "--quiet")
+        self.headroom("convert", "a.gguf", "--output", "back", "--quiet")
+        self.assertEqual(self.new_ids("back"), self.expected["new_ids"])
+        texts = DATA / "tokenizer" / "texts.json"
+        ids = [self.headroom("tokenize", model, "--input", texts).stdout for model in [STORIES, "a.gguf", "back"]]
+        self.assertEqual(ids[1], ids[0])
+        self.assertEqual(ids[2], ids[0])
+
+
+if __name__ == "__main__":
+    frame.main()
