@@ -80,6 +80,11 @@ TEST(GgufVocabularyWriter, RefusesWhatAFileCannotHold) {
   const TemporaryDirectory directory;
   std::ifstream file(kTests + "tokenizer/llama.json");
   auto llama = nlohmann::ordered_json::parse(file);
+  auto stripping = llama;
+  stripping["added_tokens"][0]["lstrip"] = true;
+  const auto strips = tokenizer_json_source(directory.write("tokenizer.json", stripping.dump()));
+  EXPECT_ERROR(InvalidInput, "the added token \"<unk>\" has lstrip, rstrip or single_word",
+               GgufVocabularyWriter(*strips, 667));
   llama["model"]["merges"].erase(llama["model"]["merges"].size() - 1);
   const auto source = tokenizer_json_source(directory.write("tokenizer.json", llama.dump()));
   EXPECT_ERROR(InvalidInput, "model.merges: they are not those of a SentencePiece vocabulary",

@@ -29,7 +29,14 @@ std::optional<int32_t> role_at(const std::string& file, const std::vector<int32_
 GgufVocabularyWriter::GgufVocabularyWriter(TokenizerSource& source, int64_t rows)
     : source_(source), rows_(static_cast<int32_t>(rows)), outline_(source.outline()), parts_(build_tokenizer(source)) {
   const std::string& file = source.file();
-  for (const AddedTokenEntry& token : outline_.added) added_.push_back(token.id);
+  for (const AddedTokenEntry& token : outline_.added) {
+    if (token.lstrip || token.rstrip || token.single_word) {
+      throw InvalidInput(
+          "{}: the added token \"{:.80}\" has lstrip, rstrip or single_word, which a GGUF file cannot say", file,
+          token.text);
+    }
+    added_.push_back(token.id);
+  }
   std::sort(added_.begin(), added_.end());
   const int32_t ids = parts_->model.pieces.size();
   if (ids > rows) {
