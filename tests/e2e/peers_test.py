@@ -72,6 +72,13 @@ class Peers(frame.CommandTest):
         self.headroom("init", self.write("shape.json", config), *flags)
         self.compare(self.directory / "model", MODELS / "qwen2" / "ids.json")
 
+    def test_transformers_loads_what_convert_writes(self):
+        for name, flags in [("gqa", ["--dtype", "bf16", "--shard-size", "20000"]), ("f16", ["--dtype", "f32"])]:
+            with self.subTest(model=name):
+                written = self.directory / name
+                self.headroom("convert", MODELS / name, "--output", written, *flags, *BUDGET)
+                self.compare(written, MODELS / name / "ids.json")
+
     def test_the_command_loads_the_shards_that_transformers_writes(self):
         for name in ["gqa", "mqa", "bf16", "llama3", "biases", "qwen2", "qwen2_tied"]:
             with self.subTest(model=name):

@@ -31,9 +31,8 @@ void read_weights(const std::string& path) {
     const int64_t elements = tensor.shape.elements();
     if (elements > kMostElements) continue;
     std::vector<float> out(static_cast<size_t>(elements));
-    unless_refused([&] {
-      weights.read(tensor, 0, elements, headroom::DType::f32, out.data(), headroom::NanCheck::refuse);
-    });
+    unless_refused(
+        [&] { weights.read(tensor, 0, elements, headroom::DType::f32, out.data(), headroom::NanCheck::refuse); });
   }
 }
 

@@ -24,7 +24,7 @@ namespace {
 constexpr std::array<const ConvertFormat*, 2> kFormats = {&kHuggingFaceFormat, &kGgufFormat};
 
 // Staging memory from what a disk wants at its fastest to the least that does.
-constexpr std::array<int64_t, 4> kStagingBytes = {36 * kMiB, 9 * kMiB, 2 * kMiB, 256 * kKiB};
+constexpr std::array<int64_t, 4> kStagingBytes = {48 * kMiB, 12 * kMiB, 3 * kMiB, 256 * kKiB};
 
 // Thrown when a signal has come; no file is left behind.
 struct Interrupted {

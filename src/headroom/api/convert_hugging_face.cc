@@ -20,6 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kHeapBytesPerTensor = 1024;  // names, declarations, ranges, the output's header and index
+constexpr int64_t kPageBytes = 4096;
 constexpr int64_t kCompanionBytes = 1 * kMiB;  // the buffer that copies the tokenizer's files, and the config's text
 
 bool is_real(StoredType type) {
@@ -28,7 +29,7 @@ bool is_real(StoredType type) {
 
 bool is_plain(const StoredTensor& tensor) { return tensor.in_order && is_real(tensor.type); }
 
-// What the reader has beside it, for each of its threads, when elements change their size.
+// What the reader reads through, and for each of its threads where elements go that are written.
 struct StagingParts {
   std::span<std::byte> blocks;
   std::span<std::byte> converted;
@@ -38,7 +39,14 @@ struct StagingParts {
     converted = staging.first(staging.size() / 8);
     blocks = staging.subspan(converted.size());
     const int threads = BlockReader::threads_for(static_cast<int64_t>(blocks.size()));
-    converted_bytes_a_thread = static_cast<int64_t>(converted.size()) / threads / 64 * 64;
+    converted_bytes_a_thread = static_cast<int64_t>(converted.size()) / threads - kPageBytes;
+  }
+
+  // Of `thread`, with the place in a page that `file_offset` has, so that writing needs no copy.
+  std::byte* place(int thread, int64_t file_offset) const {
+    std::byte* begin = converted.data() + thread * (converted_bytes_a_thread + kPageBytes);
+    const int64_t address = static_cast<int64_t>(reinterpret_cast<uintptr_t>(begin));
+    return begin + ((file_offset - address) % kPageBytes + kPageBytes) % kPageBytes;
   }
 };
 
@@ -162,14 +170,10 @@ class HuggingFaceConversion final : public Conversion {
                       int64_t count, int thread, const StagingParts& parts) const {
     const WeightTensor& tensor = sources_[target.source];
     const DType to = dtype_in_output(tensor.stored);
-    if (from == to) {
-      file.write_at(target.place, first, bytes, count);
-      return;
-    }
-    std::byte* converted = parts.converted.data() + thread * parts.converted_bytes_a_thread;
     const int64_t step = parts.converted_bytes_a_thread / size_of(to);
     for (int64_t done = 0; done < count; done += step) {
       const int64_t run = std::min(step, count - done);
+      std::byte* converted = parts.place(thread, file.offset_of(target.place, first + done));
       const std::byte* source = bytes + done * size_of(from);
       convert_elements(from, source, to, converted, run);
       if (const int64_t over = find_overflow(from, source, to, converted, run); over >= 0) {

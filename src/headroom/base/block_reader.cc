@@ -14,7 +14,7 @@ namespace headroom {
 namespace {
 
 constexpr int64_t kAlignment = DirectFile::kAlignmentBytes;
-constexpr int kMostThreads = 8;
+constexpr int kMostThreads = 16;
 constexpr int64_t kMostBlockBytes = 4 * kMiB;
 constexpr int64_t kSmallBlockBytes = 256 * kKiB;  // blocks grow beyond it when there are threads enough
 constexpr int64_t kMostGapBytes = 64 * kKiB;      // between ranges of one block: read and dropped

@@ -25,16 +25,25 @@ struct CacheState {
   uint64_t cached, dirty, writeback, evicted, recently_evicted;  // pages
 };
 
-}  // namespace
+constexpr int64_t kLeastDirectWriteBytes = 64 * kKiB;
 
 // By way of /proc, it is the same file even if its name has gone to another.
-DirectFile::DirectFile(const File& file) : file_(file), file_bytes_(file.size_bytes()) {
-  const std::string name = fmt::format("/proc/self/fd/{}", file.descriptor_);
+int open_direct(int descriptor, int flags) {
+  const std::string name = fmt::format("/proc/self/fd/{}", descriptor);
+  int direct = -1;
   do {
-    descriptor_ = ::open(name.c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC);
-  } while (descriptor_ < 0 && errno == EINTR);
-  direct_ = descriptor_ >= 0;
+    direct = ::open(name.c_str(), flags | O_DIRECT | O_CLOEXEC);
+  } while (direct < 0 && errno == EINTR);
+  return direct;
 }
+
+}  // namespace
+
+DirectFile::DirectFile(const File& file)
+    : file_(file),
+      file_bytes_(file.size_bytes()),
+      descriptor_(open_direct(file.descriptor_, O_RDONLY)),
+      direct_(descriptor_ >= 0) {}
 
 DirectFile::~DirectFile() {
   if (descriptor_ >= 0) ::close(descriptor_);
@@ -70,6 +79,40 @@ bool DirectFile::is_cached(int64_t offset, int64_t size_bytes) const {
   CacheState state = {};
   if (::syscall(kCachestat, file_.descriptor_, &range, &state, 0u) != 0) return false;
   return static_cast<int64_t>(state.cached) * kAlignmentBytes >= inside;
+}
+
+DirectWriter::DirectWriter(File& file) : file_(file), descriptor_(open_direct(file.descriptor_, O_WRONLY)) {}
+
+DirectWriter::~DirectWriter() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void DirectWriter::write(int64_t offset, const void* data, int64_t size_bytes) {
+  constexpr int64_t kPage = DirectFile::kAlignmentBytes;
+  const char* bytes = static_cast<const char*>(data);
+  const bool congruent = static_cast<int64_t>(reinterpret_cast<uintptr_t>(data)) % kPage == offset % kPage;
+  const int64_t head = round_up(offset, kPage) - offset;
+  const int64_t pages = (size_bytes - head) / kPage * kPage;
+  if (descriptor_ < 0 || !congruent || pages < kLeastDirectWriteBytes) {
+    file_.write(offset, data, size_bytes);
+    return;
+  }
+  if (head > 0) file_.write(offset, bytes, head);
+  const int64_t done = head + write_pages(offset + head, bytes + head, pages);
+  if (done < size_bytes) file_.write(offset + done, bytes + done, size_bytes - done);
+}
+
+// What could not be written, for whatever reason, is left to the ordinary way, which knows what to say.
+int64_t DirectWriter::write_pages(int64_t offset, const char* data, int64_t size_bytes) {
+  int64_t done = 0;
+  while (done < size_bytes && done % DirectFile::kAlignmentBytes == 0) {
+    const int64_t wanted = std::min(size_bytes - done, kLargestTransferBytes);
+    const ssize_t put = ::pwrite(descriptor_, data + done, static_cast<size_t>(wanted), offset + done);
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) break;
+    done += put;
+  }
+  return done;
 }
 
 }  // namespace headroom

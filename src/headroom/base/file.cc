@@ -129,6 +129,12 @@ void File::read(int64_t offset, void* data, int64_t size_bytes) const {
   }
 }
 
+void File::throw_full(int64_t offset, int64_t size_bytes, int error) const {
+  throw MachineFailure(
+      "{}: cannot write {} more bytes after {}: {}; {} are free there; free some space or choose another disk", path_,
+      format_count(size_bytes), format_count(offset), describe_errno(error), format_bytes(free_disk_bytes(path_)));
+}
+
 void File::write(int64_t offset, const void* data, int64_t size_bytes) {
   int64_t done = 0;
   while (done < size_bytes) {
@@ -141,14 +147,19 @@ void File::write(int64_t offset, const void* data, int64_t size_bytes) {
     }
     const int error = put == 0 ? ENOSPC : errno;
     if (error == EINTR) continue;
-    if (is_full(error)) {
-      throw MachineFailure(
-          "{}: cannot write {} more bytes after {}: {}; {} are free there; free some space or choose another disk",
-          path_, format_count(size_bytes - done), format_count(offset + done), describe_errno(error),
-          format_bytes(free_disk_bytes(path_)));
-    }
+    if (is_full(error)) throw_full(offset + done, size_bytes - done, error);
     throw_file_error(path_, "write", error);
   }
+}
+
+void File::reserve(int64_t size_bytes) {
+  int result = 0;
+  do {
+    result = size_bytes > 0 ? ::fallocate(descriptor_, 0, 0, size_bytes) : 0;
+  } while (result != 0 && errno == EINTR);
+  if (result == 0 || errno == EOPNOTSUPP || errno == ENOSYS) return;
+  if (is_full(errno)) throw_full(0, size_bytes, errno);
+  throw_file_error(path_, "write", errno);
 }
 
 void File::truncate(int64_t size_bytes) {

@@ -35,11 +35,17 @@ class File {
   // All of it; a full disk or a file-size limit says how much was to be written where and how much is free.
   void write(int64_t offset, const void* data, int64_t size_bytes);
   void truncate(int64_t size_bytes);
+  // Takes the disk's room for a file of `size_bytes`, which it then has, where the file system can do that in advance;
+  // throws as write() does where there is not so much.
+  void reserve(int64_t size_bytes);
   // Data and metadata are on the disk when it returns.
   void sync();
 
  private:
   friend class DirectFile;
+  friend class DirectWriter;
+
+  [[noreturn]] void throw_full(int64_t offset, int64_t size_bytes, int error) const;
 
   File(std::string path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}
 

@@ -60,6 +60,7 @@ SafetensorsWriter::SafetensorsWriter(std::string path, std::vector<TensorDeclara
     begins_.push_back(begin + data_bytes_);
     data_bytes_ += tensor.type.bytes();  // emit_header has checked the sum
   }
+  output_.file().reserve(begin + data_bytes_);
   std::string pending(kLengthBytes, '\0');
   const uint64_t length = static_cast<uint64_t>(begin - kLengthBytes);
   for (size_t index = 0; index < pending.size(); ++index) pending[index] = static_cast<char>(length >> (8 * index));
@@ -118,9 +119,13 @@ void SafetensorsWriter::write_at(size_t tensor, int64_t first, const void* data,
   const Type& type = tensors_.at(tensor).type;
   ensure(first >= 0 && count >= 0 && first <= type.shape.elements() - count,
          "{}: elements {} to {} lie outside tensor {}", output_.path(), first, first + count, tensors_[tensor].name);
-  const int64_t stored_bytes = size_of(type.dtype);
-  output_.file().write(begins_[tensor] + first * stored_bytes, data, count * stored_bytes);
-  written_bytes_ += count * stored_bytes;
+  const int64_t bytes = count * size_of(type.dtype);
+  direct_.write(offset_of(tensor, first), data, bytes);
+  written_bytes_ += bytes;
+}
+
+int64_t SafetensorsWriter::offset_of(size_t tensor, int64_t first) const {
+  return begins_.at(tensor) + first * size_of(tensors_[tensor].type.dtype);
 }
 
 void SafetensorsWriter::finish() {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "headroom/base/atomic_file.h"
+#include "headroom/base/direct_file.h"
 #include "headroom/base/shape.h"
 
 namespace headroom {
@@ -37,8 +38,11 @@ class SafetensorsWriter {
   void write(std::string_view name, DType dtype, const void* data, int64_t count);
 
   // Elements [first, first + count) of tensor number `tensor`, in memory as they are stored. In any order, each element
-  // once, and not mixed with write(); threads may write at the same time.
+  // once, and not mixed with write(); threads may write at the same time. Quickest are large pieces whose memory and
+  // offset_of(tensor, first) are equal modulo 4096 (base/direct_file.h).
   void write_at(size_t tensor, int64_t first, const void* data, int64_t count);
+  // Where in the file that element is.
+  int64_t offset_of(size_t tensor, int64_t first) const;
 
   // Durable under its name when it returns. Every declared element must have been written.
   void finish();
@@ -47,6 +51,7 @@ class SafetensorsWriter {
   void pass_complete_tensors();
 
   AtomicFile output_;
+  DirectWriter direct_{output_.file()};
   std::vector<TensorDeclaration> tensors_;
   std::vector<int64_t> begins_;            // of the tensors, in the file
   size_t current_ = 0;                     // the tensor being written

@@ -14,8 +14,9 @@
 namespace headroom {
 namespace {
 
-constexpr int64_t kPieceElements = 256 * 1024;
-constexpr int kMostThreads = 16;  // with 2 MiB each
+constexpr int64_t kPieceElements = 1024 * 1024;  // written at once
+constexpr int64_t kStepElements = 32 * 1024;     // made at once
+constexpr int64_t kPageBytes = 4096;
 
 // SplitMix64's finalizer (Steele, Lea, Flood 2014).
 uint64_t mix(uint64_t x) {
@@ -28,9 +29,16 @@ int32_t sum_of_halves(uint64_t bits) {
   return static_cast<int32_t>((bits & 0xffff) + (bits >> 16 & 0xffff) + (bits >> 32 & 0xffff) + (bits >> 48));
 }
 
+// What a thread fills and writes.
 struct Buffers {
   std::vector<float> values;
   std::vector<std::byte> stored;
+
+  // In `stored`, with the place in a page that `file_offset` has, so that writing needs no copy.
+  std::byte* place(int64_t file_offset) {
+    const int64_t address = static_cast<int64_t>(reinterpret_cast<uintptr_t>(stored.data()));
+    return stored.data() + ((file_offset - address) % kPageBytes + kPageBytes) % kPageBytes;
+  }
 };
 
 // The parameters of one file in pieces, for threads to take one after the other until one of them fails.
@@ -99,11 +107,12 @@ void write_initial_weights(const Model& model, const std::string& directory, DTy
   for (const Parameter& parameter : parameters) declarations.push_back({parameter.name, {dtype, parameter.shape}});
   const WeightWriter weights(std::move(declarations), shard_bytes);
   require_disk_space(directory, weights.file_bytes(), "the model " + directory);
-  Threads threads(std::min(available_processors(), kMostThreads));
+  // More than there are processors, so that some compute while others wait for the disk; 4 MiB each at most.
+  Threads threads(std::clamp(2 * available_processors(), 4, 8));
   std::vector<Buffers> buffers(static_cast<size_t>(threads.count()));
   for (Buffers& buffer : buffers) {
-    buffer.values.resize(kPieceElements);
-    buffer.stored.resize(static_cast<size_t>(kPieceElements * size_of(dtype)));
+    buffer.values.resize(kStepElements);
+    buffer.stored.resize(static_cast<size_t>(kPieceElements * size_of(dtype) + kPageBytes));
   }
   std::atomic<int64_t> done_bytes{0};
   weights.write(directory, [&](SafetensorsWriter& file, std::span<const size_t> members) {
@@ -113,15 +122,19 @@ void write_initial_weights(const Model& model, const std::string& directory, DTy
       for (PieceQueue::Piece piece; pieces.next(piece);) {
         try {
           const Parameter& parameter = parameters[piece.parameter];
-          const std::span<float> values(buffer.values.data(), static_cast<size_t>(piece.count));
           const InitialValues initial = model.initial_values(parameter);
-          if (initial.deviation == 0) {
-            std::fill(values.begin(), values.end(), static_cast<float>(initial.constant));
-          } else {
-            fill_random(values, seed, piece.parameter, piece.first, initial.deviation);
+          std::byte* stored = buffer.place(file.offset_of(piece.place, piece.first));
+          for (int64_t done = 0; done < piece.count; done += kStepElements) {
+            const int64_t count = std::min(kStepElements, piece.count - done);
+            const std::span<float> values(buffer.values.data(), static_cast<size_t>(count));
+            if (initial.deviation == 0) {
+              std::fill(values.begin(), values.end(), static_cast<float>(initial.constant));
+            } else {
+              fill_random(values, seed, piece.parameter, piece.first + done, initial.deviation);
+            }
+            convert_elements(DType::f32, values.data(), dtype, stored + done * size_of(dtype), count);
           }
-          convert_elements(DType::f32, values.data(), dtype, buffer.stored.data(), piece.count);
-          file.write_at(piece.place, piece.first, buffer.stored.data(), piece.count);
+          file.write_at(piece.place, piece.first, stored, piece.count);
           const int64_t bytes = piece.count * size_of(dtype);
           const int64_t done = done_bytes.fetch_add(bytes) + bytes;
           if (thread == 0) progress(done, weights.tensor_bytes());
