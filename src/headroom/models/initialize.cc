@@ -25,8 +25,10 @@ uint64_t mix(uint64_t x) {
   return x ^ (x >> 31);
 }
 
-int32_t sum_of_halves(uint64_t bits) {
-  return static_cast<int32_t>((bits & 0xffff) + (bits >> 16 & 0xffff) + (bits >> 32 & 0xffff) + (bits >> 48));
+// Two sums of two 16-bit numbers each, side by side, with room for eight.
+uint64_t paired_sums(uint64_t bits) {
+  constexpr uint64_t kHalves = 0x0000ffff0000ffffu;
+  return (bits & kHalves) + (bits >> 16 & kHalves);
 }
 
 // What a thread fills and writes.
@@ -94,7 +96,8 @@ void fill_random(std::span<float> out, uint64_t seed, uint64_t parameter, int64_
   const uint64_t key = mix(seed + 0x9e3779b97f4a7c15u * (parameter + 1));
   for (size_t i = 0; i < out.size(); ++i) {
     const uint64_t counter = key + 2 * (static_cast<uint64_t>(first_element) + i) * 0x9e3779b97f4a7c15u;
-    const int32_t sum = sum_of_halves(mix(counter)) + sum_of_halves(mix(counter + 0x9e3779b97f4a7c15u));
+    const uint64_t sums = paired_sums(mix(counter)) + paired_sums(mix(counter + 0x9e3779b97f4a7c15u));
+    const int32_t sum = static_cast<int32_t>((sums & 0xffffffffu) + (sums >> 32));
     out[i] = static_cast<float>(sum - kMean) * scale;
   }
 }
