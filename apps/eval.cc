@@ -45,7 +45,8 @@ void add_eval_command(CLI::App& app) {
     if (result.predictions > 0) {
       fmt::print("loss {:.6f}, perplexity {:.4f}, {} predictions", result.loss, result.perplexity, result.predictions);
       if (result.bytes > 0) {
-        fmt::print(" in {} windows; {:.4f} bits per byte of {}", result.windows, result.bits_per_byte, result.bytes);
+        fmt::print(" (windows: {}); {:.4f} bits per byte over {} bytes", result.windows, result.bits_per_byte,
+                   result.bytes);
       }
       fmt::print("\n");
     }

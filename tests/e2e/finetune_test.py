@@ -135,6 +135,11 @@ class Refused(FineTuneTest):
         self.refuse(["data.jsonl", "none of 1 examples", "--seq-len"], "--data", path)
         self.assertIn("no prediction counts", self.refused("eval", MODEL, "--data", path, "--quiet"))
 
+    def test_given_batches_have_no_documents_to_isolate(self):
+        tokens = self.write("tokens.json", {"batches": [[[1, 2, 3, 4]]]})
+        message = self.refused("train", MODEL, "--tokens", tokens, "--output", "out", "--isolate-documents", "--quiet")
+        self.assertIn("--isolate-documents: expected with --data", message)
+
     def test_isolation_may_not_change_on_resume(self):
         flags = ["--data", DATA / "texts.jsonl", *FIXED, "--steps", 2, "--batch-size", 1]
         self.train(MODEL, *flags)

@@ -45,6 +45,9 @@ TrainingShape read_shape(const TrainOptions& options, const Model& model) {
     throw InvalidInput("--batch-size {} x --seq-len {}: expected at most 2^30 tokens an update", options.batch_size,
                        options.seq_len);
   }
+  if (options.isolate_documents && !options.tokens.empty()) {
+    throw InvalidInput("--isolate-documents: expected with --data; --tokens gives rows without documents");
+  }
   return {.micro_rows = options.batch_size / options.grad_accum,
           .micro_batches = options.grad_accum,
           .seq_len = options.seq_len,
