@@ -126,7 +126,7 @@ class Chat(frame.CommandTest):
                 self.assertIn(words, self.refused("generate", "model", "--chat", "--prompt", "a", *QUIET))
         self.use_template(None)
         sentence = self.refused("generate", "model", "--chat", "--prompt", "a", *QUIET)
-        self.assertIn("the model has no chat template, as base models have none; expected chat_template.jinja, or chat_template in", sentence)
+        self.assertIn("the model has no chat template; expected chat_template.jinja, or chat_template in", sentence)
         self.assertIn("--chat", self.refused("generate", "model", "--system", "a", "--prompt", "b", *QUIET))
 
     def test_an_interrupt_stops_the_answer_and_the_conversation_goes_on(self):

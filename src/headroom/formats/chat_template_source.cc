@@ -120,7 +120,7 @@ std::optional<ChatTemplateSource> chat_template_of(const std::string& model) {
 ChatTemplateSource find_chat_template(const std::string& model) {
   std::optional<ChatTemplateSource> source = chat_template_of(model);
   if (source) return *std::move(source);
-  throw InvalidInput("{}: the model has no chat template, as base models have none; expected {}", model,
+  throw InvalidInput("{}: the model has no chat template; expected {}", model,
                      GgufFile::is_gguf(model) ? "the key tokenizer.chat_template"
                                               : "chat_template.jinja, or chat_template in tokenizer_config.json");
 }
