@@ -139,8 +139,9 @@ void BlockReader::read(std::span<const ReadRange> ranges, const Sink& sink, cons
   std::atomic<int64_t> done_bytes{0};
   threads_.run([&](int thread) {
     std::byte* memory = staging_.data() + thread * block_bytes_;
-    for (Block block; course.next(block);) {
+    for (Block block;;) {
       try {
+        if (!course.next(block)) return;
         const int64_t got = block.file->read_some(block.begin, memory, round_up(block.size_bytes, kAlignment));
         if (got < block.size_bytes) {
           throw InvalidInput("{}: the file is truncated; expected {} bytes at offset {}, got {}",
