@@ -36,6 +36,7 @@ struct MemoryUse {
   int64_t measured_peak_bytes = 0;  // VmHWM
   int64_t arena_bytes = 0;
   int64_t reserve_bytes = 0;
+  int64_t huge_page_bytes = 0;  // of measured, what the kernel gave as huge pages
 };
 
 // What reading the weights took, at the start of a job.

@@ -11,8 +11,8 @@ from training import QWEN2, TIED, UNTIED, TrainingTest
 
 MIB = 1 << 20
 REPORTED = [
-    "budget_bytes", "predicted_peak_bytes", "measured_peak_bytes", "arena_bytes", "reserve_bytes", "tokens", "seconds",
-    "tokens_per_second", "choices", "loss",
+    "budget_bytes", "predicted_peak_bytes", "measured_peak_bytes", "arena_bytes", "huge_page_bytes", "reserve_bytes",
+    "tokens", "seconds", "tokens_per_second", "choices", "loss",
 ]  # fmt: skip
 
 
@@ -41,6 +41,7 @@ class Budget(TrainingTest):
         self.assertLessEqual(measured, predicted)
         self.assertLessEqual(predicted - measured, max(predicted // 100, 8 * MIB))
         self.assertEqual(predicted, report["arena_bytes"] + report["reserve_bytes"])
+        self.assertLessEqual(report["huge_page_bytes"], report["arena_bytes"])
         return report
 
     def tiny(self):

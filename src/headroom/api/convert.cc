@@ -80,7 +80,8 @@ ConvertResult convert(const ConvertOptions& options) {
   result.files = conversion->files();
   result.read_bytes = conversion->read_bytes();
   {
-    const Arena arena(job.plan.arena_bytes);
+    Threads threads(job.plan.threads);
+    const Arena arena(job.plan.arena_bytes, threads);
     const InterruptGuard interrupt;
     Progress progress("converting", options.quiet);
     try {
@@ -92,9 +93,9 @@ ConvertResult convert(const ConvertOptions& options) {
       result.stopped_by_signal = interrupted.signal;
     }
     result.seconds = progress.elapsed_seconds();
+    static_cast<MemoryUse&>(result) = memory_use(job);
   }
   result.written_bytes = conversion->written_bytes();
-  static_cast<MemoryUse&>(result) = memory_use(job);
   if (result.stopped_by_signal != 0) return result;
   if (!options.report.empty()) write_report(options, job, result);
   if (!options.quiet) {

@@ -116,6 +116,7 @@ GenerateResult generate(const GenerateOptions& given) {
   restart_peak();
   GenerateOptions options = given;
   check_chat_flags(options);
+  const Isa isa = choose_isa();
   const std::unique_ptr<Model> model = open_model_directory(options.model);
   read_generation_shape(options, *model);  // the flags, before the tokenizer takes its time
   const Tokenizer tokenizer = open_tokenizer(options.model, *model);
@@ -130,7 +131,7 @@ GenerateResult generate(const GenerateOptions& given) {
   announce_plan(job, options, "plan of generation");
 
   check_reserve(job.reserve_bytes + job.plan.arena_bytes);
-  Workspace workspace(std::move(job.graphs), job.plan, choose_isa());
+  Workspace workspace(std::move(job.graphs), job.plan, isa);
   Generator generator(options, *model, tokenizer, end_ids_of(options.model, *model, tokenizer), workspace);
   const LoadUse load = load_use(generator.load());
   Totals totals;

@@ -60,6 +60,7 @@ MemoryUse memory_use(const FittedJob& job) {
   use.measured_peak_bytes = peak_resident_bytes();
   use.arena_bytes = job.plan.arena_bytes;
   use.reserve_bytes = job.reserve_bytes;
+  use.huge_page_bytes = huge_page_bytes();
   return use;
 }
 
@@ -70,12 +71,19 @@ std::string describe_plan(const FittedJob& job, std::string_view title) {
 
 void announce_plan(const FittedJob& job, const RunOptions& options, std::string_view title) {
   if (!options.html.empty()) write_html(job, options.html);
-  if (!options.quiet) fmt::print(stderr, "{}", describe_plan(job, title));
+  if (options.quiet) return;
+  if (!is_supported(Isa::avx2)) {
+    fmt::print(stderr,
+               "headroom: warning: this processor has no AVX2, FMA and F16C; the readable reference kernels run, with "
+               "the same results, some hundred times slower\n");
+  }
+  fmt::print(stderr, "{}", describe_plan(job, title));
 }
 
 void announce_result(const MemoryUse& use, bool quiet) {
   if (quiet) return;
-  fmt::print(stderr, "memory: measured {}, predicted {}, budget {}\n", format_bytes(use.measured_peak_bytes),
+  fmt::print(stderr, "memory: measured {} ({} in huge pages), predicted {}, budget {}\n",
+             format_bytes(use.measured_peak_bytes), format_bytes(use.huge_page_bytes),
              format_bytes(use.predicted_peak_bytes), format_bytes(use.budget_bytes));
 }
 
@@ -83,6 +91,7 @@ nlohmann::ordered_json report_of(const FittedJob& job) {
   nlohmann::ordered_json report = plan_json(job.plan, process_budget(job));
   report["predicted_peak_bytes"] = job.predicted_peak_bytes;
   report["measured_peak_bytes"] = peak_resident_bytes();
+  report["huge_page_bytes"] = huge_page_bytes();
   report["choices"] = {job.choice};
   report["isa"] = name_of(choose_isa());
   return report;

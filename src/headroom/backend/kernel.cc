@@ -61,7 +61,8 @@ Isa choose_isa() {
     if (kNames[index] != forced) continue;
     const Isa isa = static_cast<Isa>(index);
     if (!is_supported(isa))
-      throw InvalidInput("HEADROOM_ISA={}: this processor does not have it; try HEADROOM_ISA=reference", forced);
+      throw InvalidInput("HEADROOM_ISA={}: this processor does not have it; expected reference{}", forced,
+                         is_supported(Isa::avx2) ? " or avx2" : "");
     return isa;
   }
   throw InvalidInput("HEADROOM_ISA={}: unknown instruction set; expected reference, avx2 or avx512", forced);

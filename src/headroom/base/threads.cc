@@ -5,11 +5,14 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <condition_variable>
 #include <fstream>
+#include <limits>
 #include <mutex>
 #include <vector>
 
+#include "headroom/base/cgroup.h"
 #include "headroom/base/errors.h"
 
 namespace headroom {
@@ -18,10 +21,26 @@ namespace {
 constexpr size_t kStackBytes = 256 * 1024;  // kernels keep their tiles in planned scratch, not on the stack
 constexpr int kMostThreads = 1024;
 // Some tens of microseconds: longer than the gap between two kernels of a step, and short enough that on a machine with
-// other work a waiting thread sleeps (and is woken at once) rather than burn the time slice that it will need.
+// other work a waiting thread sleeps (and is woken at once) rather than burn the time slice that it will need. Where
+// there are more threads than processors, whoever spins keeps another from working: they sleep at once.
 constexpr int kSpins = 2000;
 
 void relax() { __builtin_ia32_pause(); }
+
+// Processors that the group may use, a part of one counted whole; INT_MAX where it sets no quota. "max" of v2 and -1
+// of v1 are none.
+int quota_of(const Cgroup& group) {
+  double quota = -1;
+  double period = 0;
+  if (group.is_v2) {
+    std::ifstream(group.directory + "/cpu.max") >> quota >> period;
+  } else {
+    std::ifstream(group.directory + "/cpu.cfs_quota_us") >> quota;
+    std::ifstream(group.directory + "/cpu.cfs_period_us") >> period;
+  }
+  if (!(quota > 0 && period > 0) || quota / period > kMostThreads) return std::numeric_limits<int>::max();
+  return static_cast<int>(std::ceil(quota / period));
+}
 
 }  // namespace
 
@@ -34,6 +53,7 @@ struct Threads::State {
   std::mutex mutex;
   std::condition_variable wake;
   std::vector<pthread_t> workers;
+  int spins = kSpins;
   struct Seat {
     State* state;
     int thread;
@@ -53,7 +73,7 @@ struct Threads::State {
 
   // Spins, then sleeps, until round `seen` has passed. False when the threads are to end.
   bool wait_for_round(uint64_t seen) {
-    for (int spin = 0; spin < kSpins; ++spin) {
+    for (int spin = 0; spin < spins; ++spin) {
       if (round.load(std::memory_order_acquire) != seen) return !stopping.load();
       relax();
     }
@@ -73,6 +93,7 @@ struct Threads::State {
 
 Threads::Threads(int count) : count_(count), state_(std::make_unique<State>()) {
   if (count < 1 || count > kMostThreads) throw InvalidInput("--threads {}: expected 1 to {}", count, kMostThreads);
+  if (count > available_processors()) state_->spins = 0;
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, kStackBytes);
@@ -110,22 +131,18 @@ void Threads::run_erased(Body body, void* context) {
   }
   body(context, 0);
   std::atomic<int>& running = state_->running;
-  for (int spin = 0; spin < kSpins && running.load(std::memory_order_acquire) != 0; ++spin) relax();
+  for (int spin = 0; spin < state_->spins && running.load(std::memory_order_acquire) != 0; ++spin) relax();
   for (int left = running.load(std::memory_order_acquire); left != 0; left = running.load(std::memory_order_acquire)) {
     running.wait(left, std::memory_order_acquire);
   }
 }
 
-int available_processors() {
+int available_processors(const std::string& cgroups, const std::string& cgroup_root) {
   cpu_set_t set;
   CPU_ZERO(&set);
   int processors = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
-  std::ifstream file("/sys/fs/cgroup/cpu.max");
-  std::string quota;
-  double period = 0;
-  if (file >> quota >> period && quota != "max" && period > 0) {
-    processors = std::min(processors, static_cast<int>(std::stod(quota) / period + 0.999));
-  }
+  for_each_cgroup(
+      "cpu", [&](const Cgroup& group) { processors = std::min(processors, quota_of(group)); }, cgroups, cgroup_root);
   return std::max(processors, 1);
 }
 

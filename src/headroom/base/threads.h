@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -55,8 +56,10 @@ class Threads {
   std::unique_ptr<State> state_;
 };
 
-// Processors this process may use (affinity and, where set, the container's CPU quota), at least 1.
-int available_processors();
+// Processors this process may use (affinity and, where set, the container's CPU quota), at least 1. The places are
+// those of for_each_cgroup (base/cgroup.h).
+int available_processors(const std::string& cgroups = "/proc/self/cgroup",
+                         const std::string& cgroup_root = "/sys/fs/cgroup");
 
 // What --threads asks for: 0 is one for each of available_processors(). Throws InvalidInput outside 0 to 1024.
 int threads_to_use(int flag);

@@ -17,7 +17,7 @@ constexpr int64_t kPageBytes = 4096;
 
 }  // namespace
 
-Arena::Arena(int64_t size_bytes) : size_bytes_(size_bytes) {
+Arena::Arena(int64_t size_bytes, Threads& threads) : size_bytes_(size_bytes) {
   const int64_t pages_bytes = round_up(size_bytes > 0 ? size_bytes : 1, kPageBytes);
   // Address space for one huge page more, so that the arena can begin on a huge page and end exactly where it ends:
   // the kernel never rounds the last partial huge page up beyond the mapping.
@@ -28,9 +28,9 @@ Arena::Arena(int64_t size_bytes) : size_bytes_(size_bytes) {
     throw MachineFailure("the arena of {} cannot be mapped: {}; try a smaller --memory",
                          format_bytes_exactly(size_bytes), std::strerror(errno));
   }
-  const uintptr_t begin = reinterpret_cast<uintptr_t>(mapping_);
+  const uintptr_t mapped = reinterpret_cast<uintptr_t>(mapping_);
   data_ = static_cast<std::byte*>(mapping_) +
-          (static_cast<uintptr_t>(round_up(static_cast<int64_t>(begin), kHugePageBytes)) - begin);
+          (static_cast<uintptr_t>(round_up(static_cast<int64_t>(mapped), kHugePageBytes)) - mapped);
   if (mprotect(data_, static_cast<size_t>(pages_bytes), PROT_READ | PROT_WRITE) != 0) {
     const int error = errno;
     munmap(mapping_, mapped_bytes_);
@@ -38,9 +38,11 @@ Arena::Arena(int64_t size_bytes) : size_bytes_(size_bytes) {
                          std::strerror(error));
   }
   madvise(data_, static_cast<size_t>(pages_bytes), MADV_HUGEPAGE);  // denied in some containers: small pages then
-  for (int64_t offset = 0; offset < pages_bytes; offset += kPageBytes) {
-    *reinterpret_cast<volatile char*>(data_ + offset) = 0;
-  }
+  threads.split(pages_bytes, kHugePageBytes, [this](int64_t begin, int64_t end, int) {
+    for (int64_t offset = begin; offset < end; offset += kPageBytes) {
+      *reinterpret_cast<volatile char*>(data_ + offset) = 0;
+    }
+  });
 }
 
 Arena::~Arena() {

@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "headroom/base/bytes.h"
+#include "headroom/base/cgroup.h"
 
 namespace headroom {
 namespace {
@@ -39,34 +40,12 @@ void tighten(AvailableMemory& available, int64_t bytes, const char* limit) {
   if (bytes < available.bytes) available = {std::max<int64_t>(bytes, 0), limit};
 }
 
-// Free bytes under the limits of the group at `path` and all above it, down from `root`.
-void tighten_by_cgroup(AvailableMemory& available, const std::string& root, std::string path, const char* limit_file,
-                       const char* usage_file) {
-  while (true) {
-    const int64_t limit = number_in(root + path + "/" + limit_file);
-    const int64_t usage = number_in(root + path + "/" + usage_file);
-    if (limit >= 0 && usage >= 0) tighten(available, limit - usage, "the container's limit");
-    if (path.empty()) return;
-    path.resize(path.find_last_of('/') == std::string::npos ? 0 : path.find_last_of('/'));
-  }
-}
-
 void tighten_by_cgroups(AvailableMemory& available) {
-  std::ifstream groups("/proc/self/cgroup");
-  std::string line;
-  while (std::getline(groups, line)) {
-    const size_t first = line.find(':');
-    const size_t second = line.find(':', first + 1);
-    if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string controllers = line.substr(first + 1, second - first - 1);
-    std::string path = line.substr(second + 1);
-    if (path == "/") path.clear();
-    if (controllers.empty()) {
-      tighten_by_cgroup(available, "/sys/fs/cgroup", path, "memory.max", "memory.current");
-    } else if (controllers == "memory") {
-      tighten_by_cgroup(available, "/sys/fs/cgroup/memory", path, "memory.limit_in_bytes", "memory.usage_in_bytes");
-    }
-  }
+  for_each_cgroup("memory", [&](const Cgroup& group) {
+    const int64_t limit = number_in(group.directory + (group.is_v2 ? "/memory.max" : "/memory.limit_in_bytes"));
+    const int64_t usage = number_in(group.directory + (group.is_v2 ? "/memory.current" : "/memory.usage_in_bytes"));
+    if (limit >= 0 && usage >= 0) tighten(available, limit - usage, "the container's limit");
+  });
 }
 
 }  // namespace
@@ -74,6 +53,8 @@ void tighten_by_cgroups(AvailableMemory& available) {
 int64_t peak_resident_bytes() { return std::max<int64_t>(kilobytes_of("/proc/self/status", "VmHWM:"), 0); }
 
 int64_t resident_bytes() { return std::max<int64_t>(kilobytes_of("/proc/self/status", "VmRSS:"), 0); }
+
+int64_t huge_page_bytes() { return std::max<int64_t>(kilobytes_of("/proc/self/smaps_rollup", "AnonHugePages:"), 0); }
 
 void restart_peak() {
   std::FILE* file = std::fopen("/proc/self/clear_refs", "w");

@@ -10,10 +10,11 @@ namespace headroom {
 int64_t peak_resident_bytes();
 // VmRSS: the resident set now.
 int64_t resident_bytes();
+// What of the resident set lies in transparent huge pages now: of a job, the arena. 0 where the kernel does not say.
+int64_t huge_page_bytes();
 // Lets VmHWM begin again from the resident set now, so that a job of a program that ran others is measured by itself.
 // Called before a job takes anything: of a command, which runs one, it hides nothing. Where the kernel does not offer
-// it
-// (/proc/self/clear_refs), the peak stays the process's.
+// it (/proc/self/clear_refs), the peak stays the process's.
 void restart_peak();
 
 // What this process can get now, in bytes beyond what it holds: the least of free memory, the limits of its container

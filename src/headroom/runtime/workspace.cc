@@ -5,7 +5,7 @@
 namespace headroom {
 
 Workspace::Workspace(std::vector<Graph> graphs, Plan plan, Isa isa)
-    : graphs_(std::move(graphs)), plan_(std::move(plan)), threads_(plan_.threads), arena_(plan_.arena_bytes) {
+    : graphs_(std::move(graphs)), plan_(std::move(plan)), threads_(plan_.threads), arena_(plan_.arena_bytes, threads_) {
   ensure(graphs_.size() == plan_.graphs.size(), "{} graphs, but the plan is for {}", graphs_.size(),
          plan_.graphs.size());
   for (size_t i = 0; i < graphs_.size(); ++i) {
