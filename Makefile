@@ -52,9 +52,9 @@ SECONDS_EACH ?= 600
 fuzz: fuzzers ## fuzz the readers of files for ten minutes each, and print what each did
 	tests/fuzz/run.py --build build/fuzz --seconds $(SECONDS_EACH)
 
-bench: configure ## the machine's limits and the kernels' share of them
+bench: configure ## the machine's limits and the kernels' share of them; planning and tokenizing
 	cmake --build build --parallel $(JOBS)
-	@ls build/bench/bench_* >/dev/null 2>&1 || { echo "no benchmarks in build/bench" >&2; exit 1; }
+	build/headroom bench
 	@for bench in build/bench/bench_*; do [ ! -f $$bench -o ! -x $$bench ] || { echo "== $$bench"; $$bench; }; done
 
 bench-memory: build ## predicted against measured peak over a random matrix of runs

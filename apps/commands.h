@@ -16,6 +16,7 @@ void add_eval_command(CLI::App& app);
 void add_convert_command(CLI::App& app);
 void add_tokenize_command(CLI::App& app);
 void add_inspect_command(CLI::App& app);
+void add_bench_command(CLI::App& app);
 
 // Of those, the ones of a verb that runs no graph: --memory, --report, --quiet, --verbose.
 void add_memory_and_report_flags(CLI::App& command, RunOptions& options);

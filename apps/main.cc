@@ -53,6 +53,7 @@ int main(int argc, char** argv) {
     headroom::add_convert_command(app);
     headroom::add_tokenize_command(app);
     headroom::add_inspect_command(app);
+    headroom::add_bench_command(app);
     try {
       app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

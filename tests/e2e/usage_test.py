@@ -4,7 +4,7 @@ import re
 
 import frame
 
-VERBS = ["plan", "init", "train", "generate", "eval", "tokenize", "inspect"]
+VERBS = ["plan", "init", "train", "generate", "eval", "convert", "tokenize", "inspect", "bench"]
 
 
 class Usage(frame.CommandTest):

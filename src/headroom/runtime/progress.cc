@@ -22,8 +22,11 @@ size_t terminal_columns() {
 Progress::Progress(std::string_view title, bool quiet)
     : title_(title), enabled_(!quiet && isatty(STDERR_FILENO) == 1), start_(Clock::now()), last_(start_) {}
 
-Progress::~Progress() {
+Progress::~Progress() { wipe(); }
+
+void Progress::wipe() {
   if (shown_) std::fputs("\r\033[K", stderr);
+  shown_ = false;
 }
 
 void Progress::show(int64_t done, int64_t total, std::string_view note) {

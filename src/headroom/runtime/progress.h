@@ -20,6 +20,9 @@ class Progress {
   // done of total; `note` is what stands behind the bar ("loss 3.21, 1,204 tokens/s").
   void show(int64_t done, int64_t total, std::string_view note = {});
 
+  // Takes the line away until show() is called again: before something else is printed.
+  void wipe();
+
   double elapsed_seconds() const;
 
  private:

@@ -1,0 +1,48 @@
+// The machine's limits, one measurement at a time: so that a kernel and its limit can be measured in turn, and a
+// machine that drifts (clock, neighbours) drifts under both.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+#include "headroom/backend/kernel.h"
+
+namespace headroom {
+
+// What bounds a kernel:
+//   fma     fused multiply-adds of f32 in registers, two flops each
+//   read    bytes read from memory
+//   copy    bytes read and written by memcpy, both counted
+//   stream  likewise, written past the cache (non-temporal stores): what a kernel that uses them may reach
+//   update  bytes read and written back where they lie, both counted: for kernels that work in place
+//   none    no share: a kernel that takes no time, or one that is memset
+enum class Limit : uint8_t { fma, read, copy, stream, update, none };
+std::string_view name_of(Limit limit);
+
+class LimitProbes {
+ public:
+  // What measurements of memory walk over: beyond every cache of the machines that headroom knows.
+  static constexpr int64_t kMemoryBytes = int64_t{256} * 1024 * 1024;
+
+  // `memory` is borrowed: kMemoryBytes, aligned to 64 bytes; its content is lost. So are `threads`.
+  LimitProbes(Isa isa, std::span<std::byte> memory, Threads& threads);
+
+  // One measurement on all threads together, some ten milliseconds: flops a second (two for each fused multiply-add) or
+  // bytes a second. `limit` is not none.
+  double measure(Limit limit) const;
+
+ private:
+  template <class Work>
+  double seconds_of(int64_t size_bytes, Work&& work) const;
+
+  Isa isa_;
+  std::span<std::byte> memory_;
+  Threads& threads_;
+};
+
+// Flops a second of independent fused multiply-adds of f32 in registers, on all threads together; scalar ones for
+// `reference`. One measurement.
+double fma_rate(Isa isa, Threads& threads);
+
+}  // namespace headroom
