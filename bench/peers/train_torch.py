@@ -1,11 +1,13 @@
 """Trains one llama with PyTorch on the CPU (f32, AdamW) as `headroom train` does by default, and prints one JSON line
-with seconds per step and the peak of the process. README.md says how to run both sides.
+with seconds per step and the peak of the process. README.md says how to run both sides; bench/training.py runs them in
+turn.
 
-    train_torch.py MODEL [--batch-size 4] [--seq-len 128] [--steps 8] [--tokens FILE.json]
+    train_torch.py MODEL [--batch-size 4] [--seq-len 128] [--steps 8] [--tokens FILE.json] [what PyTorch may trade]
 
 MODEL is a config .json (random weights) or a Hugging Face directory. With --tokens both sides can train on the same
 batches; without it the ids are random.
 """
+
 import argparse
 import json
 import os
@@ -13,10 +15,13 @@ import pathlib
 import statistics
 import time
 
+CHUNK = 256  # rows of logits at a time with --chunked-loss
+TRADES = ("checkpointing", "compile", "loop", "medium", "chunked_loss", "in_backward")
+
 
 def memory_bytes(field):
     """VmHWM (peak) or VmRSS (now) of this process, as the kernel counts it."""
-    lines = pathlib.Path("/proc/self/status").read_text().splitlines()
+    lines = pathlib.Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field + ":"))
 
 
@@ -32,7 +37,76 @@ def arguments():
     parser.add_argument("--checkpointing", action="store_true", help="compute layers again in the backward")
     parser.add_argument("--compile", action="store_true", help="torch.compile the model")
     parser.add_argument("--loop", action="store_true", help="AdamW tensor by tensor instead of fused")
+    parser.add_argument("--medium", action="store_true", help="f32 products by oneDNN, of f32 accuracy on most machines")
+    parser.add_argument("--chunked-loss", action="store_true", help=f"logits of {CHUNK} rows at a time, made twice")
+    parser.add_argument("--in-backward", action="store_true", help="updates inside the backward, without clipping")
     return parser.parse_args()
+
+
+class Trainer:
+    def __init__(self, args, model):
+        import torch
+
+        self.torch, self.args, self.model = torch, args, model
+        self.parameters = list(model.parameters())
+        self.forward = torch.compile(model) if args.compile else model
+        if args.in_backward:
+            self.optimizers = {p: self.make_optimizer([p]) for p in self.parameters}
+            for parameter in self.parameters:
+                parameter.register_post_accumulate_grad_hook(self.update)
+        else:
+            self.optimizer = self.make_optimizer(self.parameters)
+
+    def make_optimizer(self, parameters):
+        groups = [
+            {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": 0.1},
+            {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
+        ]
+        groups = [group for group in groups if group["params"]]
+        return self.torch.optim.AdamW(
+            groups, lr=self.args.lr, betas=(0.9, 0.95), eps=1e-8, fused=not self.args.loop, foreach=False
+        )
+
+    def update(self, parameter):
+        self.optimizers[parameter].step()
+        parameter.grad = None
+
+    def loss(self, ids):
+        if not self.args.chunked_loss:
+            return self.forward(input_ids=ids, labels=ids).loss
+        from torch.utils.checkpoint import checkpoint
+
+        def of_rows(hidden, targets):
+            logits = self.model.lm_head(hidden)
+            return self.torch.nn.functional.cross_entropy(logits.float(), targets, reduction="sum")
+
+        hidden = self.model.model(input_ids=ids).last_hidden_state[:, :-1].reshape(-1, self.model.config.hidden_size)
+        targets = ids[:, 1:].reshape(-1)
+        total = sum(
+            checkpoint(of_rows, hidden[i : i + CHUNK], targets[i : i + CHUNK], use_reentrant=False)
+            for i in range(0, len(targets), CHUNK)
+        )
+        return total / len(targets)
+
+    def step(self, ids):
+        loss = self.loss(ids)
+        loss.backward()
+        if not self.args.in_backward:
+            self.torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
+            self.optimizer.step()
+            self.optimizer.zero_grad(set_to_none=True)
+        return loss.item()
+
+
+def make_model(args, torch, transformers):
+    if pathlib.Path(args.model).is_dir():
+        model = transformers.LlamaForCausalLM.from_pretrained(args.model, dtype=torch.float32)
+    else:
+        model = transformers.LlamaForCausalLM(transformers.LlamaConfig.from_json_file(args.model)).float()
+    model.train()
+    if args.checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    return model
 
 
 def main():
@@ -43,54 +117,40 @@ def main():
     transformers.LlamaForCausalLM  # lazily imported: make it part of the figure after the imports
     imported = memory_bytes("VmHWM")
     torch.set_num_threads(args.threads)
+    torch.set_float32_matmul_precision("medium" if args.medium else "highest")
     torch.manual_seed(0)
-    if pathlib.Path(args.model).is_dir():
-        model = transformers.LlamaForCausalLM.from_pretrained(args.model, dtype=torch.float32)
-    else:
-        model = transformers.LlamaForCausalLM(transformers.LlamaConfig.from_json_file(args.model)).float()
-    model.train()
-    if args.checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-
+    model = make_model(args, torch, transformers)
     if args.tokens:
-        batches = torch.tensor(json.loads(pathlib.Path(args.tokens).read_text())["batches"])[: args.steps]
+        batches = torch.tensor(json.loads(pathlib.Path(args.tokens).read_text(encoding="ascii"))["batches"])
+        batches = batches[: args.steps]
     else:
         batches = torch.randint(0, model.config.vocab_size, (args.steps, args.batch_size, args.seq_len))
     if len(batches) < 2:
         raise SystemExit("train_torch.py: at least two steps are needed; the first one is not timed")
 
-    parameters = list(model.parameters())
-    groups = [{"params": [p for p in parameters if p.dim() >= 2], "weight_decay": 0.1},
-              {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=args.lr, betas=(0.9, 0.95), eps=1e-8, fused=not args.loop, foreach=False)
-    forward = torch.compile(model) if args.compile else model
-
+    trainer = Trainer(args, model)
     losses, seconds = [], []
     for ids in batches:
         start = time.perf_counter()
-        loss = forward(input_ids=ids, labels=ids).loss
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        losses.append(loss.item())
+        losses.append(trainer.step(ids))
         seconds.append(time.perf_counter() - start)
 
     timed, tokens = seconds[1:], batches[0].numel()
-    print(json.dumps({
+    report = {
         "engine": f"torch {torch.__version__}, transformers {transformers.__version__}",
-        "parameters": sum(p.numel() for p in parameters),
+        "parameters": sum(p.numel() for p in trainer.parameters),
         "rows_x_tokens": list(batches[0].shape),
         "threads": args.threads,
-        "variant": [name for name in ("checkpointing", "compile", "loop") if getattr(args, name)],
+        "variant": [name for name in TRADES if getattr(args, name)],
         "timed_steps": len(timed),
+        "seconds": [round(value, 4) for value in timed],
         "seconds_per_step": round(statistics.median(timed), 4),
-        "seconds_per_step_range": [round(min(timed), 4), round(max(timed), 4)],
         "tokens_per_second": round(tokens / statistics.median(timed), 1),
         "peak_bytes": memory_bytes("VmHWM"),
         "peak_after_imports_bytes": imported,
         "losses": losses,
-    }))
+    }
+    print(json.dumps(report))
 
 
 if __name__ == "__main__":

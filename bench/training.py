@@ -1,0 +1,149 @@
+"""A training step of headroom and of PyTorch, side by side: seconds, peak memory, their ratios.
+
+  python3 bench/training.py --python ~/peers/bin/python [--config bench/peers/llama-134m.json] [--batch-size 4]
+      [--seq-len 512] [--steps 3] [--rounds 2] [--sides headroom,torch,...] [--lean]
+
+Both sides start from the same weights and train on the same batches in f32 with AdamW on all processors, one after the
+other in each round, so that a machine that drifts lies to none of them; the first step of each process is not timed, and
+medians are over all rounds. Losses are compared: sides that trained something else are named. bench/peers/README.md says
+what the sides of PyTorch are and how to install them; a C compiler and libjemalloc2 are needed for those that say so.
+The default sides are the plain ones, --lean takes those that trade time for memory.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+JEMALLOC = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
+LEAN = ["--checkpointing", "--chunked-loss", "--in-backward"]
+
+# MKL asks this function whether the processor is Intel's, and runs its best kernels only there.
+MKL_SHIM = "int mkl_serv_intel_cpu_true(void) { return 1; }\nint mkl_serv_intel_cpu(void) { return 1; }\n"
+
+# name: flags, libraries to preload. The sides of headroom and of PyTorch that `--lean` compares do not clip.
+HEADROOM = {
+    "headroom": [],
+    "headroom lean": ["--checkpointing", "full", "--grad-clip", "0"],
+}
+TORCH = {
+    "torch": ([], []),
+    "torch compile": (["--compile"], []),
+    "torch medium": (["--medium"], []),
+    "torch mkl": ([], ["mkl"]),
+    "torch lean": (LEAN, [JEMALLOC]),
+    "torch lean mkl": (LEAN, [JEMALLOC, "mkl"]),
+}
+PLAIN_SIDES = ["headroom", "torch", "torch compile", "torch medium", "torch mkl"]
+LEAN_SIDES = ["headroom", "headroom lean", "torch lean", "torch lean mkl"]
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--python", required=True, help="of an environment with torch and transformers")
+    parser.add_argument("--headroom", default="build/headroom")
+    parser.add_argument("--config", default=str(HERE / "peers" / "llama-134m.json"))
+    parser.add_argument("--batch-size", type=int, default=4)
+    parser.add_argument("--seq-len", type=int, default=512)
+    parser.add_argument("--steps", type=int, default=3, help="timed steps of each side in a round")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--sides", help="comma-separated: " + ", ".join([*HEADROOM, *TORCH]))
+    parser.add_argument("--lean", action="store_true")
+    return parser.parse_args()
+
+
+class Comparison:
+    def __init__(self, args, directory):
+        self.args = args
+        self.directory = directory
+        self.seconds, self.peaks, self.losses = {}, {}, {}
+        config = json.loads(Path(args.config).read_text(encoding="ascii"))
+        self.model = directory / "model"
+        self.tokens = directory / "tokens.json"
+        self.check([args.headroom, "init", args.config, "--seed", "1", "--output", self.model, "--quiet"])
+        make = [sys.executable, HERE / "peers" / "make_tokens.py", "--vocab", config["vocab_size"]]
+        shape = ["--batch-size", args.batch_size, "--seq-len", args.seq_len, "--steps", args.steps + 1]
+        self.tokens.write_text(self.check([*make, *shape]), encoding="ascii")
+
+    def check(self, command, **more):
+        command = [str(part) for part in command]
+        done = subprocess.run(command, check=False, capture_output=True, encoding="utf-8", **more)
+        if done.returncode != 0:
+            raise SystemExit(f"{' '.join(command)}\nended with {done.returncode}:\n{done.stderr[-2000:]}")
+        return done.stdout
+
+    def mkl_shim(self):
+        library = self.directory / "mkl_shim.so"
+        if not library.exists():
+            source = self.directory / "mkl_shim.c"
+            source.write_text(MKL_SHIM, encoding="ascii")
+            self.check(["cc", "-shared", "-fPIC", source, "-o", library])
+        return str(library)
+
+    def run_headroom(self, side):
+        output, report = self.directory / "trained", self.directory / "report.json"
+        shape = ["--batch-size", self.args.batch_size, "--seq-len", self.args.seq_len, "--steps", self.args.steps + 1]
+        files = ["--tokens", self.tokens, "--output", output, "--report", report]
+        command = [self.args.headroom, "train", self.model, *files, *shape, "--lr-schedule", "constant", "--quiet"]
+        self.check([*command, *HEADROOM[side]])
+        lines = [json.loads(line) for line in (output / "metrics.jsonl").read_text(encoding="ascii").splitlines()]
+        self.check(["rm", "-r", output])
+        peak = json.loads(report.read_text(encoding="ascii"))["measured_peak_bytes"]
+        return [line["seconds"] for line in lines[1:]], peak, [line["loss"] for line in lines]
+
+    def run_torch(self, side):
+        flags, libraries = TORCH[side]
+        preload = [self.mkl_shim() if library == "mkl" else library for library in libraries]
+        environment = os.environ | {"LD_PRELOAD": ":".join(preload)}
+        script = HERE / "peers" / "train_torch.py"
+        command = [self.args.python, script, self.model, "--tokens", self.tokens, "--steps", self.args.steps + 1]
+        report = json.loads(self.check([*command, *flags], env=environment).splitlines()[-1])
+        return report["seconds"], report["peak_bytes"], report["losses"]
+
+    def run(self, side):
+        seconds, peak, losses = self.run_headroom(side) if side in HEADROOM else self.run_torch(side)
+        self.seconds.setdefault(side, []).extend(seconds)
+        self.peaks[side] = max(peak, self.peaks.get(side, 0))
+        self.losses[side] = losses
+        print(f"  {side:<16} {statistics.median(seconds):7.3f} s a step, {peak / 1e9:6.3f} GB", file=sys.stderr)
+
+    def print_table(self, sides):
+        ours = sides[0]
+        tokens = self.args.batch_size * self.args.seq_len
+        first = statistics.median(self.seconds[ours])
+        print(f"{'':<16} {'s/step':>8} {'range':>17} {'tokens/s':>9} {'peak GB':>8} {'time':>7} {'memory':>7}")
+        for side in sides:
+            seconds = self.seconds[side]
+            median = statistics.median(seconds)
+            spread = f"{min(seconds):.3f}-{max(seconds):.3f}"
+            ratios = f"{median / first:6.2f}x {self.peaks[side] / self.peaks[ours]:6.2f}x"
+            print(f"{side:<16} {median:8.3f} {spread:>17} {tokens / median:9.1f} {self.peaks[side] / 1e9:8.3f} {ratios}")
+        print(f"time and memory: as multiples of {ours}'s; {len(self.seconds[ours])} timed steps of each side")
+        for side in sides[1:]:
+            apart = max(abs(a - b) for a, b in zip(self.losses[ours], self.losses[side], strict=True))
+            if apart > 2e-3:
+                print(f"{side}: losses differ by up to {apart:.2g}")
+
+
+def main():
+    args = arguments()
+    sides = args.sides.split(",") if args.sides else LEAN_SIDES if args.lean else PLAIN_SIDES
+    for side in sides:
+        if side not in HEADROOM and side not in TORCH:
+            raise SystemExit(f"--sides {side}: expected some of {', '.join([*HEADROOM, *TORCH])}")
+    with tempfile.TemporaryDirectory(prefix="headroom-training-") as name:
+        comparison = Comparison(args, Path(name))
+        for number in range(args.rounds):
+            print(f"round {number + 1} of {args.rounds}", file=sys.stderr)
+            for side in sides:
+                comparison.run(side)
+        comparison.print_table(sides)
+
+
+if __name__ == "__main__":
+    main()
