@@ -1,5 +1,6 @@
 // The loss head: kernels equal the reference bit for bit, the reference equals a brute-force f64 computation to f32's
 // accuracy, and the scratch is bounded.
+#include <array>
 #include <cmath>
 
 #include "headroom/backend/vocabulary_tiles.h"
@@ -116,10 +117,37 @@ TEST(LinearCrossEntropy, TargetsOutsideTheVocabularyAreIgnored) {
   }
 }
 
+// In one sweep, over one and several blocks of tokens, and from a sum: the bits of the two ops one after the other.
+TEST(LinearCrossEntropy, WithGradientsIsForwardAndBackward) {
+  Random random(5);
+  const int64_t several_blocks = 2 * kTokenBlock + 9;
+  for (const auto& [tokens, features, vocabulary] :
+       {std::array<int64_t, 3>{1, 1, 1}, {7, 13, 37}, {5, 9, 4113}, {3, 5, 8200}, {several_blocks, 3, 40}}) {
+    SCOPED_TRACE(fmt::format("{} x {} x {}", tokens, features, vocabulary));
+    const Head head = random_head(random, tokens, features, vocabulary);
+    const Array scale = array_of(f32({1}), std::vector<double>{0.3});
+    const Array sum = random.array(f32({vocabulary, features}));
+    const std::vector<Array> forward =
+        run_kernel(Isa::reference, "linear_cross_entropy", {head.x, head.w, head.targets});
+    std::vector<Array> apart = {head.x, head.w, head.targets, forward[1], scale};
+    std::vector<Array> at_once = {head.x, head.w, head.targets, scale};
+    for (const bool continues : {false, true}) {
+      if (continues) apart.push_back(sum);
+      if (continues) at_once.push_back(sum);
+      const std::vector<Array> backward = run_kernel(Isa::reference, "linear_cross_entropy_backward", apart);
+      const std::vector<Array> got = expect_kernels_agree("linear_cross_entropy_with_gradients", at_once);
+      expect_same_bits(backward[0], got[0], "dw");
+      expect_same_bits(backward[1], got[1], "dx");
+      expect_same_bits(forward[0], got[2], "loss");
+    }
+  }
+}
+
 // The promise of the loss head: 4096 tokens by 129280 words in 64 MiB, packing included.
 TEST(LinearCrossEntropy, ScratchIsBounded) {
   const std::vector<Type> forward = {f32({4096, 4096}), f32({129280, 4096}), i32({4096})};
   const std::vector<Type> backward = {forward[0], forward[1], forward[2], f32({4096}), f32({1})};
+  const std::vector<Type> at_once = {forward[0], forward[1], forward[2], f32({1})};
   const Attributes none;
   const auto scratch = [&](std::string_view name, const std::vector<Type>& inputs, int threads) {
     const std::vector<Type> outputs = find_op(name)->output_types(inputs, none);
@@ -128,6 +156,8 @@ TEST(LinearCrossEntropy, ScratchIsBounded) {
   for (const int threads : {1, 2, 64}) {
     EXPECT_LE(scratch("linear_cross_entropy", forward, threads), 64 * kMiB) << threads;
     EXPECT_LE(scratch("linear_cross_entropy_backward", backward, threads), 64 * kMiB) << threads;
+    EXPECT_LE(scratch("linear_cross_entropy_with_gradients", at_once, threads) - product_scratch_bytes(threads),
+              kLogitsBlockBytes);
   }
 }
 

@@ -19,6 +19,7 @@ WAYS = {
     "4 micro-batches": ["--grad-accum", 4],
     "4 micro-batches, recomputed": ["--grad-accum", 4, "--checkpointing", "full"],
     "updates after the backward": ["--disable-pass", "updates_in_backward"],
+    "loss before its gradients": ["--disable-pass", "fuse_loss_gradients"],
     "embedding's gradient by itself": ["--disable-pass", "fuse_embedding_gradient"],
 }
 STEPS = ["--steps", 3, "--lr", 0.01]

@@ -27,4 +27,24 @@ struct LossScratch {
   int64_t bytes(int threads) const { return product_scratch_bytes(threads) + logits_bytes + row_bytes; }
 };
 
+// linear_cross_entropy_with_gradients keeps the logits of a block of tokens over the whole vocabulary: as many tokens
+// as kLogitsBlockBytes hold, at most kTokenBlock, all blocks about equally long.
+inline constexpr int64_t kLogitsBlockBytes = 64 * kMiB;
+
+// Scratch of that op, in this order: the packing of products, the block of logits [tokens, stride], or in its place,
+// for the reference, one f32 a token.
+struct LogitsBlockScratch {
+  int64_t stride = 0;  // elements; padded, so that rows do not fall into the same cache sets
+  int64_t tokens = 0;
+  int64_t block_bytes = 0;
+
+  LogitsBlockScratch(int64_t all_tokens, int64_t vocabulary) : stride(round_up(vocabulary, 16) + 16) {
+    const int64_t most = std::clamp<int64_t>(kLogitsBlockBytes / (stride * 4), 16, kTokenBlock);
+    const int64_t blocks = (all_tokens + most - 1) / most;
+    tokens = (all_tokens + blocks - 1) / blocks;
+    block_bytes = round_up(std::max(tokens * stride, all_tokens) * 4, 64);
+  }
+  int64_t bytes(int threads) const { return product_scratch_bytes(threads) + block_bytes; }
+};
+
 }  // namespace headroom

@@ -95,6 +95,35 @@ class LinearCrossEntropyBackward : public Op {
   bool continues_sum() const override { return true; }
 };
 
+class LinearCrossEntropyWithGradients : public Op {
+ public:
+  LinearCrossEntropyWithGradients() : Op("linear_cross_entropy_with_gradients") {}
+
+  std::vector<Type> output_types(std::span<const Type> inputs, const Attributes&) const override {
+    expect_inputs(name(), inputs, 4, 5);
+    expect_head(name(), inputs);
+    expect_type(name(), "scale is one number", f32({1}), inputs[3]);
+    const Type sum = f32(inputs[1].shape);
+    if (inputs.size() == 5) expect_type(name(), "sum is f32[V, F]", sum, inputs[4]);
+    return {sum, inputs[0], f32({inputs[0].shape[0]})};
+  }
+
+  std::vector<StoragePair> in_place(const TypedNode& node) const override {
+    if (node.inputs.size() < 5) return {};
+    return {{.output = 0, .input = 4}};
+  }
+
+  int64_t scratch_bytes(const TypedNode& node, int threads) const override {
+    return LogitsBlockScratch(node.inputs[0].shape[0], node.inputs[1].shape[0]).bytes(threads);
+  }
+
+  Price price(const TypedNode& node) const override {
+    return {.flops = 6 * volume(node) + 36 * logits(node), .bytes = bytes_touched(node)};
+  }
+
+  bool continues_sum() const override { return true; }
+};
+
 }  // namespace
 
 LossResult linear_cross_entropy(Builder& build, ValueId x, ValueId weight, ValueId targets) {
@@ -111,9 +140,20 @@ LossGradients linear_cross_entropy_backward(Builder& build, ValueId x, ValueId w
   return {outputs[0], outputs[1]};
 }
 
+LossAndGradients linear_cross_entropy_with_gradients(Builder& build, ValueId x, ValueId weight, ValueId targets,
+                                                     ValueId scale, ValueId sum) {
+  std::vector<ValueId> inputs = {x, weight, targets, scale};
+  if (sum != kNoValue) inputs.push_back(sum);
+  const std::vector<ValueId> outputs = build.node("linear_cross_entropy_with_gradients", inputs);
+  build.graph().value(outputs[0]).role = gradient_role(build, weight);
+  return {outputs[0], outputs[1], outputs[2]};
+}
+
 }  // namespace headroom
 
 static const headroom::LinearCrossEntropy linear_cross_entropy_op;
 HEADROOM_OP(linear_cross_entropy_op);
 static const headroom::LinearCrossEntropyBackward linear_cross_entropy_backward_op;
 HEADROOM_OP(linear_cross_entropy_backward_op);
+static const headroom::LinearCrossEntropyWithGradients linear_cross_entropy_with_gradients_op;
+HEADROOM_OP(linear_cross_entropy_with_gradients_op);

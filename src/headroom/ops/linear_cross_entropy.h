@@ -26,4 +26,14 @@ struct LossGradients {
 LossGradients linear_cross_entropy_backward(Builder& build, ValueId x, ValueId weight, ValueId targets, ValueId lse,
                                             ValueId scale, ValueId sum = kNoValue);
 
+// Loss and gradients in one sweep: the same bits with three products instead of four, for the scratch that the logits
+// of a block of tokens need (LogitsBlockScratch). What the pass fuse_loss_gradients puts in place of the two.
+struct LossAndGradients {
+  ValueId dweight;  // f32[V, F]
+  ValueId dx;       // f32[T, F]
+  ValueId loss;     // f32[T]
+};
+LossAndGradients linear_cross_entropy_with_gradients(Builder& build, ValueId x, ValueId weight, ValueId targets,
+                                                     ValueId scale, ValueId sum = kNoValue);
+
 }  // namespace headroom

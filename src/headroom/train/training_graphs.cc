@@ -7,6 +7,7 @@
 #include "headroom/passes/checkpoint.h"
 #include "headroom/passes/differentiate.h"
 #include "headroom/passes/fuse_embedding_gradient.h"
+#include "headroom/passes/fuse_loss_gradients.h"
 #include "headroom/passes/updates_in_backward.h"
 
 namespace headroom {
@@ -77,6 +78,7 @@ TrainingGraphs build_training_graphs(const Model& model, const TrainingShape& sh
   } else {
     backward.push_back({"fuse_embedding_gradient", fuse_embedding_gradient});
   }
+  if (techniques.fuse_loss_gradients) backward.push_back({"fuse_loss_gradients", fuse_loss_gradients});
   if (techniques.checkpoint_layers) backward.push_back({"checkpoint", checkpoint_layers});
   Graph step = run_passes(std::move(trained.graph), backward, trace);
 

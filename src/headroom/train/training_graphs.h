@@ -26,6 +26,7 @@ struct TrainingShape {
 // The techniques a training run can choose from. All lossless.
 struct TrainingTechniques {
   bool checkpoint_layers = false;
+  bool fuse_loss_gradients = false;
 };
 
 // An update is: `zero` once, `micro` micro_batches - 1 times (both absent for a single micro-batch), then `step`.

@@ -83,11 +83,24 @@ LrSettings read_lr(const TrainOptions& options) {
   return {parse_lr_schedule(options.lr_schedule), options.lr, options.warmup_steps, options.steps};
 }
 
+// From fastest to leanest.
 std::vector<TrainingTechniques> techniques_to_try(const std::string& checkpointing) {
-  if (checkpointing == "none") return {{.checkpoint_layers = false}};
-  if (checkpointing == "full") return {{.checkpoint_layers = true}};
-  if (checkpointing == "auto") return {{.checkpoint_layers = false}, {.checkpoint_layers = true}};
-  throw InvalidInput("--checkpointing {}: expected none, full or auto", checkpointing);
+  if (checkpointing != "none" && checkpointing != "full" && checkpointing != "auto") {
+    throw InvalidInput("--checkpointing {}: expected none, full or auto", checkpointing);
+  }
+  std::vector<TrainingTechniques> all;
+  for (const bool checkpoint_layers : {false, true}) {
+    if (checkpointing == (checkpoint_layers ? "none" : "full")) continue;
+    for (const bool fuse : {true, false}) {
+      all.push_back({.checkpoint_layers = checkpoint_layers, .fuse_loss_gradients = fuse});
+    }
+  }
+  return all;
+}
+
+std::string name_of(const TrainingTechniques& techniques) {
+  return fmt::format("checkpointing {}{}", techniques.checkpoint_layers ? "full" : "none",
+                     techniques.fuse_loss_gradients ? ", logits made once" : "");
 }
 
 }  // namespace
@@ -103,7 +116,7 @@ FittedJob fit_training(const TrainOptions& options, const Model& model, int64_t 
   std::vector<Candidate> candidates;
   for (const TrainingTechniques& techniques : techniques_to_try(options.checkpointing)) {
     candidates.push_back(
-        {techniques.checkpoint_layers ? "checkpointing full" : "checkpointing none", [&, techniques] {
+        {name_of(techniques), [&, techniques] {
            return build_training_graphs(model, settings.shape, settings.updates, techniques, evaluates, &trace).graphs;
          }});
   }

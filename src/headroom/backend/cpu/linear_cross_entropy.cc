@@ -61,16 +61,6 @@ struct Head {
   float* of_targets;  // per token of the block: the logit of its target
 };
 
-// Turns a row of logits into the gradients of them; `target` is an index into the row, or none of it.
-void differentiate_row(float* logits, int64_t width, int64_t target, float lse, float scale) {
-  const bool has_target = target >= 0 && target < width;
-  const float of_target = has_target ? logits[target] : 0.0f;
-  int64_t v = 0;
-  for (; v + 16 <= width; v += 16) store(logits + v, exp(load(logits + v) - lse) * scale);
-  if (v < width) store(logits + v, exp(load(logits + v, width - v) - lse) * scale, width - v);
-  if (has_target) logits[target] = first_lane((exp(F32x16(of_target) - lse) - 1.0f) * scale);
-}
-
 }  // namespace
 
 void linear_cross_entropy(const Invocation& call) {
@@ -119,7 +109,7 @@ void linear_cross_entropy_backward(const Invocation& call) {
           if (head.is_ignored(t + i)) {
             std::fill(row, row + width, 0.0f);
           } else {
-            differentiate_row(row, width, head.targets[t + i] - v, lse[t + i], scale);
+            differentiate_logits(row, width, head.targets[t + i] - v, lse[t + i], scale);
           }
         }
       });

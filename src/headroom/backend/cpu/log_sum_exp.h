@@ -1,4 +1,5 @@
-// log sum_v exp(logit[v]) of a row, in tiles of the vocabulary: what logsumexp and the loss head share.
+// log sum_v exp(logit[v]) of a row, in tiles of the vocabulary, and its gradient: what logsumexp and the loss heads
+// share.
 #pragma once
 
 #include "headroom/backend/cpu/simd.h"
@@ -41,5 +42,15 @@ HEADROOM_INLINE MaxAndSum merge(const MaxAndSum& left, const MaxAndSum& right) {
 }
 
 HEADROOM_INLINE float log_sum_exp(const MaxAndSum& whole) { return first_lane(whole.max + log(F32x16(whole.sum))); }
+
+// Turns a row of logits into the gradients of them; `target` is an index into the row, or none of it.
+HEADROOM_INLINE void differentiate_logits(float* logits, int64_t width, int64_t target, float lse, float scale) {
+  const bool has_target = target >= 0 && target < width;
+  const float of_target = has_target ? logits[target] : 0.0f;
+  int64_t v = 0;
+  for (; v + 16 <= width; v += 16) store(logits + v, exp(load(logits + v) - lse) * scale);
+  if (v < width) store(logits + v, exp(load(logits + v, width - v) - lse) * scale, width - v);
+  if (has_target) logits[target] = first_lane((exp(F32x16(of_target) - lse) - 1.0f) * scale);
+}
 
 }  // namespace headroom::HEADROOM_ISA

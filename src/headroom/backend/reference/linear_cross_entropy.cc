@@ -1,6 +1,7 @@
 // The loss head. Logits are those of matmul(x, w^T); a row's log-sum-exp that of logsumexp; a target outside [0, V) is
 // ignored.
 //   T tokens, F features, V vocabulary.
+#include <array>
 #include <cmath>
 
 #include "headroom/backend/reference/log_sum_exp.h"
@@ -90,7 +91,22 @@ void linear_cross_entropy_backward(const Invocation& call) {
   });
 }
 
+// By definition the two above, one after the other. lse waits in scratch, behind what they use.
+void linear_cross_entropy_with_gradients(const Invocation& call) {
+  const Tensor& x = call.inputs[0];
+  const Tensor lse{call.scratch.data() + product_scratch_bytes(call.threads.count()), f32({x.dim(0)})};
+  const std::array<Tensor, 2> losses = {call.outputs[2], lse};
+  linear_cross_entropy({call.inputs.first(3), losses, call.attributes, call.scratch, call.threads});
+  std::array<Tensor, 6> inputs;  // x, weight, targets, lse, scale and the sum, where there is one
+  std::copy_n(call.inputs.begin(), 3, inputs.begin());
+  inputs[3] = lse;
+  std::copy(call.inputs.begin() + 3, call.inputs.end(), inputs.begin() + 4);
+  linear_cross_entropy_backward({std::span<const Tensor>(inputs).first(call.inputs.size() + 1), call.outputs.first(2),
+                                 call.attributes, call.scratch, call.threads});
+}
+
 }  // namespace headroom::reference
 
 HEADROOM_KERNEL(linear_cross_entropy);
 HEADROOM_KERNEL(linear_cross_entropy_backward);
+HEADROOM_KERNEL(linear_cross_entropy_with_gradients);

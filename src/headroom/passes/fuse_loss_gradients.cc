@@ -1,0 +1,40 @@
+#include "headroom/passes/fuse_loss_gradients.h"
+
+#include "headroom/base/errors.h"
+#include "headroom/graph/op.h"
+
+namespace headroom {
+
+Graph fuse_loss_gradients(Graph graph) {
+  const Op* fused = find_op("linear_cross_entropy_with_gradients");
+  ensure(fused != nullptr, "fuse_loss_gradients: the op is missing");
+  const Uses uses(graph);
+  std::vector<bool> is_replaced(graph.nodes.size(), false);
+  for (Node& forward : graph.nodes) {
+    if (forward.op->name() != "linear_cross_entropy") continue;
+    const std::vector<int32_t>& readers = uses.readers[static_cast<size_t>(forward.outputs[1])];
+    if (readers.size() != 1) continue;
+    const size_t place = static_cast<size_t>(readers.front());
+    const Node& backward = graph.nodes[place];
+    if (backward.op->name() != "linear_cross_entropy_backward") continue;
+    // What the backward reads and the forward does not, the gradient's scale and a sum to go on from, must be there
+    // already.
+    bool is_early = true;
+    for (size_t input = 4; input < backward.inputs.size(); ++input) {
+      is_early = is_early && uses.producer[static_cast<size_t>(backward.inputs[input])] < 0;
+    }
+    if (!is_early) continue;
+    forward.op = fused;
+    forward.inputs.insert(forward.inputs.end(), backward.inputs.begin() + 4, backward.inputs.end());
+    forward.outputs = {backward.outputs[0], backward.outputs[1], forward.outputs[0]};
+    is_replaced[place] = true;
+  }
+  std::vector<Node> kept;
+  for (size_t place = 0; place < graph.nodes.size(); ++place) {
+    if (!is_replaced[place]) kept.push_back(std::move(graph.nodes[place]));
+  }
+  graph.nodes = std::move(kept);
+  return without_dead_nodes(std::move(graph));
+}
+
+}  // namespace headroom
