@@ -4,10 +4,10 @@
       [--seq-len 512] [--steps 3] [--rounds 2] [--sides headroom,torch,...] [--lean]
 
 Both sides start from the same weights and train on the same batches in f32 with AdamW on all processors, one after the
-other in each round, so that a machine that drifts lies to none of them; the first step of each process is not timed, and
-medians are over all rounds. Losses are compared: sides that trained something else are named. bench/peers/README.md says
-what the sides of PyTorch are and how to install them; a C compiler and libjemalloc2 are needed for those that say so.
-The default sides are the plain ones, --lean takes those that trade time for memory.
+other in each round, so that a machine that drifts lies to none of them; the first step of each process is not timed,
+and medians are over all rounds. Losses are compared: sides that trained something else are named. bench/peers/README.md
+says what the sides of PyTorch are and how to install them; a C compiler and libjemalloc2 are needed for those that say
+so. The default sides are the plain ones, --lean takes those that trade time for memory.
 """
 
 import argparse
@@ -122,7 +122,8 @@ class Comparison:
             median = statistics.median(seconds)
             spread = f"{min(seconds):.3f}-{max(seconds):.3f}"
             ratios = f"{median / first:6.2f}x {self.peaks[side] / self.peaks[ours]:6.2f}x"
-            print(f"{side:<16} {median:8.3f} {spread:>17} {tokens / median:9.1f} {self.peaks[side] / 1e9:8.3f} {ratios}")
+            figures = f"{median:8.3f} {spread:>17} {tokens / median:9.1f} {self.peaks[side] / 1e9:8.3f}"
+            print(f"{side:<16} {figures} {ratios}")
         print(f"time and memory: as multiples of {ours}'s; {len(self.seconds[ours])} timed steps of each side")
         for side in sides[1:]:
             apart = max(abs(a - b) for a, b in zip(self.losses[ours], self.losses[side], strict=True))

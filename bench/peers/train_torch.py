@@ -37,7 +37,7 @@ def arguments():
     parser.add_argument("--checkpointing", action="store_true", help="compute layers again in the backward")
     parser.add_argument("--compile", action="store_true", help="torch.compile the model")
     parser.add_argument("--loop", action="store_true", help="AdamW tensor by tensor instead of fused")
-    parser.add_argument("--medium", action="store_true", help="f32 products by oneDNN, of f32 accuracy on most machines")
+    parser.add_argument("--medium", action="store_true", help="f32 products by oneDNN, accurate to f32 on most")
     parser.add_argument("--chunked-loss", action="store_true", help=f"logits of {CHUNK} rows at a time, made twice")
     parser.add_argument("--in-backward", action="store_true", help="updates inside the backward, without clipping")
     return parser.parse_args()
