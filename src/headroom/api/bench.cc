@@ -117,7 +117,7 @@ Json bench_kernels(const BenchOptions& options) {
   const Memory memory = fit(options, cases, thread_count);
 
   Threads threads(thread_count);
-  const Arena arena(memory.arena_bytes);
+  const Arena arena(memory.arena_bytes, threads);
   const std::span<std::byte> walked = arena.bytes().first(static_cast<size_t>(LimitProbes::kMemoryBytes));
   const std::span<std::byte> operands = arena.bytes().subspan(walked.size());
   Progress progress("measuring", options.quiet);

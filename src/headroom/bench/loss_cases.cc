@@ -22,6 +22,18 @@ KernelCase loss(bool backward, int64_t tokens, int64_t features, int64_t vocabul
   return one;
 }
 
+// Three products: what the two apart do in four.
+KernelCase loss_with_gradients(int64_t tokens, int64_t features, int64_t vocabulary) {
+  KernelCase one;
+  one.op = "linear_cross_entropy_with_gradients";
+  one.name = fmt::format("{} {}", one.op, dimensions({tokens, features, vocabulary}));
+  one.inputs = {f32({tokens, features}), f32({vocabulary, features}), i32({tokens}), f32({1})};
+  one.limit = Limit::fma;
+  one.fill = [=](std::span<const Tensor> inputs) { fill_ids(inputs[2], static_cast<int32_t>(vocabulary)); };
+  one.work = 6.0 * static_cast<double>(tokens * features) * static_cast<double>(vocabulary);
+  return one;
+}
+
 constexpr int64_t kTokens = 1024, kVocabulary = 32000;
 
 KernelCase over_logits(std::string_view op, std::vector<Type> inputs) {
@@ -43,8 +55,8 @@ std::vector<KernelCase> loss_cases() {
     fill_constant(inputs[1], 10);
     fill_constant(inputs[3], 10);
   };
-  return {loss(false, 1024, 768, 32000), loss(true, 1024, 768, 32000), over_logits("logsumexp", {logits}),
-          over_logits("argmax", {logits}), divergence};
+  return {loss(false, 1024, 768, 32000),      loss(true, 1024, 768, 32000),    loss_with_gradients(1024, 768, 32000),
+          over_logits("logsumexp", {logits}), over_logits("argmax", {logits}), divergence};
 }
 
 }  // namespace headroom
