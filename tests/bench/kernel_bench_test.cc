@@ -30,9 +30,9 @@ TEST(KernelBench, RunsTheKernelOnTheOperandsOfTheCase) {
     fill_constant(inputs[0], 1);
     fill_constant(inputs[1], 2);
   };
-  const Arena arena(KernelBench::memory_bytes(one, 2));
-  EXPECT_EQ(arena.size_bytes(), 2 * 4096);  // the output has no storage of its own
   Threads threads(2);
+  const Arena arena(KernelBench::memory_bytes(one, 2), threads);
+  EXPECT_EQ(arena.size_bytes(), 2 * 4096);  // the output has no storage of its own
   const KernelBench bench(one, Isa::reference, arena.bytes(), threads);
   bench.run();
   bench.run();
@@ -47,7 +47,7 @@ TEST(KernelBench, MeasuresSharesThatFitTheirRates) {
   one.attributes = {{"transpose_a", int64_t{0}}, {"transpose_b", int64_t{1}}};
   one.limit = Limit::fma;
   Threads threads(1);
-  const Arena arena(LimitProbes::kMemoryBytes + KernelBench::memory_bytes(one, 1));
+  const Arena arena(LimitProbes::kMemoryBytes + KernelBench::memory_bytes(one, 1), threads);
   const size_t walked = static_cast<size_t>(LimitProbes::kMemoryBytes);
   const LimitProbes probes(Isa::reference, arena.bytes().first(walked), threads);
   const CaseResult result = KernelBench(one, Isa::reference, arena.bytes().subspan(walked), threads).measure(probes);
