@@ -26,11 +26,9 @@ LEAN = ["--checkpointing", "--chunked-loss", "--in-backward"]
 # MKL asks this function whether the processor is Intel's, and runs its best kernels only there.
 MKL_SHIM = "int mkl_serv_intel_cpu_true(void) { return 1; }\nint mkl_serv_intel_cpu(void) { return 1; }\n"
 
-# name: flags, libraries to preload. The sides of headroom and of PyTorch that `--lean` compares do not clip.
-HEADROOM = {
-    "headroom": [],
-    "headroom lean": ["--checkpointing", "full", "--grad-clip", "0"],
-}
+# headroom as it is, and under the smallest budget that works, without clipping, which needs all gradients at once.
+HEADROOM = ["headroom", "headroom lean"]
+# name: flags, libraries to preload.
 TORCH = {
     "torch": ([], []),
     "torch compile": (["--compile"], []),
@@ -77,6 +75,11 @@ class Comparison:
             raise SystemExit(f"{' '.join(command)}\nended with {done.returncode}:\n{done.stderr[-2000:]}")
         return done.stdout
 
+    def smallest_budget(self, command, report):
+        """What the refusal of one byte names."""
+        subprocess.run([str(part) for part in command], check=False, capture_output=True)
+        return json.loads(report.read_text(encoding="ascii"))["smallest_budget_bytes"]
+
     def mkl_shim(self):
         library = self.directory / "mkl_shim.so"
         if not library.exists():
@@ -90,7 +93,10 @@ class Comparison:
         shape = ["--batch-size", self.args.batch_size, "--seq-len", self.args.seq_len, "--steps", self.args.steps + 1]
         files = ["--tokens", self.tokens, "--output", output, "--report", report]
         command = [self.args.headroom, "train", self.model, *files, *shape, "--lr-schedule", "constant", "--quiet"]
-        self.check([*command, *HEADROOM[side]])
+        if side == "headroom lean":
+            command += ["--grad-clip", "0"]
+            command += ["--memory", self.smallest_budget([*command, "--memory", "1"], report)]
+        self.check(command)
         lines = [json.loads(line) for line in (output / "metrics.jsonl").read_text(encoding="ascii").splitlines()]
         self.check(["rm", "-r", output])
         peak = json.loads(report.read_text(encoding="ascii"))["measured_peak_bytes"]
