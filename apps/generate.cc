@@ -74,7 +74,8 @@ void add_generate_flags(CLI::App& command, GenerateOptions& options) {
       ->group("Memory");
   command
       .add_option("--prefill-chunk", options.prefill_chunk,
-                  "Tokens of the prompt that go through at once; the same bits")
+                  "Tokens of the prompt that go through at once, the same bits; default: the largest of 512, 128, 32 "
+                  "and 8 that the budget allows")
       ->group("Memory");
   command.add_option("--logprobs", options.logprobs, "Write each new token with its log-probability to this JSON file")
       ->group("Output");

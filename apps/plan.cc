@@ -38,7 +38,7 @@ FittedJob fit(PlanOptions& options) {
       const auto prompt = encode_prompt(options.generate, open_tokenizer(options.model, *model), *model);
       options.generate.context = context_for(options.generate, *model, static_cast<int64_t>(prompt.size()));
     }
-    return fit_generation(options.generate, *model, tokenizer_bytes, chat_template_bytes_of(options.generate));
+    return fit_generation(options.generate, *model, tokenizer_bytes, chat_template_bytes_of(options.generate)).job;
   }
   options.train.model = options.model;
   take_shape_of_tokens(options.train);

@@ -66,9 +66,28 @@ TEST_F(GenerationJob, TheNamedSmallestBudgetWorksAndOneMebibyteLessDoesNot) {
     smallest = error.smallest_budget_bytes;
   }
   options.memory = std::to_string(smallest);
-  EXPECT_EQ(fit_generation(options, *model, 20000).predicted_peak_bytes, smallest);
+  EXPECT_EQ(fit_generation(options, *model, 20000).job.predicted_peak_bytes, smallest);
   options.memory = std::to_string(smallest - 1024 * 1024);
   EXPECT_THROW(fit_generation(options, *model, 20000), BudgetExceeded);
+}
+
+TEST_F(GenerationJob, TheChunkIsTheLargestThatTheBudgetAllows) {
+  options.context = 200;
+  options.memory = "1GiB";
+  EXPECT_EQ(fit_generation(options, *model, 20000).shape.prefill_chunk, 200);
+  int64_t last = fit_generation(options, *model, 20000).job.predicted_peak_bytes;
+  for (const int64_t chunk : {128, 32, 8}) {
+    options.memory = std::to_string(last - 1);
+    const FittedGeneration fitted = fit_generation(options, *model, 20000);
+    EXPECT_EQ(fitted.shape.prefill_chunk, chunk);
+    EXPECT_LT(fitted.job.predicted_peak_bytes, last);
+    last = fitted.job.predicted_peak_bytes;
+  }
+  options.memory = std::to_string(last - 1);
+  EXPECT_THROW(fit_generation(options, *model, 20000), BudgetExceeded);
+  options.memory = "1GiB";
+  options.prefill_chunk = 16;
+  EXPECT_EQ(fit_generation(options, *model, 20000).shape.prefill_chunk, 16);
 }
 
 }  // namespace

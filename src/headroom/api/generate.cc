@@ -125,14 +125,18 @@ GenerateResult generate(const GenerateOptions& given) {
   options.context = context_for(options, *model, static_cast<int64_t>(prompt.size()));
   std::optional<ChatTemplate> chat_template;
   if (options.chat) chat_template = load_chat_template(options.model, conversation_bytes(options.context));
+  GenerationShape shape;
   FittedJob job = fit_to_run(options, [&] {
-    return fit_generation(options, *model, tokenizer_bytes_of(options.model), chat_template_bytes_of(options));
+    FittedGeneration fitted =
+        fit_generation(options, *model, tokenizer_bytes_of(options.model), chat_template_bytes_of(options));
+    shape = fitted.shape;
+    return std::move(fitted.job);
   });
   announce_plan(job, options, "plan of generation");
 
   check_reserve(job.reserve_bytes + job.plan.arena_bytes);
   Workspace workspace(std::move(job.graphs), job.plan, isa);
-  Generator generator(options, *model, tokenizer, end_ids_of(options.model, *model, tokenizer), workspace);
+  Generator generator(options, shape, *model, tokenizer, end_ids_of(options.model, *model, tokenizer), workspace);
   const LoadUse load = load_use(generator.load());
   Totals totals;
   if (options.chat) {

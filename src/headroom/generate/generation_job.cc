@@ -20,6 +20,9 @@ constexpr int64_t kTokenBytes = 16;
 constexpr int64_t kMaxContext = int64_t{1} << 30;
 constexpr int64_t kChatContext = 4096;
 constexpr int64_t kNewTokens = 128;
+constexpr int64_t kAssumedPrompt = 128;
+constexpr int64_t kLargestChunk = 512;  // beyond, products gain nothing
+constexpr int64_t kSmallestChunk = 8;
 
 void expect_count(const char* flag, int64_t got, int64_t least) {
   if (got < least) throw InvalidInput("{} {}: expected a number of {} or more", flag, got, least);
@@ -30,6 +33,18 @@ void check_context(int64_t context, const Model& model) {
   if (context > most) {
     throw InvalidInput("--context {}: the model has {} positions; expected at most as many", context, most);
   }
+}
+
+// From fastest to leanest.
+std::vector<GenerationShape> shapes_to_try(const GenerateOptions& options, const GenerationShape& largest) {
+  std::vector<GenerationShape> shapes = {largest};
+  if (options.prefill_chunk) return shapes;
+  for (int64_t chunk = kLargestChunk / 4; chunk >= kSmallestChunk; chunk /= 4) {
+    if (chunk >= largest.prefill_chunk) continue;
+    shapes.push_back(largest);
+    shapes.back().prefill_chunk = chunk;
+  }
+  return shapes;
 }
 
 }  // namespace
@@ -57,7 +72,8 @@ int64_t context_for(const GenerateOptions& options, const Model& model, int64_t 
 }
 
 GenerationShape read_generation_shape(const GenerateOptions& options, const Model& model) {
-  expect_count("--prefill-chunk", options.prefill_chunk, 1);
+  const int64_t chunk = options.prefill_chunk.value_or(kLargestChunk);
+  expect_count("--prefill-chunk", chunk, 1);
   expect_count("--top-k", options.top_k, 0);
   if (!(options.temperature >= 0) || !std::isfinite(options.temperature)) {
     throw InvalidInput("--temperature {}: expected 0 (greedy) or more", options.temperature);
@@ -66,16 +82,15 @@ GenerationShape read_generation_shape(const GenerateOptions& options, const Mode
     throw InvalidInput("--top-p {}: expected more than 0 and at most 1", options.top_p);
   }
   GenerationShape shape;
-  const int64_t assumed_prompt =
-      options.context > 0 || options.chat ? 0 : std::min(options.prefill_chunk, model.max_positions() - 1);
-  shape.context = context_for(options, model, assumed_prompt);
-  shape.prefill_chunk = std::min(options.prefill_chunk, shape.context);
+  const int64_t prompt = std::min(options.prefill_chunk.value_or(kAssumedPrompt), model.max_positions() - 1);
+  shape.context = context_for(options, model, options.context > 0 || options.chat ? 0 : prompt);
+  shape.prefill_chunk = std::min(chunk, shape.context);
   shape.orders_vocabulary = options.temperature > 0 && (options.top_k > 0 || options.top_p < 1);
   return shape;
 }
 
-FittedJob fit_generation(const GenerateOptions& options, const Model& model, int64_t tokenizer_bytes,
-                         int64_t chat_template_bytes) {
+FittedGeneration fit_generation(const GenerateOptions& options, const Model& model, int64_t tokenizer_bytes,
+                                int64_t chat_template_bytes) {
   const GenerationShape shape = read_generation_shape(options, model);
   PassTrace trace = trace_passes(options);
   ReserveInputs reserve;
@@ -86,11 +101,16 @@ FittedJob fit_generation(const GenerateOptions& options, const Model& model, int
     const int64_t text_bytes = conversation_bytes(shape.context);
     reserve.buffer_bytes += ChatTemplate::memory_bound_bytes(chat_template_bytes, text_bytes) + 2 * text_bytes;
   }
-  const Candidate only{fmt::format("context {}, prefill in chunks of {}", shape.context, shape.prefill_chunk),
-                       [&] { return build_generation_graphs(model, shape, &trace); }};
-  FittedJob job = fit_job({only}, resolve_budget(options.memory), reserve);
+  const std::vector<GenerationShape> shapes = shapes_to_try(options, shape);
+  std::vector<Candidate> candidates;
+  for (const GenerationShape& one : shapes) {
+    candidates.push_back({fmt::format("context {}, prefill in chunks of {}", one.context, one.prefill_chunk),
+                          [&] { return build_generation_graphs(model, one, &trace); }});
+  }
+  FittedJob job = fit_job(candidates, resolve_budget(options.memory), reserve);
   finish_trace(trace, options);
-  return job;
+  const GenerationShape chosen = shapes[job.candidate];
+  return {std::move(job), chosen};
 }
 
 }  // namespace headroom

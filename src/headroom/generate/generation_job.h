@@ -18,13 +18,19 @@ int64_t most_new_tokens(const GenerateOptions& options);
 // tokens are worth.
 int64_t conversation_bytes(int64_t context);
 
-// Throws InvalidInput naming the flag that is out of range or does not fit the model. Where options.context is 0 the
-// prompt counts as one whole chunk.
+// Throws InvalidInput naming the flag that is out of range or does not fit the model. Where options.context is 0 a
+// prompt of options.prefill_chunk or 128 tokens is assumed. Without options.prefill_chunk the chunk is the largest that
+// a budget may allow.
 GenerationShape read_generation_shape(const GenerateOptions& options, const Model& model);
+
+struct FittedGeneration {
+  FittedJob job;
+  GenerationShape shape;  // with the chunk that fits
+};
 
 // Fits the job into options.memory. `tokenizer_bytes`: what the model's tokenizer takes
 // (Tokenizer::memory_bound_bytes); `chat_template_bytes`: of its template, with options.chat. Throws as fit_job does.
-FittedJob fit_generation(const GenerateOptions& options, const Model& model, int64_t tokenizer_bytes,
-                         int64_t chat_template_bytes = 0);
+FittedGeneration fit_generation(const GenerateOptions& options, const Model& model, int64_t tokenizer_bytes,
+                                int64_t chat_template_bytes = 0);
 
 }  // namespace headroom

@@ -19,12 +19,12 @@ std::span<int32_t> vocabulary_order(const Workspace& workspace, const Generation
 
 }  // namespace
 
-Generator::Generator(const GenerateOptions& options, const Model& model, const Tokenizer& tokenizer,
-                     std::vector<int32_t> end_ids, Workspace& workspace)
+Generator::Generator(const GenerateOptions& options, const GenerationShape& shape, const Model& model,
+                     const Tokenizer& tokenizer, std::vector<int32_t> end_ids, Workspace& workspace)
     : options_(options),
       model_(model),
       tokenizer_(tokenizer),
-      shape_(read_generation_shape(options, model)),
+      shape_(shape),
       workspace_(workspace),
       steps_(workspace, model, shape_),
       sampler_({options.temperature, options.top_k, options.top_p, options.seed}, vocabulary_order(workspace, shape_)),

@@ -32,10 +32,10 @@ struct Continuation {
 
 class Generator {
  public:
-  // All borrowed. A token of `end_ids` ends a text and is not part of it. `workspace` is that of
+  // All borrowed. A token of `end_ids` ends a text and is not part of it. `shape` and `workspace` are those of
   // fit_generation(options, ...).
-  Generator(const GenerateOptions& options, const Model& model, const Tokenizer& tokenizer,
-            std::vector<int32_t> end_ids, Workspace& workspace);
+  Generator(const GenerateOptions& options, const GenerationShape& shape, const Model& model,
+            const Tokenizer& tokenizer, std::vector<int32_t> end_ids, Workspace& workspace);
 
   // Reads the weights from the model's directory.
   LoadStatistics load();

@@ -65,8 +65,9 @@ FittedJob plan_candidate(const Candidate& candidate, const Budget& budget, Reser
 
 FittedJob fit_job(const std::vector<Candidate>& candidates, const Budget& budget, ReserveInputs reserve) {
   FittedJob leanest;
-  for (const Candidate& candidate : candidates) {
-    FittedJob job = plan_candidate(candidate, budget, reserve);
+  for (size_t index = 0; index < candidates.size(); ++index) {
+    FittedJob job = plan_candidate(candidates[index], budget, reserve);
+    job.candidate = index;
     if (job.predicted_peak_bytes <= budget.bytes) return job;
     if (leanest.graphs.empty() || job.predicted_peak_bytes < leanest.predicted_peak_bytes) leanest = std::move(job);
   }

@@ -20,6 +20,7 @@ struct Candidate {
 
 struct FittedJob {
   std::string choice;
+  size_t candidate = 0;  // that was taken
   std::vector<Graph> graphs;
   Plan plan;
   int64_t reserve_bytes = 0;
