@@ -19,7 +19,7 @@ void adamw(const Invocation& call) {
   const F32x16 decay = fma(F32x16(-scalars[0]), weight_decay, F32x16(1.0f));
   const F32x16 minus_rate(-scalars[1]);
   const F32x16 correction(scalars[2]);
-  split_elements(call.threads, call.inputs[0].elements(), [&](int64_t i, int64_t n) {
+  split_elements(call.threads, call.inputs[0].elements(), [&](int64_t i, auto n) {
     const F32x16 g = load(gradient + i, n) * gradient_scale;
     const F32x16 old_mean = load(mean + i, n);
     const F32x16 m = fma(g - old_mean, one_minus_beta1, old_mean);

@@ -12,7 +12,7 @@ void argmax(const Invocation& call) {
       const float* row = call.inputs[0].as<const float>() + t * columns;
       F32x16 lanes(row[0]);
       for_each_group(0, columns,
-                     [&](int64_t v, int64_t n) { lanes = first_lanes(n, max(lanes, load(row + v, n)), lanes); });
+                     [&](int64_t v, auto n) { lanes = first_lanes(n, max(lanes, load(row + v, n)), lanes); });
       const float largest = max_of(lanes);
       int64_t place = 0;
       while (row[place] < largest) ++place;

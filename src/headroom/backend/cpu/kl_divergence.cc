@@ -14,7 +14,7 @@ void kl_divergence(const Invocation& call) {
       const F32x16 lse_difference = reference_lse - F32x16(call.inputs[3].as<const float>()[t]);
       const F32x16 zero(0.0f);
       F64x16 lanes(0.0);
-      for_each_group(0, columns, [&](int64_t v, int64_t n) {
+      for_each_group(0, columns, [&](int64_t v, auto n) {
         const F32x16 a = load(reference + v, n);
         const F32x16 p = first_lanes(n, exp(a - reference_lse), zero);
         const F32x16 difference = select(p == zero, zero, (a - load(logits + v, n)) - lse_difference);

@@ -1,37 +1,38 @@
 // RMSNorm and its gradients (ops/rms_norm.h). Threads split the rows, for the weight's gradient the features, so that
 // every chain over the rows stays whole. T rows, F features.
-#include "headroom/backend/cpu/elements.h"
-#include "headroom/backend/kernel.h"
+#include "headroom/backend/cpu/column_chains.h"
+#include "headroom/backend/cpu/streams.h"
 
 namespace headroom::HEADROOM_ISA {
 namespace {
 
 HEADROOM_INLINE float inverse_root(float x) { return 1.0f / _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
 
-template <class Weight>
-HEADROOM_INLINE void normalize_row(const float* x, const Weight* weight, int64_t features, float eps, float* y,
-                                   float* r) {
+// Returns r.
+template <class Weight, class Place>
+HEADROOM_INLINE float normalize_row(const float* x, const Weight* weight, int64_t features, float eps, Place y) {
   F32x16 lanes(0.0f);
-  for_each_group(0, features, [&](int64_t f, int64_t n) {
+  for_each_group(0, features, [&](int64_t f, auto n) {
     const F32x16 group = load(x + f, n);
     lanes = first_lanes(n, fma(group, group, lanes), lanes);
   });
-  *r = inverse_root(sum(lanes) / static_cast<float>(features) + eps);
-  const F32x16 factor(*r);
+  const float r = inverse_root(sum(lanes) / static_cast<float>(features) + eps);
+  const F32x16 factor(r);
   for_each_group(0, features,
-                 [&](int64_t f, int64_t n) { store(y + f, (load(x + f, n) * factor) * load(weight + f, n), n); });
+                 [=](int64_t f, auto n) { store(y + f, (load(x + f, n) * factor) * load(weight + f, n), n); });
+  return r;
 }
 
-template <class Weight>
+template <class Weight, class Place>
 HEADROOM_INLINE void differentiate_row(const float* x, const Weight* weight, float r, const float* dy, int64_t features,
-                                       float* dx) {
+                                       Place dx) {
   F32x16 lanes(0.0f);
-  for_each_group(0, features, [&](int64_t f, int64_t n) {
+  for_each_group(0, features, [&](int64_t f, auto n) {
     lanes = first_lanes(n, fma(load(dy + f, n) * load(weight + f, n), load(x + f, n), lanes), lanes);
   });
   const F32x16 k(((r * r) * r) * (sum(lanes) / static_cast<float>(features)));
   const F32x16 factor(r);
-  for_each_group(0, features, [&](int64_t f, int64_t n) {
+  for_each_group(0, features, [=](int64_t f, auto n) {
     store(dx + f, fma(-k, load(x + f, n), (load(dy + f, n) * load(weight + f, n)) * factor), n);
   });
 }
@@ -41,11 +42,12 @@ HEADROOM_INLINE void differentiate_row(const float* x, const Weight* weight, flo
 void rms_norm(const Invocation& call) {
   const int64_t features = call.inputs[0].dim(1);
   const float eps = static_cast<float>(call.attributes.real("eps"));
+  float* r = call.outputs[1].as<float>();
   with_elements(call.inputs[1], [&](auto* weight) {
-    call.threads.split(call.inputs[0].dim(0), 1, [&](int64_t begin, int64_t end, int) {
+    split_rows(call, [&](int64_t begin, int64_t end, auto place) {
       for (int64_t t = begin; t < end; ++t) {
-        normalize_row(call.inputs[0].as<const float>() + t * features, weight, features, eps,
-                      call.outputs[0].as<float>() + t * features, call.outputs[1].as<float>() + t);
+        r[t] = normalize_row(call.inputs[0].as<const float>() + t * features, weight, features, eps,
+                             place(call.outputs[0]) + t * features);
       }
     });
   });
@@ -54,31 +56,25 @@ void rms_norm(const Invocation& call) {
 void rms_norm_backward(const Invocation& call) {
   const int64_t features = call.inputs[0].dim(1);
   with_elements(call.inputs[1], [&](auto* weight) {
-    call.threads.split(call.inputs[0].dim(0), 1, [&](int64_t begin, int64_t end, int) {
+    split_rows(call, [&](int64_t begin, int64_t end, auto place) {
       for (int64_t t = begin; t < end; ++t) {
         differentiate_row(call.inputs[0].as<const float>() + t * features, weight, call.inputs[2].as<const float>()[t],
                           call.inputs[3].as<const float>() + t * features, features,
-                          call.outputs[0].as<float>() + t * features);
+                          place(call.outputs[0]) + t * features);
       }
     });
   });
 }
 
 void rms_norm_weight_gradient(const Invocation& call) {
-  const int64_t features = call.inputs[0].dim(1);
+  const float* x = call.inputs[0].as<const float>();
+  const float* r = call.inputs[1].as<const float>();
+  const float* dy = call.inputs[2].as<const float>();
   const bool continues = call.inputs.size() == 4;
-  float* dw = call.outputs[0].as<float>();
-  call.threads.split(features, kLanes, [&](int64_t begin, int64_t end, int) {
-    if (!continues) std::fill(dw + begin, dw + end, 0.0f);
-    for (int64_t t = 0; t < call.inputs[0].dim(0); ++t) {
-      const float* x = call.inputs[0].as<const float>() + t * features;
-      const F32x16 r(call.inputs[1].as<const float>()[t]);
-      const float* dy = call.inputs[2].as<const float>() + t * features;
-      for_each_group(begin, end, [&](int64_t f, int64_t n) {
-        store(dw + f, fma(load(dy + f, n), load(x + f, n) * r, load(dw + f, n)), n);
-      });
-    }
-  });
+  chain_over_rows(call.threads, call.inputs[0], continues, call.outputs[0].as<float>(),
+                  [=](int64_t t, int64_t i, auto n, F32x16 chain) {
+                    return fma(load(dy + i, n), load(x + i, n) * F32x16(r[t]), chain);
+                  });
 }
 
 }  // namespace headroom::HEADROOM_ISA

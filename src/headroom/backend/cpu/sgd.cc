@@ -9,7 +9,7 @@ void sgd(const Invocation& call) {
   const float* gradient = call.inputs[1].as<const float>();
   const F32x16 minus_rate(-call.inputs[2].as<const float>()[0]);
   const F32x16 gradient_scale(call.inputs.size() == 4 ? *call.inputs[3].as<const float>() : 1.0f);
-  split_elements(call.threads, call.inputs[0].elements(), [=](int64_t i, int64_t n) {
+  split_elements(call.threads, call.inputs[0].elements(), [=](int64_t i, auto n) {
     store(weight + i, fma(minus_rate, load(gradient + i, n) * gradient_scale, load(weight + i, n)), n);
   });
 }

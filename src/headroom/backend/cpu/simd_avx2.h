@@ -63,6 +63,10 @@ HEADROOM_INLINE void store(float* to, F32x16 a, int64_t n) {
   _mm256_maskstore_ps(to, _mm256_castps_si256(mask.v[0]), a.v[0]);
   _mm256_maskstore_ps(to + 8, _mm256_castps_si256(mask.v[1]), a.v[1]);
 }
+HEADROOM_INLINE void stream(float* to, F32x16 a) {
+  _mm256_stream_ps(to, a.v[0]);
+  _mm256_stream_ps(to + 8, a.v[1]);
+}
 
 // The function `name` of simd.h, register by register.
 #define HEADROOM_LANEWISE_(type, name, intrinsic) \

@@ -44,6 +44,9 @@ HEADROOM_INLINE F32x16 load(const F16* from) {
 HEADROOM_INLINE void store(float* to, F32x16 a) { _mm512_storeu_ps(to, a.v); }
 HEADROOM_INLINE void store(float* to, F32x16 a, int64_t n) { _mm512_mask_storeu_ps(to, first(n).v, a.v); }
 
+// Past the caches; `to` is aligned to 64 bytes.
+HEADROOM_INLINE void stream(float* to, F32x16 a) { _mm512_stream_ps(to, a.v); }
+
 HEADROOM_INLINE F32x16 operator+(F32x16 a, F32x16 b) { return F32x16(_mm512_add_ps(a.v, b.v)); }
 HEADROOM_INLINE F32x16 operator-(F32x16 a, F32x16 b) { return F32x16(_mm512_sub_ps(a.v, b.v)); }
 HEADROOM_INLINE F32x16 operator*(F32x16 a, F32x16 b) { return F32x16(_mm512_mul_ps(a.v, b.v)); }

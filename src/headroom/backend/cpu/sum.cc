@@ -39,7 +39,7 @@ class TreeSum {
 template <class Step>
 HEADROOM_INLINE double block_sum(const float* from, int64_t count, Step step) {
   F64x16 lanes(0.0);
-  for_each_group(0, count, [&](int64_t i, int64_t n) { lanes = step(to_f64(load(from + i, n)), lanes); });
+  for_each_group(0, count, [&](int64_t i, auto n) { lanes = step(to_f64(load(from + i, n)), lanes); });
   return sum(lanes);
 }
 

@@ -1,6 +1,5 @@
 // SwiGLU and its backward (ops/swiglu.h). Each group is read before it is written: outputs may share inputs' storage.
-#include "headroom/backend/cpu/elements.h"
-#include "headroom/backend/kernel.h"
+#include "headroom/backend/cpu/streams.h"
 
 namespace headroom::HEADROOM_ISA {
 namespace {
@@ -12,10 +11,12 @@ HEADROOM_INLINE F32x16 sigmoid(F32x16 g) { return F32x16(1.0f) / (F32x16(1.0f) +
 void swiglu(const Invocation& call) {
   const float* gate = call.inputs[0].as<const float>();
   const float* up = call.inputs[1].as<const float>();
-  float* y = call.outputs[0].as<float>();
-  split_elements(call.threads, call.inputs[0].elements(), [=](int64_t i, int64_t n) {
-    const F32x16 g = load(gate + i, n);
-    store(y + i, (g * sigmoid(g)) * load(up + i, n), n);
+  split_output_elements(call, [&](int64_t begin, int64_t end, auto place) {
+    const auto y = place(call.outputs[0]);
+    for_each_group(begin, end, [=](int64_t i, auto n) {
+      const F32x16 g = load(gate + i, n);
+      store(y + i, (g * sigmoid(g)) * load(up + i, n), n);
+    });
   });
 }
 
@@ -23,16 +24,18 @@ void swiglu_backward(const Invocation& call) {
   const float* gate = call.inputs[0].as<const float>();
   const float* up = call.inputs[1].as<const float>();
   const float* dy = call.inputs[2].as<const float>();
-  float* dgate = call.outputs[0].as<float>();
-  float* dup = call.outputs[1].as<float>();
-  split_elements(call.threads, call.inputs[0].elements(), [=](int64_t i, int64_t n) {
-    const F32x16 g = load(gate + i, n);
-    const F32x16 d = load(dy + i, n);
-    const F32x16 s = sigmoid(g);
-    const F32x16 by_gate = (d * load(up + i, n)) * (s * fma(g, F32x16(1.0f) - s, F32x16(1.0f)));
-    const F32x16 by_up = d * (g * s);
-    store(dgate + i, by_gate, n);
-    store(dup + i, by_up, n);
+  split_output_elements(call, [&](int64_t begin, int64_t end, auto place) {
+    const auto dgate = place(call.outputs[0]);
+    const auto dup = place(call.outputs[1]);
+    for_each_group(begin, end, [=](int64_t i, auto n) {
+      const F32x16 g = load(gate + i, n);
+      const F32x16 d = load(dy + i, n);
+      const F32x16 s = sigmoid(g);
+      const F32x16 by_gate = (d * load(up + i, n)) * (s * fma(g, F32x16(1.0f) - s, F32x16(1.0f)));
+      const F32x16 by_up = d * (g * s);
+      store(dgate + i, by_gate, n);
+      store(dup + i, by_up, n);
+    });
   });
 }
 
