@@ -9,11 +9,19 @@
 
 namespace headroom {
 
+// a * 2^n rounded once, for whole n from -152 to 128, which is given twice; 1/2 < |a| < 2. An instruction set may have
+// an own way. In two factors, because n reaches beyond what one exponent holds; the first product is exact.
+template <class F>
+[[gnu::always_inline]] inline F scale_by_power(F a, F /*n*/, typename F::Int n) {
+  const typename F::Int biased_twice = n + typename F::Int(2 * 127);
+  const typename F::Int half = shift_right<1>(biased_twice);
+  return (a * from_bits(shift_left<23>(half))) * from_bits(shift_left<23>(biased_twice - half));
+}
+
 // e^x, about 1 ulp from the exact value; overflow is inf, exp(-inf) is 0, NaN stays NaN.
 //   x = n ln2 + r, |r| <= ln2/2: e^x = 2^n (1 + r + r^2 q(r)), q minimax (Remez; relative error 2^-28).
 template <class F>
 [[gnu::always_inline]] inline F elementary_exp(F x) {
-  using Int = typename F::Int;
   // The bounds come first, so that a NaN in x is the second operand and survives. Beyond them the result is 0 or inf.
   x = max_or_second(F(-105.0f), min_or_second(F(89.0f), x));
   const F magic(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer, which stands in the low bits
@@ -27,12 +35,7 @@ template <class F>
   q = fma(q, r, F(0x1.555492p-3f));
   q = fma(q, r, F(0x1.fffffcp-2f));
   const F mantissa = fma(q, r * r, r) + F(1.0f);
-  // 2^n in two factors: n reaches from -152 to 128, beyond what one exponent holds.
-  const Int whole = bits_of(shifted) - bits_of(magic);
-  const Int half = shift_right<1>(whole);
-  const F first_factor = from_bits(shift_left<23>(half + Int(127)));
-  const F second_factor = from_bits(shift_left<23>(whole - half + Int(127)));
-  return (mantissa * first_factor) * second_factor;
+  return scale_by_power(mantissa, n, bits_of(shifted) - bits_of(magic));
 }
 
 // The natural logarithm, about 1 ulp; log(0) is -inf, of negative numbers NaN, of inf inf; denormals are understood.

@@ -84,6 +84,9 @@ HEADROOM_INLINE I32x16 bits_of(F32x16 a) { return I32x16(_mm512_castps_si512(a.v
 HEADROOM_INLINE F32x16 from_bits(I32x16 a) { return F32x16(_mm512_castsi512_ps(a.v)); }
 HEADROOM_INLINE F32x16 to_f32(I32x16 a) { return F32x16(_mm512_cvtepi32_ps(a.v)); }
 
+// For elementary.h: a * 2^n, rounded once.
+HEADROOM_INLINE F32x16 scale_by_power(F32x16 a, F32x16 n, I32x16) { return F32x16(_mm512_scalef_ps(a.v, n.v)); }
+
 HEADROOM_INLINE float sum_of_four(__m128 four) {
   const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
