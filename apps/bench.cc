@@ -13,25 +13,6 @@ namespace {
 
 constexpr double kGiga = 1e9;
 
-void print(const MachineLimits& limits, Isa isa, int threads) {
-  fmt::print("{}, {}, {} thread{}\n", processor_name(), name_of(isa), threads, threads == 1 ? "" : "s");
-  for (const FmaPeak& peak : limits.fma) {
-    fmt::print("  {:<36} {:>8.1f} GFLOP/s\n",
-               fmt::format("f32 FMA, {}, {} thread{}", name_of(peak.isa), peak.threads, peak.threads == 1 ? "" : "s"),
-               peak.flops_per_second / kGiga);
-  }
-  for (const MemoryRates& rates : limits.memory) {
-    const std::string on = fmt::format(", {} thread{}", rates.threads, rates.threads == 1 ? "" : "s");
-    fmt::print("  {:<36} {:>8.1f} GB/s\n", "read" + on, rates.read_bytes_per_second / kGiga);
-    fmt::print("  {:<36} {:>8.1f} GB/s  read + written, memcpy\n", "copy" + on, rates.copy_bytes_per_second / kGiga);
-    fmt::print("  {:<36} {:>8.1f} GB/s  read + written, stores past the cache\n", "stream" + on,
-               rates.stream_bytes_per_second / kGiga);
-    fmt::print("  {:<36} {:>8.1f} GB/s  read + written where it lies\n", "update" + on,
-               rates.update_bytes_per_second / kGiga);
-  }
-  std::fflush(stdout);
-}
-
 void print(const DiskRates& disk) {
   if (!disk.skipped.empty()) {
     fmt::print("  disk: not measured: {}\n", disk.skipped);
@@ -76,7 +57,11 @@ void add_bench_command(CLI::App& app) {
   add_memory_and_report_flags(*command, *options);
   command->callback([options, json] {
     if (!*json) {
-      options->on_limits = [](const MachineLimits& limits, Isa isa, int threads) { print(limits, isa, threads); };
+      options->on_limits = [](const MachineLimits& limits, Isa isa, int threads) {
+        fmt::print("{}, {}, {} thread{}\n{}", processor_name(), name_of(isa), threads, threads == 1 ? "" : "s",
+                   describe(limits));
+        std::fflush(stdout);
+      };
       options->on_disk = [](const DiskRates& disk) { print(disk); };
       options->on_case = [first = true](const KernelCase& one, const CaseResult& result) mutable {
         if (std::exchange(first, false)) print_case_header();

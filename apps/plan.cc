@@ -3,10 +3,12 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.h"
+#include "headroom/api/bench.h"
 #include "headroom/api/conversation.h"
 #include "headroom/api/model_source.h"
 #include "headroom/api/prompt.h"
 #include "headroom/api/run_report.h"
+#include "headroom/bench/machine_profile.h"
 #include "headroom/formats/json_object.h"
 #include "headroom/formats/tokenizer.h"
 #include "headroom/generate/generation_job.h"
@@ -20,6 +22,7 @@ struct PlanOptions {
   std::string model;
   std::string task = "train";
   bool json = false;
+  bool measure = false;
   TrainOptions train;
   GenerateOptions generate;
   RunOptions run;
@@ -47,13 +50,20 @@ FittedJob fit(PlanOptions& options) {
 
 void plan(PlanOptions& options) {
   const FittedJob job = fit_or_report(options.run, [&] { return fit(options); });
-  if (!options.run.report.empty()) write_json(options.run.report, report_of(job));
+  nlohmann::ordered_json report = report_of(job);
+  std::string machine;
+  if (options.measure) {
+    const MachineLimits limits = measure_machine(job.plan.threads);
+    report["machine"] = json_of(limits);
+    machine = fmt::format("{}\n{}", processor_name(), describe(limits));
+  }
+  if (!options.run.report.empty()) write_json(options.run.report, report);
   if (options.json) {
-    fmt::print("{}\n", report_of(job).dump(2));
+    fmt::print("{}\n", report.dump(2));
     return;
   }
   RunOptions to_output = options.run;
-  fmt::print("{}", describe_plan(job, options.model + " " + options.task));
+  fmt::print("{}{}", describe_plan(job, options.model + " " + options.task), machine);
   to_output.quiet = true;
   announce_plan(job, to_output, "");
 }
@@ -70,6 +80,8 @@ void add_plan_command(CLI::App& app) {
   command->add_option("model", options->model, "A model directory, a config.json or a preset's name")->required();
   command->add_option("--task", options->task, "train or generate")->check(CLI::IsMember({"train", "generate"}));
   command->add_flag("--json", options->json, "The plan as JSON on standard output");
+  command->add_flag("--measure", options->measure,
+                    "Measure the machine's limits now and remember them, for profiles; two or three seconds");
   command->add_option("--output", options->train.output, "As train takes it; nothing is written");
   add_train_flags(*command, options->train);
   add_generate_flags(*command, options->generate);

@@ -59,6 +59,10 @@ void add_train_flags(CLI::App& command, TrainOptions& options) {
           "Recompute activations in the backward: none, full (every layer), auto (only if the budget asks for it)")
       ->check(CLI::IsMember({"none", "full", "auto"}))
       ->group("Memory");
+  command
+      .add_option("--profile", options.profile,
+                  "Measure what each op takes: a table, ops.json, and trace.json for ui.perfetto.dev in this directory")
+      ->group("Output");
 }
 
 void add_train_command(CLI::App& app) {

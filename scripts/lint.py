@@ -37,11 +37,11 @@ FLOORS = {
     "ops": "base graph backend",
     "plan": "base graph",
     "runtime": "base formats graph backend plan",
-    "bench": "base graph backend runtime",
+    "bench": "base formats graph backend runtime",
     "passes": "base graph ops",
     "models": "base formats graph ops runtime",
     "generate": "base formats graph backend ops plan runtime passes models",
-    "train": "base formats graph backend ops plan runtime passes models",
+    "train": "base formats graph backend ops plan runtime bench passes models",
     "api": "base formats graph backend ops plan runtime passes models generate train bench",
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<](headroom/([^">]+))[">]')

@@ -103,6 +103,7 @@ struct TrainOptions : RunOptions {
   int64_t eval_every = 0;              // 0: only at the end
   std::string checkpointing = "auto";  // none, full, auto
   std::string shard_size = "50GB";     // weight files of the trained model hold at most so much
+  std::string profile;                 // directory for what each op took; empty: nothing is measured
 };
 
 struct TrainResult : MemoryUse, LoadUse {

@@ -5,6 +5,7 @@
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/bench/machine_profile.h"
 #include "headroom/formats/json_object.h"
 #include "headroom/runtime/arena.h"
 #include "headroom/runtime/budget.h"
@@ -15,8 +16,6 @@ namespace headroom {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr int kLimitRounds = 5;
 
 std::vector<KernelCase> chosen_cases(const BenchOptions& options, Isa isa) {
   if (isa == Isa::reference && options.filter.empty()) return {};
@@ -71,22 +70,6 @@ Memory fit(const BenchOptions& options, const std::vector<KernelCase>& cases, in
   return memory;
 }
 
-Json json_of(const MachineLimits& limits) {
-  Json fma = Json::array();
-  for (const FmaPeak& peak : limits.fma) {
-    fma.push_back({{"isa", name_of(peak.isa)}, {"threads", peak.threads}, {"flops_per_second", peak.flops_per_second}});
-  }
-  Json memory = Json::array();
-  for (const MemoryRates& rates : limits.memory) {
-    memory.push_back({{"threads", rates.threads},
-                      {"read_bytes_per_second", rates.read_bytes_per_second},
-                      {"copy_bytes_per_second", rates.copy_bytes_per_second},
-                      {"stream_bytes_per_second", rates.stream_bytes_per_second},
-                      {"update_bytes_per_second", rates.update_bytes_per_second}});
-  }
-  return {{"fma", fma}, {"memory", memory}};
-}
-
 Json json_of(const DiskRates& disk) {
   if (!disk.skipped.empty()) return {{"skipped", disk.skipped}};
   return {{"directory", disk.directory},
@@ -108,6 +91,13 @@ Json json_of(const KernelCase& one, const CaseResult& result) {
 
 }  // namespace
 
+MachineLimits measure_machine(int thread_count) {
+  check_machine(LimitProbes::kMemoryBytes + resident_bytes());
+  Threads threads(thread_count);
+  const Arena arena(LimitProbes::kMemoryBytes, threads);
+  return measure_and_remember(arena.bytes(), threads);
+}
+
 Json bench_kernels(const BenchOptions& options) {
   restart_peak();
   const Isa isa = choose_isa();
@@ -128,7 +118,7 @@ Json bench_kernels(const BenchOptions& options) {
                        {"processors", available_processors()},
                        {"isa", name_of(isa)},
                        {"threads", thread_count}};
-  const MachineLimits limits = measure_limits(walked, threads, kLimitRounds);
+  const MachineLimits limits = measure_and_remember(walked, threads);
   result["limits"] = json_of(limits);
   if (options.on_limits) options.on_limits(limits, isa, thread_count);
   if (options.filter.empty()) {

@@ -22,6 +22,9 @@ struct BenchOptions : RunOptions {
   std::function<void(const KernelCase&, const CaseResult&)> on_case;
 };
 
+// The limits, measured now on memory of their own and remembered (bench/machine_profile.h).
+MachineLimits measure_machine(int threads);
+
 // Measures, and returns all of it as one object: machine, limits, cases. Under HEADROOM_ISA=reference the kernels,
 // which are written to be read, run only where a filter asks for them. Throws InvalidInput where no case has the filter
 // in its name, BudgetExceeded where the operands of a case do not fit options.memory.

@@ -14,6 +14,8 @@
 #include "headroom/base/directory_lock.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/file.h"
+#include "headroom/bench/machine_profile.h"
+#include "headroom/bench/profile.h"
 #include "headroom/runtime/interrupt.h"
 #include "headroom/runtime/process_memory.h"
 #include "headroom/train/trainer.h"
@@ -43,10 +45,11 @@ bool is_preparation(const std::string& name) {
   return std::find(kPreparations.begin(), kPreparations.end(), name) != kPreparations.end();
 }
 
-// Whether `entry` is where this run, too, will write its report or picture.
-bool is_requested(const fs::directory_entry& entry, const RunOptions& options) {
+// Whether `entry` is where this run, too, will write its report, picture or profile.
+bool is_requested(const fs::directory_entry& entry, const TrainOptions& options) {
   std::error_code error;  // of a file that is not there
-  return fs::equivalent(entry.path(), options.report, error) || fs::equivalent(entry.path(), options.html, error);
+  return fs::equivalent(entry.path(), options.report, error) || fs::equivalent(entry.path(), options.html, error) ||
+         fs::equivalent(entry.path(), options.profile, error);
 }
 
 // The output directory, which goes again if this run made it and then was refused before its first step.
@@ -144,6 +147,20 @@ void write_report(const TrainOptions& options, const FittedJob& job, const Datas
   output.commit();
 }
 
+// The profile that the options ask for, or null. The machine's limits are those remembered, or are measured in the
+// arena, which holds nothing yet, if it is large enough for that.
+std::unique_ptr<Profile> start_profile(const TrainOptions& options, Workspace& workspace, Isa isa) {
+  if (options.profile.empty()) return nullptr;
+  Threads& threads = workspace.threads();
+  std::optional<MachineLimits> limits = remembered_limits(threads.count());
+  if (!limits && workspace.plan().arena_bytes >= LimitProbes::kMemoryBytes) {
+    const std::span<std::byte> memory = workspace.memory().first(static_cast<size_t>(LimitProbes::kMemoryBytes));
+    limits = measure_and_remember(memory, threads);
+    std::fill(memory.begin(), memory.end(), std::byte{0});
+  }
+  return std::make_unique<Profile>(workspace, "step", options.profile, limits.value_or(MachineLimits{}), isa);
+}
+
 }  // namespace
 
 TrainResult train(const TrainOptions& given) {
@@ -172,6 +189,7 @@ TrainResult train(const TrainOptions& given) {
 
   check_reserve(job.reserve_bytes + job.plan.arena_bytes);
   Workspace workspace(std::move(job.graphs), job.plan, isa);
+  const std::unique_ptr<Profile> profile = start_profile(options, workspace, isa);
   Trainer trainer(options, *model, settings, data, workspace);
   const LoadUse load = load_use(trainer.load());
   trainer.require_disk_space();
@@ -181,6 +199,10 @@ TrainResult train(const TrainOptions& given) {
   if (result.stopped_by_signal == 0) {
     copy_config_and_tokenizer(options.model, options.output, DType::f32);
     trainer.save_weights();
+  }
+  if (profile) {
+    const std::string table = profile->finish();
+    if (!options.quiet) fmt::print(stderr, "{}", table);
   }
   static_cast<LoadUse&>(result) = load;
   static_cast<MemoryUse&>(result) = memory_use(job);

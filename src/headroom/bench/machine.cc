@@ -1,10 +1,12 @@
 #include "headroom/bench/machine.h"
 
 #include <cpuid.h>
+#include <fmt/core.h>
 
 #include <array>
 #include <cstring>
 #include <functional>
+#include <tuple>
 
 #include "headroom/bench/kernel_bench.h"
 
@@ -60,6 +62,28 @@ double MachineLimits::fma_flops_per_second(Isa isa, int threads) const {
     if (peak.isa == isa && peak.threads == threads) return peak.flops_per_second;
   }
   return 0;
+}
+
+std::string describe(const MachineLimits& limits) {
+  constexpr double kGiga = 1e9;
+  const auto on = [](int threads) { return fmt::format("{} thread{}", threads, threads == 1 ? "" : "s"); };
+  std::string text;
+  for (const FmaPeak& peak : limits.fma) {
+    text +=
+        fmt::format("  {:<36} {:>8.1f} GFLOP/s\n", fmt::format("f32 FMA, {}, {}", name_of(peak.isa), on(peak.threads)),
+                    peak.flops_per_second / kGiga);
+  }
+  for (const MemoryRates& rates : limits.memory) {
+    for (const auto& [name, rate, note] :
+         {std::tuple("read", rates.read_bytes_per_second, ""),
+          std::tuple("copy", rates.copy_bytes_per_second, "  read + written, memcpy"),
+          std::tuple("stream", rates.stream_bytes_per_second, "  read + written, stores past the cache"),
+          std::tuple("update", rates.update_bytes_per_second, "  read + written where it lies")}) {
+      text +=
+          fmt::format("  {:<36} {:>8.1f} GB/s{}\n", fmt::format("{}, {}", name, on(rates.threads)), rate / kGiga, note);
+    }
+  }
+  return text;
 }
 
 MachineLimits measure_limits(std::span<std::byte> memory, Threads& threads, int rounds) {

@@ -36,6 +36,9 @@ struct MachineLimits {
   double fma_flops_per_second(Isa isa, int threads) const;  // 0 where it was not measured
 };
 
+// A line for each limit, for people.
+std::string describe(const MachineLimits& limits);
+
 // Each the median of `rounds` rounds over all limits, on one thread and on `threads`, after a round that warms up.
 // `memory` is borrowed: LimitProbes::kMemoryBytes; its content is lost.
 MachineLimits measure_limits(std::span<std::byte> memory, Threads& threads, int rounds);

@@ -1,6 +1,6 @@
 // Attention and its backward: shapes, scratch of a fixed size a thread whatever the length, and the price of a causal
-// pass (half of the square when every query is in one sequence from position 0; the numbers are inputs, so this is an
-// upper estimate otherwise).
+// pass. Where sequences begin and end are inputs, so the price assumes B of one length, each after the keys of its own
+// that come before the queries; sequences that turn out shorter cost less.
 //   T query rows, C key rows, H query heads, K key heads, D head size, B sequences.
 #include "headroom/ops/attention.h"
 
@@ -44,12 +44,13 @@ void expect_operands(std::string_view op, const Type& q, const Type& k, const Ty
   expect_type(op, "sequences is [B, 4]", i32({sequences.shape[0], 4}), sequences);
 }
 
-// Pairs of a query and a key: each query sees the keys before the queries' own, and half of those on average.
-double pairs(const Type& q, const Type& k, const Attributes& attributes) {
+// Pairs of a query and a key: each query sees the keys before its sequence's queries, and half of those on average.
+double pairs(const Type& q, const Type& k, const Type& sequences, const Attributes& attributes) {
   const double queries = static_cast<double>(q.shape[0]);
   const double keys = static_cast<double>(k.shape[0]);
-  const double earlier = std::max(0.0, keys - queries);
-  return static_cast<double>(attributes.integer("heads")) * queries * (earlier + queries / 2);
+  const double count = static_cast<double>(std::max<int64_t>(sequences.shape[0], 1));
+  const double earlier = std::max(0.0, keys - queries) / count;
+  return static_cast<double>(attributes.integer("heads")) * queries * (earlier + queries / count / 2);
 }
 
 class Attention : public Op {
@@ -68,7 +69,7 @@ class Attention : public Op {
 
   Price price(const TypedNode& node) const override {
     const double head_size = static_cast<double>(head_size_of(node.inputs[0], node.attributes));
-    return {.flops = pairs(node.inputs[0], node.inputs[1], node.attributes) * (4 * head_size + 20),
+    return {.flops = pairs(node.inputs[0], node.inputs[1], node.inputs[3], node.attributes) * (4 * head_size + 20),
             .bytes = bytes_touched(node)};
   }
 
@@ -105,7 +106,7 @@ class AttentionBackward : public Op {
 
   Price price(const TypedNode& node) const override {
     const double head_size = static_cast<double>(head_size_of(node.inputs[0], node.attributes));
-    return {.flops = pairs(node.inputs[0], node.inputs[1], node.attributes) * (10 * head_size + 24),
+    return {.flops = pairs(node.inputs[0], node.inputs[1], node.inputs[6], node.attributes) * (10 * head_size + 24),
             .bytes = bytes_touched(node)};
   }
 };

@@ -19,8 +19,8 @@ constexpr int64_t kNodeBytes = 2 * kKiB;     // graph, plan and binding of a nod
 
 int64_t reserve_bytes(const ReserveInputs& inputs) {
   const int64_t beside_arena = kProgramBytes + (inputs.threads + inputs.reading_threads) * kThreadBytes +
-                               inputs.tokenizer_bytes + inputs.graph_nodes * kNodeBytes + inputs.buffer_bytes +
-                               inputs.arena_bytes / 512;
+                               inputs.tokenizer_bytes + inputs.graph_nodes * (kNodeBytes + inputs.profile_node_bytes) +
+                               inputs.buffer_bytes + inputs.arena_bytes / 512;
   const int64_t before_arena = kProgramBytes + inputs.released_bytes;
   return round_up(std::max(beside_arena, before_arena - inputs.arena_bytes), 4096);
 }

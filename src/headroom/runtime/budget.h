@@ -14,12 +14,13 @@ namespace headroom {
 
 struct ReserveInputs {
   int threads = 1;
-  int64_t tokenizer_bytes = 0;  // resident bound of the tokenizer (Tokenizer::memory_bound_bytes); 0: none
-  int64_t graph_nodes = 0;      // of all graphs of the job: graphs, plans and bindings are on the heap
-  int64_t buffer_bytes = 0;     // fixed buffers of the job: data pipeline, files, sampling
-  int reading_threads = 0;      // of files, beside those (base/block_reader.h)
-  int64_t arena_bytes = 0;      // page tables: 8 bytes for each 4 KiB page
-  int64_t released_bytes = 0;   // held before the arena is committed and given back by then: a tokenizer for the data
+  int64_t tokenizer_bytes = 0;     // resident bound of the tokenizer (Tokenizer::memory_bound_bytes); 0: none
+  int64_t graph_nodes = 0;         // of all graphs of the job: graphs, plans and bindings are on the heap
+  int64_t profile_node_bytes = 0;  // for each of those nodes: of a profile
+  int64_t buffer_bytes = 0;        // fixed buffers of the job: data pipeline, files, sampling
+  int reading_threads = 0;         // of files, beside those (base/block_reader.h)
+  int64_t arena_bytes = 0;         // page tables: 8 bytes for each 4 KiB page
+  int64_t released_bytes = 0;  // held before the arena is committed and given back by then: a tokenizer for the data
 };
 
 // Bytes of the process beside the arena.

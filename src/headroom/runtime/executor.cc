@@ -1,9 +1,19 @@
 #include "headroom/runtime/executor.h"
 
+#include <chrono>
+
 #include "headroom/base/errors.h"
 #include "headroom/graph/op.h"
 
 namespace headroom {
+namespace {
+
+int64_t now_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
 
 Executor::Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byte> arena, Isa isa, Threads& threads)
     : graph_(graph), arena_(arena), threads_(threads) {
@@ -29,12 +39,29 @@ Executor::Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byt
   for (const ValueId id : graph.results) readable_.emplace_back(id, place(id, plan));
 }
 
+void Executor::run(const Call& call) const {
+  const Tensor* operands = operands_.data() + call.first_operand;
+  call.kernel(
+      {{operands, call.inputs}, {operands + call.inputs, call.outputs}, *call.attributes, call.scratch, threads_});
+}
+
 void Executor::run() {
-  for (const Call& call : calls_) {
-    const Tensor* operands = operands_.data() + call.first_operand;
-    call.kernel(
-        {{operands, call.inputs}, {operands + call.inputs, call.outputs}, *call.attributes, call.scratch, threads_});
+  if (observer_ != nullptr) return run_observed();
+  for (const Call& call : calls_) run(call);
+}
+
+void Executor::observe(RunObserver* observer) {
+  observer_ = observer;
+  moments_ns_.assign(observer == nullptr ? 0 : calls_.size() + 1, 0);
+}
+
+void Executor::run_observed() {
+  moments_ns_[0] = now_ns();
+  for (size_t index = 0; index < calls_.size(); ++index) {
+    run(calls_[index]);
+    moments_ns_[index + 1] = now_ns();
   }
+  observer_->on_run(graph_, moments_ns_);
 }
 
 Tensor Executor::tensor(std::string_view name) const {

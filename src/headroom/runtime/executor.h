@@ -11,6 +11,15 @@
 
 namespace headroom {
 
+// Hears what the nodes of a run took.
+class RunObserver {
+ public:
+  virtual ~RunObserver() = default;
+  // After each run, on the thread that runs: moments[0] is its begin and moments[i + 1] the end of node i, in
+  // nanoseconds of the steady clock.
+  virtual void on_run(const Graph& graph, std::span<const int64_t> moments_ns) = 0;
+};
+
 class Executor {
  public:
   // `graph`, `arena` and `threads` are borrowed; `plan` is read here only. `threads` must count what the plan was made
@@ -18,6 +27,9 @@ class Executor {
   Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byte> arena, Isa isa, Threads& threads);
 
   void run();
+
+  // `observer`, which is borrowed, hears of every run from now on; without one no clock is read.
+  void observe(RunObserver* observer);
 
   const Graph& graph() const { return graph_; }
   // A value in the arena, by name; a transient one holds its content only where the plan keeps it (results: until the
@@ -34,6 +46,8 @@ class Executor {
     std::span<std::byte> scratch;
   };
   Tensor place(ValueId value, const GraphPlan& plan) const;
+  void run(const Call& call) const;
+  void run_observed();
 
   const Graph& graph_;
   std::span<std::byte> arena_;
@@ -41,6 +55,8 @@ class Executor {
   std::vector<Tensor> operands_;
   std::vector<Call> calls_;
   std::vector<std::pair<ValueId, Tensor>> readable_;  // graph inputs and results
+  RunObserver* observer_ = nullptr;
+  std::vector<int64_t> moments_ns_;  // empty without an observer
 };
 
 }  // namespace headroom

@@ -23,7 +23,11 @@ class Workspace {
   // The executor of the graph of that name, or null.
   Executor* find(std::string_view graph);
   Executor& at(std::string_view graph);  // throws InternalError when there is none
+  // All of them, in the order of the graphs.
+  std::span<const std::unique_ptr<Executor>> executors() const { return executors_; }
 
+  // All of the arena.
+  std::span<std::byte> memory() const { return arena_.bytes(); }
   // Memory for blocks of files: what graphs use while they run, and nobody between them.
   std::span<std::byte> staging() const { return arena_.bytes().subspan(static_cast<size_t>(plan_.persistent_bytes)); }
 

@@ -6,6 +6,7 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/threads.h"
+#include "headroom/bench/profile.h"
 #include "headroom/formats/gguf_file.h"
 #include "headroom/passes/pass_dump.h"
 #include "headroom/train/dataset.h"
@@ -127,6 +128,10 @@ FittedJob fit_training(const TrainOptions& options, const Model& model, int64_t 
     reserve.released_bytes = tokenizer_bytes + kEncodingBytes +
                              std::max(example_bound_bytes(options.model, options.data, settings.shape.seq_len),
                                       example_bound_bytes(options.model, options.eval_data, settings.shape.seq_len));
+  }
+  if (!options.profile.empty()) {
+    reserve.profile_node_bytes = Profile::kNodeBytes;
+    reserve.buffer_bytes += Profile::kFixedBytes;
   }
   // Written anew at the end, while the arena is there.
   if (GgufFile::is_gguf(options.model)) reserve.tokenizer_bytes = tokenizer_bytes;

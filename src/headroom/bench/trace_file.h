@@ -1,0 +1,46 @@
+// A trace in the JSON of Chrome's trace viewer, which Perfetto (ui.perfetto.dev) reads: a track for each phase of each
+// graph, a slice for each node. Written as it comes, so that its size is no matter of memory.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "headroom/base/atomic_file.h"
+#include "headroom/graph/op.h"
+
+namespace headroom {
+
+// What a node costs by its op, from the types of its operands.
+Price price_of(const Graph& graph, const Node& node);
+
+class TraceFile {
+ public:
+  // After so many slices begins no run any more that would be written: a trace is for looking at.
+  static constexpr int64_t kMostSlices = 500'000;
+
+  // `graphs` are those of which runs will come; they are borrowed. Throws as AtomicFile does.
+  TraceFile(const std::string& path, std::span<const Graph* const> graphs);
+
+  // A run of one of the graphs: moments as RunObserver hears them.
+  void add(const Graph& graph, std::span<const int64_t> moments_ns);
+
+  // The file appears.
+  void finish();
+
+ private:
+  void write(std::string_view text);
+  void flush();
+  int track_of(const Graph& graph, Phase phase) const;
+
+  AtomicFile file_;
+  std::vector<const Graph*> graphs_;
+  std::string buffer_;
+  int64_t written_bytes_ = 0;
+  int64_t slices_ = 0;
+  int64_t origin_ns_ = -1;  // the begin of the first run is the trace's zero
+  bool first_event_ = true;
+};
+
+}  // namespace headroom
