@@ -1,18 +1,22 @@
 """GGUF files as MODEL, and written by convert: the same logits and texts as the Hugging Face directory."""
 
+import array
 import json
 import os
 import subprocess
 import unittest
 
 import frame
-from tensor_files import read_tensors
+from tensor_files import largest_difference, read_tensors
 
 DATA = frame.ROOT / "tests" / "data"
 GQA = DATA / "llama" / "gqa"
 STORIES = frame.ROOT.parent / "shared" / "data" / "stories260K-hf"
 BUDGET = ["--memory", "256MiB", "--quiet"]
 PEERS_PYTHON = os.environ.get("HEADROOM_PEERS_PYTHON")
+
+
+LLAMACPP_PYTHON = os.environ.get("HEADROOM_LLAMACPP_PYTHON")
 
 
 def has_package():
@@ -75,6 +79,29 @@ class Peers(frame.CommandTest):
                         cwd=self.directory, capture_output=True, encoding="utf-8", check=False,
                     )  # fmt: skip
                     self.assertEqual(done.returncode, 0, done.stderr)
+
+
+@unittest.skipUnless(LLAMACPP_PYTHON, "HEADROOM_LLAMACPP_PYTHON is not set")
+class LlamaCpp(frame.CommandTest):
+    def test_it_reads_what_convert_writes(self):
+        """f32 weights: llama.cpp adds in another order, and its exp and rotary embeddings are its own. (A qwen2 model
+        whose heads are not as wide as its features together, as our other one's, it does not know.)"""
+        models = [DATA / "llama" / name for name in ("mha", "gqa", "mqa", "llama3", "qwen2_tied")]
+        for model in models + ([STORIES] if STORIES.exists() else []):
+            with self.subTest(model=model.name):
+                file, out = f"{model.name}.gguf", self.directory / model.name
+                self.headroom("convert", model, "--format", "gguf", "--dtype", "f32", "--output", file, "--quiet")
+                self.headroom("eval", file, "--tokens", model / "ids.json", "--logits", "ours.safetensors", *BUDGET)
+                script = frame.ROOT / "tests" / "e2e" / "peers_llamacpp.py"
+                done = subprocess.run(
+                    [LLAMACPP_PYTHON, "-B", script, file, model / "ids.json", out],
+                    cwd=self.directory, capture_output=True, encoding="utf-8", check=False,
+                )  # fmt: skip
+                self.assertEqual(done.returncode, 0, done.stderr[-2000:])
+                ours, theirs = read_tensors(self.directory / "ours.safetensors")["logits"].values, array.array("f")
+                theirs.frombytes(out.read_bytes())
+                self.assertEqual(len(theirs), len(ours))
+                self.assertLessEqual(largest_difference(ours, theirs), 2e-4 * max(map(abs, ours)))
 
 
 @unittest.skipUnless(STORIES.exists(), f"{STORIES} is not there")
