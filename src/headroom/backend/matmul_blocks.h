@@ -5,14 +5,24 @@
 
 namespace headroom {
 
-// A thread packs kBlockDepth x kBlockColumns of the right factor (512 KiB: it stays in the second-level cache) and
-// kBlockDepth x at most kMostTileRows of the left one (the first level).
+// A thread packs kBlockDepth x kBlockRows of the left factor (768 KiB, read strip by strip, so the last cache will do;
+// it meets every block of kSpanColumns columns), and kBlockDepth x kBlockColumns of the right one (64 KiB, read for
+// every strip: well inside the second-level cache).
 inline constexpr int64_t kBlockDepth = 256;
-inline constexpr int64_t kBlockColumns = 512;
-inline constexpr int64_t kMostTileRows = 14;
+inline constexpr int64_t kBlockRows = 768;
+inline constexpr int64_t kBlockColumns = 64;
+inline constexpr int64_t kSpanColumns = 2048;
 
-inline constexpr int64_t kPackedRightBytes = kBlockDepth * kBlockColumns * 4;
-inline constexpr int64_t kPackedLeftBytes = kBlockDepth * kMostTileRows * 4 + 2048;    // packing stores whole vectors
+// Tiles have 6 to 14 rows and 16 to 32 columns; a panel of packed tiles has elements to spare at its end.
+inline constexpr int64_t kLeastTileRows = 6;
+inline constexpr int64_t kMostTileRows = 14;
+inline constexpr int64_t kLeastTileColumns = 16;
+inline constexpr int64_t kPanelSlack = 16;
+
+inline constexpr int64_t kPackedRightBytes =
+    4 * (kBlockDepth * kBlockColumns + kBlockColumns / kLeastTileColumns * kPanelSlack);
+inline constexpr int64_t kPackedLeftBytes =
+    4 * (kBlockDepth * (kBlockRows + kMostTileRows) + (kBlockRows / kLeastTileRows + 2) * kPanelSlack);
 inline constexpr int64_t kProductScratchBytes = kPackedRightBytes + kPackedLeftBytes;  // per thread
 
 constexpr int64_t product_scratch_bytes(int threads) { return threads * kProductScratchBytes; }

@@ -1,59 +1,121 @@
-// Products with very few rows, as in decoding: C[M,N] = A[M,K] * W[N,K]^T, M at most 8 or 16. All time goes into
-// reading W, so nothing is packed: 16 rows of W are transposed tile by tile in registers, and each lane runs the chain
-// of one column of C over k, ascending.
+// Products with very few rows, as in decoding: C[M,N] = A[M,K] * W[N,K]^T. All time goes into reading W, so nothing is
+// packed: tiles of W are transposed in registers, and each lane runs the chain of one column of C over k, ascending.
+// W is read as a strip of rows side by side, which is more streams than the hardware foresees: lines are asked for.
 #pragma once
 
 #include <algorithm>
+#include <type_traits>
 
 #include "headroom/backend/cpu/simd.h"
 #include "headroom/backend/cpu/transpose.h"
 
 namespace headroom::HEADROOM_ISA {
 
-// Above so many rows packing pays (measured): 16 with AVX-512, 8 with AVX2.
-inline constexpr int64_t kMostFewRows = kTransposeTile;
-inline constexpr int64_t kStripRows = 4;
-inline constexpr int64_t kStripColumns = 16;
+// The most rows of C that one pass over W makes, after the registers that a tile leaves.
+inline constexpr int kStripRows = kTransposeTile == 16 ? 8 : 6;
+inline constexpr int64_t kAheadBytes = 2048;  // of a row of W; measured
 
-// A strip of C: kRows rows, at most kStripRows, of `width` columns, at most kStripColumns. Rows of a and w are
-// contiguous along k.
+// Columns of a strip. One chain of 8 lanes waits for itself longer than memory for its 16 bytes: then there are two.
 template <int kRows, class Element>
-void multiply_strip(const float* a, int64_t a_stride, const Element* w, int64_t w_stride, int64_t depth, float* c,
-                    int64_t c_stride, int64_t width, bool from_zero) {
-  constexpr int kTiles = 16 / kTransposeTile;
-  F32x16 sums[kRows];
+inline constexpr int kStripColumns = kTransposeTile == 8 && kRows == 1 && sizeof(Element) == 2 ? 16 : kTransposeTile;
+
+struct Strip {
+  const float* a;  // rows of a and w are contiguous along k
+  int64_t a_stride;
+  int64_t w_stride;
+  int64_t depth;
+  float* c;
+  int64_t c_stride;
+  bool from_zero;
+};
+
+// Calls body(k, column k) for the columns of kTransposeTile rows of w, 64 bytes of each.
+template <class Element, class Body>
+HEADROOM_INLINE void for_each_column(const Element* w, int64_t stride, Body&& body) {
+  constexpr int kColumns = 64 / sizeof(Element);
+  TileRow tile[kTransposeTile];
+  if constexpr (kTransposesPairs<Element>) {
+    constexpr int kStep = 2 * kTransposeTile;
+#pragma GCC unroll 2
+    for (int k = 0; k < kColumns; k += kStep) {
+#pragma GCC unroll 16
+      for (int r = 0; r < kTransposeTile; ++r) tile[r] = load_pairs(w + r * stride + k);
+      transpose_registers(tile);
+#pragma GCC unroll 16
+      for (int i = 0; i < kTransposeTile; ++i) {
+        body(k + 2 * i, first_of_pairs(tile[i], Element{}));
+        body(k + 2 * i + 1, second_of_pairs(tile[i], Element{}));
+      }
+    }
+  } else {
 #pragma GCC unroll 4
-  for (int r = 0; r < kRows; ++r) sums[r] = from_zero ? F32x16(0.0f) : load(c + r * c_stride, width);
-  const int64_t whole = width == 16 ? depth / kTransposeTile * kTransposeTile : 0;
-  for (int64_t k = 0; k < whole; k += kTransposeTile) {
-    TileRow tiles[kTiles][kTransposeTile];
+    for (int k = 0; k < kColumns; k += kTransposeTile) {
+#pragma GCC unroll 16
+      for (int r = 0; r < kTransposeTile; ++r) tile[r] = load_tile_row(w + r * stride + k);
+      transpose_registers(tile);
+#pragma GCC unroll 16
+      for (int i = 0; i < kTransposeTile; ++i) body(k + i, tile[i]);
+    }
+  }
+}
+
+// Column `column` of the strip from depth `k` on: what whole tiles leave.
+template <int kRows, class Element>
+void finish_column(const Strip& strip, const Element* w, int64_t k, int64_t column) {
+  float sums[kRows];
+  const bool from_zero = strip.from_zero && k == 0;
+  for (int r = 0; r < kRows; ++r) sums[r] = from_zero ? 0.0f : strip.c[r * strip.c_stride + column];
+  for (; k < strip.depth; ++k) {
+    const float weight = load_one(w + column * strip.w_stride + k);
+    for (int r = 0; r < kRows; ++r) sums[r] = __builtin_fmaf(strip.a[r * strip.a_stride + k], weight, sums[r]);
+  }
+  for (int r = 0; r < kRows; ++r) strip.c[r * strip.c_stride + column] = sums[r];
+}
+
+// kRows rows of C, `width` columns of them, at most kStripColumns.
+template <int kRows, class Element>
+void multiply_strip(const Strip& strip, const Element* w, int64_t width) {
+  constexpr int kColumns = kStripColumns<kRows, Element>;
+  constexpr int kTiles = kColumns / kTransposeTile;
+  constexpr int64_t kStep = 64 / sizeof(Element);
+  constexpr int64_t kAhead = kAheadBytes / static_cast<int64_t>(sizeof(Element));
+  const int64_t whole = width == kColumns ? strip.depth / kStep * kStep : 0;
+  const int64_t stride = strip.w_stride;
+  if (whole > 0) {
+    TileRow sums[kTiles][kRows];
 #pragma GCC unroll 2
     for (int t = 0; t < kTiles; ++t) {
-#pragma GCC unroll 16
-      for (int r = 0; r < kTransposeTile; ++r) {
-        tiles[t][r] = load_tile_row(w + (t * kTransposeTile + r) * w_stride + k);
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r) {
+        const float* c = strip.c + r * strip.c_stride + t * kTransposeTile;
+        sums[t][r] = strip.from_zero ? broadcast_row(0.0f) : load_tile_row(c);
       }
-      transpose_registers(tiles[t]);
     }
-#pragma GCC unroll 16
-    for (int i = 0; i < kTransposeTile; ++i) {
-#if defined(__AVX512F__)
-      const F32x16 column(tiles[0][i]);
-#else
-      const F32x16 column(tiles[0][i], tiles[1][i]);
-#endif
-#pragma GCC unroll 4
-      for (int r = 0; r < kRows; ++r) sums[r] = fma(F32x16(a[r * a_stride + k + i]), column, sums[r]);
+    for (int64_t k = 0; k < whole; k += kStep) {
+      // At the end of the rows, the beginning of the next strip's.
+      const int64_t ahead = k + kAhead < strip.depth ? k + kAhead : kColumns * stride + k + kAhead - strip.depth;
+      for (int64_t r = 0; r < kColumns; ++r) prefetch(w, r * stride + ahead);
+#pragma GCC unroll 2
+      for (int t = 0; t < kTiles; ++t) {
+        for_each_column(
+            w + t * kTransposeTile * stride + k, stride, [&](int i, TileRow column) __attribute__((always_inline)) {
+#pragma GCC unroll 8
+              for (int r = 0; r < kRows; ++r) {
+                sums[t][r] = fma_rows(broadcast_row(strip.a[r * strip.a_stride + k + i]), column, sums[t][r]);
+              }
+            });
+      }
+    }
+#pragma GCC unroll 2
+    for (int t = 0; t < kTiles; ++t) {
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r) {
+        store_tile_row(strip.c + r * strip.c_stride + t * kTransposeTile, sums[t][r]);
+      }
     }
   }
-  for (int64_t k = whole; k < depth; ++k) {
-    alignas(64) float column[16] = {};
-    for (int64_t j = 0; j < width; ++j) column[j] = load_one(w + j * w_stride + k);
-#pragma GCC unroll 4
-    for (int r = 0; r < kRows; ++r) sums[r] = fma(F32x16(a[r * a_stride + k]), load(column), sums[r]);
-  }
-#pragma GCC unroll 4
-  for (int r = 0; r < kRows; ++r) store(c + r * c_stride, sums[r], width);
+  if (whole > 0 && whole == strip.depth) return;
+  for (int64_t column = 0; column < width; ++column) finish_column<kRows>(strip, w, whole, column);
 }
 
 }  // namespace headroom::HEADROOM_ISA

@@ -1,75 +1,20 @@
-// Blocked products after Goto and van de Geijn (2008): a block of B is packed into the second-level cache, a panel of A
-// into the first, and tiles of C run over k in registers. Blocks of k ascend and every tile goes on from the C that
-// the block before left, so the sum of each element is the chain of the reference, whatever the blocks and threads.
+// Blocked products after Goto and van de Geijn (2008): a block of B is packed for the second-level cache, one of A for
+// the third, from which a strip of it at a time stays in the first, and tiles of C run over k in registers. Blocks of k
+// ascend and every tile goes on from the C that the block before left, so the sum of each element is the chain of the
+// reference, whatever the blocks and threads.
 #include "headroom/backend/cpu/matmul_product.h"
 
 #include <algorithm>
 
 #include "headroom/backend/cpu/matmul_few_rows.h"
+#include "headroom/backend/cpu/matmul_pack.h"
 #include "headroom/backend/cpu/matmul_tile.h"
-#include "headroom/backend/cpu/simd.h"
-#include "headroom/backend/cpu/transpose.h"
 #include "headroom/backend/matmul_blocks.h"
 
 namespace headroom::HEADROOM_ISA {
 namespace {
 
-static_assert(kTileRows <= kMostTileRows && kBlockColumns % kTileColumns == 0);
-static_assert(kPackedLeftBytes >= 4 * (kBlockDepth * kTileRows + 16));
-
-// A packed panel: to[k * kWidth + i] = element (i, k), i < count <= kWidth, k < depth. Lanes from `count` to kWidth are
-// finite garbage. Where kWidth is no multiple of 16, whole vectors are stored over the next k, and beyond the panel.
-
-// Source rows are contiguous along i: from[k * stride + i].
-template <int kWidth, class Element>
-void pack_along(const Element* from, int64_t stride, int64_t count, int64_t depth, float* to) {
-  constexpr int kVectors = (kWidth + 15) / 16;
-  if (count == kWidth && kWidth % 16 == 0) {
-    for (int64_t k = 0; k < depth; ++k) {
-      for (int j = 0; j < kVectors; ++j) store(to + k * kWidth + 16 * j, load(from + k * stride + 16 * j));
-    }
-    return;
-  }
-  for (int64_t k = 0; k < depth; ++k) {
-    for (int j = 0; j < kVectors; ++j) {
-      const int64_t left = std::clamp<int64_t>(count - 16 * j, 0, 16);
-      store(to + k * kWidth + 16 * j, load(from + k * stride + 16 * j, left));
-    }
-  }
-}
-
-// Asks for the lines of kTransposeTile rows from `row` on: short stretches of many rows are more than the hardware
-// foresees. A hint only; addresses beyond the matrix do no harm, and are computed as numbers.
-template <class Element>
-HEADROOM_INLINE void prefetch_rows(const Element* from, int64_t row, int64_t stride) {
-  for (int64_t r = 0; r < kTransposeTile; ++r) {
-    const uintptr_t address =
-        reinterpret_cast<uintptr_t>(from) + static_cast<uintptr_t>((row + r) * stride) * sizeof(Element);
-    __builtin_prefetch(reinterpret_cast<const void*>(address), 0, 2);
-  }
-}
-
-// Source rows are contiguous along k: from[i * stride + k].
-template <int kWidth, class Element>
-void pack_across(const Element* from, int64_t stride, int64_t count, int64_t depth, float* to) {
-  for (int64_t k = 0; k < depth; k += kTransposeTile) {
-    const int64_t columns = std::min<int64_t>(kTransposeTile, depth - k);
-    for (int64_t i = 0; i < kWidth; i += kTransposeTile) {
-      const int64_t rows = std::clamp<int64_t>(count - i, 0, kTransposeTile);
-      prefetch_rows(from + k, i + kWidth, stride);
-      transpose_tile(from + (rows > 0 ? i : 0) * stride + k, stride, rows, columns, to + k * kWidth + i, kWidth);
-    }
-  }
-}
-
-template <int kWidth, class Element>
-void pack(const Element* from, int64_t stride, bool is_contiguous_along_k, int64_t count, int64_t depth, float* to) {
-  if (is_contiguous_along_k) {
-    pack_across<kWidth>(from, stride, count, depth, to);
-  } else {
-    pack_along<kWidth>(from, stride, count, depth, to);
-  }
-}
+static_assert(kLeastTileRows <= kTileRows && kTileRows <= kMostTileRows && kBlockColumns % kTileColumns == 0);
 
 // Element (i, j) of a factor.
 template <class Element>
@@ -89,48 +34,76 @@ void clear(const Product& product, const Region& region) {
   }
 }
 
+// The size of each part when `count` is cut evenly into parts of at most `most`: a multiple of `grain`.
+int64_t even_part(int64_t count, int64_t most, int64_t grain) {
+  const int64_t parts = (count + most - 1) / most;
+  return parts <= 1 ? most : ((count + parts - 1) / parts + grain - 1) / grain * grain;
+}
+
+// The tiles of `region`, `height` rows each, over `depth` from k on. a and b are packed.
+void multiply_block(const Product& product, const Region& region, int64_t k, int64_t depth, int64_t height,
+                    const float* a, const float* b) {
+  for (int64_t i = region.row_begin; i < region.row_end; i += height, a += panel_stride<kTileRows>(depth)) {
+    const int64_t rows = std::min(height, region.row_end - i);
+    const float* panel = b;
+    for (int64_t j = region.column_begin; j < region.column_end; j += kTileColumns) {
+      const int64_t columns = std::min<int64_t>(kTileColumns, region.column_end - j);
+      float* c = product.c + i * product.c_stride + j;
+      const bool is_last = j + kTileColumns >= region.column_end;
+      const float* next_c = is_last ? product.c + (i + height) * product.c_stride + region.column_begin : c + columns;
+      multiply_tile({depth, a, panel, c, product.c_stride, next_c, product.from_zero && k == 0}, rows, columns);
+      panel += panel_stride<kTileColumns>(depth);
+    }
+  }
+}
+
 // One thread's part of C.
 template <class Element>
 void multiply_region(const Product& product, const Region& region, std::byte* scratch) {
   float* packed_b = reinterpret_cast<float*>(scratch);
   float* packed_a = reinterpret_cast<float*>(scratch + kPackedRightBytes);
   if (product.depth == 0 && product.from_zero) clear(product, region);
-  for (int64_t block = region.column_begin; block < region.column_end; block += kBlockColumns) {
-    const int64_t block_end = std::min(block + kBlockColumns, region.column_end);
-    for (int64_t k = 0; k < product.depth; k += kBlockDepth) {
-      const int64_t depth = std::min(kBlockDepth, product.depth - k);
-      const bool from_zero = product.from_zero && k == 0;
-      for (int64_t i = region.row_begin; i < region.row_end; i += kTileRows) {
-        const int64_t rows = std::min<int64_t>(kTileRows, region.row_end - i);
-        pack<kTileRows>(at<float>(product.a, i, k), product.a.stride, !product.a.transposed, rows, depth, packed_a);
-        for (int64_t j = block; j < block_end; j += kTileColumns) {
-          const int64_t columns = std::min<int64_t>(kTileColumns, block_end - j);
-          float* panel = packed_b + (j - block) * kBlockDepth;
-          if (i == region.row_begin) {
-            pack<kTileColumns>(at<Element>(product.b, k, j), product.b.stride, product.b.transposed, columns, depth,
-                               panel);
-          }
-          float* c = product.c + i * product.c_stride + j;
-          multiply_tile({depth, packed_a, panel, c, product.c_stride, from_zero}, rows, columns);
+  const int64_t block_rows = even_part(region.row_end - region.row_begin, kBlockRows, kTileRows);
+  const int64_t block_depth = even_part(product.depth, kBlockDepth, 16);
+  for (int64_t i = region.row_begin; i < region.row_end; i += block_rows) {
+    const int64_t row_end = std::min(i + block_rows, region.row_end);
+    const int64_t height = even_part(row_end - i, kTileRows, 1);
+    for (int64_t span = region.column_begin; span < region.column_end; span += kSpanColumns) {
+      const int64_t span_end = std::min(span + kSpanColumns, region.column_end);
+      for (int64_t k = 0; k < product.depth; k += block_depth) {
+        const int64_t depth = std::min(block_depth, product.depth - k);
+        pack<kTileRows>(at<float>(product.a, i, k), product.a.stride, !product.a.transposed, row_end - i, height, depth,
+                        packed_a);
+        for (int64_t j = span; j < span_end; j += kBlockColumns) {
+          const int64_t column_end = std::min(j + kBlockColumns, span_end);
+          pack<kTileColumns>(at<Element>(product.b, k, j), product.b.stride, product.b.transposed, column_end - j,
+                             kTileColumns, depth, packed_b);
+          multiply_block(product, {i, row_end, j, column_end}, k, depth, height, packed_a, packed_b);
         }
       }
     }
   }
 }
 
-template <class Element>
-void multiply_few_rows(const Product& product, const Region& region) {
-  using Function = decltype(&multiply_strip<1, Element>);
-  static constexpr Function kFunctions[kStripRows] = {&multiply_strip<1, Element>, &multiply_strip<2, Element>,
-                                                      &multiply_strip<3, Element>, &multiply_strip<4, Element>};
-  for (int64_t j = region.column_begin; j < region.column_end; j += kStripColumns) {
-    const int64_t width = std::min(kStripColumns, region.column_end - j);
-    for (int64_t i = 0; i < product.rows; i += kStripRows) {
-      const Function function = kFunctions[std::min(kStripRows, product.rows - i) - 1];
-      function(at<float>(product.a, i, 0), product.a.stride, at<Element>(product.b, 0, j), product.b.stride,
-               product.depth, product.c + i * product.c_stride + j, product.c_stride, width, product.from_zero);
-    }
+template <int kRows, class Element>
+void stream(const Product& product, const Region& region, int64_t row) {
+  constexpr int kColumns = kStripColumns<kRows, Element>;
+  for (int64_t j = region.column_begin; j < region.column_end; j += kColumns) {
+    const Strip strip{.a = at<float>(product.a, row, 0),
+                      .a_stride = product.a.stride,
+                      .w_stride = product.b.stride,
+                      .depth = product.depth,
+                      .c = product.c + row * product.c_stride + j,
+                      .c_stride = product.c_stride,
+                      .from_zero = product.from_zero};
+    multiply_strip<kRows>(strip, at<Element>(product.b, 0, j), std::min<int64_t>(kColumns, region.column_end - j));
   }
+}
+
+template <class Element, size_t... kRowsBelow>
+void multiply_few_rows(const Product& product, const Region& region, std::index_sequence<kRowsBelow...>) {
+  static constexpr std::array kFunctions = {&stream<static_cast<int>(kRowsBelow) + 1, Element>...};
+  kFunctions[static_cast<size_t>(product.rows - 1)](product, region, 0);
 }
 
 // How many threads share the rows of C; the others share its columns. The grid with the least work for the thread that
@@ -146,7 +119,7 @@ int64_t threads_along_rows(const Product& product, int64_t threads) {
     };
     const double rows = share(product.rows, kTileRows, along_rows);
     const double columns = share(product.columns, kTileColumns, threads / along_rows);
-    const double packed = rows * (columns / static_cast<double>(kBlockColumns) + 1) + columns;
+    const double packed = rows * (columns / static_cast<double>(kSpanColumns) + 1) + columns;
     const double work = rows * columns + 32 * packed;
     if (along_rows == 1 || work < least) {
       best = along_rows;
@@ -166,7 +139,7 @@ std::pair<int64_t, int64_t> share_of(int64_t count, int64_t grain, int64_t index
 
 void multiply(const Product& product, Threads& threads, std::byte* scratch) {
   if (product.rows == 0) return;
-  const bool streams = product.rows <= kMostFewRows && product.b.transposed && !product.a.transposed;
+  const bool streams = product.rows <= kStripRows && product.b.transposed && !product.a.transposed;
   const int64_t along_rows = streams ? 1 : threads_along_rows(product, threads.count());
   const int64_t along_columns = threads.count() / along_rows;
   const Tensor b{const_cast<std::byte*>(product.b.data), {product.b.dtype, {}}};
@@ -178,7 +151,7 @@ void multiply(const Product& product, Threads& threads, std::byte* scratch) {
     std::byte* own = scratch + thread * kProductScratchBytes;
     with_elements(b, [&]<class Element>(const Element*) {
       if (streams) {
-        multiply_few_rows<Element>(product, region);
+        multiply_few_rows<Element>(product, region, std::make_index_sequence<kStripRows>());
       } else {
         multiply_region<Element>(product, region, own);
       }

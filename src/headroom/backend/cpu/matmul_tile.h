@@ -21,12 +21,14 @@ inline constexpr int kTileColumns = kTileVectors * 16;
 
 // c[r, j] = (from_zero ? +0 : c[r, j]), then fma(a[k, r], b[k, j], .) for k = 0 .. depth-1.
 //   a[depth, kTileRows] and b[depth, kTileColumns] are packed; rows of c are c_stride apart.
+// next_c is the tile of C that comes next, whose lines are asked for meanwhile; it may lie beyond the matrix.
 struct TileCall {
   int64_t depth;
   const float* a;
   const float* b;
   float* c;
   int64_t c_stride;
+  const float* next_c;
   bool from_zero;
 };
 
@@ -42,7 +44,7 @@ void multiply_tile(const TileCall& call) {
   }
   const float* a = call.a;
   const float* b = call.b;
-  for (int64_t k = call.depth; k > 0; --k) {
+  const auto step = [&]() __attribute__((always_inline)) {
     F32x16 row[kTileVectors];
 #pragma GCC unroll 2
     for (int j = 0; j < kTileVectors; ++j) row[j] = load(b + 16 * j);
@@ -54,7 +56,14 @@ void multiply_tile(const TileCall& call) {
     }
     a += kTileRows;
     b += kTileColumns;
+  };
+  int64_t left = call.depth;
+  for (int64_t r = 0; r < kRows && left > 0; ++r, --left) {
+    for (int j = 0; j < kTileVectors; ++j) prefetch(call.next_c, r * c_stride + 16 * j);
+    step();
   }
+#pragma GCC unroll 2
+  for (; left > 0; --left) step();
 #pragma GCC unroll 16
   for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 2
@@ -81,7 +90,7 @@ inline void multiply_tile(const TileCall& call, int64_t rows, int64_t columns) {
       copy[r * kTileColumns + j] = j < columns && !call.from_zero ? call.c[r * call.c_stride + j] : 0.0f;
     }
   }
-  function({call.depth, call.a, call.b, copy, kTileColumns, false});
+  function({call.depth, call.a, call.b, copy, kTileColumns, call.next_c, false});
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t j = 0; j < columns; ++j) call.c[r * call.c_stride + j] = copy[r * kTileColumns + j];
   }

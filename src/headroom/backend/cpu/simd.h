@@ -42,6 +42,14 @@ HEADROOM_INLINE float load_one(const Bf16* from) {
 }
 HEADROOM_INLINE float load_one(const F16* from) { return _cvtsh_ss(from->bits); }
 
+// Asks for the cache line of from[i]: a hint, for which addresses beyond the array do no harm; they are computed as
+// numbers. Into the second level, unless kLevel says the first.
+template <int kLevel = 2, class Element>
+HEADROOM_INLINE void prefetch(const Element* from, int64_t i) {
+  const uintptr_t address = reinterpret_cast<uintptr_t>(from) + static_cast<uintptr_t>(i) * sizeof(Element);
+  __builtin_prefetch(reinterpret_cast<const void*>(address), 0, kLevel == 1 ? 3 : 2);
+}
+
 // The first n of sixteen 16-bit elements (n <= 16; the rest are +0), without touching memory beyond them.
 template <class Element>
 HEADROOM_INLINE F32x16 load_first_halves(const Element* from, int64_t n) {

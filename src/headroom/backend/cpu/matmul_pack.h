@@ -1,0 +1,85 @@
+// Packing a factor of a product, so that the tile of matmul_tile.h reads it straight on. Lanes are rows of A or columns
+// of B. A panel is `height` lanes over all depth, in the places of kWidth: lane i, depth k at
+//   to[i / height * panel_stride + k * kWidth + i % height].
+// Other places hold anything and never reach C. Whole registers are stored: where kWidth is no multiple of one, over
+// the next k, and behind the last.
+#pragma once
+
+#include <algorithm>
+
+#include "headroom/backend/cpu/simd.h"
+#include "headroom/backend/cpu/transpose.h"
+#include "headroom/backend/matmul_blocks.h"
+
+namespace headroom::HEADROOM_ISA {
+
+template <int kWidth>
+constexpr int64_t panel_stride(int64_t depth) {
+  return depth * kWidth + kPanelSlack;
+}
+
+// Source rows are contiguous along the lanes: from[k * stride + i]. Many panels at a time, so that lines are used
+// whole.
+template <int kWidth, class Element>
+void pack_along(const Element* from, int64_t stride, int64_t lanes, int64_t height, int64_t depth, float* to) {
+  constexpr int kRegisters = (kWidth + kTransposeTile - 1) / kTransposeTile;
+  constexpr int64_t kLine = 64 / sizeof(Element);
+  const int64_t group = 512 / kWidth * height;
+  for (int64_t begin = 0; begin < lanes; begin += group) {
+    const int64_t end = std::min(begin + group, lanes);
+    for (int64_t k = 0; k < depth; ++k) {
+      const Element* row = from + k * stride;
+      for (int64_t i = begin; i < end; i += kLine) prefetch<1>(row, i + 8 * stride);
+      float* panel = to + begin / height * panel_stride<kWidth>(depth) + k * kWidth;
+      for (int64_t i = begin; i < end; i += height, panel += panel_stride<kWidth>(depth)) {
+#pragma GCC unroll 4
+        for (int j = 0; j < kRegisters; ++j) {
+          const int64_t first = i + j * kTransposeTile;
+          const int64_t count = lanes - first;
+          const TileRow values = count >= kTransposeTile
+                                     ? load_tile_row(row + first)
+                                     : load_tile_row(count > 0 ? row + first : row, std::max<int64_t>(count, 0));
+          store_tile_row(panel + j * kTransposeTile, values);
+        }
+      }
+    }
+  }
+}
+
+// Source rows are contiguous along k: from[i * stride + k]. One panel.
+template <int kWidth, class Element>
+void pack_across(const Element* from, int64_t stride, int64_t lanes, int64_t depth, float* to) {
+  for (int64_t k = 0; k < depth; k += kTransposeTile) {
+    const int64_t columns = std::min<int64_t>(kTransposeTile, depth - k);
+#pragma GCC unroll 4
+    for (int i = 0; i < kWidth; i += kTransposeTile) {
+      TileRow tile[kTransposeTile];
+#pragma GCC unroll 16
+      for (int r = 0; r < kTransposeTile; ++r) {
+        if (i + r >= kWidth) {
+          tile[r] = tile[0];
+          continue;
+        }
+        prefetch(from, (i + r + kWidth) * stride + k);  // of the next panel
+        const Element* row = from + (i + r < lanes ? i + r : 0) * stride + k;
+        tile[r] = columns == kTransposeTile ? load_tile_row(row) : load_tile_row(row, columns);
+      }
+      transpose_registers(tile);
+#pragma GCC unroll 16
+      for (int c = 0; c < kTransposeTile; ++c) {
+        if (c < columns) store_tile_row(to + (k + c) * kWidth + i, tile[c]);
+      }
+    }
+  }
+}
+
+template <int kWidth, class Element>
+void pack(const Element* from, int64_t stride, bool is_contiguous_along_k, int64_t lanes, int64_t height, int64_t depth,
+          float* to) {
+  if (!is_contiguous_along_k) return pack_along<kWidth>(from, stride, lanes, height, depth, to);
+  for (int64_t i = 0; i < lanes; i += height, to += panel_stride<kWidth>(depth)) {
+    pack_across<kWidth>(from + i * stride, stride, std::min(height, lanes - i), depth, to);
+  }
+}
+
+}  // namespace headroom::HEADROOM_ISA
