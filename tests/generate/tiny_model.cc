@@ -1,7 +1,7 @@
 #include "tests/generate/tiny_model.h"
 
 #include "headroom/base/convert.h"
-#include "headroom/models/initialize.h"
+#include "headroom/models/fill_random.h"
 
 namespace headroom::testing {
 

@@ -4,7 +4,7 @@
 
 #include <bit>
 
-#include "headroom/models/initialize.h"
+#include "headroom/models/fill_random.h"
 #include "headroom/models/presets.h"
 #include "headroom/plan/job.h"
 #include "headroom/train/marked_token.h"

@@ -10,6 +10,7 @@
 #include "headroom/base/file.h"
 #include "headroom/base/threads.h"
 #include "headroom/formats/weight_writer.h"
+#include "headroom/models/fill_random.h"
 
 namespace headroom {
 namespace {
@@ -17,19 +18,6 @@ namespace {
 constexpr int64_t kPieceElements = 1024 * 1024;  // written at once
 constexpr int64_t kStepElements = 32 * 1024;     // made at once
 constexpr int64_t kPageBytes = 4096;
-
-// SplitMix64's finalizer (Steele, Lea, Flood 2014).
-uint64_t mix(uint64_t x) {
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-  return x ^ (x >> 31);
-}
-
-// Two sums of two 16-bit numbers each, side by side, with room for eight.
-uint64_t paired_sums(uint64_t bits) {
-  constexpr uint64_t kHalves = 0x0000ffff0000ffffu;
-  return (bits & kHalves) + (bits >> 16 & kHalves);
-}
 
 // What a thread fills and writes.
 struct Buffers {
@@ -88,19 +76,6 @@ class PieceQueue {
 };
 
 }  // namespace
-
-void fill_random(std::span<float> out, uint64_t seed, uint64_t parameter, int64_t first_element, double deviation) {
-  constexpr int32_t kMean = 4 * 65535;     // of eight numbers from 0 to 65535
-  constexpr double kDeviation = 53509.97;  // sqrt(8 * (65536^2 - 1) / 12)
-  const float scale = static_cast<float>(deviation / kDeviation);
-  const uint64_t key = mix(seed + 0x9e3779b97f4a7c15u * (parameter + 1));
-  for (size_t i = 0; i < out.size(); ++i) {
-    const uint64_t counter = key + 2 * (static_cast<uint64_t>(first_element) + i) * 0x9e3779b97f4a7c15u;
-    const uint64_t sums = paired_sums(mix(counter)) + paired_sums(mix(counter + 0x9e3779b97f4a7c15u));
-    const int32_t sum = static_cast<int32_t>((sums & 0xffffffffu) + (sums >> 32));
-    out[i] = static_cast<float>(sum - kMean) * scale;
-  }
-}
 
 void write_initial_weights(const Model& model, const std::string& directory, DType dtype, uint64_t seed,
                            int64_t shard_bytes,
