@@ -92,5 +92,24 @@ TEST(AttentionBackward, NeverReadsMaskedKeysAndClearsWhatIsInNoSequence) {
   EXPECT_EQ(got[2].at(73 * x.k_width()), 0);
 }
 
+TEST(AttentionBackward, AgreesOnRandomShapes) {
+  Random random(8);
+  for (int i = 0; i < 10; ++i) {
+    AttentionOperands x(random_attention_case(random, 140, 200));
+    // No key is in two sequences here.
+    int64_t keys = 0;
+    for (std::array<int, 4>& numbers : x.c.sequences) {
+      numbers[2] = static_cast<int>(keys);
+      keys += numbers[1] > 0 ? numbers[1] + numbers[3] : 0;
+    }
+    x.c.keys = keys + random.integer(1, 3);
+    x = AttentionOperands(x.c);
+    const Array dout = random.array(x.q.type());
+    spoil(random, {x.q, x.k, x.v, dout});
+    expect_reference_bits(random, "attention_backward", backward_inputs(x, dout), x.attributes(),
+                          fmt::format("case {}", i));
+  }
+}
+
 }  // namespace
 }  // namespace headroom::testing

@@ -28,6 +28,8 @@ inline const AttentionCase kAttentionCases[] = {
     {"head of 256", {{0, 67, 0, 0}}, 67, 67, 1, 1, 256},
     {"head of 80", {{0, 33, 0, 0}}, 33, 33, 2, 1, 80},
     {"later queries", {{0, 5, 3, 61}, {5, 2, 80, 127}}, 7, 210, 2, 1, 16},
+    {"several tiles of one head of keys", {{0, 300, 0, 37}}, 300, 340, 2, 1, 8},
+    {"several tiles of documents", {{0, 150, 0, 0}, {150, 0, 0, 0}, {150, 200, 150, 0}}, 350, 350, 2, 2, 16},
     {"across spans", {{0, 9, 0, 1019}, {9, 3, 1028, 2046}}, 12, 3077, 2, 1, 8},
 };
 
@@ -54,6 +56,54 @@ struct AttentionOperands {
   Random random;
   Array q, k, v, sequences;
 };
+
+// One to three sequences, some without queries, from any position; every other time a few queries against many keys.
+inline AttentionCase random_attention_case(Random& random, int64_t most_queries, int64_t last_position) {
+  AttentionCase c = {.name = "random", .sequences = {}};
+  c.kv_heads = random.integer(1, 3);
+  c.heads = c.kv_heads * random.integer(1, 3);
+  c.head_size = 8 * (random.integer(0, 4) == 0 ? random.integer(1, 32) : random.integer(1, 8));
+  const bool decodes = random.integer(0, 1) == 0;
+  const int64_t count = random.integer(1, 3);
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t queries = decodes                     ? random.integer(0, 6)
+                            : random.integer(0, 5) == 0 ? 0
+                                                        : random.integer(1, most_queries);
+    const int64_t position = random.integer(0, 2) > 0 ? random.integer(0, decodes ? last_position : 150) : 0;
+    const int64_t first_key = random.integer(0, 9);
+    c.sequences.push_back({static_cast<int>(c.queries), static_cast<int>(queries), static_cast<int>(first_key),
+                           static_cast<int>(position)});
+    c.queries += queries + random.integer(0, 1);
+    c.keys = std::max(c.keys, first_key + position + queries);
+  }
+  c.queries = std::max<int64_t>(c.queries, 1);
+  c.keys = std::max<int64_t>(c.keys, 1);
+  return c;
+}
+
+// Puts infinities, NaN and numbers at the borders of f32 somewhere, in half of the calls.
+inline void spoil(Random& random, const std::vector<Array>& arrays) {
+  if (random.integer(0, 1) == 0) return;
+  for (const double number : std::initializer_list<double>{INFINITY, -INFINITY, NAN, 1e38, -3e38, 1e-42}) {
+    const Array& array = arrays[static_cast<size_t>(random.integer(0, static_cast<int64_t>(arrays.size()) - 1))];
+    array.set(random.integer(0, array.elements() - 1), number);
+  }
+}
+
+// The bits of the reference on every instruction set, on some number of threads.
+inline void expect_reference_bits(Random& random, std::string_view op, const std::vector<Array>& inputs,
+                                  const Attributes& attributes, const std::string& where) {
+  const std::vector<Array> expected = run_kernel(Isa::reference, op, inputs, attributes);
+  for (const Isa isa : {Isa::avx2, Isa::avx512}) {
+    if (!is_supported(isa)) continue;
+    const int threads = static_cast<int>(random.integer(1, 4));
+    const std::vector<Array> got = run_kernel(isa, op, inputs, attributes, threads);
+    for (size_t i = 0; i < got.size(); ++i) {
+      expect_same_bits(expected[i], got[i],
+                       fmt::format("{}, {}, {} threads, output {}", where, name_of(isa), threads, i));
+    }
+  }
+}
 
 struct F64Attention {
   std::vector<double> out, lse;

@@ -64,7 +64,11 @@ class Attention : public Op {
   }
 
   int64_t scratch_bytes(const TypedNode& node, int threads) const override {
-    return threads * size_of(DType::f32) * attention_scratch_elements(head_size_of(node.inputs[0], node.attributes));
+    const Type& q = node.inputs[0];
+    const int64_t head_size = head_size_of(q, node.attributes);
+    const AttentionShared shared(q.shape[0], node.inputs[1].shape[0], node.attributes.integer("heads"),
+                                 node.attributes.integer("kv_heads"), head_size, node.inputs[3].shape[0]);
+    return size_of(DType::f32) * (threads * attention_scratch_elements(head_size) + shared.elements());
   }
 
   Price price(const TypedNode& node) const override {
@@ -100,8 +104,11 @@ class AttentionBackward : public Op {
   }
 
   int64_t scratch_bytes(const TypedNode& node, int threads) const override {
-    return threads * size_of(DType::f32) *
-           attention_backward_scratch_elements(head_size_of(node.inputs[0], node.attributes));
+    const Type& q = node.inputs[0];
+    const AttentionBackwardShared shared(q.shape[0], node.attributes.integer("heads"),
+                                         node.attributes.integer("kv_heads"), node.inputs[6].shape[0]);
+    return size_of(DType::f32) *
+           (threads * attention_backward_scratch_elements(head_size_of(q, node.attributes)) + shared.elements());
   }
 
   Price price(const TypedNode& node) const override {

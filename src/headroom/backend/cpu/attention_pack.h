@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "headroom/backend/attention_tiles.h"
+#include "headroom/backend/cpu/attention_product.h"
 #include "headroom/backend/cpu/elements.h"
 #include "headroom/backend/cpu/transpose.h"
 #include "headroom/backend/kernel.h"
@@ -47,34 +48,70 @@ struct HeadLayout {
 };
 
 // Zeroes `output` [T, ...] where its rows are in no sequence. Rows of two sequences do not overlap, so there is nothing
-// to do when the sequences are as long as the output.
-HEADROOM_INLINE void clear_uncovered_rows(const Invocation& call, const Tensor& sequences, const Tensor& output) {
-  int64_t covered = 0;
-  for (int64_t index = 0; index < sequences.dim(0); ++index) {
-    covered += std::max<int64_t>(0, sequence_at(sequences, index).queries);
-  }
+// to do when those in sequences, `covered`, are as many as the output's.
+HEADROOM_INLINE void clear_uncovered_rows(const Invocation& call, int64_t covered, const Tensor& output) {
   if (covered == output.dim(0)) return;
   float* data = output.as<float>();
-  split_elements(call.threads, output.elements(), [=](int64_t i, int64_t n) { store(data + i, F32x16(0.0f), n); });
+  split_elements(call.threads, output.elements(), [=](int64_t i, auto n) { store(data + i, F32x16(0.0f), n); });
 }
 
-// to[d][j] = from[j][d] for j < rows <= 64, d < columns; rows of `to` are 64 long, those beyond `rows` +0.
-HEADROOM_INLINE void pack_transposed(const float* from, int64_t stride, int64_t rows, int64_t columns, float* to) {
+// Of all sequences that have queries.
+struct CoveredRows {
+  HEADROOM_INLINE explicit CoveredRows(const Tensor& sequences) {
+    for (int64_t index = 0; index < sequences.dim(0); ++index) {
+      const Sequence sequence = sequence_at(sequences, index);
+      if (sequence.queries <= 0) continue;
+      queries += sequence.queries;
+      keys += sequence.keys();
+    }
+  }
+  int64_t queries = 0;
+  int64_t keys = 0;
+};
+
+// Rows of one head in k or v, in their stored format.
+template <class Element>
+struct HeadRows {
+  const Element* first;
+  int64_t stride;  // elements from row to row
+};
+
+// The factor of a product with D steps, a key a column: to[d, j] = from[j][d] for j < rows <= 64; columns beyond are
+// +0.
+template <class Element>
+HEADROOM_INLINE void pack_transposed(HeadRows<Element> from, int64_t rows, int64_t size, const Panels& to) {
   for (int64_t j = 0; j < kKeyBlock; j += kTransposeTile) {
     const int64_t height = std::clamp<int64_t>(rows - j, 0, kTransposeTile);
-    for (int64_t d = 0; d < columns; d += kTransposeTile) {
-      transpose_tile(from + (height > 0 ? j : 0) * stride + d, stride, height,
-                     std::min<int64_t>(columns - d, kTransposeTile), to + d * kKeyBlock + j, kKeyBlock);
+    const Element* strip = from.first + (height > 0 ? j : 0) * from.stride;
+    for (int64_t d = 0; d < size; d += kTransposeTile) {
+      transpose_tile(strip + d, from.stride, height, std::min<int64_t>(size - d, kTransposeTile), to.at(d, j),
+                     to.width(j));
     }
   }
 }
 
-// Copies D elements to a row of Dp, the rest +0; and back.
-HEADROOM_INLINE void pack_row(const float* from, const HeadLayout& layout, float* to) {
-  for_each_group(0, layout.size, [&](int64_t d, int64_t n) { store(to + d, load(from + d, n)); });
+// The factor of a product with a row a step: to[j, d] = from[j][d] for j < rows; columns from D to Dp are +0.
+template <class Element>
+HEADROOM_INLINE void pack_rows(HeadRows<Element> from, int64_t rows, int64_t size, const Panels& to) {
+  for (int64_t j = 0; j < rows; ++j) {
+    const Element* row = from.first + j * from.stride;
+    for_each_group(0, size, [&](int64_t d, auto n) { store(to.at(j, d), load(row + d, n)); });
+  }
 }
-HEADROOM_INLINE void unpack_row(const float* from, const HeadLayout& layout, float* to) {
-  for_each_group(0, layout.size, [&](int64_t d, int64_t n) { store(to + d, load(from + d, n), n); });
+
+// Asks for the bytes of rows [begin, end) to come into the second cache.
+template <class Element>
+HEADROOM_INLINE void prefetch_rows(HeadRows<Element> from, int64_t begin, int64_t end, int64_t size) {
+  constexpr int64_t kLine = 64 / sizeof(Element);
+  for (int64_t j = begin; j < end; ++j) {
+    const Element* row = from.first + j * from.stride;
+    for (int64_t d = 0; d < size; d += kLine) _mm_prefetch(reinterpret_cast<const char*>(row + d), _MM_HINT_T1);
+  }
+}
+
+// Copies D elements to a row of Dp, the rest +0.
+HEADROOM_INLINE void copy_row(const float* from, const HeadLayout& layout, float* to) {
+  for_each_group(0, layout.size, [&](int64_t d, auto n) { store(to + d, load(from + d, n)); });
 }
 
 }  // namespace headroom::HEADROOM_ISA
