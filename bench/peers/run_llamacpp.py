@@ -43,12 +43,14 @@ def main():
         start = time.perf_counter()
         model.eval([3 + i % 200 for i in range(args.prompt)])
         read = time.perf_counter()
+        model.reset()  # decoding starts with an empty cache, as in llama-bench
+        begin = time.perf_counter()
         for i in range(args.generate):
             model.eval([3 + i % 200])
         end = time.perf_counter()
         if run > 0:
             prefill.append(args.prompt / (read - start))
-            decode.append(args.generate / (end - read))
+            decode.append(args.generate / (end - begin))
     status = pathlib.Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     report = {
         "engine": f"llama-cpp-python {llama_cpp.__version__}",
