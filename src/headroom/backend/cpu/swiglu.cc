@@ -4,6 +4,9 @@
 namespace headroom::HEADROOM_ISA {
 namespace {
 
+// An element takes so long that the processor sees few of those to come: they are asked for 2 KiB ahead.
+HEADROOM_INLINE void prefetch(const float* element) { __builtin_prefetch(element + 512); }
+
 HEADROOM_INLINE F32x16 sigmoid(F32x16 g) { return F32x16(1.0f) / (F32x16(1.0f) + exp(-g)); }
 
 }  // namespace
@@ -14,6 +17,8 @@ void swiglu(const Invocation& call) {
   split_output_elements(call, [&](int64_t begin, int64_t end, auto place) {
     const auto y = place(call.outputs[0]);
     for_each_group(begin, end, [=](int64_t i, auto n) {
+      prefetch(gate + i);
+      prefetch(up + i);
       const F32x16 g = load(gate + i, n);
       store(y + i, (g * sigmoid(g)) * load(up + i, n), n);
     });
@@ -28,6 +33,9 @@ void swiglu_backward(const Invocation& call) {
     const auto dgate = place(call.outputs[0]);
     const auto dup = place(call.outputs[1]);
     for_each_group(begin, end, [=](int64_t i, auto n) {
+      prefetch(gate + i);
+      prefetch(up + i);
+      prefetch(dy + i);
       const F32x16 g = load(gate + i, n);
       const F32x16 d = load(dy + i, n);
       const F32x16 s = sigmoid(g);
