@@ -1,6 +1,7 @@
 // matmul: the reference is the chain of fused multiply-adds, and every instruction set and number of threads equals it.
 #include <cmath>
 
+#include "headroom/backend/matmul_blocks.h"
 #include "tests/backend/kernel_runner.h"
 
 namespace headroom::testing {
@@ -12,49 +13,69 @@ Type matrix(DType dtype, int64_t rows, int64_t columns, int64_t transposed) {
   return transposed != 0 ? Type{dtype, {columns, rows}} : Type{dtype, {rows, columns}};
 }
 
-TEST(Matmul, ReferenceIsOneChainOverTheDepth) {
+struct Layout {
+  int64_t rows, columns, depth, transpose_a, transpose_b;
+  DType dtype;  // of b
+  bool continues;
+};
+
+// RepDL's definition of a product (arXiv 2510.09180): for each element one chain of std::fma over k, ascending.
+void expect_chains(const Layout& at, Random& random) {
+  const auto [rows, columns, depth, transpose_a, transpose_b, dtype, continues] = at;
+  SCOPED_TRACE(fmt::format("{} x {} x {} {} {}{}{}", rows, columns, depth, name_of(dtype), transpose_a, transpose_b,
+                           continues ? " continued" : ""));
+  std::vector<Array> inputs = {random.array(matrix(DType::f32, rows, depth, transpose_a)),
+                               random.array(matrix(dtype, depth, columns, transpose_b))};
+  if (continues) inputs.push_back(random.array(f32({rows, columns})));
+  const Array expected(f32({rows, columns}));
+  for (int64_t m = 0; m < rows; ++m) {
+    for (int64_t n = 0; n < columns; ++n) {
+      float chain = continues ? inputs[2].as<float>()[m * columns + n] : 0.0f;
+      for (int64_t k = 0; k < depth; ++k) {
+        chain = std::fma(inputs[0].as<float>()[transpose_a ? k * rows + m : m * depth + k],
+                         static_cast<float>(inputs[1].at(transpose_b ? n * depth + k : k * columns + n)), chain);
+      }
+      expected.as<float>()[m * columns + n] = chain;
+    }
+  }
+  expect_same_bits(expected, expect_kernels_agree("matmul", inputs, transposes(transpose_a, transpose_b))[0], "chain");
+}
+
+TEST(Matmul, EveryKernelIsOneChainOverTheDepth) {
   Random random(1);
-  const int64_t rows = 5, columns = 7, depth = 600;
-  for (const int64_t transpose_a : {0, 1}) {
-    for (const int64_t transpose_b : {0, 1}) {
-      for (const bool continues : {false, true}) {
-        std::vector<Array> inputs = {random.array(matrix(DType::f32, rows, depth, transpose_a)),
-                                     random.array(matrix(DType::f32, depth, columns, transpose_b))};
-        const Array sum = random.array(f32({rows, columns}));
-        if (continues) inputs.push_back(sum);
-        const Array got = run_kernel(Isa::reference, "matmul", inputs, transposes(transpose_a, transpose_b))[0];
-        for (int64_t m = 0; m < rows; ++m) {
-          for (int64_t n = 0; n < columns; ++n) {
-            float chain = continues ? sum.as<float>()[m * columns + n] : 0.0f;
-            for (int64_t k = 0; k < depth; ++k) {
-              chain = std::fma(inputs[0].as<float>()[transpose_a ? k * rows + m : m * depth + k],
-                               inputs[1].as<float>()[transpose_b ? n * depth + k : k * columns + n], chain);
-            }
-            EXPECT_EQ(got.as<float>()[m * columns + n], chain) << m << ", " << n;
-          }
+  for (const DType dtype : {DType::f32, DType::bf16, DType::f16}) {
+    for (const int64_t transpose_a : {0, 1}) {
+      for (const int64_t transpose_b : {0, 1}) {
+        for (const bool continues : {false, true}) {
+          const int64_t rows = random.integer(1, 30);
+          expect_chains(
+              {rows, random.integer(1, 90), random.integer(1, 300), transpose_a, transpose_b, dtype, continues},
+              random);
         }
       }
     }
   }
 }
 
-TEST(Matmul, KernelsAgreeOnEveryLayoutAndFormat) {
-  Random random(2);
+// Rows as in decoding, columns and depth with and without something left over by strips and tiles.
+TEST(Matmul, EveryKernelIsOneChainWhenRowsAreFew) {
+  Random random(6);
   for (const DType dtype : {DType::f32, DType::bf16, DType::f16}) {
-    for (const int64_t transpose_a : {0, 1}) {
-      for (const int64_t transpose_b : {0, 1}) {
-        const int64_t rows = random.integer(1, 40);
-        const int64_t columns = random.integer(1, 90);
-        const int64_t depth = random.integer(1, 300);
-        SCOPED_TRACE(
-            fmt::format("{} x {} x {} {} {}{}", rows, columns, depth, name_of(dtype), transpose_a, transpose_b));
-        std::vector<Array> inputs = {random.array(matrix(DType::f32, rows, depth, transpose_a)),
-                                     random.array(matrix(dtype, depth, columns, transpose_b))};
-        expect_kernels_agree("matmul", inputs, transposes(transpose_a, transpose_b));
-        inputs.push_back(random.array(f32({rows, columns})));
-        expect_kernels_agree("matmul", inputs, transposes(transpose_a, transpose_b));
-      }
+    for (int64_t rows = 1; rows <= 17; ++rows) {
+      const int64_t columns = random.integer(1, 4) * 16 + (rows % 3 == 0 ? random.integer(1, 15) : 0);
+      const int64_t depth = random.integer(1, 4) * 32 + (rows % 2 == 0 ? random.integer(1, 31) : 0);
+      expect_chains({rows, columns, depth, 0, 1, dtype, rows % 4 == 0}, random);
     }
+  }
+}
+
+// One more than the blocks of rows, of columns and of the depth.
+TEST(Matmul, EveryKernelIsOneChainOverBlocks) {
+  Random random(7);
+  for (const int64_t transposed : {0, 1}) {
+    expect_chains({kBlockRows + 1, 35, 19, transposed, transposed, DType::f32, true}, random);
+    expect_chains({9, kSpanColumns + kBlockColumns + 1, 11, transposed, 1 - transposed, DType::bf16, true}, random);
+    expect_chains({17, kBlockColumns + 1, 2 * kBlockDepth + 1, transposed, transposed, DType::f16, false}, random);
   }
 }
 
@@ -75,14 +96,23 @@ TEST(Matmul, KernelsAgreeOnTailsOfTilesAndBlocks) {
 
 TEST(Matmul, KernelsAgreeOnSpecialNumbers) {
   Random random(4);
-  const Array a = random.array(f32({20, 17}));
-  const Array b = random.array(f32({17, 35}));
-  a.set(3, INFINITY);
-  a.set(40, NAN);
-  a.set(41, 1e-40);
-  b.set(36, -INFINITY);
-  b.set(100, 3e38);
-  expect_kernels_agree("matmul", {a, b}, transposes(0, 0));
+  for (const DType dtype : {DType::f32, DType::bf16, DType::f16}) {
+    for (const int64_t rows : {1, 3, 20}) {
+      SCOPED_TRACE(fmt::format("{} rows, {}", rows, name_of(dtype)));
+      const Array a = random.array(f32({rows, 70}));
+      const Array b = random.array({dtype, {35, 70}});
+      a.set(3, INFINITY);
+      a.set(rows * 70 - 9, NAN);
+      a.set(41, 1e-40);
+      b.set(0, 6e-8);  // the smallest f16
+      b.set(36, -INFINITY);
+      b.set(75, -0.0);
+      b.set(100, 3e38);
+      b.set(34 * 70 + 2, NAN);
+      const Array c = expect_kernels_agree("matmul", {a, b}, transposes(0, 1))[0];
+      EXPECT_TRUE(std::isnan(c.at(rows * 35 - 1)));
+    }
+  }
 }
 
 TEST(Matmul, EmptyDimensionsGiveZerosOrNothing) {

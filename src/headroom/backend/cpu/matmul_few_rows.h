@@ -3,9 +3,6 @@
 // W is read as a strip of rows side by side, which is more streams than the hardware foresees: lines are asked for.
 #pragma once
 
-#include <algorithm>
-#include <type_traits>
-
 #include "headroom/backend/cpu/simd.h"
 #include "headroom/backend/cpu/transpose.h"
 
@@ -28,36 +25,6 @@ struct Strip {
   int64_t c_stride;
   bool from_zero;
 };
-
-// Calls body(k, column k) for the columns of kTransposeTile rows of w, 64 bytes of each.
-template <class Element, class Body>
-HEADROOM_INLINE void for_each_column(const Element* w, int64_t stride, Body&& body) {
-  constexpr int kColumns = 64 / sizeof(Element);
-  TileRow tile[kTransposeTile];
-  if constexpr (kTransposesPairs<Element>) {
-    constexpr int kStep = 2 * kTransposeTile;
-#pragma GCC unroll 2
-    for (int k = 0; k < kColumns; k += kStep) {
-#pragma GCC unroll 16
-      for (int r = 0; r < kTransposeTile; ++r) tile[r] = load_pairs(w + r * stride + k);
-      transpose_registers(tile);
-#pragma GCC unroll 16
-      for (int i = 0; i < kTransposeTile; ++i) {
-        body(k + 2 * i, first_of_pairs(tile[i], Element{}));
-        body(k + 2 * i + 1, second_of_pairs(tile[i], Element{}));
-      }
-    }
-  } else {
-#pragma GCC unroll 4
-    for (int k = 0; k < kColumns; k += kTransposeTile) {
-#pragma GCC unroll 16
-      for (int r = 0; r < kTransposeTile; ++r) tile[r] = load_tile_row(w + r * stride + k);
-      transpose_registers(tile);
-#pragma GCC unroll 16
-      for (int i = 0; i < kTransposeTile; ++i) body(k + i, tile[i]);
-    }
-  }
-}
 
 // Column `column` of the strip from depth `k` on: what whole tiles leave.
 template <int kRows, class Element>

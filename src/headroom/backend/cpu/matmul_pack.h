@@ -49,9 +49,22 @@ void pack_along(const Element* from, int64_t stride, int64_t lanes, int64_t heig
 // Source rows are contiguous along k: from[i * stride + k]. One panel.
 template <int kWidth, class Element>
 void pack_across(const Element* from, int64_t stride, int64_t lanes, int64_t depth, float* to) {
-  for (int64_t k = 0; k < depth; k += kTransposeTile) {
+  constexpr int64_t kStep = 64 / sizeof(Element);
+  int64_t k = 0;
+  if constexpr (kWidth % kTransposeTile == 0) {
+    for (; lanes == kWidth && k + kStep <= depth; k += kStep) {
+#pragma GCC unroll 2
+      for (int i = 0; i < kWidth; i += kTransposeTile) {
+        for_each_column(
+            from + i * stride + k, stride, [&](int c, TileRow column) __attribute__((always_inline)) {
+              store_tile_row(to + (k + c) * kWidth + i, column);
+            });
+      }
+    }
+  }
+  for (; k < depth; k += kTransposeTile) {
     const int64_t columns = std::min<int64_t>(kTransposeTile, depth - k);
-#pragma GCC unroll 4
+#pragma GCC unroll 2
     for (int i = 0; i < kWidth; i += kTransposeTile) {
       TileRow tile[kTransposeTile];
 #pragma GCC unroll 16
@@ -60,7 +73,6 @@ void pack_across(const Element* from, int64_t stride, int64_t lanes, int64_t dep
           tile[r] = tile[0];
           continue;
         }
-        prefetch(from, (i + r + kWidth) * stride + k);  // of the next panel
         const Element* row = from + (i + r < lanes ? i + r : 0) * stride + k;
         tile[r] = columns == kTransposeTile ? load_tile_row(row) : load_tile_row(row, columns);
       }

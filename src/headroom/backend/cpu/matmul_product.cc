@@ -34,15 +34,35 @@ void clear(const Product& product, const Region& region) {
   }
 }
 
+int64_t parts_of(int64_t count, int64_t size) { return (count + size - 1) / size; }
+
 // The size of each part when `count` is cut evenly into parts of at most `most`: a multiple of `grain`.
 int64_t even_part(int64_t count, int64_t most, int64_t grain) {
-  const int64_t parts = (count + most - 1) / most;
-  return parts <= 1 ? most : ((count + parts - 1) / parts + grain - 1) / grain * grain;
+  const int64_t parts = parts_of(count, most);
+  return parts <= 1 ? most : parts_of(parts_of(count, parts), grain) * grain;
 }
 
-// The tiles of `region`, `height` rows each, over `depth` from k on. a and b are packed.
+// The lines of `region` of a factor, rows and columns as the factor has them.
+template <class Element>
+Ahead lines_of(const Factor& factor, const Region& region) {
+  const int64_t rows = region.row_end - region.row_begin;
+  const int64_t columns = region.column_end - region.column_begin;
+  constexpr int64_t kSize = sizeof(Element);
+  const int64_t lines = ((factor.transposed ? rows : columns) * kSize + 63) / 64;
+  return {.address = reinterpret_cast<uintptr_t>(at<Element>(factor, region.row_begin, region.column_begin)),
+          .lines = lines,
+          .stride = factor.stride * kSize,
+          .left = lines,
+          .per_tile = lines * (factor.transposed ? columns : rows)};
+}
+
+// The tiles of `region`, `height` rows each, over `depth` from k on. a and b are packed; the lines of `ahead` are asked
+// for meanwhile.
 void multiply_block(const Product& product, const Region& region, int64_t k, int64_t depth, int64_t height,
-                    const float* a, const float* b) {
+                    const float* a, const float* b, Ahead ahead) {
+  const int64_t tiles = parts_of(region.row_end - region.row_begin, height) *
+                        parts_of(region.column_end - region.column_begin, kTileColumns);
+  ahead.per_tile = parts_of(ahead.per_tile, tiles);
   for (int64_t i = region.row_begin; i < region.row_end; i += height, a += panel_stride<kTileRows>(depth)) {
     const int64_t rows = std::min(height, region.row_end - i);
     const float* panel = b;
@@ -51,7 +71,8 @@ void multiply_block(const Product& product, const Region& region, int64_t k, int
       float* c = product.c + i * product.c_stride + j;
       const bool is_last = j + kTileColumns >= region.column_end;
       const float* next_c = is_last ? product.c + (i + height) * product.c_stride + region.column_begin : c + columns;
-      multiply_tile({depth, a, panel, c, product.c_stride, next_c, product.from_zero && k == 0}, rows, columns);
+      const bool from_zero = product.from_zero && k == 0;
+      multiply_tile({depth, a, panel, c, product.c_stride, from_zero, next_c, &ahead}, rows, columns);
       panel += panel_stride<kTileColumns>(depth);
     }
   }
@@ -78,7 +99,14 @@ void multiply_region(const Product& product, const Region& region, std::byte* sc
           const int64_t column_end = std::min(j + kBlockColumns, span_end);
           pack<kTileColumns>(at<Element>(product.b, k, j), product.b.stride, product.b.transposed, column_end - j,
                              kTileColumns, depth, packed_b);
-          multiply_block(product, {i, row_end, j, column_end}, k, depth, height, packed_a, packed_b);
+          const bool is_last = column_end == span_end;
+          const int64_t next_k = is_last ? k + block_depth : k;
+          const int64_t next_j = is_last ? span : column_end;
+          const Ahead next = next_k >= product.depth
+                                 ? Ahead()
+                                 : lines_of<Element>(product.b, {next_k, std::min(next_k + depth, product.depth),
+                                                                 next_j, std::min(next_j + kBlockColumns, span_end)});
+          multiply_block(product, {i, row_end, j, column_end}, k, depth, height, packed_a, packed_b, next);
         }
       }
     }

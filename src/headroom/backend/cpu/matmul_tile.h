@@ -19,17 +19,37 @@ inline constexpr int kTileVectors = 1;
 #endif
 inline constexpr int kTileColumns = kTileVectors * 16;
 
+// Memory that will be wanted soon: pieces of `lines` cache lines, `stride` bytes apart. Tiles ask for `per_tile` lines
+// each while they compute, because a burst would wait for itself. A hint only: any address will do.
+struct Ahead {
+  uintptr_t address = 0;  // of the next line
+  int64_t lines = 1;
+  int64_t stride = 0;
+  int64_t left = 1;  // lines of the present piece
+  int64_t per_tile = 0;
+
+  HEADROOM_INLINE void ask() {
+    __builtin_prefetch(reinterpret_cast<const void*>(address), 0, 2);
+    address += 64;
+    if (--left == 0) {
+      left = lines;
+      address += static_cast<uintptr_t>(stride - 64 * lines);
+    }
+  }
+};
+
 // c[r, j] = (from_zero ? +0 : c[r, j]), then fma(a[k, r], b[k, j], .) for k = 0 .. depth-1.
 //   a[depth, kTileRows] and b[depth, kTileColumns] are packed; rows of c are c_stride apart.
-// next_c is the tile of C that comes next, whose lines are asked for meanwhile; it may lie beyond the matrix.
+// Meanwhile asks for lines of `ahead` and of next_c, the tile of C that comes next; it may lie beyond the matrix.
 struct TileCall {
   int64_t depth;
   const float* a;
   const float* b;
   float* c;
   int64_t c_stride;
-  const float* next_c;
   bool from_zero;
+  const float* next_c;
+  Ahead* ahead;
 };
 
 template <int kRows>
@@ -62,6 +82,13 @@ void multiply_tile(const TileCall& call) {
     for (int j = 0; j < kTileVectors; ++j) prefetch(call.next_c, r * c_stride + 16 * j);
     step();
   }
+  Ahead ahead = *call.ahead;
+  for (int64_t asked = 0; asked < ahead.per_tile && left > 0; asked += 2, --left) {
+    ahead.ask();
+    ahead.ask();
+    step();
+  }
+  *call.ahead = ahead;
 #pragma GCC unroll 2
   for (; left > 0; --left) step();
 #pragma GCC unroll 16
@@ -90,7 +117,7 @@ inline void multiply_tile(const TileCall& call, int64_t rows, int64_t columns) {
       copy[r * kTileColumns + j] = j < columns && !call.from_zero ? call.c[r * call.c_stride + j] : 0.0f;
     }
   }
-  function({call.depth, call.a, call.b, copy, kTileColumns, call.next_c, false});
+  function({call.depth, call.a, call.b, copy, kTileColumns, false, call.next_c, call.ahead});
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t j = 0; j < columns; ++j) call.c[r * call.c_stride + j] = copy[r * kTileColumns + j];
   }

@@ -135,6 +135,36 @@ HEADROOM_INLINE void transpose_registers(TileRow (&rows)[8]) {
 
 #endif
 
+// Calls body(k, column k as f32) for the columns of a tile of kTransposeTile rows, 64 bytes of each.
+template <class Element, class Body>
+HEADROOM_INLINE void for_each_column(const Element* from, int64_t stride, Body&& body) {
+  constexpr int kColumns = 64 / sizeof(Element);
+  TileRow tile[kTransposeTile];
+  if constexpr (kTransposesPairs<Element>) {
+    constexpr int kStep = 2 * kTransposeTile;
+#pragma GCC unroll 2
+    for (int k = 0; k < kColumns; k += kStep) {
+#pragma GCC unroll 16
+      for (int r = 0; r < kTransposeTile; ++r) tile[r] = load_pairs(from + r * stride + k);
+      transpose_registers(tile);
+#pragma GCC unroll 16
+      for (int i = 0; i < kTransposeTile; ++i) {
+        body(k + 2 * i, first_of_pairs(tile[i], Element{}));
+        body(k + 2 * i + 1, second_of_pairs(tile[i], Element{}));
+      }
+    }
+  } else {
+#pragma GCC unroll 4
+    for (int k = 0; k < kColumns; k += kTransposeTile) {
+#pragma GCC unroll 16
+      for (int r = 0; r < kTransposeTile; ++r) tile[r] = load_tile_row(from + r * stride + k);
+      transpose_registers(tile);
+#pragma GCC unroll 16
+      for (int i = 0; i < kTransposeTile; ++i) body(k + i, tile[i]);
+    }
+  }
+}
+
 // to[c * to_stride + r] = from[r * from_stride + c] as f32, for r < rows and c < columns, both at most kTransposeTile.
 // Whole vectors of kTransposeTile lanes are stored for each c, those beyond `rows` +0; nothing is read beyond the tile.
 template <class Element>
