@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.h"
+#include "headroom/api/bench_model.h"
 #include "headroom/base/bytes.h"
 
 namespace headroom {
@@ -35,41 +36,95 @@ void print(const KernelCase& one, const CaseResult& result) {
   std::fflush(stdout);
 }
 
+void print(const ModelRate& rate) {
+  const std::string rows = rate.batch == 1 ? "" : fmt::format("{} x ", rate.batch);
+  const double per_second = rate.flops_per_second > 0 ? rate.flops_per_second : rate.bytes_per_second;
+  const bool computes = rate.flops_per_second > 0;
+  fmt::print("{:<24} {:>10.1f} tokens/s {:>6.1f} % spread {:>9.1f} {}",
+             fmt::format("{} {}{}", rate.test, rows, rate.tokens), rate.tokens_per_second, 100 * rate.spread,
+             per_second / kGiga, computes ? "GFLOP/s" : "GB/s   ");
+  if (rate.share > 0) fmt::print(" {:>5.1f} % of {}", 100 * rate.share, computes ? "fma" : "read");
+  fmt::print("\n");
+  std::fflush(stdout);
+}
+
+void bench(BenchOptions& options, bool json) {
+  if (!json) {
+    options.on_limits = [](const MachineLimits& limits, Isa isa, int threads) {
+      fmt::print("{}, {}, {} thread{}\n{}", processor_name(), name_of(isa), threads, threads == 1 ? "" : "s",
+                 describe(limits));
+      std::fflush(stdout);
+    };
+    options.on_disk = [](const DiskRates& disk) { print(disk); };
+    options.on_case = [first = true](const KernelCase& one, const CaseResult& result) mutable {
+      if (std::exchange(first, false)) print_case_header();
+      print(one, result);
+    };
+  }
+  const nlohmann::ordered_json result = bench_kernels(options);
+  if (json) fmt::print("{}\n", result.dump(2));
+}
+
+void bench(const ModelBenchOptions& options, bool json) {
+  const auto show = [](const ModelRate& rate) { print(rate); };
+  const nlohmann::ordered_json result = bench_model(
+      options, json ? std::function<void(const ModelRate&)>() : std::function<void(const ModelRate&)>(show));
+  if (json) fmt::print("{}\n", result.dump(2));
+}
+
+void add_model_flags(CLI::App& command, CLI::Option& model, ModelBenchOptions& options) {
+  const auto add = [&](CLI::Option* option) { option->needs(&model)->group("With MODEL"); };
+  add(command.add_option("--prompt", options.prompt, "Tokens that prefill reads, of each sequence; 0: no prefill"));
+  add(command.add_option("--generate", options.generate,
+                         "Tokens that decoding adds to an empty cache, for each sequence; 0: no decoding"));
+  add(command.add_option("--batch", options.batch, "Sequences side by side; rows of a training step"));
+  add(command.add_flag("--train", options.train, "Measure training steps, too: forward, backward, AdamW"));
+  add(command.add_option("--seq-len", options.seq_len, "With --train: tokens of a row"));
+  add(command.add_option("--repeat", options.repeat, "Measure so often, after one run that warms up"));
+}
+
 }  // namespace
 
 void add_bench_command(CLI::App& app) {
-  auto options = std::make_shared<BenchOptions>();
-  auto json = std::make_shared<bool>(false);
-  CLI::App* command = app.add_subcommand("bench", "Measure the machine's limits and each kernel's share of them");
+  struct Flags {
+    BenchOptions kernels;
+    ModelBenchOptions model;
+    RunOptions run;
+    bool json = false;
+  };
+  auto flags = std::make_shared<Flags>();
+  CLI::App* command = app.add_subcommand(
+      "bench", "Measure the machine's limits and each kernel's share of them, or the rates of a model");
   command->footer(
       "Examples:\n"
       "  headroom bench\n"
       "  headroom bench --filter matmul --threads 1\n"
-      "HEADROOM_ISA=avx2 measures the kernels of that instruction set. A share compares a kernel with its limit "
-      "measured\n"
-      "beside it, in turn: fma, read, copy (memcpy) or update (in place).");
-  command->add_option("--filter", options->filter, "Only the kernel cases whose name contains this, and no disk");
-  command->add_option("--disk", options->disk,
-                      "Measure the disk of this directory, by a file that is gone at the end; otherwise that of the "
-                      "temporary directory");
-  command->add_flag("--json", *json, "As JSON on standard output");
-  command->add_option("--threads", options->threads, "Threads; 0: one for each available processor");
-  add_memory_and_report_flags(*command, *options);
-  command->callback([options, json] {
-    if (!*json) {
-      options->on_limits = [](const MachineLimits& limits, Isa isa, int threads) {
-        fmt::print("{}, {}, {} thread{}\n{}", processor_name(), name_of(isa), threads, threads == 1 ? "" : "s",
-                   describe(limits));
-        std::fflush(stdout);
-      };
-      options->on_disk = [](const DiskRates& disk) { print(disk); };
-      options->on_case = [first = true](const KernelCase& one, const CaseResult& result) mutable {
-        if (std::exchange(first, false)) print_case_header();
-        print(one, result);
-      };
+      "  headroom bench tiny-124m --train --batch 4 --memory 6GiB\n"
+      "HEADROOM_ISA=avx2 measures the kernels of that instruction set. A share compares with the limit measured in\n"
+      "turn: fma, read, copy (memcpy) or update (in place).");
+  CLI::Option* model = command->add_option(
+      "model", flags->model.model,
+      "A model directory or a .gguf file; or a preset's name or a config.json, with random weights");
+  command->add_option("--filter", flags->kernels.filter, "Only the kernel cases whose name contains this, and no disk")
+      ->excludes(model)
+      ->group("Without MODEL");
+  command
+      ->add_option("--disk", flags->kernels.disk,
+                   "Measure the disk of this directory, by a file that is gone at the end; otherwise that of the "
+                   "temporary directory")
+      ->excludes(model)
+      ->group("Without MODEL");
+  add_model_flags(*command, *model, flags->model);
+  command->add_flag("--json", flags->json, "As JSON on standard output")->group("Output");
+  add_run_flags(*command, flags->run);
+  command->callback([flags] {
+    static_cast<RunOptions&>(flags->kernels) = flags->run;
+    static_cast<RunOptions&>(flags->model) = flags->run;
+    if (flags->model.model.empty()) {
+      bench(flags->kernels, flags->json);
+    } else {
+      bench(flags->model, flags->json);
     }
-    const nlohmann::ordered_json result = bench_kernels(*options);
-    if (*json) fmt::print("{}\n", result.dump(2));
   });
 }
 

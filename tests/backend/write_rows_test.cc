@@ -23,6 +23,19 @@ TEST(WriteRows, ChangesTheRangeOnly) {
   expect_written({64, 1}, {64, 1}, 0, 64);
 }
 
+// One range a sequence: rows follow each other, ranges lie anywhere.
+TEST(WriteRows, FillsRangeAfterRange) {
+  Random random(2);
+  const Array target = random.array(f32({20, 33})), rows = random.array(f32({6, 33}));
+  const Array ranges = array_of(i32({4, 2}), std::vector<int>{15, 2, 3, 0, 0, 3, 9, 1});
+  const Array got = expect_kernels_agree("write_rows", {target, rows, ranges})[0];
+  const std::vector<int> source = {2, 3, 4, -1, -1, -1, -1, -1, -1, 5, -1, -1, -1, -1, -1, 0, 1, -1, -1, -1};
+  for (int64_t i = 0; i < got.elements(); ++i) {
+    const int row = source[static_cast<size_t>(i / 33)];
+    EXPECT_EQ(got.at(i), row < 0 ? target.at(i) : rows.at(row * 33 + i % 33)) << "element " << i;
+  }
+}
+
 TEST(WriteRows, TakesVectors) { expect_written({20}, {7}, 13, 7); }
 
 }  // namespace

@@ -7,7 +7,7 @@ import frame
 SCALAR = {"HEADROOM_ISA": "reference"}
 
 
-class Bench(frame.CommandTest):
+class BenchTest(frame.CommandTest):
     def headroom(self, *arguments, environment=None, **options):
         """What is measured here is not remembered for the user of the machine."""
         here = {"XDG_CACHE_HOME": str(self.directory / "cache"), **(environment or {})}
@@ -16,6 +16,8 @@ class Bench(frame.CommandTest):
     def bench(self, *arguments, **options):
         return json.loads(self.headroom("bench", "--json", "--threads", 1, *arguments, **options).stdout)
 
+
+class Bench(BenchTest):
     def test_limits_cases_and_memory(self):
         result = self.bench("--filter", "matmul 2048x768x768, x W^T", "--report", "report.json")
         self.assertEqual(result["machine"]["threads"], 1)
@@ -66,6 +68,66 @@ class Bench(frame.CommandTest):
     def test_budget(self):
         words = self.refused("bench", "--filter", "clip_scale", "--memory", "100MiB", expect=frame.OVER_BUDGET)
         self.assertIn("smallest budget that works", words)
+
+
+class BenchOfAModel(BenchTest):
+    SHAPE = ["--prompt", 24, "--generate", 3, "--batch", 2, "--train", "--seq-len", 16, "--repeat", 2]
+
+    def check(self, result):
+        self.assertEqual([(test["test"], test["batch"], test["tokens"]) for test in result["tests"]],
+                         [("prefill", 2, 24), ("decode", 2, 3), ("train", 2, 16)])
+        for test in result["tests"]:
+            tokens = test["tokens_per_second"] * test["seconds"]
+            self.assertAlmostEqual(tokens, test["batch"] * test["tokens"], places=6)
+        for job in result["jobs"]:
+            measured, predicted = job["measured_peak_bytes"], job["predicted_peak_bytes"]
+            self.assertLessEqual(measured, predicted)
+            self.assertLessEqual(predicted - measured, max(predicted // 100, 8 * 2**20))
+            self.assertLessEqual(predicted, job["budget_bytes"])
+        self.assertEqual(result["predicted_peak_bytes"], max(job["predicted_peak_bytes"] for job in result["jobs"]))
+
+    def test_preset_with_random_weights(self):
+        result = self.bench("tiny-300k", *self.SHAPE, "--memory", "64MiB", "--report", "report.json", "--quiet")
+        self.check(result)
+        self.assertEqual(self.read_json("report.json"), result)
+        prefill, _, train = result["tests"]
+        # Two flops a parameter of the products and token, twice that again backwards, and attention on top.
+        self.assertGreater(prefill["flops_per_second"] * prefill["seconds"], 2 * 48 * 200_000)
+        self.assertGreater(train["flops_per_second"] * train["seconds"], 6 * 30 * 200_000)
+        self.assertLess(train["flops_per_second"] * train["seconds"], 10 * 30 * 400_000)
+
+    def test_files(self):
+        self.headroom("init", "tiny-300k", "--output", "model", "--quiet")
+        self.check(self.bench("model", *self.SHAPE, "--quiet"))
+        flags = ["--generate", 2, "--prompt", 0, "--repeat", 1, "--quiet"]
+        text = self.headroom("bench", "model/config.json", *flags).stdout
+        self.assertRegex(text, r"^decode 2 +[0-9.]+ tokens/s .* GB/s")
+
+    def test_bad_shapes(self):
+        for arguments, words in (
+            (["tiny-300k", "--repeat", 0], "--repeat 0"),
+            (["tiny-300k", "--batch", 0], "--batch 0"),
+            (["tiny-300k", "--prompt", -1], "--prompt -1"),
+            (["tiny-300k", "--prompt", 100000], "the model has"),
+            (["tiny-300k", "--generate", 100000], "the model has"),
+            (["tiny-300k", "--prompt", 0, "--generate", 0], "nothing is left to measure"),
+            (["tiny-300k", "--train", "--seq-len", 1], "--seq-len 1"),
+            (["tiny-300k", "--train", "--seq-len", 100000], "--seq-len 100000"),
+            (["tiny-300k", "--filter", "add"], "--filter"),
+            (["--prompt", 8], "--prompt"),
+            (["no-such-model"], "no-such-model"),
+        ):
+            with self.subTest(arguments=arguments):
+                self.assertIn(words, self.refused("bench", *arguments))
+
+    def test_a_budget_that_works(self):
+        command = ["bench", "tiny-300k", *self.SHAPE, "--threads", 1, "--quiet", "--report", "report.json"]
+        self.refused(*command, "--memory", 1, expect=frame.OVER_BUDGET)
+        smallest = self.read_json("report.json")["smallest_budget_bytes"]
+        self.refused(*command, "--memory", smallest - 1, expect=frame.OVER_BUDGET)
+        self.headroom(*command, "--memory", smallest)
+        self.assertEqual(self.read_json("report.json")["predicted_peak_bytes"], smallest)
+
 
 
 if __name__ == "__main__":

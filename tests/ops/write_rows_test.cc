@@ -9,6 +9,7 @@ namespace {
 
 TEST(WriteRowsOp, ChecksItsOperands) {
   EXPECT_EQ(output_types("write_rows", {f32({20, 8}), f32({3, 8}), i32({2})})[0], f32({20, 8}));
+  EXPECT_EQ(output_types("write_rows", {f32({20, 8}), f32({3, 8}), i32({3, 2})})[0], f32({20, 8}));
   EXPECT_EQ(output_types("write_rows", {f64({20}), f64({3}), i32({2})})[0], f64({20}));
   expect_refused("write_rows", {f32({20, 8}), f32({3, 9}), i32({2})}, {},
                  "write_rows: rows is [T, F] where target is [C, F], in one dtype; expected [3, 8], got [3, 9]");
@@ -17,7 +18,7 @@ TEST(WriteRowsOp, ChecksItsOperands) {
   expect_refused("write_rows", {f32({2, 20, 8}), f32({3, 8}), i32({2})}, {},
                  "write_rows: target is [C, F] or [C]; expected 1 or 2 dimensions, got [2, 20, 8]");
   expect_refused("write_rows", {f32({20, 8}), f32({3, 8}), i32({3})}, {},
-                 "write_rows: range is i32[2]; expected [2], got [3]");
+                 "write_rows: range is i32[2] or i32[R, 2]; expected [2], got [3]");
 }
 
 TEST(WriteRowsOp, KeepsTheTargetsStorageAndRole) {

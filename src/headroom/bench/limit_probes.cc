@@ -16,14 +16,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kChains = 12;  // more than latency (4) x units (2), fewer than AVX2's registers
 
-// Keeps the compiler from dropping what leads to `vector`.
-template <class Vector>
-[[gnu::always_inline]] inline void keep(const Vector& vector) {
-  asm volatile("" : : "v"(vector));
-}
-
 // The three return flops. The chains start apart, or the compiler would see that they are all one. The values go to a
-// fixed point, so no denormals and no infinities slow them down.
+// fixed point, so no denormals and no infinities slow them down. The empty asm uses them, so that they are computed.
 double scalar_multiply_adds() {
   constexpr int64_t kSteps = 250'000;
   float chains[kChains];
@@ -31,7 +25,7 @@ double scalar_multiply_adds() {
   for (int64_t step = 0; step < kSteps; ++step) {
     for (float& chain : chains) chain = std::fma(chain, 0.5f, 1.0f);
   }
-  for (const float chain : chains) keep(chain);
+  for (const float chain : chains) asm volatile("" : : "x"(chain));
   return 2.0 * kChains * static_cast<double>(kSteps);
 }
 
@@ -48,7 +42,7 @@ constexpr int64_t kVectorSteps = 4'000'000;
     for (int i = 0; i < kChains; ++i) chains[i] = _mm256_fmadd_ps(chains[i], scale, offset);
   }
 #pragma GCC unroll 12
-  for (int i = 0; i < kChains; ++i) keep(chains[i]);
+  for (int i = 0; i < kChains; ++i) asm volatile("" : : "v"(chains[i]));
   return 2.0 * 8 * kChains * static_cast<double>(kVectorSteps);
 }
 
@@ -63,7 +57,7 @@ constexpr int64_t kVectorSteps = 4'000'000;
     for (int i = 0; i < kChains; ++i) chains[i] = _mm512_fmadd_ps(chains[i], scale, offset);
   }
 #pragma GCC unroll 12
-  for (int i = 0; i < kChains; ++i) keep(chains[i]);
+  for (int i = 0; i < kChains; ++i) asm volatile("" : : "v"(chains[i]));
   return 2.0 * 16 * kChains * static_cast<double>(kVectorSteps);
 }
 
@@ -92,7 +86,7 @@ void read_all(const std::byte* begin, const std::byte* end) {
       for (int part = 0; part < 4; ++part) sums[i] = _mm_xor_si128(sums[i], _mm_load_si128(line + part));
     }
   }
-  for (const __m128i& sum : sums) keep(sum);
+  for (const __m128i& sum : sums) asm volatile("" : : "x"(sum));
 }
 
 // Both take `size` bytes, a multiple of 64.

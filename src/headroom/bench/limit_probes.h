@@ -25,7 +25,7 @@ class LimitProbes {
   // What measurements of memory walk over: beyond every cache of the machines that headroom knows.
   static constexpr int64_t kMemoryBytes = int64_t{256} * 1024 * 1024;
 
-  // `memory` is borrowed: kMemoryBytes, aligned to 64 bytes; its content is lost. So are `threads`.
+  // `memory` is borrowed: kMemoryBytes, aligned to 64 bytes; copying and updating lose its content. So are `threads`.
   LimitProbes(Isa isa, std::span<std::byte> memory, Threads& threads);
 
   // One measurement on all threads together, some ten milliseconds: flops a second (two for each fused multiply-add) or

@@ -75,7 +75,35 @@ class PieceQueue {
   std::exception_ptr error_;
 };
 
+void fill_initial(std::span<float> out, const InitialValues& initial, uint64_t seed, uint64_t parameter,
+                  int64_t first) {
+  if (initial.deviation == 0) {
+    std::fill(out.begin(), out.end(), static_cast<float>(initial.constant));
+  } else {
+    fill_random(out, seed, parameter, first, initial.deviation);
+  }
+}
+
 }  // namespace
+
+void fill_initial_weights(const Model& model, const Workspace& workspace, uint64_t seed, Threads& threads) {
+  static_assert(kFillBytes == kStepElements * sizeof(float));
+  std::vector<std::vector<float>> buffers(static_cast<size_t>(threads.count()), std::vector<float>(kStepElements));
+  const std::vector<Parameter> parameters = model.parameters();
+  for (size_t index = 0; index < parameters.size(); ++index) {
+    const Tensor weight = workspace.persistent(parameters[index].name);
+    const InitialValues initial = model.initial_values(parameters[index]);
+    threads.split(weight.elements(), kStepElements, [&](int64_t begin, int64_t end, int thread) {
+      for (int64_t first = begin; first < end; first += kStepElements) {
+        const std::span<float> values = std::span(buffers[static_cast<size_t>(thread)])
+                                            .first(static_cast<size_t>(std::min(kStepElements, end - first)));
+        fill_initial(values, initial, seed, index, first);
+        convert_elements(DType::f32, values.data(), weight.type.dtype, weight.data + first * size_of(weight.type.dtype),
+                         static_cast<int64_t>(values.size()));
+      }
+    });
+  }
+}
 
 void write_initial_weights(const Model& model, const std::string& directory, DType dtype, uint64_t seed,
                            int64_t shard_bytes,
@@ -105,11 +133,7 @@ void write_initial_weights(const Model& model, const std::string& directory, DTy
           for (int64_t done = 0; done < piece.count; done += kStepElements) {
             const int64_t count = std::min(kStepElements, piece.count - done);
             const std::span<float> values(buffer.values.data(), static_cast<size_t>(count));
-            if (initial.deviation == 0) {
-              std::fill(values.begin(), values.end(), static_cast<float>(initial.constant));
-            } else {
-              fill_random(values, seed, piece.parameter, piece.first + done, initial.deviation);
-            }
+            fill_initial(values, initial, seed, piece.parameter, piece.first + done);
             convert_elements(DType::f32, values.data(), dtype, stored + done * size_of(dtype), count);
           }
           file.write_at(piece.place, piece.first, stored, piece.count);

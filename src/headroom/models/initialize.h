@@ -7,8 +7,14 @@
 #include <string>
 
 #include "headroom/models/model.h"
+#include "headroom/runtime/workspace.h"
 
 namespace headroom {
+
+// What write_initial_weights writes, into the weights of a workspace, in the dtype that they have there, by `threads`:
+// for what needs a model's shape and no file. Takes kFillBytes a thread.
+inline constexpr int64_t kFillBytes = 128 * 1024;
+void fill_initial_weights(const Model& model, const Workspace& workspace, uint64_t seed, Threads& threads);
 
 // Writes all parameters of `model` as `dtype` into `directory`, as WeightWriter does. The bytes do not depend on the
 // number of threads. Throws MachineFailure when the disk has no room for them, and what `progress` throws; it is called

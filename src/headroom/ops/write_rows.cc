@@ -22,7 +22,9 @@ class WriteRows : public Op {
     const int64_t rows = inputs[1].shape[0];
     const Shape expected = target.rank() == 1 ? Shape{rows} : Shape{rows, target[1]};
     expect_type(name(), "rows is [T, F] where target is [C, F], in one dtype", {inputs[0].dtype, expected}, inputs[1]);
-    expect_type(name(), "range is i32[2]", i32({2}), inputs[2]);
+    const Shape& ranges = inputs[2].shape;
+    const Shape pairs = ranges.rank() == 2 ? Shape{ranges[0], 2} : Shape{2};
+    expect_type(name(), "range is i32[2] or i32[R, 2]", i32(pairs), inputs[2]);
     return {inputs[0]};
   }
 

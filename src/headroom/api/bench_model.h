@@ -1,0 +1,41 @@
+// `headroom bench MODEL`: rates of prefill, decode and training steps, inside a budget as every job.
+#pragma once
+
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "headroom/headroom.h"
+
+namespace headroom {
+
+struct ModelBenchOptions : RunOptions {
+  std::string model;      // a directory or file with weights; or a config .json or a preset, whose weights are random
+  int64_t prompt = 512;   // tokens that prefill reads, of each sequence; 0: not measured
+  int64_t generate = 64;  // tokens that decoding adds to an empty cache, to each sequence; 0: not measured
+  int64_t batch = 1;      // sequences; rows of a training step
+  bool train = false;     // measure training steps, too
+  int64_t seq_len = 512;  // tokens of a row
+  int64_t repeat = 5;     // measured after one that warms up
+};
+
+// One of the measurements, of a whole batch.
+struct ModelRate {
+  std::string test;  // "prefill", "decode", "train"
+  int64_t batch = 0;
+  int64_t tokens = 0;  // of a sequence
+  double seconds = 0;  // the median
+  double spread = 0;   // slowest against fastest: 0.1 is a tenth
+  double tokens_per_second = 0;
+  double flops_per_second = 0;  // prefill, train: by the prices of the ops (docs/profile.md)
+  double bytes_per_second = 0;  // decode: weights and the keys and values so far
+  double share = 0;             // of the peak of multiply-adds, or of reading memory, measured beside it; 0: unknown
+};
+
+// `on_rate`, if set, hears of each measurement as it comes. Returns all of it as one object, with the fields of a
+// report. Throws InvalidInput naming the flag that is out of range or does not fit the model, BudgetExceeded as every
+// job.
+nlohmann::ordered_json bench_model(const ModelBenchOptions& options,
+                                   const std::function<void(const ModelRate&)>& on_rate);
+
+}  // namespace headroom

@@ -1,0 +1,50 @@
+#include "headroom/generate/batched_steps.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "headroom/generate/generation_steps.h"
+#include "tests/generate/tiny_model.h"
+
+namespace headroom::testing {
+namespace {
+
+// The logits behind so many tokens of id 1, by the steps that `generate` takes.
+std::vector<float> expected_logits(const Model& model, int64_t tokens) {
+  const GenerationShape shape{.context = 32, .prefill_chunk = 8};
+  const auto workspace = make_workspace(model, build_generation_graphs(model, shape));
+  GenerationSteps steps(*workspace, model, shape);
+  const std::vector<int32_t> text(static_cast<size_t>(tokens), 1);
+  for (std::span<const int32_t> rest = text; !rest.empty();) rest = rest.subspan(static_cast<size_t>(steps.feed(rest)));
+  return {steps.logits().begin(), steps.logits().end()};
+}
+
+Tensor logits_of(Executor& executor) {
+  const Graph& graph = executor.graph();
+  return executor.tensor(graph.value(graph.results[0]).name);
+}
+
+TEST(BatchedSteps, EverySequenceHasTheLogitsOfGeneration) {
+  const std::unique_ptr<Model> llama = make_llama(tiny_config());
+  const Model& model = *llama;
+  const BatchedShape shape{.sequences = 3, .context = 20, .prefill_rows = 5, .decodes = true};
+  const auto workspace = make_workspace(model, build_batched_graphs(model, shape), 2);
+  BatchedSteps steps(*workspace, model, shape);
+  const size_t row_bytes = static_cast<size_t>(model.vocabulary()) * sizeof(float);
+
+  steps.prefill(12);
+  EXPECT_EQ(std::memcmp(logits_of(workspace->at("prefill")).data, expected_logits(model, 12).data(), row_bytes), 0);
+
+  steps.decode(12);
+  steps.decode(13);
+  const Tensor logits = logits_of(workspace->at("decode"));
+  const std::vector<float> expected = expected_logits(model, 14);
+  ASSERT_EQ(logits.type, f32({3, model.vocabulary()}));
+  for (size_t one = 0; one < 3; ++one) {
+    EXPECT_EQ(std::memcmp(logits.data + one * row_bytes, expected.data(), row_bytes), 0) << "sequence " << one;
+  }
+}
+
+}  // namespace
+}  // namespace headroom::testing
