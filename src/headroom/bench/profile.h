@@ -1,7 +1,6 @@
 // What each op of a job took: a table by op and phase, and a trace of a few steps for Perfetto (docs/profile.md).
 #pragma once
 
-#include <array>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
