@@ -220,9 +220,8 @@ void fill_training_inputs(const Model& model, const TrainingShape& shape, const 
 
 using OnRate = std::function<void(const ModelRate&)>;
 
-void measure_batch(const ModelBenchOptions& options, const Model& model, const BatchedShape& shape, FittedJob& job,
-                   Isa isa, const OnRate& add) {
-  Workspace workspace(std::move(job.graphs), job.plan, isa);
+void measure_batch(const ModelBenchOptions& options, const Model& model, const BatchedShape& shape,
+                   Workspace& workspace, Isa isa, const OnRate& add) {
   load(options, model, workspace);
   BatchedSteps steps(workspace, model, shape);
   Repeats repeats(options, workspace, isa);
@@ -243,10 +242,9 @@ void measure_batch(const ModelBenchOptions& options, const Model& model, const B
   }
 }
 
-void measure_training(const ModelBenchOptions& options, const Model& model, FittedJob& job, Isa isa,
+void measure_training(const ModelBenchOptions& options, const Model& model, Workspace& workspace, Isa isa,
                       const OnRate& add) {
   const TrainingShape shape = read_training_settings(training_options(options), model).shape;
-  Workspace workspace(std::move(job.graphs), job.plan, isa);
   load(options, model, workspace);
   fill_training_inputs(model, shape, workspace);
   Executor& step = workspace.at("step");
@@ -318,17 +316,18 @@ Json bench_model(const ModelBenchOptions& options, const OnRate& on_rate) {
     announce_plan(job, options, title);
     restart_peak();
     check_reserve(job.reserve_bytes + job.plan.arena_bytes);
-    measure(job);
+    Workspace workspace(std::move(job.graphs), job.plan, isa);
+    measure(workspace);
     reports.push_back(report_of(job));
     announce_result(memory_use(job), options.quiet);
   };
   if (has_batch) {
     run(fit_steps(), "plan of prefill and decoding",
-        [&](FittedJob& job) { measure_batch(options, *model, shape, job, isa, add); });
+        [&](Workspace& workspace) { measure_batch(options, *model, shape, workspace, isa, add); });
   }
   if (options.train) {
     run(fit_train(), "plan of the training step",
-        [&](FittedJob& job) { measure_training(options, *model, job, isa, add); });
+        [&](Workspace& workspace) { measure_training(options, *model, workspace, isa, add); });
   }
   // The fields of a report are those of the job that needs more.
   const auto predicted = [](const Json& report) { return report["predicted_peak_bytes"].get<int64_t>(); };
