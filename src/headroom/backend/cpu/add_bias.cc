@@ -19,14 +19,10 @@ void add_bias(const Invocation& call) {
 }
 
 void bias_gradient(const Invocation& call) {
-  const int64_t features = call.inputs[0].dim(1);
   const float* dy = call.inputs[0].as<const float>();
   const bool continues = call.inputs.size() == 2;
-  chain_over_rows(call.threads, call.inputs[0], continues, call.outputs[0].as<float>(),
-                  [=](int64_t, int64_t i, auto n, F32x16 chain) {
-                    prefetch_below(dy + i, features);
-                    return chain + load(dy + i, n);
-                  });
+  chain_over_rows(call.threads, {call.inputs[0]}, continues, call.outputs[0].as<float>(),
+                  [=](int64_t, int64_t i, auto n, F32x16 chain) { return chain + load(dy + i, n); });
 }
 
 }  // namespace headroom::HEADROOM_ISA

@@ -9,22 +9,26 @@
 
 namespace headroom::HEADROOM_ISA {
 
-// For steps: the line of `element` that they will read eight rows later. A hint: it may lie beyond the matrix.
-HEADROOM_INLINE void prefetch_below(const float* element, int64_t features) {
-  __builtin_prefetch(element + 8 * features, 0, 2);
-}
-
-// sums[f] = step(t, t * F + f, n, sums[f]) for t = 0 .. T-1, sixteen features at once; `x` is [T, F]. The sums go on
-// from what they hold with `continues`, from +0 without.
-template <class Step>
-HEADROOM_INLINE void chain_over_rows(Threads& threads, const Tensor& x, bool continues, float* sums, Step step) {
-  const int64_t rows = x.dim(0);
-  const int64_t features = x.dim(1);
+// sums[f] = step(t, t * F + f, n, sums[f]) for t = 0 .. T-1, sixteen features at once. The sums go on from what they
+// hold with `continues`, from +0 without. `matrices` are those that the step reads at t * F + f, each [T, F].
+template <size_t kMatrices, class Step>
+HEADROOM_INLINE void chain_over_rows(Threads& threads, const Tensor (&matrices)[kMatrices], bool continues, float* sums,
+                                     Step step) {
+  constexpr int64_t kRowsAhead = 8;
+  const int64_t rows = matrices[0].dim(0);
+  const int64_t features = matrices[0].dim(1);
   threads.split(features, kLanes, [&](int64_t begin, int64_t end, int) {
     if (!continues) std::fill(sums + begin, sums + end, 0.0f);
+    const bool asks = end - begin < features;
     for (int64_t t = 0; t < rows; ++t) {
-      for_each_group(begin, end,
-                     [&](int64_t f, auto n) { store(sums + f, step(t, t * features + f, n, load(sums + f, n)), n); });
+      const int64_t row = t * features;
+      const int64_t ahead = row + kRowsAhead * features;
+      for_each_group(begin, end, [&](int64_t f, auto n) {
+        for (const Tensor& x : matrices) {
+          if (asks) __builtin_prefetch(x.as<const float>() + ahead + f, 0, 2);  // it may lie beyond the matrix
+        }
+        store(sums + f, step(t, row + f, n, load(sums + f, n)), n);
+      });
     }
   });
 }

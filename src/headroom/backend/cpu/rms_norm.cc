@@ -67,15 +67,12 @@ void rms_norm_backward(const Invocation& call) {
 }
 
 void rms_norm_weight_gradient(const Invocation& call) {
-  const int64_t features = call.inputs[0].dim(1);
   const float* x = call.inputs[0].as<const float>();
   const float* r = call.inputs[1].as<const float>();
   const float* dy = call.inputs[2].as<const float>();
   const bool continues = call.inputs.size() == 4;
-  chain_over_rows(call.threads, call.inputs[0], continues, call.outputs[0].as<float>(),
+  chain_over_rows(call.threads, {call.inputs[0], call.inputs[2]}, continues, call.outputs[0].as<float>(),
                   [=](int64_t t, int64_t i, auto n, F32x16 chain) {
-                    prefetch_below(x + i, features);
-                    prefetch_below(dy + i, features);
                     return fma(load(dy + i, n), load(x + i, n) * F32x16(r[t]), chain);
                   });
 }
