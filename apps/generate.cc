@@ -77,6 +77,10 @@ void add_generate_flags(CLI::App& command, GenerateOptions& options) {
                   "Tokens of the prompt that go through at once, the same bits; default: the largest of 512, 128, 32 "
                   "and 8 that the budget allows")
       ->group("Memory");
+  command
+      .add_option("--kv-cache-dtype", options.kv_cache_dtype,
+                  "What keys and values are kept in: f32, whose bits are those of training, bf16 or f16")
+      ->group("Memory");
   command.add_option("--logprobs", options.logprobs, "Write each new token with its log-probability to this JSON file")
       ->group("Output");
 }

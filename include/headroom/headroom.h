@@ -128,6 +128,7 @@ struct GenerateOptions : RunOptions {
   uint64_t seed = 0;
   int64_t context = 0;  // 0: what prompt and new tokens need; with chat the model's positions, at most 4096
   std::optional<int64_t> prefill_chunk;                // none: the largest of 512, 128, 32 and 8 that the budget allows
+  std::string kv_cache_dtype = "f32";                  // what keys and values are kept in: f32, bf16 or f16
   std::string logprobs;                                // file; empty: none
   std::function<void(std::string_view text)> on_text;  // called as text appears, whole characters only
   // With chat the model's chat template is written around messages: one, if there is a prompt, and else as many as

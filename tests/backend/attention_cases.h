@@ -16,6 +16,7 @@ struct AttentionCase {
   int64_t kv_heads = 2;
   int64_t head_size = 16;
   double magnitude = 1;  // of q and k
+  DType kv_dtype = DType::f32;
 };
 
 inline const AttentionCase kAttentionCases[] = {
@@ -30,6 +31,8 @@ inline const AttentionCase kAttentionCases[] = {
     {"later queries", {{0, 5, 3, 61}, {5, 2, 80, 127}}, 7, 210, 2, 1, 16},
     {"several tiles of one head of keys", {{0, 300, 0, 37}}, 300, 340, 2, 1, 8},
     {"several tiles of documents", {{0, 150, 0, 0}, {150, 0, 0, 0}, {150, 200, 150, 0}}, 350, 350, 2, 2, 16},
+    {"cache in bf16", {{0, 3, 3, 200}}, 3, 210, 4, 2, 32, 1, DType::bf16},
+    {"cache in f16", {{0, 90, 2, 70}, {90, 1, 3, 1100}}, 91, 1110, 2, 1, 16, 1, DType::f16},
     {"across spans", {{0, 9, 0, 1019}, {9, 3, 1028, 2046}}, 12, 3077, 2, 1, 8},
 };
 
@@ -38,7 +41,7 @@ struct AttentionOperands {
       : c(std::move(of)),
         random(static_cast<uint32_t>(c.queries * 31 + c.head_size)),
         q(random.array(f32({c.queries, c.heads * c.head_size}), -c.magnitude, c.magnitude)),
-        k(random.array(f32({c.keys, c.kv_heads * c.head_size}), -c.magnitude, c.magnitude)),
+        k(random.array({c.kv_dtype, {c.keys, c.kv_heads * c.head_size}}, -c.magnitude, c.magnitude)),
         v(random.array(k.type())),
         sequences(i32({static_cast<int64_t>(c.sequences.size()), 4})) {
     for (size_t i = 0; i < 4 * c.sequences.size(); ++i)

@@ -36,6 +36,32 @@ TEST(WriteRows, FillsRangeAfterRange) {
   }
 }
 
+// 1 + 2^-8 and 1 + 3 * 2^-8 lie between two numbers of bf16, 1 + 2^-11 and 1 + 3 * 2^-11 of f16: each goes to the even
+// one.
+TEST(WriteRows, RoundsToNearestEven) {
+  const auto written = [](DType dtype, const std::vector<double>& values) {
+    const Array target({dtype, {3, 4}});
+    for (int64_t i = 0; i < 12; ++i) target.set(i, 7);
+    const Array got = expect_kernels_agree(
+        "write_rows", {target, array_of(f32({1, 4}), values), array_of(i32({2}), std::vector<int>{1, 1})})[0];
+    for (const int64_t i : {0, 3, 8, 11}) EXPECT_EQ(got.at(i), 7);
+    return std::vector<double>{got.at(4), got.at(5), got.at(6), got.at(7)};
+  };
+  using Numbers = std::vector<double>;
+  EXPECT_EQ(written(DType::bf16, {1 + 0x1p-8, 1 + 0x3p-8, 1e38, -0x1p-140}),
+            (Numbers{1, 1 + 0x1p-6, 0x1.2cp126, -0.0}));
+  EXPECT_EQ(written(DType::f16, {1 + 0x1p-11, 1 + 0x3p-11, 65520, 0x1p-24}),
+            (Numbers{1, 1 + 0x1p-9, INFINITY, 0x1p-24}));
+}
+
+TEST(WriteRows, AgreesOnRandomRows) {
+  Random random(3);
+  for (const DType dtype : {DType::bf16, DType::f16}) {
+    const Array target = random.array({dtype, {40, 37}}), rows = random.array(f32({33, 37}), -1e3, 1e3);
+    expect_kernels_agree("write_rows", {target, rows, array_of(i32({2}), std::vector<int>{5, 31})});
+  }
+}
+
 TEST(WriteRows, TakesVectors) { expect_written({20}, {7}, 13, 7); }
 
 }  // namespace

@@ -52,6 +52,27 @@ class Stories(frame.CommandTest):
             logs.add((self.directory / "log.json").read_text(encoding="utf-8"))
         self.assertEqual(len(logs), 1)
 
+    def test_a_smaller_cache_is_planned_and_keeps_its_bits(self):
+        self.prompt = self.expected["text"]
+        caches = {}
+        for dtype in ["f32", "bf16", "f16"]:
+            logs = set()
+            for chunk in ["1", "32", "512"]:
+                flags = ["--kv-cache-dtype", dtype, "--prefill-chunk", chunk, "--context", "512", *ALONE]
+                outputs = ["--logprobs", "log.json", "--report", "r.json", *QUIET]
+                arguments = ["--prompt", self.prompt, "--max-new-tokens", "10", *flags, *outputs]
+                self.headroom("generate", STORIES, *arguments)
+                logs.add((self.directory / "log.json").read_text(encoding="utf-8"))
+                report = self.read_json("r.json")
+                self.assertLessEqual(report["measured_peak_bytes"], report["predicted_peak_bytes"])
+            self.assertEqual(len(logs), 1)
+            self.assertEqual(dtype != "f32", f" in {dtype}," in report["choices"][0])
+            plan = ["plan", STORIES, "--task", "generate", "--kv-cache-dtype", dtype, "--context", "512", "--json"]
+            roles = json.loads(self.headroom(*plan).stdout)["peak"]["bytes_by_role"]
+            caches[dtype] = roles["kv_cache"]
+        self.assertEqual(caches["f32"], 2 * caches["bf16"])
+        self.assertEqual(caches["bf16"], caches["f16"])
+
     def test_a_seed_is_a_text(self):
         flags = ["--temperature", "1.2", "--top-k", "200", "--top-p", "0.95"]
         one, same, other = (self.generate(*flags, "--max-new-tokens", "40", "--seed", seed) for seed in "112")
@@ -139,6 +160,7 @@ class Random(frame.CommandTest):
             ["--prompt", "a", "--top-p", "0"],
             ["--prompt", "a", "--temperature", "-1"],
             ["--prompt", "a", "--prefill-chunk", "0"],
+            ["--prompt", "a", "--kv-cache-dtype", "f64"],
             ["--prompt-file", "missing.txt"],
         ):
             with self.subTest(flags=flags):

@@ -21,7 +21,7 @@ TEST(AttentionOp, ChecksItsOperands) {
   refused(f32({5, 64}), f32({7, 64}), f32({7, 64}), i32({1, 4}), settings(4, 2),
           "k is [C, K*D] where q is [T, H*D]; expected [7, 32], got [7, 64]");
   refused(f32({5, 64}), f32({7, 32}), f32({8, 32}), i32({1, 4}), settings(4, 2),
-          "v has k's shape; expected [7, 32], got [8, 32]");
+          "v is as k; expected [7, 32], got [8, 32]");
   refused(f32({5, 64}), f32({7, 32}), f32({7, 32}), i32({4, 1}), settings(4, 2),
           "sequences is [B, 4]; expected [4, 4], got [4, 1]");
   refused(f32({5, 64}), f32({7, 32}), f32({7, 32}), i32({1, 4}), settings(4, 3),

@@ -12,9 +12,11 @@ TEST(WriteRowsOp, ChecksItsOperands) {
   EXPECT_EQ(output_types("write_rows", {f32({20, 8}), f32({3, 8}), i32({3, 2})})[0], f32({20, 8}));
   EXPECT_EQ(output_types("write_rows", {f64({20}), f64({3}), i32({2})})[0], f64({20}));
   expect_refused("write_rows", {f32({20, 8}), f32({3, 9}), i32({2})}, {},
-                 "write_rows: rows is [T, F] where target is [C, F], in one dtype; expected [3, 8], got [3, 9]");
+                 "write_rows: rows is [T, F] where target is [C, F], in its dtype or rounded from f32; expected [3, "
+                 "8], got [3, 9]");
   expect_refused("write_rows", {f32({20, 8}), {DType::bf16, {3, 8}}, i32({2})}, {},
-                 "write_rows: rows is [T, F] where target is [C, F], in one dtype; expected f32, got bf16[3, 8]");
+                 "write_rows: rows is [T, F] where target is [C, F], in its dtype or rounded from f32; expected f32, "
+                 "got bf16[3, 8]");
   expect_refused("write_rows", {f32({2, 20, 8}), f32({3, 8}), i32({2})}, {},
                  "write_rows: target is [C, F] or [C]; expected 1 or 2 dimensions, got [2, 20, 8]");
   expect_refused("write_rows", {f32({20, 8}), f32({3, 8}), i32({3})}, {},

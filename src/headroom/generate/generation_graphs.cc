@@ -24,6 +24,7 @@ Graph build_step(const Model& model, const GenerationShape& shape, int64_t rows)
   inputs.rotary_table = build.input("rotary_table", f32({shape.context, head_dim}), Role::input);
   inputs.cache_range = build.input("cache_range", i32({2}), Role::input);
   inputs.cache_rows = shape.context;
+  inputs.cache_dtype = shape.cache_dtype;
   const ValueId last_row = build.input(own("last_row"), i32({1}), Role::input);
   if (shape.orders_vocabulary) build.input("vocabulary_order", i32({model.vocabulary()}), Role::scratch);
 

@@ -14,6 +14,7 @@ namespace headroom {
 struct GenerationShape {
   int64_t context = 0;             // tokens that the cache holds, prompt and new ones together
   int64_t prefill_chunk = 0;       // rows of the largest prefill step, at most `context`
+  DType cache_dtype = DType::f32;  // of the KV cache: f32, bf16 or f16
   bool orders_vocabulary = false;  // the sampler needs room to order the vocabulary (top-k, top-p)
 };
 
@@ -29,7 +30,7 @@ std::string step_name(int64_t rows);
 //   "sequences" i32[1, 4], "cache_range" i32[2], "rotary_table" f32[C, D];
 //   "vocabulary_order" i32[V], where the shape asks for it, which no node reads.
 // Results of each: "STEP.logits" f32[1, V] and "STEP.lse" f32[1], their logsumexp. Weights have the dtype of the files;
-// the caches are f32, so that the numbers are those of the training forward.
+// f32 caches give the numbers of the training forward.
 std::vector<Graph> build_generation_graphs(const Model& model, const GenerationShape& shape,
                                            PassTrace* trace = nullptr);
 

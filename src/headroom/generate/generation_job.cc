@@ -82,6 +82,10 @@ GenerationShape read_generation_shape(const GenerateOptions& options, const Mode
     throw InvalidInput("--top-p {}: expected more than 0 and at most 1", options.top_p);
   }
   GenerationShape shape;
+  shape.cache_dtype = parse_dtype(options.kv_cache_dtype, "--kv-cache-dtype");
+  if (shape.cache_dtype != DType::f32 && shape.cache_dtype != DType::bf16 && shape.cache_dtype != DType::f16) {
+    throw InvalidInput("--kv-cache-dtype {}: expected f32, bf16 or f16", options.kv_cache_dtype);
+  }
   const int64_t prompt = std::min(options.prefill_chunk.value_or(kAssumedPrompt), model.max_positions() - 1);
   shape.context = context_for(options, model, options.context > 0 || options.chat ? 0 : prompt);
   shape.prefill_chunk = std::min(chunk, shape.context);
@@ -104,7 +108,8 @@ FittedGeneration fit_generation(const GenerateOptions& options, const Model& mod
   const std::vector<GenerationShape> shapes = shapes_to_try(options, shape);
   std::vector<Candidate> candidates;
   for (const GenerationShape& one : shapes) {
-    candidates.push_back({fmt::format("context {}, prefill in chunks of {}", one.context, one.prefill_chunk),
+    const std::string cache = one.cache_dtype == DType::f32 ? "" : fmt::format(" in {}", name_of(one.cache_dtype));
+    candidates.push_back({fmt::format("context {}{}, prefill in chunks of {}", one.context, cache, one.prefill_chunk),
                           [&] { return build_generation_graphs(model, one, &trace); }});
   }
   FittedJob job = fit_job(candidates, resolve_budget(options.memory), reserve);

@@ -22,7 +22,8 @@ constexpr const char* kHead = "lm_head.weight";
 
 // The rows enter the layer's cache, which is what attention reads then.
 ValueId cached(Builder& build, const std::string& name, ValueId rows, const StepInputs& inputs) {
-  const ValueId cache = build.input(name, f32({inputs.cache_rows, build.type(rows).shape[1]}), Role::kv_cache);
+  const Shape shape = {inputs.cache_rows, build.type(rows).shape[1]};
+  const ValueId cache = build.input(name, {inputs.cache_dtype, shape}, Role::kv_cache);
   const ValueId written = write_rows(build, cache, rows, inputs.cache_range);
   build.carry(cache, written);
   return written;

@@ -36,6 +36,8 @@ struct StepInputs {
   // which attention then reads. kNoValue: attention reads this step's own keys and values.
   ValueId cache_range = kNoValue;  // i32[2]: first row, rows
   int64_t cache_rows = 0;
+  DType cache_dtype =
+      DType::f32;  // f32, bf16 or f16: what is read is what was rounded, in the step that writes it, too
 };
 
 // What a parameter of a new model starts as: random numbers of mean 0 and this deviation, or all the same number.

@@ -34,11 +34,12 @@ void expect_heads(std::string_view op, const Type& q, const Attributes& attribut
 void expect_operands(std::string_view op, const Type& q, const Type& k, const Type& v, const Type& sequences,
                      const Attributes& attributes) {
   expect_matrix(op, "q is f32[T, H*D]", q);
-  expect_matrix(op, "k is f32[C, K*D]", k);
+  expect_rank(op, "k is [C, K*D]", 2, k);
   expect_heads(op, q, attributes);
   const int64_t features = attributes.integer("kv_heads") * head_size_of(q, attributes);
-  expect_type(op, "k is [C, K*D] where q is [T, H*D]", f32({k.shape[0], features}), k);
-  expect_type(op, "v has k's shape", k, v);
+  expect_type(op, "k is [C, K*D] where q is [T, H*D]", {k.dtype, {k.shape[0], features}}, k);
+  expect_weight(op, "k and v are f32, bf16 or f16", k);
+  expect_type(op, "v is as k", k, v);
   expect_dtype(op, "sequences is i32[B, 4]", DType::i32, sequences);
   expect_rank(op, "sequences is i32[B, 4]", 2, sequences);
   expect_type(op, "sequences is [B, 4]", i32({sequences.shape[0], 4}), sequences);
@@ -97,6 +98,7 @@ class AttentionBackward : public Op {
   std::vector<Type> output_types(std::span<const Type> inputs, const Attributes& attributes) const override {
     expect_inputs(name(), inputs, 7, 7);
     expect_operands(name(), inputs[0], inputs[1], inputs[2], inputs[6], attributes);
+    expect_dtype(name(), "k and v are f32", DType::f32, inputs[1]);
     expect_type(name(), "out has q's shape", inputs[0], inputs[3]);
     expect_type(name(), "lse is [T, H]", f32({inputs[0].shape[0], attributes.integer("heads")}), inputs[4]);
     expect_type(name(), "dout has q's shape", inputs[0], inputs[5]);

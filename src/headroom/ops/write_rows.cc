@@ -21,7 +21,9 @@ class WriteRows : public Op {
     expect_rank(name(), "rows has target's dimensions", target.rank(), inputs[1]);
     const int64_t rows = inputs[1].shape[0];
     const Shape expected = target.rank() == 1 ? Shape{rows} : Shape{rows, target[1]};
-    expect_type(name(), "rows is [T, F] where target is [C, F], in one dtype", {inputs[0].dtype, expected}, inputs[1]);
+    const bool is_rounded = inputs[1].dtype == DType::f32 && size_of(inputs[0].dtype) == 2;
+    expect_type(name(), "rows is [T, F] where target is [C, F], in its dtype or rounded from f32",
+                {is_rounded ? DType::f32 : inputs[0].dtype, expected}, inputs[1]);
     const Shape& ranges = inputs[2].shape;
     const Shape pairs = ranges.rank() == 2 ? Shape{ranges[0], 2} : Shape{2};
     expect_type(name(), "range is i32[2] or i32[R, 2]", i32(pairs), inputs[2]);
@@ -31,7 +33,9 @@ class WriteRows : public Op {
   std::vector<StoragePair> in_place(const TypedNode&) const override { return {{.output = 0, .input = 0}}; }
 
   Price price(const TypedNode& node) const override {
-    return {.flops = 0, .bytes = 2 * static_cast<double>(node.inputs[1].bytes())};
+    return {.flops = 0,
+            .bytes = static_cast<double>(node.inputs[1].bytes()) +
+                     static_cast<double>(node.inputs[1].shape.elements() * size_of(node.inputs[0].dtype))};
   }
 };
 

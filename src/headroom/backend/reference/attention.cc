@@ -19,21 +19,25 @@ struct Partial {
 };
 
 // Keys and values of one head, row by row.
+template <class Element>
 struct Head {
-  const float* keys;
-  const float* values;
+  const Element* keys;
+  const Element* values;
   int64_t stride;  // elements from row to row
   int64_t size;    // D
 };
 
 // Goes on with the keys [first, end), at most 64.
-void add_block(const float* q, const Head& head, int64_t first, int64_t end, float scale, Partial& partial) {
+template <class Element>
+void add_block(const float* q, const Head<Element>& head, int64_t first, int64_t end, float scale, Partial& partial) {
   const int64_t count = end - first;
   float p[kKeyBlock];
   float new_max = partial.max;
   for (int64_t j = 0; j < count; ++j) {
     float product = 0;
-    for (int64_t d = 0; d < head.size; ++d) product = std::fma(q[d], head.keys[(first + j) * head.stride + d], product);
+    for (int64_t d = 0; d < head.size; ++d) {
+      product = std::fma(q[d], load_one(&head.keys[(first + j) * head.stride + d]), product);
+    }
     p[j] = scale * product;
     new_max = max(new_max, p[j]);
   }
@@ -43,7 +47,9 @@ void add_block(const float* q, const Head& head, int64_t first, int64_t end, flo
   partial.sum = partial.sum * correction + sum_16_lanes(count, [&](int64_t j, float lane) { return lane + p[j]; });
   for (int64_t d = 0; d < head.size; ++d) {
     float chain = partial.output[d] * correction;
-    for (int64_t j = 0; j < count; ++j) chain = std::fma(p[j], head.values[(first + j) * head.stride + d], chain);
+    for (int64_t j = 0; j < count; ++j) {
+      chain = std::fma(p[j], load_one(&head.values[(first + j) * head.stride + d]), chain);
+    }
     partial.output[d] = chain;
   }
 }
@@ -60,7 +66,8 @@ void merge(const Partial& span, int64_t head_size, Partial& all) {
 }
 
 // One row: the query q sees the first `keys` keys of its sequence. Returns log(sum of exp(score)).
-float attend(const float* q, const Head& head, int64_t keys, float scale, float* out) {
+template <class Element>
+float attend(const float* q, const Head<Element>& head, int64_t keys, float scale, float* out) {
   Partial all;
   for (int64_t span_first = 0; span_first < keys; span_first += kKeySpan) {
     const int64_t span_end = std::min(keys, span_first + kKeySpan);
@@ -96,10 +103,12 @@ void attention(const Invocation& call) {
     for (int64_t row = first_query * heads; row < (first_query + queries) * heads; ++row) {
       const int64_t kv_head = row % heads / (heads / kv_heads);
       const int64_t offset = (first_key * kv_heads + kv_head) * head_size;
-      const Head head = {call.inputs[1].as<const float>() + offset, call.inputs[2].as<const float>() + offset,
-                         kv_heads * head_size, head_size};
       const int64_t keys = position + row / heads - first_query + 1;
-      lse[row] = attend(q + row * head_size, head, keys, scale, out + row * head_size);
+      with_elements(call.inputs[1], [&](auto* k) {
+        const auto* v = reinterpret_cast<decltype(k)>(call.inputs[2].data);
+        const Head head = {k + offset, v + offset, kv_heads * head_size, head_size};
+        lse[row] = attend(q + row * head_size, head, keys, scale, out + row * head_size);
+      });
     }
   }
 }
