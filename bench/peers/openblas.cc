@@ -18,6 +18,7 @@
 
 #include "headroom/backend/kernel.h"
 #include "headroom/backend/matmul_blocks.h"
+#include "headroom/bench/limit_probes.h"
 #include "headroom/runtime/arena.h"
 
 namespace headroom::bench {
@@ -62,6 +63,11 @@ void settle(const Threads& threads) {
   if (threads.count() > 1) std::this_thread::sleep_for(std::chrono::milliseconds(60));
 }
 
+// For seconds after they start, threads may share a processor; works until the system has spread them.
+void warm_up(Isa isa, Threads& threads) {
+  for (double spent = 0; spent < 3;) spent += seconds_of([&] { fma_rate(isa, threads); });
+}
+
 void compare(const Shape& shape, Isa isa, Sgemm sgemm, std::span<std::byte> memory, Threads& threads) {
   const auto [m, n, k, transpose_a, transpose_b] = shape;
   const Attributes attributes = {{"transpose_a", int64_t{transpose_a}}, {"transpose_b", int64_t{transpose_b}}};
@@ -88,7 +94,6 @@ void compare(const Shape& shape, Isa isa, Sgemm sgemm, std::span<std::byte> memo
   };
   std::vector<double> our_seconds;
   std::vector<double> their_seconds;
-  for (double warm = 0; warm < 0.5;) warm += seconds_of(ours);  // until the system has spread the threads
   for (int round = 0; round <= kRounds; ++round) {
     settle(threads);
     const double our_first = seconds_of(ours);
@@ -124,6 +129,7 @@ int compare_all(Isa isa, const char* core_type, int thread_count) {
   fmt::print("| --- | ---: | ---: | ---: |\n");
   Threads threads(thread_count);
   const Arena arena(128 * 1024 * 1024, threads);
+  if (thread_count > 1) warm_up(isa, threads);
   for (const Shape& shape : shapes()) {
     compare(shape, isa, reinterpret_cast<Sgemm>(function), arena.bytes(), threads);
     std::fflush(stdout);
