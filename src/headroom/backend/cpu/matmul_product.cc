@@ -114,14 +114,14 @@ void multiply_region(const Product& product, const Region& region, std::byte* sc
 }
 
 template <int kRows, class Element>
-void stream(const Product& product, const Region& region, int64_t row) {
+void stream(const Product& product, const Region& region) {
   constexpr int kColumns = kStripColumns<kRows, Element>;
   for (int64_t j = region.column_begin; j < region.column_end; j += kColumns) {
-    const Strip strip{.a = at<float>(product.a, row, 0),
+    const Strip strip{.a = at<float>(product.a, 0, 0),
                       .a_stride = product.a.stride,
                       .w_stride = product.b.stride,
                       .depth = product.depth,
-                      .c = product.c + row * product.c_stride + j,
+                      .c = product.c + j,
                       .c_stride = product.c_stride,
                       .from_zero = product.from_zero};
     multiply_strip<kRows>(strip, at<Element>(product.b, 0, j), std::min<int64_t>(kColumns, region.column_end - j));
@@ -131,7 +131,7 @@ void stream(const Product& product, const Region& region, int64_t row) {
 template <class Element, size_t... kRowsBelow>
 void multiply_few_rows(const Product& product, const Region& region, std::index_sequence<kRowsBelow...>) {
   static constexpr std::array kFunctions = {&stream<static_cast<int>(kRowsBelow) + 1, Element>...};
-  kFunctions[static_cast<size_t>(product.rows - 1)](product, region, 0);
+  kFunctions[static_cast<size_t>(product.rows - 1)](product, region);
 }
 
 // How many threads share the rows of C; the others share its columns. The grid with the least work for the thread that
