@@ -5,6 +5,7 @@
 #pragma once
 
 #include <limits>
+#include <type_traits>
 #include <utility>
 
 #include "headroom/backend/cpu/attention_few_rows.h"
@@ -77,8 +78,10 @@ class AttentionTile {
       const auto* values = reinterpret_cast<decltype(keys)>(call_.inputs[2].data);
       const HeadRows k = rows_from(keys, kv_head_, first);
       const HeadRows v = rows_from(values, kv_head_, first);
-      const BlockAhead ahead = {rows_from(keys, next.kv_head, next.first), rows_from(values, next.kv_head, next.first),
-                                std::clamp<int64_t>(next.end - next.first, 0, kKeyBlock)};
+      using Element = std::remove_cvref_t<decltype(*keys)>;
+      const BlockAhead<Element> ahead = {rows_from(keys, next.kv_head, next.first),
+                                         rows_from(values, next.kv_head, next.first),
+                                         std::clamp<int64_t>(next.end - next.first, 0, kKeyBlock)};
       const bool is_whole = keys_of(start) - first >= kKeyBlock && layout_.size % kLanes == 0;
       if (is_whole && rows_ - start <= kFewRows) return add_whole_block(partials, first, start, k, v, ahead);
       pack_transposed(k, count, layout_.size, keys_);

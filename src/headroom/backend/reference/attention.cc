@@ -3,6 +3,7 @@
 //   T query rows, H query heads, K key heads, D head size.
 #include <algorithm>
 #include <limits>
+#include <type_traits>
 
 #include "headroom/backend/attention_tiles.h"
 #include "headroom/backend/kernel.h"
@@ -106,7 +107,7 @@ void attention(const Invocation& call) {
       const int64_t keys = position + row / heads - first_query + 1;
       with_elements(call.inputs[1], [&](auto* k) {
         const auto* v = reinterpret_cast<decltype(k)>(call.inputs[2].data);
-        const Head head = {k + offset, v + offset, kv_heads * head_size, head_size};
+        const Head<std::remove_cvref_t<decltype(*k)>> head = {k + offset, v + offset, kv_heads * head_size, head_size};
         lse[row] = attend(q + row * head_size, head, keys, scale, out + row * head_size);
       });
     }
