@@ -23,6 +23,8 @@ struct RunOptions {
   int threads = 0;              // 0: one for each available processor
   std::string report;           // file for the JSON report; empty: none
   std::string html;             // file for the picture of the plan; empty: none
+  std::string disk;             // directory for what does not fit in memory; empty: nothing leaves memory
+  std::string disk_limit;       // bytes that may be written there: "40GB"; empty: what is free
   bool quiet = false;           // nothing but results and errors
   bool verbose = false;
   std::string dump_passes;                  // directory for the graph after each pass; empty: none
@@ -60,6 +62,7 @@ void init_model(const InitOptions& options);
 // Of --memory, --report, --quiet and --verbose; the rest of RunOptions has nothing to say here.
 struct ConvertOptions : RunOptions {
   std::string model;
+  std::string adapter;  // PEFT directory to merge into the weights; empty: none
   std::string output;
   std::string format = "hf";        // or "gguf"
   std::string dtype;                // f32, bf16, f16, for gguf also q8_0; empty: each tensor keeps its own
@@ -100,10 +103,29 @@ struct TrainOptions : RunOptions {
   int64_t keep_checkpoints = 2;  // the newest; 0: all
   bool resume = false;
   std::vector<std::string> eval_data;
-  int64_t eval_every = 0;              // 0: only at the end
+  int64_t eval_every = 0;           // 0: only at the end
+  std::string shard_size = "50GB";  // weight files of the trained model hold at most so much
+  std::string profile;              // directory for what each op took; empty: nothing is measured
+  bool watch_numerics = false;      // NaN, infinities and underflow by layer, in the metrics
+
+  // Techniques that keep every bit; "auto": what the budget asks for.
   std::string checkpointing = "auto";  // none, full, auto
-  std::string shard_size = "50GB";     // weight files of the trained model hold at most so much
-  std::string profile;                 // directory for what each op took; empty: nothing is measured
+  std::string offload = "auto";        // none, weights, optimizer, activations, all, auto; to `disk`
+  std::string clip_mode = "auto";      // one-pass, two-pass, auto; or tensor, which clips each gradient by its own norm
+  int64_t data_shards = 1;             // parts of the batch whose gradients are added as a balanced tree
+
+  // Techniques that change numbers: only on request.
+  std::string precision = "f32";              // of activations and products: f32, bf16, f16
+  std::string master_weights = "f32";         // f32, or bf16: rounded stochastically
+  std::string loss_scale = "dynamic";         // with f16: dynamic, or a number
+  int64_t loss_scale_hysteresis = 1;          // overflows before the scale falls
+  std::string compress_activations = "none";  // none, bf16, 8, 4, sparse
+  int64_t lora_rank = 0;                      // 0: all weights are trained
+  double lora_alpha = 16;                     // the adapter's product times alpha / rank
+  double lora_dropout = 0;                    // share of the adapter's inputs left out
+  std::string lora_targets = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj";  // linear layers
+  std::string base_bits;  // with LoRA: 4 (NF4), 8, or empty: as stored
+  std::string adapter;    // PEFT directory to continue; empty: a new one
 };
 
 struct TrainResult : MemoryUse, LoadUse {
@@ -118,6 +140,7 @@ TrainResult train(const TrainOptions& options);
 
 struct GenerateOptions : RunOptions {
   std::string model;
+  std::string adapter;  // PEFT directory; empty: none
   std::string prompt;
   std::string prompt_file;
   std::optional<int64_t> max_new_tokens;  // none: 128, or with chat what the context holds
@@ -153,6 +176,7 @@ GenerateResult generate(const GenerateOptions& options);
 
 struct EvalOptions : RunOptions {
   std::string model;
+  std::string adapter;  // PEFT directory; empty: none
   std::vector<std::string> data;
   bool isolate_documents = false;  // no window holds tokens of two texts
   std::string tokens;              // {"ids": [[...], ...]}

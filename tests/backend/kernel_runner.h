@@ -78,6 +78,7 @@ class Array {
       case DType::f16: return static_cast<double>(f16_to_f32(as<uint16_t>()[i]));
       case DType::f64: return as<double>()[i];
       case DType::i32: return as<int32_t>()[i];
+      case DType::u8: return as<uint8_t>()[i];
     }
     return 0;
   }
@@ -89,6 +90,7 @@ class Array {
       case DType::f16: as<uint16_t>()[i] = f32_to_f16(static_cast<float>(value)); break;
       case DType::f64: as<double>()[i] = value; break;
       case DType::i32: as<int32_t>()[i] = static_cast<int32_t>(value); break;
+      case DType::u8: as<uint8_t>()[i] = static_cast<uint8_t>(value); break;
     }
   }
 

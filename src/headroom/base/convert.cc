@@ -100,6 +100,7 @@ int64_t find_beyond(DType dtype, const void* data, int64_t count, unsigned infin
     case DType::bf16: return find_above<uint16_t>(data, count, static_cast<uint16_t>(0x7f80u - infinities));
     case DType::f16: return find_above<uint16_t>(data, count, static_cast<uint16_t>(0x7c00u - infinities));
     case DType::i32: return -1;
+    case DType::u8: return -1;
   }
   return -1;
 }

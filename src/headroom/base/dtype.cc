@@ -16,11 +16,12 @@ struct Spelling {
   std::string_view hugging_face;
 };
 
-constexpr std::array<Spelling, 5> kSpellings = {{{DType::f32, 4, "f32", "float32"},
+constexpr std::array<Spelling, 6> kSpellings = {{{DType::f32, 4, "f32", "float32"},
                                                  {DType::bf16, 2, "bf16", "bfloat16"},
                                                  {DType::f16, 2, "f16", "float16"},
                                                  {DType::f64, 8, "f64", "float64"},
-                                                 {DType::i32, 4, "i32", "int32"}}};
+                                                 {DType::i32, 4, "i32", "int32"},
+                                                 {DType::u8, 1, "u8", "uint8"}}};
 
 }  // namespace
 

@@ -7,7 +7,7 @@
 
 namespace headroom {
 
-enum class DType : uint8_t { f32, bf16, f16, f64, i32 };
+enum class DType : uint8_t { f32, bf16, f16, f64, i32, u8 };
 
 // Bytes of one element.
 int64_t size_of(DType dtype);

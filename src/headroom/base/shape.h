@@ -52,6 +52,7 @@ struct Type {
 inline Type f32(Shape shape) { return {DType::f32, shape}; }
 inline Type f64(Shape shape) { return {DType::f64, shape}; }
 inline Type i32(Shape shape) { return {DType::i32, shape}; }
+inline Type u8(Shape shape) { return {DType::u8, shape}; }
 
 // "f32[508, 64]".
 std::string to_string(const Type& type);

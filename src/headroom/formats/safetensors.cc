@@ -70,6 +70,7 @@ StoredType stored_type_of(DType dtype) {
     case DType::f16: return StoredType::f16;
     case DType::bf16: return StoredType::bf16;
     case DType::i32: return StoredType::i32;
+    case DType::u8: return StoredType::u8;
   }
   throw InternalError("no stored type for dtype {}", static_cast<int>(dtype));
 }

@@ -32,10 +32,14 @@ enum class Phase : uint8_t { forward, backward, update };
 std::string_view name_of(Phase phase);
 Phase parse_phase(std::string_view name);  // throws InvalidInput
 
+// Where a value lives: in the budgeted memory, or in a file. Only load and store nodes touch what is on disk.
+enum class Tier : uint8_t { device, disk };
+
 struct Value {
   std::string name;  // unique in its graph; for graph inputs also across the graphs of a job
   Type type;
   Role role = Role::activation;
+  Tier tier = Tier::device;
 
   int64_t bytes() const { return type.bytes(); }
 };

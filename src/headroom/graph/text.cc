@@ -22,7 +22,8 @@ std::string number_text(const Attributes::Number& number) {
 }
 
 std::string declaration(const Value& value) {
-  return fmt::format("%{}: {} {}", value.name, to_string(value.type), name_of(value.role));
+  const std::string_view tier = value.tier == Tier::disk ? " on disk" : "";
+  return fmt::format("%{}: {} {}{}", value.name, to_string(value.type), name_of(value.role), tier);
 }
 
 std::vector<std::string> lines_of(const Graph& graph) {
@@ -180,7 +181,9 @@ class GraphReader {
     if (!ids_.emplace(name, static_cast<ValueId>(graph_.values.size())).second) line.fail("a new name before this");
     line.take(":");
     const Type type = line.type();
-    graph_.values.push_back({name, type, parse_role(line.word())});
+    const Role role = parse_role(line.word());
+    const Tier tier = line.accept("on disk") ? Tier::disk : Tier::device;
+    graph_.values.push_back({name, type, role, tier});
     return static_cast<ValueId>(graph_.values.size() - 1);
   }
 
