@@ -5,6 +5,7 @@
 
 #include "headroom/base/errors.h"
 #include "headroom/models/rotary.h"
+#include "headroom/ops/random_key.h"
 #include "headroom/train/marked_token.h"
 
 namespace headroom {
@@ -30,6 +31,9 @@ BatchInputs::BatchInputs(const Workspace& workspace, const Model& model, const T
       loss_range_(elements_of<int32_t>(workspace.persistent("loss_range"))),
       update_scalars_(elements_of<float>(workspace.persistent("update_scalars"))),
       row_(static_cast<size_t>(shape.seq_len)) {
+  if (const PersistentValue* key = workspace.plan().find(kRandomKeyName)) {
+    random_key_ = elements_of<int32_t>(workspace.persistent(*key));
+  }
   fill_rotary_table(model.rotary_frequencies(), elements_of<float>(workspace.persistent("rotary_table")));
 }
 
@@ -96,6 +100,14 @@ void BatchInputs::set_micro_batch(int64_t index) {
 
 void BatchInputs::set_update_scalars(const std::array<float, 3>& scalars) {
   std::copy(scalars.begin(), scalars.end(), update_scalars_.begin());
+}
+
+void BatchInputs::set_random_key(uint64_t seed, int64_t step) {
+  if (random_key_.empty()) return;
+  const uint64_t words[] = {seed, static_cast<uint64_t>(step)};
+  for (size_t i = 0; i < random_key_.size(); ++i) {
+    random_key_[i] = static_cast<int32_t>(static_cast<uint32_t>(words[i / 2] >> (i % 2 * 32)));
+  }
 }
 
 }  // namespace headroom

@@ -25,6 +25,8 @@ class BatchInputs {
   // Where the losses of micro-batch `index` go.
   void set_micro_batch(int64_t index);
   void set_update_scalars(const std::array<float, 3>& scalars);
+  // What the random numbers of update `step` (from 1) are made from, where a graph reads it (ops/random_key.h).
+  void set_random_key(uint64_t seed, int64_t step);
 
  private:
   void fill_row(int64_t row);
@@ -38,8 +40,9 @@ class BatchInputs {
   std::span<float> loss_gradient_;
   std::span<int32_t> loss_range_;
   std::span<float> update_scalars_;
-  std::vector<int32_t> row_;    // marked tokens of one row
-  int64_t sequence_count_ = 0;  // filled in sequences_
+  std::span<int32_t> random_key_;  // empty where nothing is random
+  std::vector<int32_t> row_;       // marked tokens of one row
+  int64_t sequence_count_ = 0;     // filled in sequences_
 };
 
 }  // namespace headroom

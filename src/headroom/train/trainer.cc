@@ -100,6 +100,7 @@ Trainer::StepLoss Trainer::step(int64_t step) {
   const int64_t predictions = inputs_.begin_update(data_.train(), step - 1);
   inputs_.set_update_scalars(
       update_scalars(learning_rate(settings_.lr, step), settings_.updates.beta1, settings_.updates.beta2, step));
+  inputs_.set_random_key(options_.seed, step);
   if (shape.micro_batches > 1) workspace_.at("zero_gradients").run();
   for (int64_t micro = 0; micro < shape.micro_batches; ++micro) {
     inputs_.fill(data_.train(), step - 1, micro * shape.micro_rows);

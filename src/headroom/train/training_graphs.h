@@ -33,7 +33,8 @@ struct TrainingTechniques {
 // Graph inputs that the host fills, by name:
 //   "tokens", "targets" i32[T] (targets -1: ignored), "positions" i32[T], "sequences" i32[B * D,
 //   4], "rotary_table" f32[S - 1, head size], "loss_range" i32[2] (where this micro-batch's losses go: first row,
-//   rows), "loss_gradient" f32[1] (1 / predictions that count), "update_scalars" f32[3].
+//   rows), "loss_gradient" f32[1] (1 / predictions that count), "update_scalars" f32[3], and where something is
+//   rounded at random "random_key" i32[4].
 // Results: of `step`, "loss_sum" f64[1] over the update and "gradient_norm" f32[1]; of `evaluation`, "losses" f32[T].
 struct TrainingGraphs {
   std::vector<Graph> graphs;  // named "zero_gradients", "micro", "step", "evaluation"

@@ -59,5 +59,10 @@ HEADROOM_INLINE F32x16 load_first_halves(const Element* from, int64_t n) {
 }
 HEADROOM_INLINE F32x16 load(const Bf16* from, int64_t n) { return load_first_halves(from, n); }
 HEADROOM_INLINE F32x16 load(const F16* from, int64_t n) { return load_first_halves(from, n); }
+HEADROOM_INLINE void store_halves(Bf16* to, I32x16 a, int64_t n) {
+  alignas(32) Bf16 padded[16];
+  store_halves(padded, a);
+  for (int64_t i = 0; i < n && i < 16; ++i) to[i] = padded[i];
+}
 
 }  // namespace headroom::HEADROOM_ISA

@@ -81,6 +81,7 @@ HEADROOM_LANEWISE_(I32x16, operator+, _mm256_add_epi32)
 HEADROOM_LANEWISE_(I32x16, operator-, _mm256_sub_epi32)
 HEADROOM_LANEWISE_(I32x16, operator&, _mm256_and_si256)
 HEADROOM_LANEWISE_(I32x16, operator^, _mm256_xor_si256)
+HEADROOM_LANEWISE_(I32x16, operator|, _mm256_or_si256)
 #undef HEADROOM_LANEWISE_
 
 HEADROOM_INLINE F32x16 sqrt(F32x16 a) { return {_mm256_sqrt_ps(a.v[0]), _mm256_sqrt_ps(a.v[1])}; }
@@ -108,9 +109,35 @@ template <int kBits>
 HEADROOM_INLINE I32x16 shift_right(I32x16 a) {
   return {_mm256_srai_epi32(a.v[0], kBits), _mm256_srai_epi32(a.v[1], kBits)};
 }
+template <int kBits>
+HEADROOM_INLINE I32x16 shift_right_logical(I32x16 a) {
+  return {_mm256_srli_epi32(a.v[0], kBits), _mm256_srli_epi32(a.v[1], kBits)};
+}
 HEADROOM_INLINE I32x16 bits_of(F32x16 a) { return {_mm256_castps_si256(a.v[0]), _mm256_castps_si256(a.v[1])}; }
 HEADROOM_INLINE F32x16 from_bits(I32x16 a) { return {_mm256_castsi256_ps(a.v[0]), _mm256_castsi256_ps(a.v[1])}; }
 HEADROOM_INLINE F32x16 to_f32(I32x16 a) { return {_mm256_cvtepi32_ps(a.v[0]), _mm256_cvtepi32_ps(a.v[1])}; }
+HEADROOM_INLINE I32x16 truncate(F32x16 a) { return {_mm256_cvttps_epi32(a.v[0]), _mm256_cvttps_epi32(a.v[1])}; }
+
+HEADROOM_INLINE I32x16 lane_numbers() {
+  return {_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), _mm256_setr_epi32(8, 9, 10, 11, 12, 13, 14, 15)};
+}
+struct WideProduct {
+  I32x16 low, high;
+};
+HEADROOM_INLINE WideProduct multiply_wide(I32x16 a, I32x16 b) {
+  WideProduct product;
+  for (int i = 0; i < 2; ++i) {
+    const __m256i even = _mm256_mul_epu32(a.v[i], b.v[i]);
+    const __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(a.v[i], 32), _mm256_srli_epi64(b.v[i], 32));
+    product.low.v[i] = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
+    product.high.v[i] = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+  }
+  return product;
+}
+HEADROOM_INLINE void store_halves(Bf16* to, I32x16 a) {
+  const __m256i halves = _mm256_permute4x64_epi64(_mm256_packus_epi32(a.v[0], a.v[1]), 0xd8);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), halves);
+}
 
 HEADROOM_INLINE float sum_of_four(__m128 four) {
   const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));

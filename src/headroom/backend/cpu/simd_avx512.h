@@ -72,6 +72,7 @@ HEADROOM_INLINE I32x16 operator+(I32x16 a, I32x16 b) { return I32x16(_mm512_add_
 HEADROOM_INLINE I32x16 operator-(I32x16 a, I32x16 b) { return I32x16(_mm512_sub_epi32(a.v, b.v)); }
 HEADROOM_INLINE I32x16 operator&(I32x16 a, I32x16 b) { return I32x16(_mm512_and_si512(a.v, b.v)); }
 HEADROOM_INLINE I32x16 operator^(I32x16 a, I32x16 b) { return I32x16(_mm512_xor_si512(a.v, b.v)); }
+HEADROOM_INLINE I32x16 operator|(I32x16 a, I32x16 b) { return I32x16(_mm512_or_si512(a.v, b.v)); }
 template <int kBits>
 HEADROOM_INLINE I32x16 shift_left(I32x16 a) {
   return I32x16(_mm512_slli_epi32(a.v, kBits));
@@ -80,9 +81,34 @@ template <int kBits>  // keeps the sign
 HEADROOM_INLINE I32x16 shift_right(I32x16 a) {
   return I32x16(_mm512_srai_epi32(a.v, kBits));
 }
+template <int kBits>  // brings in zeros
+HEADROOM_INLINE I32x16 shift_right_logical(I32x16 a) {
+  return I32x16(_mm512_srli_epi32(a.v, kBits));
+}
 HEADROOM_INLINE I32x16 bits_of(F32x16 a) { return I32x16(_mm512_castps_si512(a.v)); }
 HEADROOM_INLINE F32x16 from_bits(I32x16 a) { return F32x16(_mm512_castsi512_ps(a.v)); }
 HEADROOM_INLINE F32x16 to_f32(I32x16 a) { return F32x16(_mm512_cvtepi32_ps(a.v)); }
+// Towards zero; INT32_MIN where a is NaN or beyond the integers.
+HEADROOM_INLINE I32x16 truncate(F32x16 a) { return I32x16(_mm512_cvttps_epi32(a.v)); }
+
+// 0 to 15.
+HEADROOM_INLINE I32x16 lane_numbers() {
+  return I32x16(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+}
+// The two halves of the products of unsigned lanes.
+struct WideProduct {
+  I32x16 low, high;
+};
+HEADROOM_INLINE WideProduct multiply_wide(I32x16 a, I32x16 b) {
+  const __m512i even = _mm512_mul_epu32(a.v, b.v);
+  const __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(a.v, 32), _mm512_srli_epi64(b.v, 32));
+  return {I32x16(_mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32))),
+          I32x16(_mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd))};
+}
+// The low half of each lane; the high halves are 0.
+HEADROOM_INLINE void store_halves(Bf16* to, I32x16 a) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtepi32_epi16(a.v));
+}
 
 // For elementary.h: a * 2^n, rounded once.
 HEADROOM_INLINE F32x16 scale_by_power(F32x16 a, F32x16 n, I32x16) { return F32x16(_mm512_scalef_ps(a.v, n.v)); }

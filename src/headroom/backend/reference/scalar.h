@@ -40,6 +40,8 @@ inline uint32_t bits_unsigned(I32 a) { return static_cast<uint32_t>(a.v); }
 inline I32 operator+(I32 a, I32 b) { return static_cast<int32_t>(bits_unsigned(a) + bits_unsigned(b)); }
 inline I32 operator-(I32 a, I32 b) { return static_cast<int32_t>(bits_unsigned(a) - bits_unsigned(b)); }
 inline I32 operator&(I32 a, I32 b) { return a.v & b.v; }
+inline I32 operator|(I32 a, I32 b) { return a.v | b.v; }
+inline I32 operator^(I32 a, I32 b) { return a.v ^ b.v; }
 template <int kBits>
 I32 shift_left(I32 a) {
   return static_cast<int32_t>(bits_unsigned(a) << kBits);
@@ -48,9 +50,24 @@ template <int kBits>
 I32 shift_right(I32 a) {
   return a.v >> kBits;
 }
+template <int kBits>
+I32 shift_right_logical(I32 a) {
+  return static_cast<int32_t>(bits_unsigned(a) >> kBits);
+}
 inline I32 bits_of(F32 a) { return std::bit_cast<int32_t>(a.v); }
 inline F32 from_bits(I32 a) { return std::bit_cast<float>(a.v); }
 inline F32 to_f32(I32 a) { return static_cast<float>(a.v); }
+// Towards zero; INT32_MIN where a is NaN or beyond the integers, as the processor has it.
+inline I32 truncate(F32 a) { return a.v >= -0x1p31f && a.v < 0x1p31f ? static_cast<int32_t>(a.v) : INT32_MIN; }
+
+// The two halves of the product of unsigned numbers.
+struct WideProduct {
+  I32 low, high;
+};
+inline WideProduct multiply_wide(I32 a, I32 b) {
+  const uint64_t product = static_cast<uint64_t>(bits_unsigned(a)) * bits_unsigned(b);
+  return {static_cast<int32_t>(static_cast<uint32_t>(product)), static_cast<int32_t>(product >> 32)};
+}
 
 inline float exp(float x) { return elementary_exp(F32(x)).v; }
 inline float log(float x) { return elementary_log(F32(x)).v; }

@@ -1,0 +1,23 @@
+// The graph input that random numbers of a step are made from: "random_key" i32[4] = the seed of the run and the number
+// of the update, 64 bits each, low half first. Kernels add the node's attribute "site" and the element
+// (backend/counter_random.h).
+#pragma once
+
+#include <string_view>
+
+#include "headroom/graph/builder.h"
+
+namespace headroom {
+
+inline constexpr std::string_view kRandomKeyName = "random_key";
+
+// Declares the input, or finds it where a node before needed it, too.
+ValueId random_key(Builder& build);
+
+// What a node calls its place: a function of a name that no technique changes (a weight's, a value's of the forward).
+int64_t random_site(std::string_view name);
+
+// Throws InvalidInput unless `got` is i32[4], and `attributes` have a site of 32 bits.
+void expect_random_key(std::string_view op, const Type& got, const Attributes& attributes);
+
+}  // namespace headroom
