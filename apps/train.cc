@@ -60,6 +60,13 @@ void add_train_flags(CLI::App& command, TrainOptions& options) {
       ->check(CLI::IsMember({"none", "full", "auto"}))
       ->group("Memory");
   command
+      .add_option("--clip-mode", options.clip_mode,
+                  "How --grad-clip gets its norm: one-pass (all gradients wait for it), two-pass (a second forward and "
+                  "backward instead, so that gradients die at once; the same bits), auto (two-pass only if the budget "
+                  "asks for it), or tensor (each gradient by its own norm: gradients die at once, other numbers)")
+      ->check(CLI::IsMember({"auto", "one-pass", "two-pass", "tensor"}))
+      ->group("Memory");
+  command
       .add_option("--profile", options.profile,
                   "Measure what each op takes: a table, ops.json, and trace.json for ui.perfetto.dev in this directory")
       ->group("Output");

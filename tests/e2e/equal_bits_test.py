@@ -5,6 +5,7 @@ from token files and from shuffled text."""
 import struct
 
 import frame
+from tensor_files import read_tensors
 from training import QUIET, QWEN2, TIED, UNTIED, TrainingTest
 
 # Each must not change a bit. The first is what the others are held against.
@@ -21,6 +22,13 @@ WAYS = {
     "updates after the backward": ["--disable-pass", "updates_in_backward"],
     "loss before its gradients": ["--disable-pass", "fuse_loss_gradients"],
     "embedding's gradient by itself": ["--disable-pass", "fuse_embedding_gradient"],
+}
+# Where gradients are clipped by their common norm.
+CLIPPED_WAYS = {
+    "two passes": ["--clip-mode", "two-pass"],
+    "two passes, recomputed": ["--clip-mode", "two-pass", "--checkpointing", "full", "--threads", 2],
+    "two passes, updates after the backward": ["--clip-mode", "two-pass", "--disable-pass", "updates_in_backward"],
+    "one pass": ["--clip-mode", "one-pass"],
 }
 STEPS = ["--steps", 3, "--lr", 0.01]
 
@@ -43,10 +51,11 @@ def as_f32(value):
 
 class EqualBits(TrainingTest):
     def compare(self, model, *flags):
-        """Every way of WAYS, and the smallest budget, against the first."""
+        """Every way of WAYS, of CLIPPED_WAYS where they apply, and the smallest budget, against the first."""
         expected = self.train(model, *flags)
         self.assertGreater(len({line["loss"] for line in expected[0]}), 1, "nothing was learnt")
-        for name, way in WAYS.items():
+        ways = WAYS if "--grad-clip" in flags else {**WAYS, **CLIPPED_WAYS}
+        for name, way in ways.items():
             with self.subTest(model=model.name, way=name):
                 self.assertEqual(self.train(model, *flags, *way), expected)
         with self.subTest(model=model.name, way="smallest budget"):
@@ -66,6 +75,32 @@ class EqualBits(TrainingTest):
         for model in (TIED, UNTIED):
             flags = ["--tokens", model / "curve_tokens.json", *STEPS, "--grad-clip", 0]
             self.compare(model, *flags)
+
+    def test_gradients_clipped_by_their_own_norms(self):
+        """The norm of all gradients is reported as ever; that of each update of sgd is at most --lr * --grad-clip."""
+        clip, lr = 0.25, 0.5
+        for model in (TIED, UNTIED, QWEN2):
+            flags = ["--tokens", model / "curve_tokens.json", "--steps", 1, "--optimizer", "sgd", "--lr", lr]
+            flags += ["--lr-schedule", "constant"]
+            expected = self.train(model, *flags, "--grad-clip", clip, "--clip-mode", "tensor")
+            clipped = read_tensors(self.directory / "out" / "model.safetensors")
+            for way in (["--grad-accum", 4], ["--checkpointing", "full"], ["--disable-pass", "updates_in_backward"]):
+                with self.subTest(model=model.name, way=way):
+                    got = self.train(model, *flags, "--grad-clip", clip, "--clip-mode", "tensor", *way)
+                    self.assertEqual(got, expected)
+            plain = self.train(model, *flags, "--grad-clip", 0)
+            self.assertEqual(plain[0], expected[0])
+            free = read_tensors(self.directory / "out" / "model.safetensors")
+            before = read_tensors(model / "model.safetensors")
+            norms = []
+            for name, tensor in before.items():
+                gradient = [(a - b) / lr for a, b in zip(tensor.values, free[name].values, strict=True)]
+                norms.append(sum(g * g for g in gradient) ** 0.5)
+                scale = min(1, clip / (norms[-1] + 1e-6))
+                for a, g, b in zip(tensor.values, gradient, clipped[name].values, strict=True):
+                    self.assertAlmostEqual(a - lr * scale * g, b, delta=1e-6, msg=name)
+            self.assertGreater(max(norms), clip)
+            self.assertLess(min(norms), clip)
 
     def test_shuffled_text(self):
         for tied in (True, False):

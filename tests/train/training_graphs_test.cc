@@ -63,6 +63,22 @@ TEST(TrainingGraphs, UpdatesInTheBackwardLetGradientsDie) {
             plan_of(graphs_of("tiny-4m", shape, 1.0, false, &again)).persistent_bytes);
 }
 
+// Clipped by a norm that is known, or by each gradient's own, a step takes what it takes without clipping.
+TEST(TrainingGraphs, TwoPassesAndOwnNormsLetGradientsDie) {
+  const auto model = make_model(config_of(*find_preset("tiny-4m")));
+  const TrainingShape shape{1, 1, 16};
+  const auto plan = [&](double clip, bool tensors, bool two_pass) {
+    UpdateSettings updates;
+    updates.grad_clip = clip;
+    updates.clip_tensors = tensors;
+    return plan_of(build_training_graphs(*model, shape, updates, {.two_pass_clipping = two_pass}, false).graphs);
+  };
+  const int64_t free = plan(0, false, false).arena_bytes;
+  EXPECT_GT(plan(1, false, false).arena_bytes, free + parameter_count(*model) * 2);
+  EXPECT_LE(plan(1, false, true).arena_bytes, free + 16 * 1024);  // norms are 64 bytes a weight
+  EXPECT_LE(plan(1, true, false).arena_bytes, free + 16 * 1024);
+}
+
 TEST(TrainingGraphs, CheckpointingKeepsOneActivationALayer) {
   const TrainingShape shape{8, 1, 129};
   const Plan plain = plan_of(graphs_of("tiny-4m", shape, 0.0, false));

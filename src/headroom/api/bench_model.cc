@@ -190,6 +190,7 @@ TrainOptions training_options(const ModelBenchOptions& options) {
   static_cast<RunOptions&>(train) = options;
   train.batch_size = options.batch;
   train.seq_len = options.seq_len;
+  train.clip_mode = "one-pass";  // a step is one graph here
   return train;
 }
 

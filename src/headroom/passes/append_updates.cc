@@ -63,14 +63,20 @@ Graph append_updates(Graph graph, const UpdateSettings& settings) {
     squared_norms.push_back(build.value("squared_norm", {one.gradient}));
   }
   build.set_scope("clip");
-  const std::vector<ValueId> clip = build.node("clip_scale", squared_norms, {{"max_norm", settings.grad_clip}});
+  const double norm_of_all = settings.clip_tensors ? 0.0 : settings.grad_clip;
+  const std::vector<ValueId> clip = build.node("clip_scale", squared_norms, {{"max_norm", norm_of_all}});
   graph.value(clip[0]).name = "gradient_norm";
   build.result(clip[0]);
 
-  std::vector<ValueId> tail = {scalars};
-  if (settings.grad_clip > 0) tail.push_back(clip[1]);
-  for (const Trained& one : trained) {
+  for (size_t place = 0; place < trained.size(); ++place) {
+    const Trained& one = trained[place];
     build.set_scope(graph.value(one.weight).name);
+    std::vector<ValueId> tail = {scalars};
+    if (settings.grad_clip > 0) {
+      tail.push_back(settings.clip_tensors
+                         ? build.node("clip_scale", {squared_norms[place]}, {{"max_norm", settings.grad_clip}})[1]
+                         : clip[1]);
+    }
     if (settings.optimizer == Optimizer::adamw) {
       append_adamw(build, one, tail, settings);
     } else {

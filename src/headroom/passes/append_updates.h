@@ -15,12 +15,14 @@ struct UpdateSettings {
   double eps = 1e-8;
   double weight_decay = 0.1;  // on weights of two or more dimensions
   double grad_clip = 1.0;     // 0: no clipping
+  bool clip_tensors = false;  // each gradient by its own norm, instead of all by the norm of all
 };
 
 // Names of the graph inputs that the updates read, beside the weights:
 //   "update_scalars" f32[3] = (lr, lr / (1 - beta1^t), sqrt(1 - beta2^t)), and for adamw "WEIGHT.adam_m",
 //   "WEIGHT.adam_v".
-// Adds the result "gradient_norm" f32[1]; the gradients are results no more. Run after differentiate.
+// Adds the result "gradient_norm" f32[1], of all gradients before clipping; the gradients are results no more. Run
+// after differentiate.
 Graph append_updates(Graph graph, const UpdateSettings& settings);
 
 }  // namespace headroom

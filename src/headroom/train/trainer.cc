@@ -72,6 +72,7 @@ RunSettings Trainer::run_settings() const {
       {"--beta2", fmt::format("{}", options_.beta2)},
       {"--eps", fmt::format("{}", options_.eps)},
       {"--grad-clip", fmt::format("{}", options_.grad_clip)},
+      {"--clip-mode", settings_.updates.clip_tensors ? "tensor" : "of all gradients"},
       {"--seed", fmt::format("{}", options_.seed)}};
   settings.emplace_back("a config.json of fingerprint", fmt::format("{:016x}", fingerprint_of_config(options_.model)));
   for (auto& fingerprint : data_.fingerprints()) settings.push_back(std::move(fingerprint));
@@ -105,10 +106,21 @@ Trainer::StepLoss Trainer::step(int64_t step) {
   for (int64_t micro = 0; micro < shape.micro_batches; ++micro) {
     inputs_.fill(data_.train(), step - 1, micro * shape.micro_rows);
     inputs_.set_micro_batch(micro);
-    workspace_.at(micro + 1 < shape.micro_batches ? "micro" : "step").run();
+    if (micro + 1 < shape.micro_batches) workspace_.at("micro").run();
   }
-  const double sum = *workspace_.at("step").tensor("loss_sum").as<double>();
-  return {sum / static_cast<double>(std::max<int64_t>(predictions, 1)), predictions};
+  StepLoss loss{.predictions = predictions};
+  Executor& last = workspace_.at("step");
+  if (Executor* norm = workspace_.find("norm")) {
+    norm->run();
+    loss.gradient_norm = *norm->tensor("gradient_norm").as<float>();
+    *last.tensor("clip_scale").as<float>() = *norm->tensor("clip_scale").as<float>();
+    last.run();
+  } else {
+    last.run();
+    loss.gradient_norm = *last.tensor("gradient_norm").as<float>();
+  }
+  loss.mean = *last.tensor("loss_sum").as<double>() / static_cast<double>(std::max<int64_t>(predictions, 1));
+  return loss;
 }
 
 double Trainer::evaluate() {
@@ -142,7 +154,7 @@ TrainResult Trainer::run(const InterruptGuard& interrupt) {
     const int64_t step = done_steps_ + 1;
     const StepLoss loss = this->step(step);
     result.loss = loss.mean;
-    const float norm = *workspace_.at("step").tensor("gradient_norm").as<float>();
+    const float norm = loss.gradient_norm;
     if (!std::isfinite(result.loss) || !std::isfinite(norm)) {
       throw InvalidInput(
           "{}: the loss of step {} is {} and the gradient's norm {}; the checkpoints before it are kept; try a smaller "

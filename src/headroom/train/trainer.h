@@ -39,6 +39,7 @@ class Trainer {
   struct StepLoss {
     double mean = 0;  // over the predictions that count
     int64_t predictions = 0;
+    float gradient_norm = 0;  // before clipping
   };
   StepLoss step(int64_t step);
   double evaluate();

@@ -8,6 +8,7 @@
 #include "headroom/passes/differentiate.h"
 #include "headroom/passes/fuse_embedding_gradient.h"
 #include "headroom/passes/fuse_loss_gradients.h"
+#include "headroom/passes/two_pass_clipping.h"
 #include "headroom/passes/updates_in_backward.h"
 
 namespace headroom {
@@ -89,9 +90,13 @@ TrainingGraphs build_training_graphs(const Model& model, const TrainingShape& sh
     micro.name = "micro";
     built.graphs.push_back(std::move(micro));
   }
-  const std::vector<Pass> update = {
-      {"append_updates", [&](Graph graph) { return append_updates(std::move(graph), updates); }, false},
-      {"updates_in_backward", updates_in_backward}};
+  const Pass append = {"append_updates", [&](Graph graph) { return append_updates(std::move(graph), updates); }, false};
+  const Pass early = {"updates_in_backward", updates_in_backward};
+  std::vector<Pass> update = {append, early};
+  if (techniques.two_pass_clipping) {
+    built.graphs.push_back(run_passes(step, {append, {"keep_only_norm", keep_only_norm, false}, early}, trace));
+    update = {append, {"take_clip_scale", take_clip_scale, false}, early};
+  }
   built.graphs.push_back(run_passes(std::move(step), update, trace));
   if (evaluation) built.graphs.push_back(build_evaluation(model, shape));
   return built;

@@ -27,17 +27,20 @@ struct TrainingShape {
 struct TrainingTechniques {
   bool checkpoint_layers = false;
   bool fuse_loss_gradients = false;
+  bool two_pass_clipping = false;  // needs UpdateSettings::grad_clip, not clip_tensors, and a single micro-batch
 };
 
-// An update is: `zero` once, `micro` micro_batches - 1 times (both absent for a single micro-batch), then `step`.
+// An update is: `zero` once, `micro` micro_batches - 1 times (both absent for a single micro-batch), then `step`. With
+// two-pass clipping `norm` runs before `step`, on the same inputs.
 // Graph inputs that the host fills, by name:
 //   "tokens", "targets" i32[T] (targets -1: ignored), "positions" i32[T], "sequences" i32[B * D,
 //   4], "rotary_table" f32[S - 1, head size], "loss_range" i32[2] (where this micro-batch's losses go: first row,
-//   rows), "loss_gradient" f32[1] (1 / predictions that count), "update_scalars" f32[3], and where something is
-//   rounded at random "random_key" i32[4].
-// Results: of `step`, "loss_sum" f64[1] over the update and "gradient_norm" f32[1]; of `evaluation`, "losses" f32[T].
+//   rows), "loss_gradient" f32[1] (1 / predictions that count), "update_scalars" f32[3]; where something is rounded at
+//   random "random_key" i32[4]; with two-pass clipping "clip_scale" f32[1], which is the result of that name of `norm`.
+// Results: of `step`, "loss_sum" f64[1] over the update; of `step`, or of `norm` where there is one, "gradient_norm"
+// f32[1]; of `evaluation`, "losses" f32[T].
 struct TrainingGraphs {
-  std::vector<Graph> graphs;  // named "zero_gradients", "micro", "step", "evaluation"
+  std::vector<Graph> graphs;  // named "zero_gradients", "micro", "norm", "step", "evaluation"
 };
 
 // `evaluation`: whether to build that graph. The trace, if any, sees every pass of every graph.

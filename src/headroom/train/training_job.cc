@@ -9,6 +9,7 @@
 #include "headroom/bench/profile.h"
 #include "headroom/formats/gguf_file.h"
 #include "headroom/passes/pass_dump.h"
+#include "headroom/train/clip_mode.h"
 #include "headroom/train/dataset.h"
 #include "headroom/train/tokenizer_encoder.h"
 
@@ -73,6 +74,7 @@ UpdateSettings read_updates(const TrainOptions& options) {
   updates.eps = options.eps;
   updates.weight_decay = options.weight_decay;
   updates.grad_clip = options.grad_clip;
+  updates.clip_tensors = clips_tensors(options);
   return updates;
 }
 
@@ -85,23 +87,27 @@ LrSettings read_lr(const TrainOptions& options) {
 }
 
 // From fastest to leanest.
-std::vector<TrainingTechniques> techniques_to_try(const std::string& checkpointing) {
+std::vector<TrainingTechniques> techniques_to_try(const TrainOptions& options, const TrainingShape& shape) {
+  const std::string& checkpointing = options.checkpointing;
   if (checkpointing != "none" && checkpointing != "full" && checkpointing != "auto") {
     throw InvalidInput("--checkpointing {}: expected none, full or auto", checkpointing);
   }
   std::vector<TrainingTechniques> all;
-  for (const bool checkpoint_layers : {false, true}) {
-    if (checkpointing == (checkpoint_layers ? "none" : "full")) continue;
-    for (const bool fuse : {true, false}) {
-      all.push_back({.checkpoint_layers = checkpoint_layers, .fuse_loss_gradients = fuse});
+  for (const bool two_pass : two_pass_choices(options, shape)) {
+    for (const bool checkpoint_layers : {false, true}) {
+      if (checkpointing == (checkpoint_layers ? "none" : "full")) continue;
+      for (const bool fuse : {true, false}) {
+        all.push_back({checkpoint_layers, fuse, two_pass});
+      }
     }
   }
   return all;
 }
 
 std::string name_of(const TrainingTechniques& techniques) {
-  return fmt::format("checkpointing {}{}", techniques.checkpoint_layers ? "full" : "none",
-                     techniques.fuse_loss_gradients ? ", logits made once" : "");
+  return fmt::format("checkpointing {}{}{}", techniques.checkpoint_layers ? "full" : "none",
+                     techniques.fuse_loss_gradients ? ", logits made once" : "",
+                     techniques.two_pass_clipping ? ", two-pass clipping" : "");
 }
 
 }  // namespace
@@ -115,7 +121,7 @@ FittedJob fit_training(const TrainOptions& options, const Model& model, int64_t 
   const bool evaluates = !options.eval_data.empty();
   PassTrace trace = trace_passes(options);
   std::vector<Candidate> candidates;
-  for (const TrainingTechniques& techniques : techniques_to_try(options.checkpointing)) {
+  for (const TrainingTechniques& techniques : techniques_to_try(options, settings.shape)) {
     candidates.push_back(
         {name_of(techniques), [&, techniques] {
            return build_training_graphs(model, settings.shape, settings.updates, techniques, evaluates, &trace).graphs;

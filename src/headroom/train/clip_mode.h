@@ -1,0 +1,19 @@
+// --clip-mode: what it asks for, what it leaves open, what it excludes.
+#pragma once
+
+#include <vector>
+
+#include "headroom/headroom.h"
+#include "headroom/train/training_graphs.h"
+
+namespace headroom {
+
+// Whether each gradient is clipped by its own norm, which changes numbers. Throws InvalidInput when the mode is none,
+// or needs what other options exclude.
+bool clips_tensors(const TrainOptions& options);
+
+// The values of TrainingTechniques::two_pass_clipping that may be tried, the faster first. `options` have passed the
+// check above.
+std::vector<bool> two_pass_choices(const TrainOptions& options, const TrainingShape& shape);
+
+}  // namespace headroom
