@@ -35,6 +35,11 @@ void add_train_flags(CLI::App& command, TrainOptions& options) {
       .add_option("--grad-accum", options.grad_accum,
                   "Cut the batch into this many micro-batches: less memory, the same bits")
       ->group("Batch");
+  command
+      .add_option("--data-shards", options.data_shards,
+                  "Add the gradients of this many equal parts of the batch as a balanced tree: the order that as many "
+                  "machines would add them in. Other numbers, and a few more sets of gradients")
+      ->group("Batch");
   command.add_option("--optimizer", options.optimizer, "adamw or sgd (plain w -= lr * gradient)")
       ->check(CLI::IsMember({"adamw", "sgd"}))
       ->group("Optimizer");

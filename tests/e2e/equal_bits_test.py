@@ -107,6 +107,25 @@ class EqualBits(TrainingTest):
             model = self.text_model(tied, name=f"model-{tied}")
             self.compare(model, "--data", "text.txt", "--batch-size", 4, "--seq-len", 24, *STEPS)
 
+    def test_data_shards(self):
+        """Shards are another sum than one chain; cut into micro-batches however, scheduled, recomputed or computed
+        however, it is the same one."""
+        for model in (TIED, UNTIED):
+            flags = ["--tokens", model / "curve_tokens.json", *STEPS, "--lr-schedule", "constant"]
+            chain = self.train(model, *flags)
+            for shards in (2, 4):
+                expected = self.train(model, *flags, "--data-shards", shards)
+                self.assertEqual(expected[0][0], chain[0][0])  # of the same weights: the loss, and so far the norm
+                self.assertNotEqual(expected[1], chain[1])
+                for way in (
+                    ["--grad-accum", 2],
+                    ["--grad-accum", 4, "--threads", 3],
+                    ["--grad-accum", 2, "--checkpointing", "full", "--disable-pass", "updates_in_backward"],
+                    ["--disable-pass", "fuse_loss_gradients", "--checkpointing", "full"],
+                ):
+                    with self.subTest(model=model.name, shards=shards, way=way):
+                        self.assertEqual(self.train(model, *flags, "--data-shards", shards, *way), expected)
+
     def test_instruction_sets(self):
         for model in (TIED, UNTIED, QWEN2):
             for clip in (0, 1):

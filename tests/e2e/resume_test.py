@@ -204,6 +204,7 @@ class Resumed(ResumeTest):
         self.refuses("--seed", flags=[*self.flags, "--steps", 4, "--seed", 9])
         self.refuses("--weight-decay", flags=[*self.flags, "--steps", 4, "--weight-decay", 0])
         self.refuses("--grad-clip", flags=[*self.flags, "--steps", 4, "--grad-clip", 0])
+        self.refuses("--data-shards", flags=[*self.flags, "--steps", 4, "--data-shards", 2])
         self.refuses("--clip-mode", flags=[*self.flags, "--steps", 4, "--clip-mode", "tensor"])
         self.refuses("--optimizer", flags=[*self.flags, "--steps", 4, "--optimizer", "sgd"])
         self.refuses("--data", flags=["--tokens", other, *self.flags[2:], "--steps", 4])

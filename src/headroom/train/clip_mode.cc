@@ -13,11 +13,11 @@ bool clips_tensors(const TrainOptions& options) {
     throw InvalidInput("--clip-mode {}: --grad-clip 0 clips nothing; expected --grad-clip above 0, or no --clip-mode",
                        mode);
   }
-  if (mode == "two-pass" && options.grad_accum > 1) {
+  if (mode == "two-pass" && (options.grad_accum > 1 || options.data_shards > 1)) {
     throw InvalidInput(
-        "--clip-mode two-pass: with --grad-accum {} the sums of all gradients stay between micro-batches, and a second "
-        "pass saves nothing; expected --grad-accum 1, or another --clip-mode",
-        options.grad_accum);
+        "--clip-mode two-pass: with --grad-accum {} and --data-shards {} the sums of all gradients stay between "
+        "micro-batches, and a second pass saves nothing; expected 1 of both, or another --clip-mode",
+        options.grad_accum, options.data_shards);
   }
   return mode == "tensor";
 }

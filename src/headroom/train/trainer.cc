@@ -12,6 +12,7 @@
 #include "headroom/formats/gguf_file.h"
 #include "headroom/formats/json_object.h"
 #include "headroom/models/weights.h"
+#include "headroom/passes/data_shards.h"
 #include "headroom/runtime/process_memory.h"
 #include "headroom/runtime/progress.h"
 #include "headroom/train/text_source.h"
@@ -72,6 +73,7 @@ RunSettings Trainer::run_settings() const {
       {"--beta2", fmt::format("{}", options_.beta2)},
       {"--eps", fmt::format("{}", options_.eps)},
       {"--grad-clip", fmt::format("{}", options_.grad_clip)},
+      {"--data-shards", fmt::format("{}", settings_.shape.data_shards)},
       {"--clip-mode", settings_.updates.clip_tensors ? "tensor" : "of all gradients"},
       {"--seed", fmt::format("{}", options_.seed)}};
   settings.emplace_back("a config.json of fingerprint", fmt::format("{:016x}", fingerprint_of_config(options_.model)));
@@ -102,11 +104,14 @@ Trainer::StepLoss Trainer::step(int64_t step) {
   inputs_.set_update_scalars(
       update_scalars(learning_rate(settings_.lr, step), settings_.updates.beta1, settings_.updates.beta2, step));
   inputs_.set_random_key(options_.seed, step);
-  if (shape.micro_batches > 1) workspace_.at("zero_gradients").run();
+  const int64_t in_shard = shape.micro_batches_per_shard();
   for (int64_t micro = 0; micro < shape.micro_batches; ++micro) {
+    if (shape.micro_batches > 1 && micro % in_shard == 0) workspace_.at("zero_gradients").run();
     inputs_.fill(data_.train(), step - 1, micro * shape.micro_rows);
     inputs_.set_micro_batch(micro);
-    if (micro + 1 < shape.micro_batches) workspace_.at("micro").run();
+    if (micro + 1 == shape.micro_batches) break;
+    workspace_.at("micro").run();
+    if ((micro + 1) % in_shard == 0) workspace_.at(keep_shard_name(level_after_shard(micro / in_shard))).run();
   }
   StepLoss loss{.predictions = predictions};
   Executor& last = workspace_.at("step");

@@ -5,6 +5,7 @@
 #include "headroom/ops/write_rows.h"
 #include "headroom/passes/accumulate_gradients.h"
 #include "headroom/passes/checkpoint.h"
+#include "headroom/passes/data_shards.h"
 #include "headroom/passes/differentiate.h"
 #include "headroom/passes/fuse_embedding_gradient.h"
 #include "headroom/passes/fuse_loss_gradients.h"
@@ -89,6 +90,13 @@ TrainingGraphs build_training_graphs(const Model& model, const TrainingShape& sh
     Graph micro = run_passes(step, {{"keep_only_sums", keep_only_sums, false}}, trace);
     micro.name = "micro";
     built.graphs.push_back(std::move(micro));
+  }
+  if (shape.data_shards > 1) {
+    for (int level = 0; level < shard_levels(shape.data_shards); ++level) {
+      built.graphs.push_back(keep_shard(step, level));
+    }
+    const auto join = [&](Graph graph) { return join_last_shard(std::move(graph), shape.data_shards); };
+    step = run_passes(std::move(step), {{"join_last_shard", join, false}}, trace);
   }
   const Pass append = {"append_updates", [&](Graph graph) { return append_updates(std::move(graph), updates); }, false};
   const Pass early = {"updates_in_backward", updates_in_backward};

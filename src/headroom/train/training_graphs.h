@@ -18,6 +18,9 @@ struct TrainingShape {
   int64_t seq_len = 0;
   // D: 1, or with isolated documents seq_len / 2, since each one that counts has two tokens or more.
   int64_t documents_per_row = 1;
+  int64_t data_shards = 1;  // of an update; each is the same whole number of micro-batches
+
+  int64_t micro_batches_per_shard() const { return micro_batches / data_shards; }
 
   int64_t micro_tokens() const { return micro_rows * (seq_len - 1); }
   int64_t predictions() const { return micro_tokens() * micro_batches; }
@@ -30,17 +33,18 @@ struct TrainingTechniques {
   bool two_pass_clipping = false;  // needs UpdateSettings::grad_clip, not clip_tensors, and a single micro-batch
 };
 
-// An update is: `zero` once, `micro` micro_batches - 1 times (both absent for a single micro-batch), then `step`. With
-// two-pass clipping `norm` runs before `step`, on the same inputs.
-// Graph inputs that the host fills, by name:
+// An update is: "zero_gradients" once, "micro" micro_batches - 1 times (both absent for a single micro-batch), then
+// "step". With data shards the first comes before each shard, and behind each but the last keep_shard_name() of its
+// level (passes/data_shards.h). With two-pass clipping "norm" runs before "step", on the same inputs. Graph inputs that
+// the host fills, by name:
 //   "tokens", "targets" i32[T] (targets -1: ignored), "positions" i32[T], "sequences" i32[B * D,
 //   4], "rotary_table" f32[S - 1, head size], "loss_range" i32[2] (where this micro-batch's losses go: first row,
 //   rows), "loss_gradient" f32[1] (1 / predictions that count), "update_scalars" f32[3]; where something is rounded at
-//   random "random_key" i32[4]; with two-pass clipping "clip_scale" f32[1], which is the result of that name of `norm`.
-// Results: of `step`, "loss_sum" f64[1] over the update; of `step`, or of `norm` where there is one, "gradient_norm"
-// f32[1]; of `evaluation`, "losses" f32[T].
+//   random "random_key" i32[4]; with two-pass clipping "clip_scale" f32[1], which is the result of that name of "norm".
+// Results: of "step", "loss_sum" f64[1] over the update; of "step", or of "norm" where there is one, "gradient_norm"
+// f32[1]; of "evaluation", "losses" f32[T].
 struct TrainingGraphs {
-  std::vector<Graph> graphs;  // named "zero_gradients", "micro", "norm", "step", "evaluation"
+  std::vector<Graph> graphs;
 };
 
 // `evaluation`: whether to build that graph. The trace, if any, sees every pass of every graph.

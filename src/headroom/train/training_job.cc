@@ -10,6 +10,7 @@
 #include "headroom/formats/gguf_file.h"
 #include "headroom/passes/pass_dump.h"
 #include "headroom/train/clip_mode.h"
+#include "headroom/train/data_shards.h"
 #include "headroom/train/dataset.h"
 #include "headroom/train/tokenizer_encoder.h"
 
@@ -50,10 +51,12 @@ TrainingShape read_shape(const TrainOptions& options, const Model& model) {
   if (options.isolate_documents && !options.tokens.empty()) {
     throw InvalidInput("--isolate-documents: expected with --data; --tokens gives rows without documents");
   }
-  return {.micro_rows = options.batch_size / options.grad_accum,
-          .micro_batches = options.grad_accum,
+  const int64_t micro_batches = micro_batches_with_shards(options);
+  return {.micro_rows = options.batch_size / micro_batches,
+          .micro_batches = micro_batches,
           .seq_len = options.seq_len,
-          .documents_per_row = options.isolate_documents || reads_examples(options) ? options.seq_len / 2 : 1};
+          .documents_per_row = options.isolate_documents || reads_examples(options) ? options.seq_len / 2 : 1,
+          .data_shards = options.data_shards};
 }
 
 UpdateSettings read_updates(const TrainOptions& options) {

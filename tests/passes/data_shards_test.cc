@@ -1,0 +1,103 @@
+#include "headroom/passes/data_shards.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "headroom/graph/text.h"
+#include "headroom/graph/verify.h"
+#include "headroom/passes/accumulate_gradients.h"
+
+namespace headroom {
+namespace {
+
+// A weight that is used once, and one that is used twice.
+Graph accumulating() {
+  return accumulate_gradients(
+      parse_graph("graph step\n"
+                  "input %ids: i32[8] input\n"
+                  "input %dy: f32[8, 4] input\n"
+                  "input %w: f32[4] weight\n"
+                  "input %t: f32[16, 4] weight\n"
+                  "%w.gradient: f32[4] gradient = bias_gradient(%dy) backward\n"
+                  "%a: f32[16, 4] activation = embedding_backward(%ids, %dy) {rows=16, add=0} backward\n"
+                  "%b: f32[16, 4] activation = embedding_backward(%ids, %dy) {rows=16, add=0} backward\n"
+                  "%t.gradient: f32[16, 4] gradient = add(%a, %b) backward\n"
+                  "result %w.gradient\n"
+                  "result %t.gradient\n"));
+}
+
+TEST(DataShards, TheLastShardJoinsThePartialSumsThatAreAlive) {
+  const Graph six = join_last_shard(accumulating(), 6);
+  verify(six);
+  // 6 = 4 + 2, and 2 = 1 + the last.
+  EXPECT_EQ(diff(accumulating(), six),
+            "- %w.gradient: f32[4] gradient = bias_gradient(%dy, %w.gradient_sum) backward\n"
+            "+ input %w.gradient_part.2: f32[4] gradient\n"
+            "+ input %w.gradient_part.0: f32[4] gradient\n"
+            "+ input %t.gradient_part.2: f32[16, 4] gradient\n"
+            "+ input %t.gradient_part.0: f32[16, 4] gradient\n"
+            "+ %w.gradient_of_shard: f32[4] gradient = bias_gradient(%dy, %w.gradient_sum) backward\n"
+            "- %t.gradient: f32[16, 4] gradient = add(%a, %b) backward\n"
+            "- carry %w.gradient_sum = %w.gradient\n"
+            "+ %t.gradient_of_shard: f32[16, 4] gradient = add(%a, %b) backward\n"
+            "+ %w.gradient: f32[4] gradient = join_partials(%w.gradient_part.2, %w.gradient_part.0, "
+            "%w.gradient_of_shard) {add=1} @w update\n"
+            "+ %t.gradient: f32[16, 4] gradient = join_partials(%t.gradient_part.2, %t.gradient_part.0, "
+            "%t.gradient_of_shard) {add=1} @t update\n"
+            "+ carry %w.gradient_sum = %w.gradient_of_shard\n"
+            "+ carry %w.gradient_part.2 = %w.gradient\n"
+            "+ carry %t.gradient_part.2 = %t.gradient\n");
+}
+
+TEST(DataShards, AShardIsKeptAtTheLevelThatItCompletes) {
+  const Graph kept = keep_shard(accumulating(), 1);
+  verify(kept);
+  EXPECT_EQ(to_text(kept),
+            "graph keep_shard_1\n"
+            "input %w.gradient_part.1: f32[4] gradient\n"
+            "input %w.gradient_part.0: f32[4] gradient\n"
+            "input %w.gradient_sum: f32[4] gradient\n"
+            "input %t.gradient_part.1: f32[16, 4] gradient\n"
+            "input %t.gradient_part.0: f32[16, 4] gradient\n"
+            "input %t.gradient_sum: f32[16, 4] gradient\n"
+            "input %t.gradient_sum.1: f32[16, 4] gradient\n"
+            "%w/join_partials: f32[4] gradient = join_partials(%w.gradient_part.1, %w.gradient_part.0, "
+            "%w.gradient_sum) {add=0} @w update\n"
+            "%t/add: f32[16, 4] gradient = add(%t.gradient_sum, %t.gradient_sum.1) @t update\n"
+            "%t/join_partials: f32[16, 4] gradient = join_partials(%t.gradient_part.1, %t.gradient_part.0, %t/add) "
+            "{add=0} @t update\n"
+            "carry %w.gradient_part.1 = %w/join_partials\n"
+            "carry %t.gradient_part.1 = %t/join_partials\n");
+}
+
+// The tree of n leaves by its definition: the left part is the largest power of two below n.
+std::string tree(int first, int count) {
+  if (count == 1) return std::to_string(first);
+  int left = 1;
+  while (2 * left < count) left *= 2;
+  return "(" + tree(first, left) + "+" + tree(first + left, count - left) + ")";
+}
+
+TEST(DataShards, AnyNumberOfShardsMakesTheBalancedTree) {
+  for (int shards = 2; shards <= 40; ++shards) {
+    std::vector<std::string> parts(static_cast<size_t>(shard_levels(shards)));
+    const auto join = [&](int last, auto alive) {
+      std::string sum = std::to_string(last);
+      for (size_t level = 0; level < parts.size(); ++level) {
+        if (alive(static_cast<int>(level))) sum = "(" + parts[level] + "+" + sum + ")";
+      }
+      return sum;
+    };
+    for (int shard = 0; shard + 1 < shards; ++shard) {
+      const int kept_at = level_after_shard(shard);
+      ASSERT_LT(kept_at, shard_levels(shards));
+      parts[static_cast<size_t>(kept_at)] = join(shard, [&](int level) { return level < kept_at; });
+    }
+    EXPECT_EQ(join(shards - 1, [&](int level) { return ((shards - 1) >> level & 1) != 0; }), tree(0, shards));
+  }
+}
+
+}  // namespace
+}  // namespace headroom

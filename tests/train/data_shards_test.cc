@@ -1,0 +1,189 @@
+// Data shards by brute force: the gradients of each shard from a plain run of its rows alone, added in the tree by the
+// test, give the weights of the sharded update, to the bit.
+#include "headroom/train/data_shards.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "headroom/base/errors.h"
+#include "headroom/formats/json_object.h"
+#include "headroom/models/fill_random.h"
+#include "headroom/models/rotary.h"
+#include "headroom/passes/data_shards.h"
+#include "headroom/passes/differentiate.h"
+#include "headroom/runtime/workspace.h"
+#include "headroom/train/training_graphs.h"
+
+namespace headroom {
+namespace {
+
+constexpr int64_t kRows = 12;
+constexpr int64_t kTokens = 5;  // predictions of a row
+constexpr float kRate = 0.25f;
+using Numbers = std::vector<float>;
+using Weights = std::map<std::string, Numbers>;
+
+std::unique_ptr<Model> tiny_model(bool tied) {
+  nlohmann::ordered_json config = {{"architectures", {"LlamaForCausalLM"}},
+                                   {"vocab_size", 50},
+                                   {"hidden_size", 16},
+                                   {"intermediate_size", 24},
+                                   {"num_hidden_layers", 2},
+                                   {"num_attention_heads", 2},
+                                   {"num_key_value_heads", 1},
+                                   {"max_position_embeddings", 64},
+                                   {"rms_norm_eps", 1e-5},
+                                   {"tie_word_embeddings", tied},
+                                   {"torch_dtype", "float32"}};
+  return make_model(JsonObject::of(std::move(config), "tiny"));
+}
+
+std::unique_ptr<Workspace> workspace_of(const Model& model, std::vector<Graph> graphs, int64_t rows) {
+  Job job{.graphs = {}, .threads = 1};
+  for (const Graph& graph : graphs) job.graphs.push_back(&graph);
+  Plan plan = plan_job(job);
+  auto workspace = std::make_unique<Workspace>(std::move(graphs), std::move(plan), choose_isa());
+  uint64_t index = 0;
+  for (const Parameter& parameter : model.parameters()) {
+    Numbers numbers(static_cast<size_t>(parameter.shape.elements()));
+    fill_random(numbers, 7, index++, 0, 0.3);
+    std::copy(numbers.begin(), numbers.end(), workspace->persistent(parameter.name).as<float>());
+  }
+  const Tensor table = workspace->persistent("rotary_table");
+  fill_rotary_table(model.rotary_frequencies(), {table.as<float>(), static_cast<size_t>(table.elements())});
+  int32_t* sequences = workspace->persistent("sequences").as<int32_t>();
+  for (int32_t row = 0; row < rows; ++row) {
+    const auto first = static_cast<int32_t>(row * kTokens);
+    const std::array<int32_t, 4> sequence = {first, kTokens, first, 0};
+    std::copy(sequence.begin(), sequence.end(), sequences + 4 * row);
+  }
+  *workspace->persistent("loss_gradient").as<float>() = 1.0f / static_cast<float>(kRows * kTokens);
+  return workspace;
+}
+
+// Rows [first, first + rows) of the batch.
+void fill_rows(const Workspace& workspace, int64_t first, int64_t rows) {
+  for (int64_t t = 0; t < rows * kTokens; ++t) {
+    const int64_t at = first * kTokens + t;
+    workspace.persistent("tokens").as<int32_t>()[t] = static_cast<int32_t>((at * 37 + at * at * 11) % 50);
+    workspace.persistent("targets").as<int32_t>()[t] = static_cast<int32_t>((at * 23 + at * at * 7) % 50);
+    workspace.persistent("positions").as<int32_t>()[t] = static_cast<int32_t>(t % kTokens);
+  }
+}
+
+UpdateSettings plain_sgd() {
+  UpdateSettings updates;
+  updates.optimizer = Optimizer::sgd;
+  updates.grad_clip = 0;
+  return updates;
+}
+
+Weights weights_of(const Model& model, const Workspace& workspace) {
+  Weights weights;
+  for (const Parameter& parameter : model.parameters()) {
+    const Tensor tensor = workspace.persistent(parameter.name);
+    weights[parameter.name] = Numbers(tensor.as<float>(), tensor.as<float>() + tensor.elements());
+  }
+  return weights;
+}
+
+// The gradients of the rows of each shard, one after the other, by the differentiated graph without any other pass.
+std::vector<Weights> gradients_of_shards(const Model& model, int64_t shards) {
+  const int64_t rows = kRows / shards;
+  Graph differentiated;
+  PassTrace trace;
+  trace.watch = [&](std::string_view pass, const Graph&, const Graph& after) {
+    if (pass == "differentiate") differentiated = after;
+  };
+  build_training_graphs(model, {rows, 1, kTokens + 1}, plain_sgd(), {}, false, &trace);
+  const auto workspace = workspace_of(model, {differentiated}, rows);
+  std::vector<Weights> gradients(static_cast<size_t>(shards));
+  for (int64_t shard = 0; shard < shards; ++shard) {
+    fill_rows(*workspace, shard * rows, rows);
+    Executor& step = workspace->at("step");
+    step.run();
+    for (const Parameter& parameter : model.parameters()) {
+      const Tensor gradient = step.tensor(gradient_name(parameter.name));
+      gradients[static_cast<size_t>(shard)][parameter.name] =
+          Numbers(gradient.as<float>(), gradient.as<float>() + gradient.elements());
+    }
+  }
+  return gradients;
+}
+
+float tree(const std::vector<Weights>& parts, const std::string& name, size_t element, size_t first, size_t count) {
+  if (count == 1) return parts[first].at(name)[element];
+  size_t left = 1;
+  while (2 * left < count) left *= 2;
+  return tree(parts, name, element, first, left) + tree(parts, name, element, first + left, count - left);
+}
+
+// The weights after one update of all rows in `shards` shards and as many micro-batches, in the order of the trainer.
+Weights sharded_update(const Model& model, int64_t shards, int64_t micro_batches) {
+  const TrainingShape shape{kRows / micro_batches, micro_batches, kTokens + 1, 1, shards};
+  const auto workspace =
+      workspace_of(model, build_training_graphs(model, shape, plain_sgd(), {}, false).graphs, shape.micro_rows);
+  workspace->persistent("update_scalars").as<float>()[0] = kRate;
+  for (int64_t micro = 0; micro < micro_batches; ++micro) {
+    if (micro_batches > 1 && micro % shape.micro_batches_per_shard() == 0) workspace->at("zero_gradients").run();
+    fill_rows(*workspace, micro * shape.micro_rows, shape.micro_rows);
+    workspace->at(micro + 1 < micro_batches ? "micro" : "step").run();
+    if (micro + 1 < micro_batches && (micro + 1) % shape.micro_batches_per_shard() == 0) {
+      workspace->at(keep_shard_name(level_after_shard(micro / shape.micro_batches_per_shard()))).run();
+    }
+  }
+  return weights_of(model, *workspace);
+}
+
+TEST(DataShards, GradientsAreTheTreeOfTheShardsGradients) {
+  for (const bool tied : {true, false}) {
+    const auto model = tiny_model(tied);
+    const TrainingShape one_row{1, 1, kTokens + 1};
+    const auto plain = build_training_graphs(*model, one_row, plain_sgd(), {}, false).graphs;
+    const Weights before = weights_of(*model, *workspace_of(*model, plain, 1));
+    for (const int64_t shards : {2, 3, 4, 12}) {
+      const std::vector<Weights> parts = gradients_of_shards(*model, shards);
+      Weights expected = before;
+      for (auto& [name, numbers] : expected) {
+        for (size_t i = 0; i < numbers.size(); ++i) {
+          numbers[i] = std::fma(-kRate, tree(parts, name, i, 0, parts.size()), numbers[i]);
+        }
+      }
+      EXPECT_NE(expected, before);
+      for (int64_t micro_batches = shards; micro_batches <= kRows; micro_batches += shards) {
+        if (kRows % micro_batches != 0) continue;
+        EXPECT_EQ(sharded_update(*model, shards, micro_batches), expected)
+            << shards << " shards, " << micro_batches << " micro-batches" << (tied ? ", tied" : "");
+      }
+    }
+  }
+}
+
+TEST(DataShards, TheTreeIsAnotherSumThanTheChain) {
+  const auto model = tiny_model(true);
+  EXPECT_NE(sharded_update(*model, 4, 4), sharded_update(*model, 1, 4));
+}
+
+TEST(DataShards, MicroBatchesDoNotCrossShards) {
+  TrainOptions options;
+  options.batch_size = 12;
+  const auto cut = [&](int64_t shards, int64_t micro_batches) {
+    options.data_shards = shards;
+    options.grad_accum = micro_batches;
+    return micro_batches_with_shards(options);
+  };
+  EXPECT_EQ(cut(1, 1), 1);
+  EXPECT_EQ(cut(1, 3), 3);
+  EXPECT_EQ(cut(4, 1), 4);
+  EXPECT_EQ(cut(4, 3), 4);
+  EXPECT_EQ(cut(2, 6), 6);
+  EXPECT_THROW(cut(0, 1), InvalidInput);
+  EXPECT_THROW(cut(5, 1), InvalidInput);
+  EXPECT_THROW(cut(2, 3), InvalidInput);
+}
+
+}  // namespace
+}  // namespace headroom
