@@ -143,6 +143,28 @@ TEST(LinearCrossEntropy, WithGradientsIsForwardAndBackward) {
   }
 }
 
+// A frozen weight: the same dx and loss, and nothing else.
+TEST(LinearCrossEntropy, FrozenWeightHasNoGradient) {
+  Random random(6);
+  const Attributes frozen = {{"frozen", int64_t{1}}};
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    const Head head = dtype == DType::f32 ? random_head(random, kTokenBlock + 9, 3, 40, dtype)
+                                          : random_head(random, 7, 13, 4113, dtype);
+    const Array scale = array_of(f32({1}), std::vector<double>{0.3});
+    const std::vector<Array> forward = run_kernel(Isa::avx2, "linear_cross_entropy", {head.x, head.w, head.targets});
+    const std::vector<Array> apart = {head.x, head.w, head.targets, forward[1], scale};
+    const std::vector<Array> at_once = {head.x, head.w, head.targets, scale};
+    const std::vector<Array> trained = run_kernel(Isa::avx2, "linear_cross_entropy_backward", apart);
+    const std::vector<Array> backward = expect_kernels_agree("linear_cross_entropy_backward", apart, frozen);
+    ASSERT_EQ(backward.size(), 1u);
+    expect_same_bits(trained[1], backward[0], "dx");
+    const std::vector<Array> both = expect_kernels_agree("linear_cross_entropy_with_gradients", at_once, frozen);
+    ASSERT_EQ(both.size(), 2u);
+    expect_same_bits(trained[1], both[0], "dx");
+    expect_same_bits(forward[0], both[1], "loss");
+  }
+}
+
 // The promise of the loss head: 4096 tokens by 129280 words in 64 MiB, packing included.
 TEST(LinearCrossEntropy, ScratchIsBounded) {
   const std::vector<Type> forward = {f32({4096, 4096}), f32({129280, 4096}), i32({4096})};

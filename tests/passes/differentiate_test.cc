@@ -1,5 +1,6 @@
 #include "headroom/passes/differentiate.h"
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include "headroom/graph/op.h"
@@ -43,6 +44,35 @@ TEST(Differentiate, NamesTheGradientOfEachWeightAndNothingElse) {
   EXPECT_EQ(both.value(gradient).type, both.value(both.find("w")).type);
   EXPECT_EQ(both.find(gradient_name("x")), kNoValue);
   for (const Node& node : both.nodes) EXPECT_TRUE(node.phase != Phase::update);
+}
+
+// v is frozen and no trained weight lies before it: neither its gradient nor that of %x is made, and the loss head
+// makes one of two.
+TEST(Differentiate, MakesNothingForFrozenWeights) {
+  const Graph forward = parse_graph(
+      "graph step\n"
+      "input %x: f32[8, 4] input\n"
+      "input %frozen.0: bf16[4, 4] weight\n"
+      "input %w: f32[4, 4] weight\n"
+      "input %frozen.1: f32[9, 4] weight\n"
+      "input %frozen.2: f32[4] weight\n"
+      "input %targets: i32[8] input\n"
+      "input %seed: f32[1] input\n"
+      "%a: f32[8, 4] activation = matmul(%x, %frozen.0) {transpose_a=0, transpose_b=1} forward\n"
+      "%b: f32[8, 4] activation = matmul(%x, %w, %a) {transpose_a=0, transpose_b=1} forward\n"
+      "%n: f32[8, 4] activation, %r: f32[8] activation = rms_norm(%b, %frozen.2) {eps=1e-05} forward\n"
+      "%loss: f32[8] activation, %lse: f32[8] activation = "
+      "linear_cross_entropy(%n, %frozen.1, %targets) forward\n");
+  const Graph both = differentiate(forward, forward.find("loss"), forward.find("seed"),
+                                   [](const Value& value) { return value.name == "w"; });
+  verify(both);
+  std::string backward;
+  for (const Node& node : both.nodes) {
+    if (node.phase == Phase::backward) backward += fmt::format("{} of {} ", node.op->name(), node.outputs.size());
+  }
+  EXPECT_EQ(backward, "linear_cross_entropy_backward of 1 rms_norm_backward of 1 matmul of 1 ");
+  ASSERT_EQ(both.results.size(), 1u);
+  EXPECT_EQ(both.value(both.results.front()).name, "w.gradient");
 }
 
 }  // namespace

@@ -34,6 +34,13 @@ class Builder {
   void carry(ValueId input, ValueId next) { graph_.carries.push_back({input, next}); }
   void result(ValueId value) { graph_.results.push_back(value); }
 
+  // Whether anybody will read the gradient of `id`, an operand of the forward: a rule (Op::gradient) need not build one
+  // that nobody reads. True unless differentiate said otherwise.
+  bool wants_gradient(ValueId id) const {
+    return static_cast<size_t>(id) >= wanted_.size() || wanted_[static_cast<size_t>(id)];
+  }
+  void want_gradients(std::vector<bool> of_values) { wanted_ = std::move(of_values); }
+
   // Scope and phase of the nodes that follow.
   void set_scope(std::string_view scope) { scope_ = scope; }
   const std::string& scope() const { return scope_; }
@@ -46,6 +53,7 @@ class Builder {
   Graph& graph_;
   std::string scope_;
   Phase phase_ = Phase::forward;
+  std::vector<bool> wanted_;  // by value; empty: all
   std::unordered_set<std::string> names_;
   std::unordered_map<std::string, int> counts_;  // outputs named so far, by scope and op
 };

@@ -28,7 +28,9 @@ class AddBias : public Op {
   std::vector<ValueId> gradient(Builder& build, const Node& forward,
                                 std::span<const ValueId> gradients) const override {
     const ValueId dy = gradients[0];
-    return {dy, build.value("bias_gradient", {dy}, {}, gradient_role(build, forward.inputs[1]))};
+    const ValueId bias = forward.inputs[1];
+    if (!build.wants_gradient(bias)) return {dy, kNoValue};
+    return {dy, build.value("bias_gradient", {dy}, {}, gradient_role(build, bias))};
   }
 };
 

@@ -39,6 +39,9 @@ int64_t head_scratch_bytes(const TypedNode& node, int threads) {
   return LossScratch(node.inputs[0].shape[0], node.inputs[1].shape[0]).bytes(threads);
 }
 
+// Whether the weight's gradient is made, too: not with the attribute "frozen".
+bool trains_weight(const Attributes& attributes) { return !attributes.has("frozen"); }
+
 class LinearCrossEntropy : public Op {
  public:
   LinearCrossEntropy() : Op("linear_cross_entropy") {}
@@ -60,10 +63,16 @@ class LinearCrossEntropy : public Op {
                                 std::span<const ValueId> gradients) const override {
     ensure(gradients[1] == kNoValue, "linear_cross_entropy: lse has no gradient");
     const ValueId weight = forward.inputs[1];
-    const LossGradients result = linear_cross_entropy_backward(build, forward.inputs[0], weight, forward.inputs[2],
-                                                               forward.outputs[1], gradients[0]);
-    const bool trains = build.type(weight).dtype == DType::f32;
-    return {result.dx, trains ? result.dweight : kNoValue, kNoValue};
+    const ValueId x = forward.inputs[0];
+    const ValueId targets = forward.inputs[2];
+    const ValueId lse = forward.outputs[1];
+    if (build.type(weight).dtype != DType::f32 || !build.wants_gradient(weight)) {
+      const ValueId dx = build.value("linear_cross_entropy_backward", {x, weight, targets, lse, gradients[0]},
+                                     {{"frozen", int64_t{1}}});
+      return {dx, kNoValue, kNoValue};
+    }
+    const LossGradients result = linear_cross_entropy_backward(build, x, weight, targets, lse, gradients[0]);
+    return {result.dx, result.dweight, kNoValue};
   }
 };
 
@@ -71,11 +80,12 @@ class LinearCrossEntropyBackward : public Op {
  public:
   LinearCrossEntropyBackward() : Op("linear_cross_entropy_backward") {}
 
-  std::vector<Type> output_types(std::span<const Type> inputs, const Attributes&) const override {
-    expect_inputs(name(), inputs, 5, 6);
+  std::vector<Type> output_types(std::span<const Type> inputs, const Attributes& attributes) const override {
+    expect_inputs(name(), inputs, 5, trains_weight(attributes) ? 6 : 5);
     expect_head(name(), inputs);
     expect_type(name(), "lse is [T] where x is [T, F]", f32({inputs[0].shape[0]}), inputs[3]);
     expect_type(name(), "scale is one number", f32({1}), inputs[4]);
+    if (!trains_weight(attributes)) return {inputs[0]};
     const Type sum = f32(inputs[1].shape);
     if (inputs.size() == 6) expect_type(name(), "sum is f32[V, F]", sum, inputs[5]);
     return {sum, inputs[0]};
@@ -89,7 +99,8 @@ class LinearCrossEntropyBackward : public Op {
   int64_t scratch_bytes(const TypedNode& node, int threads) const override { return head_scratch_bytes(node, threads); }
 
   Price price(const TypedNode& node) const override {
-    return {.flops = 6 * volume(node) + 16 * logits(node), .bytes = bytes_touched(node)};
+    return {.flops = (trains_weight(node.attributes) ? 6 : 4) * volume(node) + 16 * logits(node),
+            .bytes = bytes_touched(node)};
   }
 
   bool continues_sum() const override { return true; }
@@ -99,10 +110,11 @@ class LinearCrossEntropyWithGradients : public Op {
  public:
   LinearCrossEntropyWithGradients() : Op("linear_cross_entropy_with_gradients") {}
 
-  std::vector<Type> output_types(std::span<const Type> inputs, const Attributes&) const override {
-    expect_inputs(name(), inputs, 4, 5);
+  std::vector<Type> output_types(std::span<const Type> inputs, const Attributes& attributes) const override {
+    expect_inputs(name(), inputs, 4, trains_weight(attributes) ? 5 : 4);
     expect_head(name(), inputs);
     expect_type(name(), "scale is one number", f32({1}), inputs[3]);
+    if (!trains_weight(attributes)) return {inputs[0], f32({inputs[0].shape[0]})};
     const Type sum = f32(inputs[1].shape);
     if (inputs.size() == 5) expect_type(name(), "sum is f32[V, F]", sum, inputs[4]);
     return {sum, inputs[0], f32({inputs[0].shape[0]})};
@@ -118,7 +130,8 @@ class LinearCrossEntropyWithGradients : public Op {
   }
 
   Price price(const TypedNode& node) const override {
-    return {.flops = 6 * volume(node) + 36 * logits(node), .bytes = bytes_touched(node)};
+    return {.flops = (trains_weight(node.attributes) ? 6 : 4) * volume(node) + 36 * logits(node),
+            .bytes = bytes_touched(node)};
   }
 
   bool continues_sum() const override { return true; }

@@ -22,7 +22,8 @@ struct LossGradients {
 };
 
 // d[t,v] = (exp(logits[t,v] - lse[t]) - [v = target[t]]) * scale, 0 for ignored tokens; dweight = d^T x, dx = d w. The
-// logits are computed again. With `sum` (f32[V, F], its storage) dweight goes on from it.
+// logits are computed again. With `sum` (f32[V, F], its storage) dweight goes on from it. Where nobody trains the
+// weight the node has the attribute "frozen", only dx as output, and takes no sum.
 LossGradients linear_cross_entropy_backward(Builder& build, ValueId x, ValueId weight, ValueId targets, ValueId lse,
                                             ValueId scale, ValueId sum = kNoValue);
 

@@ -46,23 +46,28 @@ class Matmul : public Op {
   }
 
   // With A and B the factors as multiplied (transposes applied): dA = dC B^T, dB = A^T dC. A gradient takes the storage
-  // order of its factor, so a transposed factor gets the transposed product. Only f32 factors have gradients.
+  // order of its factor, so a transposed factor gets the transposed product. Of the factors only f32 ones have
+  // gradients; that of a sum is dC.
   std::vector<ValueId> gradient(Builder& build, const Node& forward,
                                 std::span<const ValueId> gradients) const override {
-    ensure(forward.inputs.size() == 2, "matmul: a continued sum has no gradient");
     const ValueId dc = gradients[0];
     const ValueId a = forward.inputs[0];
     const ValueId b = forward.inputs[1];
     const bool transpose_a = flag(forward.attributes, "transpose_a");
     const bool transpose_b = flag(forward.attributes, "transpose_b");
-    const bool trains_b = build.type(b).dtype == DType::f32;
-    ensure(!transpose_a || trains_b, "matmul: a transposed left factor has a gradient only where b is f32");
-    const ValueId da =
-        transpose_a ? product(build, b, dc, transpose_b, true, a) : product(build, dc, b, false, !transpose_b, a);
-    if (!trains_b) return {da, kNoValue};
-    const ValueId db =
-        transpose_b ? product(build, dc, a, true, transpose_a, b) : product(build, a, dc, !transpose_a, false, b);
-    return {da, db};
+    const bool is_f32 = build.type(b).dtype == DType::f32;
+    std::vector<ValueId> of_inputs(forward.inputs.size(), dc);
+    of_inputs[0] = of_inputs[1] = kNoValue;
+    if (build.wants_gradient(a)) {
+      ensure(!transpose_a || is_f32, "matmul: a transposed left factor has a gradient only where b is f32");
+      of_inputs[0] =
+          transpose_a ? product(build, b, dc, transpose_b, true, a) : product(build, dc, b, false, !transpose_b, a);
+    }
+    if (is_f32 && build.wants_gradient(b)) {
+      of_inputs[1] =
+          transpose_b ? product(build, dc, a, true, transpose_a, b) : product(build, a, dc, !transpose_a, false, b);
+    }
+    return of_inputs;
   }
 
   bool continues_sum() const override { return true; }

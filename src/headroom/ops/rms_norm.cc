@@ -36,10 +36,13 @@ class RmsNorm : public Op {
     if (gradients[0] == kNoValue) return {kNoValue, kNoValue};
     const ValueId x = forward.inputs[0];
     const ValueId r = forward.outputs[1];
-    const ValueId dx = rms_norm_backward(build, x, forward.inputs[1], r, gradients[0]);
-    const ValueId dweight =
-        build.value("rms_norm_weight_gradient", {x, r, gradients[0]}, {}, gradient_role(build, forward.inputs[1]));
-    return {dx, dweight};
+    const ValueId weight = forward.inputs[1];
+    std::vector<ValueId> of_inputs(2, kNoValue);
+    if (build.wants_gradient(x)) of_inputs[0] = rms_norm_backward(build, x, weight, r, gradients[0]);
+    if (build.wants_gradient(weight)) {
+      of_inputs[1] = build.value("rms_norm_weight_gradient", {x, r, gradients[0]}, {}, gradient_role(build, weight));
+    }
+    return of_inputs;
   }
 };
 

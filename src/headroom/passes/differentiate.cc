@@ -11,10 +11,15 @@
 namespace headroom {
 namespace {
 
-// The values that a weight flows into; only these have gradients.
-std::vector<bool> values_below_weights(const Graph& graph) {
+using Predicate = std::function<bool(const Value&)>;
+
+// The values that a trained weight flows into; only these have gradients.
+std::vector<bool> values_below_weights(const Graph& graph, const Predicate& is_trained) {
   std::vector<bool> below(graph.values.size(), false);
-  for (const ValueId id : graph.inputs) below[static_cast<size_t>(id)] = graph.value(id).role == Role::weight;
+  for (const ValueId id : graph.inputs) {
+    const Value& value = graph.value(id);
+    below[static_cast<size_t>(id)] = value.role == Role::weight && (!is_trained || is_trained(value));
+  }
   for (const Node& node : graph.nodes) {
     const bool any =
         std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) { return below[static_cast<size_t>(id)]; });
@@ -27,15 +32,18 @@ std::vector<bool> values_below_weights(const Graph& graph) {
 
 std::string gradient_name(std::string_view weight) { return fmt::format("{}.gradient", weight); }
 
-Graph differentiate(Graph graph, ValueId loss, ValueId seed) {
-  const std::vector<bool> wanted = values_below_weights(graph);
+Graph differentiate(Graph graph, ValueId loss, ValueId seed, const Predicate& is_trained) {
+  const std::vector<bool> wanted = values_below_weights(graph, is_trained);
   const size_t forward_nodes = graph.nodes.size();
   std::vector<ValueId> gradients(graph.values.size(), kNoValue);
   gradients[static_cast<size_t>(loss)] = seed;
   Builder build(graph);
   build.set_phase(Phase::backward);
+  build.want_gradients(wanted);
   for (size_t index = forward_nodes; index-- > 0;) {
     const Node node = graph.nodes[index];  // a copy: the rule appends to graph.nodes
+    const auto is_wanted = [&](ValueId id) { return wanted[static_cast<size_t>(id)]; };
+    if (std::none_of(node.inputs.begin(), node.inputs.end(), is_wanted)) continue;
     std::vector<ValueId> of_outputs;
     for (const ValueId output : node.outputs) of_outputs.push_back(gradients[static_cast<size_t>(output)]);
     if (std::all_of(of_outputs.begin(), of_outputs.end(), [](ValueId id) { return id == kNoValue; })) continue;

@@ -26,7 +26,10 @@ Graph fuse_loss_gradients(Graph graph) {
     if (!is_early) continue;
     forward.op = fused;
     forward.inputs.insert(forward.inputs.end(), backward.inputs.begin() + 4, backward.inputs.end());
-    forward.outputs = {backward.outputs[0], backward.outputs[1], forward.outputs[0]};
+    const ValueId losses = forward.outputs[0];
+    forward.outputs = backward.outputs;
+    forward.outputs.push_back(losses);
+    forward.attributes = backward.attributes;
     is_replaced[place] = true;
   }
   std::vector<Node> kept;

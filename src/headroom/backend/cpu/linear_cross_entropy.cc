@@ -96,8 +96,9 @@ void linear_cross_entropy_backward(const Invocation& call) {
   const float* lse = call.inputs[3].as<float>();
   const float scale = call.inputs[4].as<float>()[0];
   const bool continues = call.inputs.size() == 6;
-  float* dw = call.outputs[0].as<float>();
-  float* dx = call.outputs[1].as<float>();
+  const bool trains = !call.attributes.has("frozen");  // otherwise dx is the only output
+  float* dw = trains ? call.outputs[0].as<float>() : nullptr;
+  float* dx = call.outputs[trains ? 1 : 0].as<float>();
   for (int64_t v = 0; v < head.vocabulary; v += kVocabularyTile) {
     const int64_t width = std::min(kVocabularyTile, head.vocabulary - v);
     for (int64_t t = 0; t < head.tokens; t += kTokenBlock) {
@@ -121,6 +122,7 @@ void linear_cross_entropy_backward(const Invocation& call) {
                         .c = dx + t * head.features,
                         .c_stride = head.features,
                         .from_zero = v == 0});
+      if (!trains) continue;
       head.multiply_by({.rows = width,
                         .columns = head.features,
                         .depth = rows,

@@ -45,7 +45,9 @@ void linear_cross_entropy_with_gradients(const Invocation& call) {
   const LogitsBlockScratch block(tokens, vocabulary);
   std::byte* packing = call.scratch.data();
   float* logits = reinterpret_cast<float*>(packing + product_scratch_bytes(call.threads.count()));
-  float* loss = call.outputs[2].as<float>();
+  const bool trains = !call.attributes.has("frozen");  // otherwise the outputs are dx and the loss
+  float* dx = call.outputs[trains ? 1 : 0].as<float>();
+  float* loss = call.outputs.back().as<float>();
   const Factor d{reinterpret_cast<const std::byte*>(logits), DType::f32, block.stride};
   for (int64_t t = 0; t < tokens; t += block.tokens) {
     const int64_t rows = std::min(block.tokens, tokens - t);
@@ -69,10 +71,11 @@ void linear_cross_entropy_with_gradients(const Invocation& call) {
               .depth = vocabulary,
               .a = d,
               .b = {w.data, w.type.dtype, features, false},
-              .c = call.outputs[1].as<float>() + t * features,
+              .c = dx + t * features,
               .c_stride = features,
               .from_zero = true},
              call.threads, packing);
+    if (!trains) continue;
     multiply({.rows = vocabulary,
               .columns = features,
               .depth = rows,

@@ -53,8 +53,9 @@ void linear_cross_entropy_backward(const Invocation& call) {
   const float* lse = call.inputs[3].as<float>();
   const float scale = call.inputs[4].as<float>()[0];
   const bool from_zero = call.inputs.size() == 5;
-  float* dw = call.outputs[0].as<float>();
-  float* dx = call.outputs[1].as<float>();
+  const bool trains = !call.attributes.has("frozen");  // otherwise dx is the only output
+  float* dw = trains ? call.outputs[0].as<float>() : nullptr;
+  float* dx = call.outputs[trains ? 1 : 0].as<float>();
   const int64_t tokens = x.dim(0);
   const int64_t features = x.dim(1);
   const int64_t vocabulary = call.inputs[1].dim(0);
@@ -77,6 +78,7 @@ void linear_cross_entropy_backward(const Invocation& call) {
         }
       }
     });
+    if (!trains) return;
     call.threads.split(vocabulary, 1, [&](int64_t begin, int64_t end, int) {
       for (int64_t v = begin; v < end; ++v) {
         for (int64_t f = 0; f < features && from_zero; ++f) dw[v * features + f] = 0.0f;
@@ -95,14 +97,15 @@ void linear_cross_entropy_backward(const Invocation& call) {
 void linear_cross_entropy_with_gradients(const Invocation& call) {
   const Tensor& x = call.inputs[0];
   const Tensor lse{call.scratch.data() + product_scratch_bytes(call.threads.count()), f32({x.dim(0)})};
-  const std::array<Tensor, 2> losses = {call.outputs[2], lse};
+  const std::array<Tensor, 2> losses = {call.outputs.back(), lse};
   linear_cross_entropy({call.inputs.first(3), losses, call.attributes, call.scratch, call.threads});
   std::array<Tensor, 6> inputs;  // x, weight, targets, lse, scale and the sum, where there is one
   std::copy_n(call.inputs.begin(), 3, inputs.begin());
   inputs[3] = lse;
   std::copy(call.inputs.begin() + 3, call.inputs.end(), inputs.begin() + 4);
-  linear_cross_entropy_backward({std::span<const Tensor>(inputs).first(call.inputs.size() + 1), call.outputs.first(2),
-                                 call.attributes, call.scratch, call.threads});
+  linear_cross_entropy_backward({std::span<const Tensor>(inputs).first(call.inputs.size() + 1),
+                                 call.outputs.first(call.outputs.size() - 1), call.attributes, call.scratch,
+                                 call.threads});
 }
 
 }  // namespace headroom::reference
