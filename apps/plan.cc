@@ -5,9 +5,13 @@
 #include "commands.h"
 #include "headroom/api/bench.h"
 #include "headroom/api/conversation.h"
+#include "headroom/api/device_floor.h"
+#include "headroom/api/mesh_plan.h"
 #include "headroom/api/model_source.h"
 #include "headroom/api/prompt.h"
 #include "headroom/api/run_report.h"
+#include "headroom/base/bytes.h"
+#include "headroom/base/errors.h"
 #include "headroom/bench/machine_profile.h"
 #include "headroom/formats/json_object.h"
 #include "headroom/formats/tokenizer.h"
@@ -23,6 +27,10 @@ struct PlanOptions {
   std::string task = "train";
   bool json = false;
   bool measure = false;
+  std::string device;
+  std::string mesh;
+  int zero = 0;
+  std::string dtype;
   TrainOptions train;
   GenerateOptions generate;
   RunOptions run;
@@ -48,14 +56,78 @@ FittedJob fit(PlanOptions& options) {
   return fit_training(options.train, *model, uses_tokenizer(options.train) ? tokenizer_bytes_of(options.model) : 0);
 }
 
+bool is_of_mesh(const PlanOptions& options) {
+  return !options.mesh.empty() || !options.dtype.empty() || options.zero != 0 || is_parameter_count(options.model);
+}
+
+void print_mesh(const PlanOptions& options) {
+  if (!options.run.html.empty()) throw InvalidInput("--html {}: expected without --mesh", options.run.html);
+  MeshJob job;
+  job.model = options.model;
+  job.trains = options.task == "train";
+  job.mesh = parse_mesh(options.mesh);
+  job.zero = options.zero;
+  job.dtype = options.dtype;
+  job.train = options.train;
+  job.generate = options.generate;
+  if (!options.device.empty()) {
+    const Device& device = find_device(options.device);
+    job.device = device.name;
+    job.memory_bytes = device.memory_bytes;
+    job.context_bytes = Device::kContextBytes;
+  }
+  if (options.run.memory != "auto") job.memory_bytes = parse_bytes(options.run.memory, "--memory");
+  const MeshPlan plan = plan_mesh(job);
+  nlohmann::ordered_json report = json_of(plan, job);
+  fmt::print("{}", options.json ? report.dump(2) + "\n" : describe(plan, job));
+  try {
+    require_fit(plan, job);
+  } catch (const BudgetExceeded& error) {
+    report["refused"] = error.what();
+    if (!options.run.report.empty()) write_json(options.run.report, report);
+    throw;
+  }
+  if (!options.run.report.empty()) write_json(options.run.report, report);
+}
+
+// The job's own micro-batches: the rows of an update over those of its graph "step".
+int64_t micro_batches_of(const FittedJob& job, const TrainOptions& options) {
+  for (const Graph& graph : job.graphs) {
+    const ValueId tokens = graph.name == "step" ? graph.find("tokens") : kNoValue;
+    if (tokens == kNoValue) continue;
+    return options.batch_size * (options.seq_len - 1) / graph.value(tokens).type.shape.elements();
+  }
+  return 1;
+}
+
 void plan(PlanOptions& options) {
+  if (options.device == "list") {
+    fmt::print("{}", device_table());
+    return;
+  }
+  if (options.model.empty()) throw CLI::RequiredError("model");
+  if (is_of_mesh(options)) {
+    print_mesh(options);
+    return;
+  }
+  const Device* const device = options.device.empty() ? nullptr : &find_device(options.device);
+  if (device != nullptr && options.run.memory == "auto") {
+    options.run.memory = fmt::format("{}", device->usable_bytes());
+  }
   const FittedJob job = fit_or_report(options.run, [&] { return fit(options); });
   nlohmann::ordered_json report = report_of(job);
   std::string machine;
+  if (device != nullptr) {
+    const bool trains = options.task == "train";
+    const int64_t micro_batches = trains ? micro_batches_of(job, options.train) : 1;
+    const DeviceFloor floor = device_floor(*device, job, micro_batches, !trains || options.train.precision != "f32");
+    report["device"] = json_of(*device, floor);
+    machine += describe(*device, floor, trains);
+  }
   if (options.measure) {
     const MachineLimits limits = measure_machine(job.plan.threads);
     report["machine"] = json_of(limits);
-    machine = fmt::format("{}\n{}", processor_name(), describe(limits));
+    machine += fmt::format("{}\n{}", processor_name(), describe(limits));
   }
   if (!options.run.report.empty()) write_json(options.run.report, report);
   if (options.json) {
@@ -76,12 +148,33 @@ void add_plan_command(CLI::App& app) {
   command->footer(
       "Examples:\n"
       "  headroom plan deepseek-llm-7b --task train --memory 200GiB --html plan.html\n"
-      "  headroom plan model --task generate --context 4096");
-  command->add_option("model", options->model, "A model directory, a config.json or a preset's name")->required();
+      "  headroom plan model --task generate --context 4096\n"
+      "  headroom plan deepseek-llm-67b --mesh data=8,tensor=8 --zero 1 --precision bf16 --device a100-80gb\n"
+      "  headroom plan 13B --task generate --dtype f16 --mesh tensor=2");
+  command->add_option("model", options->model,
+                      "A model directory, a config.json or a preset's name; with --mesh also a size such as 13B");
   command->add_option("--task", options->task, "train or generate")->check(CLI::IsMember({"train", "generate"}));
   command->add_flag("--json", options->json, "The plan as JSON on standard output");
   command->add_flag("--measure", options->measure,
                     "Measure the machine's limits now and remember them, for profiles; two or three seconds");
+  command
+      ->add_option("--device", options->device,
+                   "Plan for this card instead of this machine; 'list' prints those that are known")
+      ->group("Machines");
+  command
+      ->add_option("--mesh", options->mesh,
+                   "Divide the job over ranks: data=D,pipe=P,tensor=T; what is left out is 1. Prints what each holds")
+      ->group("Machines");
+  command
+      ->add_option(
+          "--zero", options->zero,
+          "With --mesh: states that data ranks share; 0 none, 1 the optimizer's, 2 gradients too, 3 weights too")
+      ->check(CLI::Range(0, 3))
+      ->group("Machines");
+  command
+      ->add_option("--dtype", options->dtype,
+                   "With --task generate: what weights would be kept in, f32, bf16, f16, q8_0 or int8")
+      ->group("Machines");
   command->add_option("--output", options->train.output, "As train takes it; nothing is written");
   add_train_flags(*command, options->train);
   add_generate_flags(*command, options->generate);

@@ -1,0 +1,224 @@
+#include "headroom/api/mesh_plan.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "headroom/api/model_source.h"
+#include "headroom/base/errors.h"
+#include "headroom/generate/generation_job.h"
+#include "headroom/models/rank_part.h"
+#include "headroom/plan/working_memory.h"
+#include "headroom/train/training_job.h"
+
+namespace headroom {
+namespace {
+
+constexpr int64_t kNoLimit = int64_t{1} << 50;
+
+struct WeightFormat {
+  std::string_view name;
+  double bytes;
+  std::string_view runs_as;  // the dtype of the config whose graphs stand for it
+};
+
+// q8_0: blocks of 32 with a scale of 16 bits. int8: a byte each; its scales, one a row, are below a thousandth.
+constexpr std::array<WeightFormat, 5> kWeightFormats = {{{"f32", 4, "float32"},
+                                                         {"bf16", 2, "bfloat16"},
+                                                         {"f16", 2, "float16"},
+                                                         {"q8_0", 34.0 / 32, "bfloat16"},
+                                                         {"int8", 1, "bfloat16"}}};
+
+const WeightFormat& weight_format(std::string_view name) {
+  for (const WeightFormat& format : kWeightFormats) {
+    if (format.name == name) return format;
+  }
+  throw InvalidInput("--dtype {}: expected f32, bf16, f16, q8_0 or int8", name);
+}
+
+std::optional<int64_t> parameter_count_of(const std::string& text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::string_view unit(end, static_cast<size_t>(text.data() + text.size() - end));
+  if (error != std::errc() || !(number > 0 && number < 1e6)) return std::nullopt;
+  if (unit == "B" || unit == "b") return static_cast<int64_t>(number * 1e9);
+  if (unit == "M" || unit == "m") return static_cast<int64_t>(number * 1e6);
+  if (unit == "T" || unit == "t") return static_cast<int64_t>(number * 1e12);
+  return std::nullopt;
+}
+
+TrainingFormat training_format(const TrainOptions& options) {
+  if (options.lora_rank > 0) {
+    throw InvalidInput("--lora-rank {}: expected without --mesh; the states of an adapter fit on one machine",
+                       options.lora_rank);
+  }
+  TrainingFormat format;
+  format.half_weights = options.precision != "f32";
+  format.master_weights = options.master_weights == "f32";
+  if (options.optimizer == "adamw8bit") format.optimizer_bytes = 2 + 2 * 4.0 / 256;  // docs/techniques
+  if (options.optimizer == "sgd") format.optimizer_bytes = 0;
+  return format;
+}
+
+// Rows of an update that one data rank has.
+int64_t rows_of_rank(const MeshJob& job) {
+  const int64_t rows = job.train.batch_size;
+  if (rows % job.mesh.data != 0) {
+    throw InvalidInput("--batch-size {}: expected a multiple of the data ranks, {}; it counts the rows of all ranks",
+                       rows, job.mesh.data);
+  }
+  return rows / job.mesh.data;
+}
+
+// The job of one rank, with the whole of its states, in so much memory.
+FittedJob fit_rank(const MeshJob& job, const Model& part, int64_t memory_bytes) {
+  if (!job.trains) {
+    GenerateOptions options = job.generate;
+    options.memory = fmt::format("{}", memory_bytes);
+    return fit_generation(options, part, 0).job;
+  }
+  TrainOptions options = job.train;
+  options.memory = fmt::format("{}", memory_bytes);
+  options.batch_size = rows_of_rank(job);
+  options.disk.clear();
+  if (job.mesh.pipe > 1 && options.grad_accum == 0) options.grad_accum = options.batch_size;
+  return fit_training(options, part, 0);
+}
+
+// The same in so little memory that the working memory fits `limit_bytes`, or as little as can be. The planner counts
+// states as they lie on one machine, so its budget is lowered by what is too much until that is nothing.
+struct RankWork {
+  WorkingMemory memory;
+  std::string choice;
+  int64_t micro_tokens = 0;
+};
+
+RankWork work_of(const FittedJob& job) {
+  RankWork work{working_memory(job.graphs, job.plan.threads), job.choice, 0};
+  for (const Graph& graph : job.graphs) {
+    if (const ValueId tokens = graph.find("tokens"); tokens != kNoValue) {
+      work.micro_tokens = graph.value(tokens).type.shape.elements();
+    }
+  }
+  return work;
+}
+
+RankWork fit_work(const MeshJob& job, const Model& part, int64_t limit_bytes, int64_t in_flight) {
+  FittedJob fitted = fit_rank(job, part, kNoLimit);
+  for (;;) {
+    RankWork work = work_of(fitted);
+    const int64_t excess = work.memory.peak_bytes + (in_flight - 1) * work.memory.saved_bytes - limit_bytes;
+    if (excess <= 0) return work;
+    const int64_t before = fitted.predicted_peak_bytes;
+    try {
+      fitted = fit_rank(job, part, std::max<int64_t>(1, before - std::max<int64_t>(excess, 1)));
+    } catch (const BudgetExceeded& refusal) {
+      if (refusal.smallest_budget_bytes <= 0 || refusal.smallest_budget_bytes >= before) return work;
+      return work_of(fit_rank(job, part, refusal.smallest_budget_bytes));
+    }
+  }
+}
+
+// Activations that pass between ranks: of a micro-batch, or of one new token.
+SentBytes sent_activations(const MeshJob& job, const StagePlan& stage, int64_t features, int64_t micro_tokens,
+                           int64_t micro_batches, bool is_first, bool is_last) {
+  const int64_t element_bytes = job.trains && job.train.precision != "f32" ? 2 : 4;
+  const int64_t rows = multiply_sizes(micro_tokens * features, element_bytes * micro_batches, "the activations");
+  const int64_t directions = job.trains ? 2 : 1;  // forward and backward
+  // Two sums a layer and direction, one behind the embedding, and one before the head on the way back.
+  const int64_t sums = directions * 2 * stage.layers + (is_first ? 1 : 0) + (is_last && job.trains ? 1 : 0);
+  const int64_t borders = job.trains ? (is_first ? 0 : 1) + (is_last ? 0 : 1) : (is_last ? 0 : 1);
+  return {.tensor = 2 * sums * sent_by_gather(rows, job.mesh.tensor), .pipe = borders * rows};
+}
+
+// A model of which only the number of parameters is known: states alone, evenly divided.
+MeshPlan plan_count(const MeshJob& job, int64_t parameters, const BytesPerParameter& bytes) {
+  const int64_t parts = job.mesh.pipe * job.mesh.tensor;
+  StagePlan stage;
+  stage.parameters = (parameters + parts - 1) / parts;
+  stage.states = states_of(stage.parameters, bytes, job.zero, job.mesh.data);
+  MeshPlan plan{parameters, bytes, std::vector<StagePlan>(static_cast<size_t>(job.mesh.pipe), stage), 0, {}};
+  if (job.trains) plan.sent.states = sent_for_states(stage.parameters, bytes, job.zero, job.mesh.data, 1);
+  return plan;
+}
+
+}  // namespace
+
+bool is_parameter_count(const std::string& model) {
+  std::error_code error;
+  return parameter_count_of(model).has_value() && !std::filesystem::exists(model, error);
+}
+
+MeshPlan plan_mesh(const MeshJob& job) {
+  if (job.zero < 0 || job.zero > 3) throw InvalidInput("--zero {}: expected 0, 1, 2 or 3", job.zero);
+  if (job.zero > 0 && !job.trains) throw InvalidInput("--zero {}: expected with --task train", job.zero);
+  if (job.trains && !job.dtype.empty()) {
+    throw InvalidInput("--dtype {}: expected with --task generate; training has --precision", job.dtype);
+  }
+  const bool counted = is_parameter_count(job.model);
+  const JsonObject given =
+      counted ? JsonObject::of(nlohmann::ordered_json::object(), job.model) : config_of_model(job.model);
+  const std::string dtype = !job.dtype.empty() ? job.dtype
+                            : counted          ? "f16"
+                                               : std::string(name_of(make_model(given)->stored_dtype()));
+  const WeightFormat& format = weight_format(dtype);
+  const BytesPerParameter bytes =
+      job.trains ? bytes_per_parameter(training_format(job.train)) : BytesPerParameter{format.bytes, 0, 0};
+  if (counted) return plan_count(job, *parameter_count_of(job.model), bytes);
+
+  const JsonObject config = given.with("dtype", nullptr).with("torch_dtype", std::string(format.runs_as));
+  const int64_t layers = make_model(config)->layers();
+  const ParameterCounts whole = count_parameters(config);
+  const ParameterCounts part = count_parameters(config_of_rank(config, job.mesh.tensor, layers));
+  const int64_t last = job.mesh.pipe - 1;
+  const std::vector<int64_t> counts =
+      divide_layers(layers, job.mesh.pipe, part.layer, part.embedding, part.head + (part.tied ? part.embedding : 0));
+
+  MeshPlan plan{parameters_of_stage(whole, layers, true, true), bytes, {}, 0, {}};
+  std::map<std::pair<int64_t, int64_t>, RankWork> works;  // by layers and micro-batches in flight
+  for (int64_t at = 0; at <= last; ++at) {
+    StagePlan stage;
+    stage.layers = counts[static_cast<size_t>(at)];
+    stage.parameters = parameters_of_stage(part, stage.layers, at == 0, at == last);
+    stage.states = states_of(stage.parameters, bytes, job.zero, job.mesh.data);
+    if (job.mesh.data > 1 && job.zero >= 2) {
+      const double each = job.zero >= 3 ? bytes.weights + bytes.gradients : bytes.gradients;
+      const int64_t unit = std::max({part.layer, at == 0 ? part.embedding : 0, at == last ? part.head : 0});
+      stage.gathered_bytes = static_cast<int64_t>(2 * each * static_cast<double>(unit));
+    }
+    const std::unique_ptr<Model> model = make_model(config_of_rank(config, job.mesh.tensor, stage.layers));
+    const int64_t rows = job.trains ? rows_of_rank(job) : 1;
+    const int64_t micro_batches = !job.trains ? 1 : job.train.grad_accum == 0 ? rows : job.train.grad_accum;
+    if (job.trains) stage.in_flight = micro_batches_in_flight(at, job.mesh.pipe, micro_batches);
+    const int64_t limit = job.memory_bytes == 0
+                              ? kNoLimit
+                              : job.memory_bytes - job.context_bytes - stage.states.all() - stage.gathered_bytes;
+    auto work = works.find({stage.layers, stage.in_flight});
+    if (work == works.end()) {
+      work =
+          works.emplace(std::pair{stage.layers, stage.in_flight}, fit_work(job, *model, limit, stage.in_flight)).first;
+    }
+    const RankWork& found = work->second;
+    stage.working_bytes = found.memory.peak_bytes + (stage.in_flight - 1) * found.memory.saved_bytes;
+    stage.cache_bytes = found.memory.cache_bytes;
+    stage.choice = found.choice;
+    plan.stages.push_back(stage);
+    if (stage.planned_bytes() > plan.stages[plan.fullest].planned_bytes() || at == 0) {
+      plan.fullest = static_cast<size_t>(at);
+      const int64_t tokens = job.trains ? found.micro_tokens : 1;
+      const int64_t steps = job.trains ? rows * (job.train.seq_len - 1) / std::max<int64_t>(1, tokens) : 1;
+      plan.sent = sent_activations(job, stage, model->features(), tokens, steps, at == 0, at == last);
+      if (job.trains) {
+        plan.sent.states = sent_for_states(stage.parameters, bytes, job.zero, job.mesh.data, steps);
+      }
+    }
+  }
+  return plan;
+}
+
+}  // namespace headroom
