@@ -16,7 +16,7 @@ import statistics
 import time
 
 CHUNK = 256  # rows of logits at a time with --chunked-loss
-TRADES = ("checkpointing", "compile", "loop", "medium", "chunked_loss", "in_backward")
+TRADES = ("checkpointing", "compile", "loop", "medium", "chunked_loss", "in_backward", "autocast")
 
 
 def memory_bytes(field):
@@ -40,6 +40,9 @@ def arguments():
     parser.add_argument("--medium", action="store_true", help="f32 products by oneDNN, accurate to f32 on most")
     parser.add_argument("--chunked-loss", action="store_true", help=f"logits of {CHUNK} rows at a time, made twice")
     parser.add_argument("--in-backward", action="store_true", help="updates inside the backward, without clipping")
+    parser.add_argument("--autocast", action="store_true", help="forward and loss under autocast to bf16")
+    parser.add_argument("--optimizer", choices=("adamw", "torchao", "bitsandbytes"), default="adamw",
+                        help="AdamW in f32, or with 8-bit states of one of these packages")  # fmt: skip
     return parser.parse_args()
 
 
@@ -63,8 +66,17 @@ class Trainer:
             {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
         ]
         groups = [group for group in groups if group["params"]]
+        settings = {"lr": self.args.lr, "betas": (0.9, 0.95), "eps": 1e-8}
+        if self.args.optimizer == "torchao":
+            from torchao.optim import AdamW8bit
+
+            return AdamW8bit(groups, block_size=256, **settings)
+        if self.args.optimizer == "bitsandbytes":
+            from bitsandbytes.optim import AdamW8bit
+
+            return AdamW8bit(groups, **settings)
         return self.torch.optim.AdamW(
-            groups, lr=self.args.lr, betas=(0.9, 0.95), eps=1e-8, fused=not self.args.loop, foreach=False
+            groups, fused=not self.args.loop, foreach=False, **settings
         )
 
     def update(self, parameter):
@@ -89,7 +101,8 @@ class Trainer:
         return total / len(targets)
 
     def step(self, ids):
-        loss = self.loss(ids)
+        with self.torch.autocast("cpu", dtype=self.torch.bfloat16, enabled=self.args.autocast):
+            loss = self.loss(ids)
         loss.backward()
         if not self.args.in_backward:
             self.torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
@@ -142,6 +155,7 @@ def main():
         "rows_x_tokens": list(batches[0].shape),
         "threads": args.threads,
         "variant": [name for name in TRADES if getattr(args, name)],
+        "optimizer": args.optimizer,
         "timed_steps": len(timed),
         "seconds": [round(value, 4) for value in timed],
         "seconds_per_step": round(statistics.median(timed), 4),
