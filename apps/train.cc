@@ -32,8 +32,9 @@ void add_train_flags(CLI::App& command, TrainOptions& options) {
       ->group("Batch");
   command.add_option("--batch-size", options.batch_size, "Rows of an update. --tokens brings its own")->group("Batch");
   command
-      .add_option("--grad-accum", options.grad_accum,
-                  "Cut the batch into this many micro-batches: less memory, the same bits")
+      .add_option(
+          "--grad-accum", options.grad_accum,
+          "Cut the batch into this many micro-batches: less memory, the same bits; 0: as many as the budget asks for")
       ->group("Batch");
   command
       .add_option("--data-shards", options.data_shards,

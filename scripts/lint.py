@@ -37,7 +37,7 @@ FLOORS = {
     "ops": "base graph backend",
     "plan": "base graph",
     "runtime": "base formats graph backend plan",
-    "bench": "base formats graph backend runtime",
+    "bench": "base formats graph backend plan runtime",
     "passes": "base graph ops",
     "models": "base formats graph ops runtime",
     "generate": "base formats graph backend ops plan runtime passes models",

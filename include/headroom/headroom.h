@@ -88,7 +88,7 @@ struct TrainOptions : RunOptions {
   int64_t steps = 0;  // 0: one pass over the data
   int64_t batch_size = 8;
   int64_t seq_len = 256;
-  int64_t grad_accum = 1;
+  int64_t grad_accum = 0;  // micro-batches of an update; 0: as many as the budget asks for
   std::string optimizer = "adamw";
   double lr = 3e-4;
   std::string lr_schedule = "cosine";

@@ -269,7 +269,7 @@ class Flags(BadInput):
             (["--batch-size", 0], "--batch-size"),
             (["--batch-size", 1 << 60], "--batch-size"),
             (["--batch-size", 4, "--grad-accum", 3], "--grad-accum"),
-            (["--grad-accum", 0], "--grad-accum"),
+            (["--grad-accum", -1], "--grad-accum"),
             (["--seq-len", 1], "--seq-len"),
             (["--seq-len", -5], "--seq-len"),
             (["--seq-len", 10**18], "--seq-len"),

@@ -74,6 +74,7 @@ class Budget(TrainingTest):
 
     def test_a_larger_budget_is_used(self):
         model, flags = self.tiny()
+        flags += ["--grad-accum", 1]
         lean = self.smallest(model, *flags, "--checkpointing", "full")
         fast = self.smallest(model, *flags, "--checkpointing", "none")
         self.assertLess(lean + 2 * MIB, fast)
@@ -84,6 +85,25 @@ class Budget(TrainingTest):
                 self.assertEqual(report["choices"][0].split(",")[0], f"checkpointing {choice}")
         self.train(model, *flags, "--memory", "auto", "--report", "r.json")
         self.assertEqual(self.read_json("r.json")["choices"], ["checkpointing none, logits made once"])
+
+    def test_the_batch_is_cut_into_micro_batches_where_that_helps(self):
+        """More of them as the budget falls, and the same bits."""
+        model, flags = self.tiny()
+        flags += ["--checkpointing", "none"]
+        counts, expected = [], None
+        lean, whole = self.smallest(model, *flags), self.smallest(model, *flags, "--grad-accum", 1)
+        self.assertLess(lean + 4 * MIB, whole)
+        for budget in (1 << 30, whole, whole - 1, (lean + whole) // 2, lean):
+            result = self.train(model, *flags, "--memory", budget, "--report", "r.json")
+            expected = expected or result
+            self.assertEqual(result, expected, f"budget {budget}")
+            words = self.read_json("r.json")["choices"][0].split(", ")
+            counts.append(next((int(word.split()[0]) for word in words if "micro-batches" in word), 1))
+        self.assertEqual(counts, sorted(counts))
+        self.assertEqual(counts[:2], [1, 1])
+        self.assertGreater(counts[2], 1)
+        self.assertGreater(counts[-1], counts[2])
+        self.run_within(lean, model, *flags)
 
     def test_memory_outside_the_arena_does_not_grow_with_the_run(self):
         """Checkpoints, metrics and 200 steps stay within what was predicted for one."""

@@ -33,11 +33,13 @@ TEST(AccumulateGradients, EachUseGoesOnInASumOfItsOwn) {
       diff(tied(), graph),
       "- %head: f32[16, 4] activation = matmul(%w, %u) {transpose_a=0, transpose_b=0} backward\n"
       "- %rows: f32[16, 4] activation = embedding_backward(%ids, %dy) {rows=16, add=0} backward\n"
+      "- %w.gradient: f32[16, 4] gradient = add(%head, %rows) backward\n"
       "+ input %w.gradient_sum: f32[16, 4] gradient\n"
       "+ input %w.gradient_sum.1: f32[16, 4] gradient\n"
       "+ %head: f32[16, 4] activation = matmul(%w, %u, %w.gradient_sum) {transpose_a=0, transpose_b=0} backward\n"
       "+ %rows: f32[16, 4] activation = embedding_backward(%ids, %dy, %w.gradient_sum.1) {rows=16, add=0} backward\n"
-      "+ carry %w.gradient_sum = %head\n"
+      "+ %w.gradient: f32[16, 4] gradient = add(%head, %rows) {in_place=1} backward\n"
+      "+ carry %w.gradient_sum = %w.gradient\n"
       "+ carry %w.gradient_sum.1 = %rows\n");
 }
 
@@ -45,6 +47,7 @@ TEST(AccumulateGradients, EarlierMicroBatchesKeepOnlyTheSums) {
   const Graph micro = keep_only_sums(accumulate_gradients(tied()));
   verify(micro);
   EXPECT_EQ(micro.nodes.size(), 2u);
+  EXPECT_EQ(micro.value(micro.carries[0].next).name, "head");
   EXPECT_TRUE(micro.results.empty());
   const Graph zero = zero_gradient_sums(micro);
   verify(zero);

@@ -39,14 +39,16 @@ TEST(DataShards, TheLastShardJoinsThePartialSumsThatAreAlive) {
             "+ input %t.gradient_part.2: f32[16, 4] gradient\n"
             "+ input %t.gradient_part.0: f32[16, 4] gradient\n"
             "+ %w.gradient_of_shard: f32[4] gradient = bias_gradient(%dy, %w.gradient_sum) backward\n"
-            "- %t.gradient: f32[16, 4] gradient = add(%a, %b) backward\n"
+            "- %t.gradient: f32[16, 4] gradient = add(%a, %b) {in_place=1} backward\n"
             "- carry %w.gradient_sum = %w.gradient\n"
-            "+ %t.gradient_of_shard: f32[16, 4] gradient = add(%a, %b) backward\n"
+            "- carry %t.gradient_sum = %t.gradient\n"
+            "+ %t.gradient_of_shard: f32[16, 4] gradient = add(%a, %b) {in_place=1} backward\n"
             "+ %w.gradient: f32[4] gradient = join_partials(%w.gradient_part.2, %w.gradient_part.0, "
             "%w.gradient_of_shard) {add=1} @w update\n"
             "+ %t.gradient: f32[16, 4] gradient = join_partials(%t.gradient_part.2, %t.gradient_part.0, "
             "%t.gradient_of_shard) {add=1} @t update\n"
             "+ carry %w.gradient_sum = %w.gradient_of_shard\n"
+            "+ carry %t.gradient_sum = %t.gradient_of_shard\n"
             "+ carry %w.gradient_part.2 = %w.gradient\n"
             "+ carry %t.gradient_part.2 = %t.gradient\n");
 }

@@ -15,12 +15,12 @@
 #include "headroom/bench/kernel_bench.h"
 #include "headroom/bench/limit_probes.h"
 #include "headroom/bench/machine.h"
-#include "headroom/bench/trace_file.h"
 #include "headroom/formats/json_object.h"
 #include "headroom/generate/batched_steps.h"
 #include "headroom/models/initialize.h"
 #include "headroom/models/rotary.h"
 #include "headroom/models/weights.h"
+#include "headroom/plan/cost_model.h"
 #include "headroom/runtime/process_memory.h"
 #include "headroom/runtime/progress.h"
 #include "headroom/train/training_job.h"
@@ -191,6 +191,7 @@ TrainOptions training_options(const ModelBenchOptions& options) {
   train.batch_size = options.batch;
   train.seq_len = options.seq_len;
   train.clip_mode = "one-pass";  // a step is one graph here
+  train.grad_accum = 1;
   return train;
 }
 

@@ -171,15 +171,18 @@ TrainResult train(const TrainOptions& given) {
   const Isa isa = choose_isa();
   const std::unique_ptr<Model> model = open_model_directory(options.model);
   take_shape_of_tokens(options);
+  TrainingSettings settings = read_training_settings(options, *model);
   FittedJob job = fit_to_run(options, [&] {
-    return fit_training(options, *model, uses_tokenizer(options) ? tokenizer_bytes_of(options.model) : 0);
+    FittedTraining fitted =
+        fit_training(options, *model, uses_tokenizer(options) ? tokenizer_bytes_of(options.model) : 0);
+    settings.shape = fitted.shape;
+    return fitted;
   });
   announce_plan(job, options, "plan of the training step");
 
   Output output(options.output);
   const DirectoryLock lock(options.output);
   remove_leftovers(options.output);
-  TrainingSettings settings = read_training_settings(options, *model);
   const Dataset data(options, model->vocabulary(), settings.shape.micro_rows);
   options.steps = settings.lr.steps = decide_steps(options, data);
   if (options.warmup_steps > options.steps) {

@@ -6,6 +6,7 @@
 #include "headroom/base/errors.h"
 #include "headroom/base/file.h"
 #include "headroom/formats/json_object.h"
+#include "headroom/plan/cost_model.h"
 
 namespace headroom {
 namespace {

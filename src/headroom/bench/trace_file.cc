@@ -6,6 +6,7 @@
 
 #include "headroom/base/errors.h"
 #include "headroom/graph/op.h"
+#include "headroom/plan/cost_model.h"
 
 namespace headroom {
 namespace {
@@ -27,14 +28,6 @@ std::string quoted(std::string_view text) {
 std::string microseconds(int64_t ns) { return fmt::format("{}.{:03}", ns / 1000, ns % 1000); }
 
 }  // namespace
-
-Price price_of(const Graph& graph, const Node& node) {
-  std::vector<Type> inputs;
-  std::vector<Type> outputs;
-  for (const ValueId id : node.inputs) inputs.push_back(graph.value(id).type);
-  for (const ValueId id : node.outputs) outputs.push_back(graph.value(id).type);
-  return node.op->price({inputs, outputs, node.attributes});
-}
 
 TraceFile::TraceFile(const std::string& path, std::span<const Graph* const> graphs)
     : file_(path), graphs_(graphs.begin(), graphs.end()) {

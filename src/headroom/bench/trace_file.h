@@ -12,9 +12,6 @@
 
 namespace headroom {
 
-// What a node costs by its op, from the types of its operands.
-Price price_of(const Graph& graph, const Node& node);
-
 class TraceFile {
  public:
   // After so many slices begins no run any more that would be written: a trace is for looking at.

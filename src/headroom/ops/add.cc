@@ -1,4 +1,5 @@
-// Element by element addition. Both gradients are the output's own.
+// Element by element addition. Both gradients are the output's own. With the attribute in_place=1 the sum takes a's
+// storage, whoever keeps that.
 #include "headroom/ops/add.h"
 
 #include "headroom/ops/expect.h"
@@ -17,7 +18,13 @@ class Add : public Op {
     return {inputs[0]};
   }
 
-  std::vector<StoragePair> may_reuse(const TypedNode&) const override {
+  std::vector<StoragePair> in_place(const TypedNode& node) const override {
+    if (!node.attributes.has("in_place")) return {};
+    return {{.output = 0, .input = 0}};
+  }
+
+  std::vector<StoragePair> may_reuse(const TypedNode& node) const override {
+    if (node.attributes.has("in_place")) return {};
     return {{.output = 0, .input = 0}, {.output = 0, .input = 1}};
   }
 

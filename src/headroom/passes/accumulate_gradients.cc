@@ -13,18 +13,29 @@
 namespace headroom {
 namespace {
 
-// The nodes whose sums make up `gradient`: its producer, or where uses are added, the producers of the parts.
-void collect_uses(const Graph& graph, const Uses& uses, ValueId gradient, std::vector<int32_t>& found) {
+// The nodes whose sums make up `gradient`: its producer, or where uses are added, the producers of the parts. Each such
+// add then happens in the storage of its first part.
+void collect_uses(Graph& graph, const Uses& uses, ValueId gradient, std::vector<int32_t>& found) {
   const int32_t index = uses.producer[static_cast<size_t>(gradient)];
   ensure(index >= 0, "the gradient '{}' is made by no node", graph.value(gradient).name);
-  const Node& node = graph.nodes[static_cast<size_t>(index)];
+  Node& node = graph.nodes[static_cast<size_t>(index)];
   if (node.op->continues_sum()) {
     found.push_back(index);
     return;
   }
   ensure(node.op->name() == "add", "{} makes the gradient '{}' but cannot continue a sum", node.op->name(),
          graph.value(gradient).name);
+  node.attributes.set("in_place", int64_t{1});
   for (const ValueId part : node.inputs) collect_uses(graph, uses, part, found);
+}
+
+// What `value` was before others were added to it in its storage.
+ValueId first_part(const Graph& graph, const Uses& uses, ValueId value) {
+  for (;;) {
+    const Node& node = graph.nodes[static_cast<size_t>(uses.producer[static_cast<size_t>(value)])];
+    if (!node.attributes.has("in_place")) return value;
+    value = node.inputs[0];
+  }
 }
 
 bool is_sum(const Graph& graph, const Carry& carry) { return graph.value(carry.input).role == Role::gradient; }
@@ -47,13 +58,17 @@ Graph accumulate_gradients(Graph graph) {
       const ValueId part = graph.nodes[static_cast<size_t>(found[use])].outputs.front();
       const ValueId sum = build.input(sum_name, graph.value(part).type, Role::gradient);
       graph.nodes[static_cast<size_t>(found[use])].inputs.push_back(sum);
-      build.carry(sum, part);
+      build.carry(sum, use == 0 ? gradient : part);
     }
   }
   return graph;
 }
 
 Graph keep_only_sums(Graph graph) {
+  const Uses uses(graph);
+  for (Carry& carry : graph.carries) {
+    if (is_sum(graph, carry)) carry.next = first_part(graph, uses, carry.next);
+  }
   graph.results.clear();
   return without_dead_nodes(std::move(graph));
 }

@@ -1,7 +1,8 @@
 // Gradient accumulation: each weight gradient goes on from what earlier micro-batches left, instead of from +0.
 // Lossless: the sum over the rows of the batch stays one chain, whose bits do not depend on how the batch was cut.
 // Trades one gradient-sized buffer a weight, kept between micro-batches (two where a weight is used twice: each use
-// has a chain of its own), for activations of a micro-batch instead of the whole batch.
+// has a chain of its own, and the last micro-batch adds the second to the first where that lies), for activations of a
+// micro-batch instead of the whole batch.
 #pragma once
 
 #include "headroom/graph/graph.h"

@@ -6,6 +6,7 @@
 #include "headroom/base/block_reader.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/plan/lifetimes.h"
 
 namespace headroom {
 namespace {
@@ -27,27 +28,54 @@ int64_t staging_for_weights(const std::vector<Graph>& graphs) {
   return std::clamp(bytes / 64, BlockReader::kLeastStagingBytes, BlockReader::kMostStagingBytes);
 }
 
+// What of the reserve follows from a plan, or from the least that any plan takes.
+int64_t reserve_for(ReserveInputs reserve, const std::vector<Graph>& graphs, int64_t staging_bytes,
+                    int64_t transient_bytes, int64_t arena_bytes) {
+  reserve.graph_nodes = 0;
+  for (const Graph& graph : graphs) reserve.graph_nodes += static_cast<int64_t>(graph.nodes.size());
+  if (staging_bytes > 0) reserve.reading_threads = BlockReader::threads_for(transient_bytes);
+  reserve.arena_bytes = arena_bytes;
+  return reserve_bytes(reserve);
+}
+
+}  // namespace
+
 FittedJob plan_candidate(const Candidate& candidate, const Budget& budget, ReserveInputs reserve) {
   FittedJob job;
   job.choice = candidate.choice;
   job.graphs = candidate.build();
   Job described{.graphs = {}, .threads = reserve.threads};
-  reserve.graph_nodes = 0;
-  for (const Graph& graph : job.graphs) {
-    described.graphs.push_back(&graph);
-    reserve.graph_nodes += static_cast<int64_t>(graph.nodes.size());
-  }
+  for (const Graph& graph : job.graphs) described.graphs.push_back(&graph);
   described.staging_bytes = std::max(candidate.staging_bytes, staging_for_weights(job.graphs));
   job.plan = plan_job(described);
-  if (described.staging_bytes > 0) reserve.reading_threads = BlockReader::threads_for(job.plan.transient_bytes);
-  reserve.arena_bytes = job.plan.arena_bytes;
-  job.reserve_bytes = reserve_bytes(reserve);
+  job.reserve_bytes =
+      reserve_for(reserve, job.graphs, described.staging_bytes, job.plan.transient_bytes, job.plan.arena_bytes);
   job.predicted_peak_bytes = job.plan.arena_bytes + job.reserve_bytes;
   job.budget = budget;
   return job;
 }
 
-[[noreturn]] void refuse(const FittedJob& leanest) {
+int64_t least_peak_bytes(const std::vector<Graph>& graphs, int64_t staging_bytes, ReserveInputs reserve) {
+  staging_bytes = std::max(staging_bytes, staging_for_weights(graphs));
+  std::unordered_set<std::string_view> seen;
+  int64_t persistent_bytes = 0;
+  int64_t transient_bytes = padded_bytes(staging_bytes, "the staging memory of files");
+  for (const Graph& graph : graphs) {
+    for (const ValueId id : graph.inputs) {
+      const Value& value = graph.value(id);
+      if (value.tier == Tier::disk || !seen.insert(value.name).second) continue;
+      persistent_bytes = add_sizes(persistent_bytes, padded_bytes(value.bytes(), value.name), "the persistent values");
+    }
+    const Lifetimes lifetimes = find_lifetimes(graph, reserve.threads);
+    const std::vector<int64_t> live = live_bytes(lifetimes.blocks, static_cast<int32_t>(graph.nodes.size()));
+    if (!live.empty()) transient_bytes = std::max(transient_bytes, *std::max_element(live.begin(), live.end()));
+  }
+  const int64_t arena_bytes = add_sizes(persistent_bytes, transient_bytes, "the arena");
+  return add_sizes(arena_bytes, reserve_for(reserve, graphs, staging_bytes, transient_bytes, arena_bytes),
+                   "the process");
+}
+
+void refuse(const FittedJob& leanest) {
   std::string largest;
   for (size_t i = 0; i < std::min<size_t>(leanest.plan.peak.largest.size(), 5); ++i) {
     const LiveValue& value = leanest.plan.peak.largest[i];
@@ -60,8 +88,6 @@ FittedJob plan_candidate(const Candidate& candidate, const Budget& budget, Reser
       format_bytes_exactly(leanest.budget.bytes), format_bytes_exactly(leanest.predicted_peak_bytes), leanest.choice,
       format_bytes(leanest.plan.arena_bytes), format_bytes(leanest.reserve_bytes), leanest.plan.peak.where, largest);
 }
-
-}  // namespace
 
 FittedJob fit_job(const std::vector<Candidate>& candidates, const Budget& budget, ReserveInputs reserve) {
   FittedJob leanest;

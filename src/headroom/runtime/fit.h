@@ -28,6 +28,15 @@ struct FittedJob {
   Budget budget;
 };
 
+// Plans `candidate`, whatever the budget. `reserve` as below.
+FittedJob plan_candidate(const Candidate& candidate, const Budget& budget, ReserveInputs reserve);
+
+// The predicted peak that no plan of these graphs can be below, found without laying them out.
+int64_t least_peak_bytes(const std::vector<Graph>& graphs, int64_t staging_bytes, ReserveInputs reserve);
+
+// Throws BudgetExceeded, naming what `leanest` needs as the smallest budget, and the five largest values at its peak.
+[[noreturn]] void refuse(const FittedJob& leanest);
+
 // `candidates` are ordered from fastest to leanest. `reserve` needs no graph_nodes and arena_bytes; those follow from
 // the plan, as do reading_threads. Throws BudgetExceeded, naming the smallest budget that works and the five largest
 // values at its peak, when none fits. Whether the machine can give that much is asked by who runs the job

@@ -6,7 +6,7 @@
 namespace headroom {
 
 // --grad-accum, or more where that is needed: no micro-batch holds rows of two shards. Throws InvalidInput unless
-// --data-shards divides --batch-size, and --grad-accum cuts the shards evenly. batch_size and grad_accum are 1 or more.
+// --data-shards divides --batch-size, and --grad-accum cuts the shards evenly. batch_size is 1 or more.
 int64_t micro_batches_with_shards(const TrainOptions& options);
 
 }  // namespace headroom

@@ -68,6 +68,13 @@ Trained build_step_forward(const Model& model, const TrainingShape& shape) {
 
 }  // namespace
 
+int64_t runs_of(std::string_view graph, const TrainingShape& shape) {
+  if (graph == "micro") return shape.micro_batches - 1;
+  if (graph == "zero_gradients") return shape.data_shards;
+  if (graph.starts_with("keep_shard")) return (shape.data_shards + 1) / 2;  // at most
+  return graph == "evaluation" ? 0 : 1;
+}
+
 TrainingGraphs build_training_graphs(const Model& model, const TrainingShape& shape, const UpdateSettings& updates,
                                      const TrainingTechniques& techniques, bool evaluation, PassTrace* trace) {
   Trained trained = build_step_forward(model, shape);

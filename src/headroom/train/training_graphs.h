@@ -47,6 +47,9 @@ struct TrainingGraphs {
   std::vector<Graph> graphs;
 };
 
+// How often an update runs the graph of that name; 0 for what is beside the updates.
+int64_t runs_of(std::string_view graph, const TrainingShape& shape);
+
 // `evaluation`: whether to build that graph. The trace, if any, sees every pass of every graph.
 TrainingGraphs build_training_graphs(const Model& model, const TrainingShape& shape, const UpdateSettings& updates,
                                      const TrainingTechniques& techniques, bool evaluation, PassTrace* trace = nullptr);

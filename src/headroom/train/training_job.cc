@@ -9,9 +9,11 @@
 #include "headroom/bench/profile.h"
 #include "headroom/formats/gguf_file.h"
 #include "headroom/passes/pass_dump.h"
+#include "headroom/plan/cost_model.h"
 #include "headroom/train/clip_mode.h"
 #include "headroom/train/data_shards.h"
 #include "headroom/train/dataset.h"
+#include "headroom/train/levers.h"
 #include "headroom/train/tokenizer_encoder.h"
 
 namespace headroom {
@@ -34,11 +36,11 @@ void expect_count(const char* flag, int64_t got, int64_t least) {
 
 TrainingShape read_shape(const TrainOptions& options, const Model& model) {
   expect_count("--batch-size", options.batch_size, 1);
-  expect_count("--grad-accum", options.grad_accum, 1);
+  expect_count("--grad-accum", options.grad_accum, 0);
   expect_count("--seq-len", options.seq_len, 2);
-  if (options.batch_size % options.grad_accum != 0) {
-    throw InvalidInput("--grad-accum {}: expected a divisor of --batch-size {}", options.grad_accum,
-                       options.batch_size);
+  if (options.grad_accum > 0 && options.batch_size % options.grad_accum != 0) {
+    throw InvalidInput("--grad-accum {}: expected a divisor of --batch-size {}, or 0 for what the budget asks",
+                       options.grad_accum, options.batch_size);
   }
   if (options.seq_len - 1 > model.max_positions()) {
     throw InvalidInput("--seq-len {}: the model has {} positions; expected at most {}", options.seq_len,
@@ -89,54 +91,14 @@ LrSettings read_lr(const TrainOptions& options) {
   return {parse_lr_schedule(options.lr_schedule), options.lr, options.warmup_steps, options.steps};
 }
 
-// From fastest to leanest.
-std::vector<TrainingTechniques> techniques_to_try(const TrainOptions& options, const TrainingShape& shape) {
-  const std::string& checkpointing = options.checkpointing;
-  if (checkpointing != "none" && checkpointing != "full" && checkpointing != "auto") {
-    throw InvalidInput("--checkpointing {}: expected none, full or auto", checkpointing);
-  }
-  std::vector<TrainingTechniques> all;
-  for (const bool two_pass : two_pass_choices(options, shape)) {
-    for (const bool checkpoint_layers : {false, true}) {
-      if (checkpointing == (checkpoint_layers ? "none" : "full")) continue;
-      for (const bool fuse : {true, false}) {
-        all.push_back({checkpoint_layers, fuse, two_pass});
-      }
-    }
-  }
-  return all;
-}
-
-std::string name_of(const TrainingTechniques& techniques) {
-  return fmt::format("checkpointing {}{}{}", techniques.checkpoint_layers ? "full" : "none",
-                     techniques.fuse_loss_gradients ? ", logits made once" : "",
-                     techniques.two_pass_clipping ? ", two-pass clipping" : "");
-}
-
-}  // namespace
-
-TrainingSettings read_training_settings(const TrainOptions& options, const Model& model) {
-  return {read_shape(options, model), read_updates(options), read_lr(options)};
-}
-
-FittedJob fit_training(const TrainOptions& options, const Model& model, int64_t tokenizer_bytes) {
-  const TrainingSettings settings = read_training_settings(options, model);
-  const bool evaluates = !options.eval_data.empty();
-  PassTrace trace = trace_passes(options);
-  std::vector<Candidate> candidates;
-  for (const TrainingTechniques& techniques : techniques_to_try(options, settings.shape)) {
-    candidates.push_back(
-        {name_of(techniques), [&, techniques] {
-           return build_training_graphs(model, settings.shape, settings.updates, techniques, evaluates, &trace).graphs;
-         }});
-  }
+ReserveInputs reserve_of(const TrainOptions& options, int64_t tokenizer_bytes) {
   ReserveInputs reserve;
   reserve.threads = threads_to_use(options.threads);
   reserve.buffer_bytes = kBufferBytes;
   if (tokenizer_bytes > 0) {
     reserve.released_bytes = tokenizer_bytes + kEncodingBytes +
-                             std::max(example_bound_bytes(options.model, options.data, settings.shape.seq_len),
-                                      example_bound_bytes(options.model, options.eval_data, settings.shape.seq_len));
+                             std::max(example_bound_bytes(options.model, options.data, options.seq_len),
+                                      example_bound_bytes(options.model, options.eval_data, options.seq_len));
   }
   if (!options.profile.empty()) {
     reserve.profile_node_bytes = Profile::kNodeBytes;
@@ -144,7 +106,79 @@ FittedJob fit_training(const TrainOptions& options, const Model& model, int64_t 
   }
   // Written anew at the end, while the arena is there.
   if (GgufFile::is_gguf(options.model)) reserve.tokenizer_bytes = tokenizer_bytes;
-  FittedJob job = fit_job(candidates, resolve_budget(options.memory), reserve);
+  return reserve;
+}
+
+// What the ways of a training job take.
+class TrainingPricing final : public Pricing {
+ public:
+  TrainingPricing(const TrainOptions& options, const Model& model, int64_t tokenizer_bytes)
+      : model_(model),
+        settings_(read_training_settings(options, model)),
+        levers_(training_levers(options, settings_.shape)),
+        reserve_(reserve_of(options, tokenizer_bytes)),
+        rates_(typical_rates(reserve_.threads)),
+        evaluates_(!options.eval_data.empty()) {
+    trace_.disabled = options.disable_passes;
+  }
+
+  const std::vector<Lever>& levers() const { return levers_; }
+  TrainingWay way_of(const Way& levels) const { return headroom::way_of(levers_, settings_.shape, levels); }
+  // Passes that some way could have left out.
+  const std::vector<std::string>& optional_passes() const { return trace_.optional; }
+
+  FittedTraining fit(const Way& levels, const Budget& budget, PassTrace& trace) const {
+    const TrainingWay way = way_of(levels);
+    const Candidate candidate{describe(levers_, levels), [&] { return graphs_of(way, trace); }};
+    return {plan_candidate(candidate, budget, reserve_), way.shape};
+  }
+
+  bool exists(const Way& levels) const override { return allows(levers_, way_of(levels)); }
+
+  Estimate estimate(const Way& levels) override {
+    const TrainingWay way = way_of(levels);
+    const std::vector<Graph> graphs = graphs_of(way, trace_);
+    return {step_seconds(graphs, way.shape), least_peak_bytes(graphs, 0, reserve_)};
+  }
+
+  int64_t exact_bytes(const Way& levels) override { return fit(levels, {}, trace_).predicted_peak_bytes; }
+
+ private:
+  std::vector<Graph> graphs_of(const TrainingWay& way, PassTrace& trace) const {
+    return build_training_graphs(model_, way.shape, settings_.updates, way.techniques, evaluates_, &trace).graphs;
+  }
+
+  double step_seconds(const std::vector<Graph>& graphs, const TrainingShape& shape) const {
+    double seconds = 0;
+    for (const Graph& graph : graphs) {
+      seconds += seconds_of(graph, rates_) * static_cast<double>(runs_of(graph.name, shape));
+    }
+    return seconds;
+  }
+
+  const Model& model_;
+  const TrainingSettings settings_;
+  const std::vector<Lever> levers_;
+  const ReserveInputs reserve_;
+  const MachineRates rates_;
+  const bool evaluates_;
+  PassTrace trace_;
+};
+
+}  // namespace
+
+TrainingSettings read_training_settings(const TrainOptions& options, const Model& model) {
+  return {read_shape(options, model), read_updates(options), read_lr(options)};
+}
+
+FittedTraining fit_training(const TrainOptions& options, const Model& model, int64_t tokenizer_bytes) {
+  TrainingPricing pricing(options, model, tokenizer_bytes);
+  const Budget budget = resolve_budget(options.memory);
+  PassTrace trace = trace_passes(options);
+  const Tuned tuned = tune(ranges_of(pricing.levers()), pricing, budget.bytes);
+  FittedTraining job = pricing.fit(tuned.way.value_or(tuned.leanest), budget, trace);
+  if (!tuned.way) refuse(job);
+  trace.optional = pricing.optional_passes();
   finish_trace(trace, options);
   return job;
 }

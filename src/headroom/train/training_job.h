@@ -8,7 +8,8 @@
 
 namespace headroom {
 
-// The numbers of a run, checked. `steps` is 0 until the data are known where the options leave it open.
+// The numbers of a run, checked. `steps` is 0 until the data are known where the options leave it open. The shape has
+// as few micro-batches as the options allow, until the job is fitted.
 struct TrainingSettings {
   TrainingShape shape;
   UpdateSettings updates;
@@ -18,8 +19,12 @@ struct TrainingSettings {
 // Throws InvalidInput naming the flag that is out of range, or does not fit another or the model.
 TrainingSettings read_training_settings(const TrainOptions& options, const Model& model);
 
-// Fits the job into options.memory, trying first what costs no time. `tokenizer_bytes`: what the
+struct FittedTraining : FittedJob {
+  TrainingShape shape;  // the batch in the micro-batches that were chosen
+};
+
+// Fits the job into options.memory: the fastest way there is within it. `tokenizer_bytes`: what the
 // tokenizer that the data are encoded with takes (Tokenizer::memory_bound_bytes), 0 for none. Throws as fit_job does.
-FittedJob fit_training(const TrainOptions& options, const Model& model, int64_t tokenizer_bytes);
+FittedTraining fit_training(const TrainOptions& options, const Model& model, int64_t tokenizer_bytes);
 
 }  // namespace headroom

@@ -1,0 +1,72 @@
+#include "headroom/plan/cost_model.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace headroom {
+namespace {
+
+// Without samples: what kernels of headroom make of a limit.
+constexpr double kTypicalShare = 0.75;
+
+double roofline_seconds(const Price& price, const MachineRates& rates) {
+  return std::max(price.flops / rates.flops_per_second, price.bytes / rates.bytes_per_second);
+}
+
+// Of two prices: how many times more of one than of the other, both logarithms.
+double squared_distance(const Price& a, const Price& b) {
+  const double flops = std::log((a.flops + 1) / (b.flops + 1));
+  const double bytes = std::log((a.bytes + 1) / (b.bytes + 1));
+  return flops * flops + bytes * bytes;
+}
+
+}  // namespace
+
+Price price_of(const Graph& graph, const Node& node) {
+  std::vector<Type> inputs;
+  std::vector<Type> outputs;
+  for (const ValueId id : node.inputs) inputs.push_back(graph.value(id).type);
+  for (const ValueId id : node.outputs) outputs.push_back(graph.value(id).type);
+  return node.op->price({inputs, outputs, node.attributes});
+}
+
+MachineRates typical_rates(int threads) {
+  const double count = std::max(threads, 1);
+  return {.flops_per_second = 90e9 * count,
+          .bytes_per_second = std::min(12e9 * count, 40e9),
+          .node_seconds = 3e-6,
+          .disk_read_bytes_per_second = 1.5e9,
+          .disk_write_bytes_per_second = 0.8e9,
+          .samples = {},
+          .source = "typical rates"};
+}
+
+double seconds_of(const Op& op, const Price& price, const MachineRates& rates) {
+  const double least = roofline_seconds(price, rates);
+  const auto first = std::lower_bound(rates.samples.begin(), rates.samples.end(), op.name(),
+                                      [](const OpSample& sample, std::string_view name) { return sample.op < name; });
+  // The share of the limit, as the samples of this op reached it: their mean, the closer ones weighing more.
+  double weights = 0;
+  double shares = 0;
+  for (auto sample = first; sample != rates.samples.end() && sample->op == op.name(); ++sample) {
+    const double distance = squared_distance(price, sample->price);
+    const double weight = 1 / (distance * distance + 1e-4);
+    const double limited = roofline_seconds(sample->price, rates);
+    weights += weight;
+    shares += weight * std::log(std::max(limited, 1e-9) / std::max(sample->seconds - rates.node_seconds, 1e-9));
+  }
+  const double share = weights > 0 ? std::exp(shares / weights) : kTypicalShare;
+  return least / share + rates.node_seconds;
+}
+
+double seconds_of(const Graph& graph, const Node& node, const MachineRates& rates) {
+  return seconds_of(*node.op, price_of(graph, node), rates);
+}
+
+double seconds_of(const Graph& graph, const MachineRates& rates) {
+  double seconds = 0;
+  for (const Node& node : graph.nodes) seconds += seconds_of(graph, node, rates);
+  return seconds;
+}
+
+}  // namespace headroom

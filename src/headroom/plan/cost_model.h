@@ -1,0 +1,43 @@
+// What running a graph will take on a machine whose rates are known: for choosing among plans, never for results.
+// A node's time is that of the slower of its two limits, multiply-adds and memory (the roofline), over the share of the
+// limit that the op was measured to reach on operands of about its size.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "headroom/graph/graph.h"
+#include "headroom/graph/op.h"
+
+namespace headroom {
+
+// One op on operands of one size: its price and what it took.
+struct OpSample {
+  std::string op;
+  Price price;
+  double seconds = 0;
+};
+
+// What a node costs by its op, from the types of its operands.
+Price price_of(const Graph& graph, const Node& node);
+
+struct MachineRates {
+  double flops_per_second = 0;  // of products, on all threads of the job together
+  double bytes_per_second = 0;  // of memory, read and written
+  double node_seconds = 0;      // of a node that does next to nothing: waking the threads
+  double disk_read_bytes_per_second = 0;
+  double disk_write_bytes_per_second = 0;
+  std::vector<OpSample> samples;  // ordered by op; empty: no machine was measured
+  std::string source;             // in words: whose rates these are
+};
+
+// Of a processor with vectors of 8 or more f32, without measurement: orders of magnitude, so that plans compare.
+MachineRates typical_rates(int threads);
+
+// Of one run of the node, of the price alone, of one run of the graph.
+double seconds_of(const Op& op, const Price& price, const MachineRates& rates);
+double seconds_of(const Graph& graph, const Node& node, const MachineRates& rates);
+double seconds_of(const Graph& graph, const MachineRates& rates);
+
+}  // namespace headroom

@@ -1,0 +1,219 @@
+#include "headroom/train/tuner.h"
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+#include <map>
+
+namespace headroom {
+namespace {
+
+class Search {
+ public:
+  Search(std::span<const LeverRange> levers, Pricing& pricing) : levers_(levers), pricing_(pricing) {
+    Way way(levers.size(), 0);
+    add_combinations(way, 0);
+  }
+
+  std::optional<Way> fastest(int64_t budget_bytes) {
+    budget_bytes_ = budget_bytes;
+    best_.reset();
+    best_seconds_ = std::numeric_limits<double>::infinity();
+    // A combination takes no less than those it is beyond in every lever.
+    std::map<Way, double> seconds;
+    for (const Way& way : combinations_) {
+      double least = estimate(way).seconds;
+      for (const auto& [other, other_seconds] : seconds) {
+        if (std::equal(other.begin(), other.end(), way.begin(), std::less_equal<>())) {
+          least = std::max(least, other_seconds);
+        }
+      }
+      seconds[way] = least;
+    }
+    std::vector<Way> order = combinations_;
+    std::stable_sort(order.begin(), order.end(), [&](const Way& a, const Way& b) { return seconds[a] < seconds[b]; });
+    for (const Way& way : order) {
+      floor_seconds_ = seconds[way];
+      if (floor_seconds_ >= best_seconds_) break;
+      Way one = way;
+      search_graded(one, 0);
+    }
+    return best_;
+  }
+
+  // Of the ways that decide what is accepted, the one whose plan is smallest.
+  Way leanest(int64_t& bytes) {
+    std::vector<Way> ways = extremes();
+    std::stable_sort(ways.begin(), ways.end(),
+                     [&](const Way& a, const Way& b) { return estimate(a).least_bytes < estimate(b).least_bytes; });
+    Way best;
+    bytes = std::numeric_limits<int64_t>::max();
+    for (const Way& way : ways) {
+      if (estimate(way).least_bytes >= bytes) break;
+      if (const int64_t exact = this->exact(way); exact < bytes) {
+        bytes = exact;
+        best = way;
+      }
+    }
+    return best;
+  }
+
+  // Whether some way that decides what is accepted fits, as far as a single plan tells.
+  bool is_accepted(int64_t budget_bytes) {
+    const std::vector<Way> ways = extremes();
+    for (const Way& way : ways) {
+      const auto known = exact_.find(way);
+      if (known != exact_.end() && known->second <= budget_bytes) return true;
+    }
+    const Way& least = *std::min_element(ways.begin(), ways.end(), [&](const Way& a, const Way& b) {
+      return estimate(a).least_bytes < estimate(b).least_bytes;
+    });
+    return exact(least) <= budget_bytes;
+  }
+
+ private:
+  void add_combinations(Way& way, size_t lever) {
+    if (lever == levers_.size()) {
+      if (pricing_.exists(way)) combinations_.push_back(way);
+      return;
+    }
+    const int levels = levers_[lever].graded ? 1 : levers_[lever].levels;
+    for (int level = 0; level < levels; ++level) {
+      way[lever] = level;
+      add_combinations(way, lever + 1);
+    }
+    way[lever] = 0;
+  }
+
+  Way at_end(Way way) const {
+    for (size_t lever = 0; lever < levers_.size(); ++lever) {
+      if (levers_[lever].graded) way[lever] = levers_[lever].levels - 1;
+    }
+    return way;
+  }
+
+  std::vector<Way> extremes() const {
+    std::vector<Way> ways = combinations_;
+    for (const Way& way : combinations_) {
+      if (const Way end = at_end(way); end != way) ways.push_back(end);
+    }
+    return ways;
+  }
+
+  const Estimate& estimate(const Way& way) {
+    const auto found = estimates_.find(way);
+    if (found != estimates_.end()) return found->second;
+    return estimates_[way] = pricing_.estimate(way);
+  }
+
+  int64_t exact(const Way& way) {
+    const auto found = exact_.find(way);
+    if (found != exact_.end()) return found->second;
+    return exact_[way] = pricing_.exact_bytes(way);
+  }
+
+  bool may_fit(const Way& way) { return estimate(way).least_bytes <= budget_bytes_; }
+  double seconds(const Way& way) { return std::max(estimate(way).seconds, floor_seconds_); }
+
+  // Takes the way if it is faster than the best and its plan fits. False where only the plan says no.
+  bool consider(const Way& way) {
+    if (!may_fit(way)) return false;
+    if (seconds(way) >= best_seconds_) return true;
+    if (exact(way) > budget_bytes_) return false;
+    best_ = way;
+    best_seconds_ = seconds(way);
+    return true;
+  }
+
+  // Levels of the graded levers from `first` on; all others are set.
+  void search_graded(Way& way, size_t first) {
+    size_t lever = first;
+    while (lever < levers_.size() && (!levers_[lever].graded || levers_[lever].levels == 1)) ++lever;
+    if (lever == levers_.size()) {
+      consider(way);
+      return;
+    }
+    if (consider(way)) return;
+    if (!may_fit(at_end_from(way, lever))) return;
+    const bool is_last = std::none_of(levers_.begin() + static_cast<std::ptrdiff_t>(lever) + 1, levers_.end(),
+                                      [](const LeverRange& range) { return range.graded && range.levels > 1; });
+    if (is_last) {
+      search_last(way, lever);
+    } else {
+      search_outer(way, lever);
+    }
+    way[lever] = 0;
+  }
+
+  Way at_end_from(Way way, size_t first) const {
+    for (size_t lever = first; lever < levers_.size(); ++lever) {
+      if (levers_[lever].graded) way[lever] = levers_[lever].levels - 1;
+    }
+    return way;
+  }
+
+  // The first level that fits.
+  void search_last(Way& way, size_t lever) {
+    int too_fast = 0;
+    int lean = levers_[lever].levels - 1;
+    while (lean - too_fast > 1) {
+      way[lever] = too_fast + (lean - too_fast) / 2;
+      (may_fit(way) ? lean : too_fast) = way[lever];
+    }
+    for (way[lever] = lean; way[lever] < levers_[lever].levels; ++way[lever]) {
+      if (consider(way)) break;  // the plan of a level that the bound lets through may yet be too large
+    }
+  }
+
+  // Coarsely over this lever, and then closer around the best.
+  void search_outer(Way& way, size_t lever) {
+    const int last = levers_[lever].levels - 1;
+    std::vector<bool> tried(static_cast<size_t>(last) + 1, false);
+    const auto attempt = [&](int level) {
+      if (level < 0 || level > last || tried[static_cast<size_t>(level)]) return;
+      tried[static_cast<size_t>(level)] = true;
+      way[lever] = level;
+      if (seconds(way) < best_seconds_) search_graded(way, lever + 1);
+      for (size_t other = lever + 1; other < levers_.size(); ++other) {
+        if (levers_[other].graded) way[other] = 0;
+      }
+    };
+    int step = std::max(1, last / 4);
+    for (int level = 0; level <= last; level += step) attempt(level);
+    attempt(last);
+    while (step > 1 && best_ && (*best_)[lever] > 0) {
+      step /= 2;
+      const int around = (*best_)[lever];
+      attempt(around - step);
+      attempt(around + step);
+    }
+  }
+
+  std::span<const LeverRange> levers_;
+  Pricing& pricing_;
+  std::vector<Way> combinations_;  // of the levels of levers that are not graded; graded ones at their first
+  std::map<Way, Estimate> estimates_;
+  std::map<Way, int64_t> exact_;
+  int64_t budget_bytes_ = 0;
+  double floor_seconds_ = 0;  // of the combination that is searched
+  std::optional<Way> best_;
+  double best_seconds_ = 0;
+};
+
+}  // namespace
+
+Tuned tune(std::span<const LeverRange> levers, Pricing& pricing, int64_t budget_bytes) {
+  Search search(levers, pricing);
+  Tuned tuned;
+  tuned.way = search.fastest(budget_bytes);
+  if (tuned.way && search.is_accepted(budget_bytes)) return tuned;
+  tuned.leanest = search.leanest(tuned.smallest_bytes);
+  if (tuned.smallest_bytes > budget_bytes) {
+    tuned.way.reset();
+  } else if (!tuned.way) {
+    tuned.way = tuned.leanest;
+  }
+  return tuned;
+}
+
+}  // namespace headroom

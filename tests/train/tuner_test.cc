@@ -1,0 +1,143 @@
+#include "headroom/train/tuner.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <random>
+
+namespace headroom {
+namespace {
+
+// A job made of numbers: each level of each lever adds seconds and takes bytes away; plans lie a little above bounds.
+class Numbers final : public Pricing {
+ public:
+  Numbers(std::mt19937& random, std::vector<LeverRange> ranges) : levers(std::move(ranges)) {
+    std::uniform_int_distribution<int64_t> bytes(0, 40);
+    std::uniform_int_distribution<int> milliseconds(1, 30);
+    for (const LeverRange& range : levers) {
+      std::vector<int64_t> saved = {0};
+      std::vector<double> lost = {0};
+      for (int level = 1; level < range.levels; ++level) {
+        // What is not graded may also take more than the level before it.
+        saved.push_back(saved.back() + bytes(random) - (range.graded ? 0 : 15));
+        lost.push_back(lost.back() + milliseconds(random));
+      }
+      saved_.push_back(saved);
+      lost_.push_back(lost);
+    }
+    gap_ = bytes(random) / 10;
+  }
+
+  bool exists(const Way& way) const override { return way[0] + way[1] < 4; }
+  Estimate estimate(const Way& way) override {
+    ++estimates;
+    return {seconds(way), least(way)};
+  }
+  int64_t exact_bytes(const Way& way) override {
+    ++plans;
+    return least(way) + gap_;
+  }
+
+  double seconds(const Way& way) const {
+    double sum = 100;
+    for (size_t i = 0; i < way.size(); ++i) sum += lost_[i][static_cast<size_t>(way[i])];
+    return sum;
+  }
+
+  void for_each_way(const std::function<void(const Way&)>& visit) const {
+    Way way(levers.size(), 0);
+    for (;;) {
+      if (exists(way)) visit(way);
+      size_t lever = 0;
+      while (lever < way.size() && ++way[lever] == levers[lever].levels) way[lever++] = 0;
+      if (lever == way.size()) return;
+    }
+  }
+
+  std::vector<LeverRange> levers;
+  int estimates = 0;
+  int plans = 0;
+
+ private:
+  int64_t least(const Way& way) const {
+    int64_t sum = 1000;
+    for (size_t i = 0; i < way.size(); ++i) sum -= saved_[i][static_cast<size_t>(way[i])];
+    return sum;
+  }
+
+  std::vector<std::vector<int64_t>> saved_;
+  std::vector<std::vector<double>> lost_;
+  int64_t gap_ = 0;
+};
+
+std::vector<LeverRange> some_levers(std::mt19937& random, bool two_graded) {
+  std::uniform_int_distribution<int> few(1, 4);
+  std::vector<LeverRange> levers = {{few(random), false}, {few(random), false}, {few(random) * 4, true}};
+  if (two_graded) levers.push_back({few(random) * 2, true});
+  return levers;
+}
+
+TEST(Tuner, WithOneGradedLeverNoWayIsFaster) {
+  std::mt19937 random(1);
+  for (int round = 0; round < 300; ++round) {
+    Numbers job(random, some_levers(random, false));
+    for (int64_t budget = 700; budget < 1030; budget += 11) {
+      double fastest = 1e9;
+      job.for_each_way([&](const Way& way) {
+        if (job.exact_bytes(way) <= budget) fastest = std::min(fastest, job.seconds(way));
+      });
+      const Tuned tuned = tune(job.levers, job, budget);
+      ASSERT_EQ(tuned.way.has_value(), fastest < 1e9) << "budget " << budget;
+      if (tuned.way) {
+        EXPECT_LE(job.exact_bytes(*tuned.way), budget);
+        EXPECT_EQ(job.seconds(*tuned.way), fastest);
+      }
+    }
+  }
+}
+
+TEST(Tuner, WithTwoGradedLeversWhatIsTakenFitsAndIsAlmostTheFastest) {
+  std::mt19937 random(2);
+  double lost = 0;
+  int count = 0;
+  for (int round = 0; round < 200; ++round) {
+    Numbers job(random, some_levers(random, true));
+    for (int64_t budget = 700; budget < 1030; budget += 30) {
+      double fastest = 1e9;
+      job.for_each_way([&](const Way& way) {
+        if (job.exact_bytes(way) <= budget) fastest = std::min(fastest, job.seconds(way));
+      });
+      const Tuned tuned = tune(job.levers, job, budget);
+      ASSERT_EQ(tuned.way.has_value(), fastest < 1e9) << "budget " << budget;
+      if (!tuned.way) continue;
+      EXPECT_LE(job.exact_bytes(*tuned.way), budget);
+      lost += job.seconds(*tuned.way) / fastest - 1;
+      ++count;
+    }
+  }
+  EXPECT_LT(lost / count, 0.01);
+}
+
+TEST(Tuner, TheSmallestBudgetWorksAndNoneLess) {
+  std::mt19937 random(3);
+  for (int round = 0; round < 200; ++round) {
+    Numbers job(random, some_levers(random, true));
+    const Tuned refused = tune(job.levers, job, 1);
+    ASSERT_FALSE(refused.way);
+    EXPECT_EQ(job.exact_bytes(refused.leanest), refused.smallest_bytes);
+    for (const int64_t above : {0, 1, 7, 50, 500})
+      EXPECT_TRUE(tune(job.levers, job, refused.smallest_bytes + above).way);
+    EXPECT_FALSE(tune(job.levers, job, refused.smallest_bytes - 1).way);
+  }
+}
+
+TEST(Tuner, AnAmpleBudgetTakesEveryFirstLevelAndIsFoundAtOnce) {
+  std::mt19937 random(4);
+  Numbers job(random, {{2, false}, {2, false}, {33, true}});
+  EXPECT_EQ(tune(job.levers, job, 1 << 20).way, (Way{0, 0, 0}));
+  EXPECT_EQ(job.plans, 1);
+  EXPECT_LE(job.estimates, 4);
+}
+
+}  // namespace
+}  // namespace headroom
