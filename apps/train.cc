@@ -73,8 +73,10 @@ void add_train_flags(CLI::App& command, TrainOptions& options) {
       ->check(CLI::IsMember({"auto", "one-pass", "two-pass", "tensor"}))
       ->group("Memory");
   command
-      .add_option("--profile", options.profile,
-                  "Measure what each op takes: a table, ops.json, and trace.json for ui.perfetto.dev in this directory")
+      .add_option(
+          "--profile", options.profile,
+          "Measure what each op takes, time and memory: tables, ops.json, nodes.csv, memory.html and trace.json "
+          "(for ui.perfetto.dev) in this directory")
       ->group("Output");
 }
 

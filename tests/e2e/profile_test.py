@@ -1,5 +1,7 @@
 """`train --profile`: the bits of the run without it, figures that add up, and the budget kept."""
 
+import json
+
 import frame
 from training import TrainingTest
 
@@ -14,6 +16,9 @@ class Profile(TrainingTest):
 
     def flags(self, *more):
         return ["--data", "text.txt", "--steps", 6, "--batch-size", 4, "--grad-accum", 2, "--seq-len", 24, *more]
+
+    def lines(self, path):
+        return (self.directory / path).read_text(encoding="utf-8").splitlines()
 
     def slices(self):
         return [event for event in self.read_json("profile/trace.json")["traceEvents"] if event["ph"] == "X"]
@@ -45,7 +50,20 @@ class Profile(TrainingTest):
         for one, following in zip(slices, slices[1:]):
             self.assertLessEqual(one["ts"] + one["dur"], following["ts"] + 2e-3)
 
+        live = [int(line.rsplit(",", 1)[1]) for line in self.lines("profile/nodes.csv")[1:]]
+        self.assertEqual(len(live), sum(graph["nodes"] for graph in graphs.values()))
         report = self.read_json("report.json")
+        self.assertEqual(max(live), report["lower_bound_bytes"])
+        self.assertEqual(max(op["live_bytes"] for op in ops["ops"]), max(live))
+        page = (self.directory / "profile/memory.html").read_text(encoding="utf-8")
+        data = json.loads(page.split('id="data">')[1].split("</script>")[0])
+        self.assertEqual(data["arena"] + data["reserve"], report["predicted_peak_bytes"])
+        self.assertEqual(len(data["points"]), len(live))  # of one step: each of its graphs ran once
+        for _, alive, resident, *_ in data["points"]:
+            self.assertLessEqual(alive, data["arena"])
+            self.assertLessEqual(resident, data["arena"] + data["reserve"])
+            self.assertGreater(resident, 0)
+
         measured, predicted = report["measured_peak_bytes"], report["predicted_peak_bytes"]
         self.assertLessEqual(measured, predicted)
         self.assertLessEqual(predicted - measured, max(predicted // 100, 8 * MIB))
@@ -56,7 +74,7 @@ class Profile(TrainingTest):
         plain = self.read_json("plan.json")
         self.headroom(*command, "--profile", "profile")
         profiled = self.read_json("plan.json")
-        expected = 256 * 1024 + 16 * sum(graph["nodes"] for graph in plain["graphs"])
+        expected = 256 * 1024 + 2048 * 32 + 16 * sum(graph["nodes"] for graph in plain["graphs"])
         self.assertAlmostEqual(profiled["reserve_bytes"] - plain["reserve_bytes"], expected, delta=4096)
         self.assertFalse((self.directory / "profile").exists())
 

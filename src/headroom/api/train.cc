@@ -149,7 +149,8 @@ void write_report(const TrainOptions& options, const FittedJob& job, const Datas
 
 // The profile that the options ask for, or null. The machine's limits are those remembered, or are measured in the
 // arena, which holds nothing yet, if it is large enough for that.
-std::unique_ptr<Profile> start_profile(const TrainOptions& options, Workspace& workspace, Isa isa) {
+std::unique_ptr<Profile> start_profile(const TrainOptions& options, Workspace& workspace, Isa isa,
+                                       const ProcessBudget& budget) {
   if (options.profile.empty()) return nullptr;
   Threads& threads = workspace.threads();
   std::optional<MachineLimits> limits = remembered_limits(threads.count());
@@ -158,7 +159,7 @@ std::unique_ptr<Profile> start_profile(const TrainOptions& options, Workspace& w
     limits = measure_and_remember(memory, threads);
     std::fill(memory.begin(), memory.end(), std::byte{0});
   }
-  return std::make_unique<Profile>(workspace, "step", options.profile, limits.value_or(MachineLimits{}), isa);
+  return std::make_unique<Profile>(workspace, "step", options.profile, limits.value_or(MachineLimits{}), isa, budget);
 }
 
 }  // namespace
@@ -192,7 +193,8 @@ TrainResult train(const TrainOptions& given) {
 
   check_reserve(job.reserve_bytes + job.plan.arena_bytes);
   Workspace workspace(std::move(job.graphs), job.plan, isa);
-  const std::unique_ptr<Profile> profile = start_profile(options, workspace, isa);
+  const std::unique_ptr<Profile> profile =
+      start_profile(options, workspace, isa, {job.reserve_bytes, job.budget.bytes});
   Trainer trainer(options, *model, settings, data, workspace);
   const LoadUse load = load_use(trainer.load());
   trainer.require_disk_space();

@@ -52,7 +52,7 @@ int TraceFile::track_of(const Graph& graph, Phase phase) const {
   return 1 + static_cast<int>(place) * kPhases + static_cast<int>(phase);
 }
 
-void TraceFile::add(const Graph& graph, std::span<const int64_t> moments_ns) {
+void TraceFile::add(const Graph& graph, std::span<const int64_t> moments_ns, std::span<const int64_t> live_bytes) {
   ensure(moments_ns.size() == graph.nodes.size() + 1, "{} moments of {} nodes", moments_ns.size(), graph.nodes.size());
   if (slices_ >= kMostSlices) return;
   slices_ += static_cast<int64_t>(graph.nodes.size());
@@ -64,11 +64,16 @@ void TraceFile::add(const Graph& graph, std::span<const int64_t> moments_ns) {
         node.scope.empty() ? std::string(node.op->name()) : fmt::format("{} {}", node.scope, node.op->name());
     write(fmt::format(
         "{}{{\"ph\": \"X\", \"pid\": 1, \"tid\": {}, \"ts\": {}, \"dur\": {}, \"name\": {}, \"cat\": \"{}\", "
-        "\"args\": {{\"node\": {}, \"flops\": {:.0f}, \"bytes\": {:.0f}}}}}",
+        "\"args\": {{\"node\": {}, \"flops\": {:.0f}, \"bytes\": {:.0f}, \"live\": {}}}}}",
         first_event_ ? "" : ",\n", track_of(graph, node.phase), microseconds(moments_ns[i] - origin_ns_),
-        microseconds(moments_ns[i + 1] - moments_ns[i]), quoted(name), name_of(node.phase), i, price.flops,
-        price.bytes));
+        microseconds(moments_ns[i + 1] - moments_ns[i]), quoted(name), name_of(node.phase), i, price.flops, price.bytes,
+        live_bytes[i]));
     first_event_ = false;
+    if (i > 0 && live_bytes[i] == live_bytes[i - 1]) continue;
+    write(
+        fmt::format(",\n{{\"ph\": \"C\", \"pid\": 1, \"ts\": {}, \"name\": \"alive in the arena\", \"args\": "
+                    "{{\"bytes\": {}}}}}",
+                    microseconds(moments_ns[i] - origin_ns_), live_bytes[i]));
   }
 }
 

@@ -20,8 +20,9 @@ class TraceFile {
   // `graphs` are those of which runs will come; they are borrowed. Throws as AtomicFile does.
   TraceFile(const std::string& path, std::span<const Graph* const> graphs);
 
-  // A run of one of the graphs: moments as RunObserver hears them.
-  void add(const Graph& graph, std::span<const int64_t> moments_ns);
+  // A run of one of the graphs: moments as RunObserver hears them, and what is alive in the arena at each node, which
+  // becomes a track of its own.
+  void add(const Graph& graph, std::span<const int64_t> moments_ns, std::span<const int64_t> live_bytes);
 
   // The file appears.
   void finish();

@@ -60,6 +60,7 @@ void Executor::run_observed() {
   for (size_t index = 0; index < calls_.size(); ++index) {
     run(calls_[index]);
     moments_ns_[index + 1] = now_ns();
+    observer_->on_node(graph_, index, moments_ns_[index + 1]);
   }
   observer_->on_run(graph_, moments_ns_);
 }

@@ -15,6 +15,8 @@ namespace headroom {
 class RunObserver {
  public:
   virtual ~RunObserver() = default;
+  // After each node, with the moment of its end as below.
+  virtual void on_node(const Graph& /*graph*/, size_t /*node*/, int64_t /*moment_ns*/) {}
   // After each run, on the thread that runs: moments[0] is its begin and moments[i + 1] the end of node i, in
   // nanoseconds of the steady clock.
   virtual void on_run(const Graph& graph, std::span<const int64_t> moments_ns) = 0;
