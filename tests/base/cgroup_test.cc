@@ -37,6 +37,25 @@ TEST_F(Cgroups, AreVisitedFromTheProcessesUpToTheRoot) {
   EXPECT_EQ(visited("cpu"), (std::vector<std::string>{"1:/cpu", "2:/c", "2:"}));
 }
 
+TEST_F(Cgroups, WhatTheKernelCanDropIsAvailable) {
+  make("v1");
+  make("v2");
+  const Cgroup v1{root_ / "v1", false}, v2{root_ / "v2", true};
+  EXPECT_EQ(available_memory_of(v1), INT64_MAX);
+  root_.write("v1/memory.limit_in_bytes", "1000000\n");
+  root_.write("v1/memory.usage_in_bytes", "700000\n");
+  EXPECT_EQ(available_memory_of(v1), 300000);
+  root_.write("v1/memory.stat",
+              "cache 1\ninactive_file 5\ntotal_dirty 20000\ntotal_inactive_file 100000\ntotal_active_file 50000\n");
+  EXPECT_EQ(available_memory_of(v1), 300000 + 150000 - 20000);
+  root_.write("v2/memory.max", "max\n");
+  root_.write("v2/memory.current", "700000\n");
+  EXPECT_EQ(available_memory_of(v2), INT64_MAX);
+  root_.write("v2/memory.max", "1000000\n");
+  root_.write("v2/memory.stat", "anon 600000\nfile_writeback 1000\ninactive_file 60000\nactive_file 40000\n");
+  EXPECT_EQ(available_memory_of(v2), 300000 + 100000 - 1000);
+}
+
 TEST_F(Cgroups, AQuotaAnywhereOnTheWayLimitsTheProcessors) {
   make("outer/inner");
   root_.write("groups", "0::/outer/inner\n");

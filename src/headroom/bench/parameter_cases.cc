@@ -41,6 +41,17 @@ KernelCase sgd() {
   return one;
 }
 
+// The last shard's gradient and a partial sum into another partial sum.
+KernelCase join_partials() {
+  KernelCase one;
+  one.name = "join_partials 8192x2048 of 3";
+  one.op = "join_partials";
+  one.inputs = {kWeight, kWeight, kWeight};
+  one.attributes = {{"add", int64_t{1}}};
+  one.limit = Limit::update;
+  return one;
+}
+
 constexpr int64_t kTokens = 16384, kVocabulary = 32000, kFeatures = 2048;
 
 KernelCase embedding(DType dtype) {
@@ -70,7 +81,7 @@ KernelCase embedding_backward() {
 }  // namespace
 
 std::vector<KernelCase> parameter_cases() {
-  return {adamw(), sgd(), embedding(DType::f32), embedding(DType::bf16), embedding_backward()};
+  return {adamw(), sgd(), join_partials(), embedding(DType::f32), embedding(DType::bf16), embedding_backward()};
 }
 
 }  // namespace headroom

@@ -7,7 +7,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <limits>
 
 #include "headroom/base/bytes.h"
@@ -30,22 +29,13 @@ int64_t kilobytes_of(const char* path, const char* key) {
   return found;
 }
 
-int64_t number_in(const std::string& path) {
-  std::ifstream file(path);
-  int64_t number = -1;
-  return file >> number ? number : -1;  // "max" reads as no number
-}
-
 void tighten(AvailableMemory& available, int64_t bytes, const char* limit) {
   if (bytes < available.bytes) available = {std::max<int64_t>(bytes, 0), limit};
 }
 
 void tighten_by_cgroups(AvailableMemory& available) {
-  for_each_cgroup("memory", [&](const Cgroup& group) {
-    const int64_t limit = number_in(group.directory + (group.is_v2 ? "/memory.max" : "/memory.limit_in_bytes"));
-    const int64_t usage = number_in(group.directory + (group.is_v2 ? "/memory.current" : "/memory.usage_in_bytes"));
-    if (limit >= 0 && usage >= 0) tighten(available, limit - usage, "the container's limit");
-  });
+  for_each_cgroup(
+      "memory", [&](const Cgroup& group) { tighten(available, available_memory_of(group), "the container's limit"); });
 }
 
 }  // namespace
