@@ -15,6 +15,7 @@ void add_eval_command(CLI::App& app) {
       "  headroom eval smaller --data held-out.txt --reference original\n"
       "  headroom eval model --tokens ids.json --logits logits.safetensors");
   command->add_option("model", options->model, "Model directory: config.json, weights, tokenizer.json")->required();
+  command->add_option("--adapter", options->adapter, "A PEFT adapter (LoRA) to put beside the model's layers");
   command->add_option("--data", options->data, "Text files, or JSONL: `text`, `prompt` and `completion`, or `messages`")
       ->group("Data");
   command->add_flag("--isolate-documents", options->isolate_documents, "No window holds tokens of two texts")

@@ -94,6 +94,7 @@ void add_generate_command(CLI::App& app) {
       "  headroom generate model --chat --temperature 0.6\n"
       "The continuation goes to standard output as it comes, everything else to standard error.");
   command->add_option("model", options->model, "Model directory: config.json, weights, tokenizer.json")->required();
+  command->add_option("--adapter", options->adapter, "A PEFT adapter (LoRA) to put beside the model's layers");
   add_generate_flags(*command, *options);
   add_run_flags(*command, *options);
   command->callback([options] {

@@ -43,6 +43,7 @@ FittedJob fit(PlanOptions& options) {
   static_cast<RunOptions&>(options.generate) = options.run;
   if (options.task == "generate") {
     options.generate.model = options.model;
+    options.generate.adapter = options.train.adapter;
     const int64_t tokenizer_bytes = tokenizer_bytes_of(options.model);
     const bool has_prompt = !options.generate.prompt.empty() || !options.generate.prompt_file.empty();
     if (has_prompt && tokenizer_bytes > 0 && !options.generate.chat) {

@@ -73,6 +73,20 @@ void add_train_flags(CLI::App& command, TrainOptions& options) {
       ->check(CLI::IsMember({"auto", "one-pass", "two-pass", "tensor"}))
       ->group("Memory");
   command
+      .add_option("--lora-rank", options.lora_rank,
+                  "Train adapters of this rank beside the linear layers, and nothing else; 0: all weights. The output "
+                  "is a PEFT adapter")
+      ->group("Adapter (LoRA)");
+  command.add_option("--lora-alpha", options.lora_alpha, "The adapter's product counts times alpha / rank")
+      ->group("Adapter (LoRA)");
+  command.add_option("--lora-dropout", options.lora_dropout, "Share of the adapters' inputs that a step leaves out")
+      ->group("Adapter (LoRA)");
+  command.add_option("--lora-targets", options.lora_targets, "Linear layers that get one, by name, with commas")
+      ->group("Adapter (LoRA)");
+  command
+      .add_option("--adapter", options.adapter, "Continue this PEFT adapter, with its rank, alpha, dropout and targets")
+      ->group("Adapter (LoRA)");
+  command
       .add_option(
           "--profile", options.profile,
           "Measure what each op takes, time and memory: tables, ops.json, nodes.csv, memory.html and trace.json "

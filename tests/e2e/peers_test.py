@@ -14,6 +14,7 @@ from tensor_files import largest_difference, read_tensors
 PEERS_PYTHON = os.environ.get("HEADROOM_PEERS_PYTHON")
 MODELS = frame.ROOT / "tests" / "data" / "llama"
 LOGITS_BOUND = 5e-5  # as in tests/data/llama/README.md: both sides compute in float32 there
+ADAPTER_BOUND = 1e-5
 BUDGET = ["--memory", "256MiB", "--quiet"]
 
 
@@ -56,6 +57,30 @@ class Peers(frame.CommandTest):
                 tokens = self.write("tokens.json", {"batches": [self.read_json(ids)["ids"]] * 2})
                 self.headroom("train", MODELS / name, "--tokens", tokens, "--steps", 2, "--output", written, *BUDGET)
                 self.compare(written, ids)
+
+    def test_peft_and_the_command_load_each_others_adapters(self):
+        if subprocess.run([PEERS_PYTHON, "-c", "import peft"], capture_output=True, check=False).returncode != 0:
+            self.skipTest("HEADROOM_PEERS_PYTHON has no peft")
+        script = frame.ROOT / "tests" / "e2e" / "peers_adapter.py"
+        for name in ["mha", "biases", "bf16"]:
+            model, ids = MODELS / name, MODELS / name / "ids.json"
+            tokens = self.write("tokens.json", {"batches": [self.read_json(ids)["ids"]] * 4})
+            ours = self.directory / f"{name}-ours"
+            flags = ["--lora-rank", 4, "--lora-alpha", 6, "--lora-dropout", 0.1, "--lr", 0.02, "--steps", 4]
+            self.headroom("train", model, "--tokens", tokens, "--output", ours, *flags, *BUDGET)
+            for adapter in [ours, self.directory / f"{name}-theirs"]:
+                with self.subTest(adapter=adapter.name):
+                    done = subprocess.run(
+                        [PEERS_PYTHON, "-B", script, model, adapter, ids, "theirs.safetensors"],
+                        cwd=self.directory, capture_output=True, encoding="utf-8", check=False,
+                    )  # fmt: skip
+                    self.assertEqual(done.returncode, 0, done.stderr)
+                    flags = ["--tokens", ids, "--adapter", adapter, "--logits", "ours.safetensors"]
+                    self.headroom("eval", model, *flags, *BUDGET)
+                    ours_logits, theirs = (
+                        read_tensors(self.directory / f"{who}.safetensors")["logits"] for who in ("ours", "theirs")
+                    )
+                    self.assertLessEqual(largest_difference(ours_logits.values, theirs.values), ADAPTER_BOUND)
 
     def test_both_untie_an_output_layer_of_its_own(self):
         model = self.directory / "model"

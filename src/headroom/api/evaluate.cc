@@ -18,6 +18,7 @@
 #include "headroom/generate/evaluation_job.h"
 #include "headroom/generate/evaluator.h"
 #include "headroom/generate/model_comparison.h"
+#include "headroom/models/adapter.h"
 #include "headroom/models/weights.h"
 #include "headroom/runtime/interrupt.h"
 #include "headroom/runtime/process_memory.h"
@@ -69,6 +70,8 @@ class Evaluation {
     Progress progress("loading", options_.quiet);
     const auto show = [&](int64_t done, int64_t total) { progress.show(done, total); };
     LoadStatistics use = load_weights(options_.model, model_, workspace_, show);
+    const LoadStatistics adapter = load_adapter(options_.adapter, model_, workspace_);
+    use = {use.bytes + adapter.bytes, use.seconds + adapter.seconds};
     if (reference_ != nullptr) {
       const LoadStatistics more = load_weights(options_.reference, *reference_, workspace_, show, kReferencePrefix);
       use = {use.bytes + more.bytes, use.seconds + more.seconds};

@@ -10,6 +10,7 @@
 #include "headroom/ops/logsumexp.h"
 #include "headroom/ops/matmul.h"
 #include "headroom/ops/write_rows.h"
+#include "headroom/passes/insert_lora.h"
 
 namespace headroom {
 namespace {
@@ -103,12 +104,17 @@ Graph build_comparison(const Model& model, const Model& reference, const Evaluat
   return graph;
 }
 
+std::vector<Pass> adapter_passes(const EvaluationShape& shape) {
+  if (shape.adapter.empty()) return {};
+  return {{"lora", [&](Graph graph) { return insert_lora(std::move(graph), shape.adapter); }, false}};
+}
+
 }  // namespace
 
 std::vector<Graph> build_evaluation_graphs(const Model& model, const EvaluationShape& shape, PassTrace* trace) {
   Losses losses = build_losses(model, shape);
   std::vector<Graph> graphs;
-  graphs.push_back(run_passes(std::move(losses.graph), {}, trace));
+  graphs.push_back(run_passes(std::move(losses.graph), adapter_passes(shape), trace));
   if (shape.logit_rows > 0) graphs.push_back(run_passes(build_logits(model, shape, losses.head), {}, trace));
   return graphs;
 }
@@ -119,7 +125,7 @@ std::vector<Graph> build_comparison_graphs(const Model& model, const Model& refe
   Losses reference_losses = build_losses(reference, shape);
   become_reference(reference_losses);
   std::vector<Graph> graphs;
-  graphs.push_back(run_passes(std::move(losses.graph), {}, trace));
+  graphs.push_back(run_passes(std::move(losses.graph), adapter_passes(shape), trace));
   graphs.push_back(run_passes(std::move(reference_losses.graph), {}, trace));
   graphs.push_back(
       run_passes(build_comparison(model, reference, shape, losses.head, reference_losses.head), {}, trace));

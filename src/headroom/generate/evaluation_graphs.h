@@ -7,6 +7,7 @@
 
 #include "headroom/graph/graph.h"
 #include "headroom/models/model.h"
+#include "headroom/ops/lora.h"
 #include "headroom/passes/pass.h"
 
 namespace headroom {
@@ -14,7 +15,8 @@ namespace headroom {
 struct EvaluationShape {
   int64_t rows = 0;
   int64_t row_tokens = 0;
-  int64_t logit_rows = 0;  // R; 0: no logits are wanted
+  int64_t logit_rows = 0;               // R; 0: no logits are wanted
+  std::vector<LoraLayer> adapter = {};  // beside the model's layers, not the reference's
 
   int64_t tokens() const { return rows * row_tokens; }
 };

@@ -5,6 +5,7 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/threads.h"
+#include "headroom/models/adapter.h"
 #include "headroom/passes/pass_dump.h"
 
 namespace headroom {
@@ -45,6 +46,7 @@ EvaluationShape read_evaluation_shape(const EvalOptions& options, const Model& m
   EvaluationShape shape;
   shape.rows = options.batch_size;
   shape.row_tokens = row_tokens;
+  shape.adapter = open_adapter(options.adapter, model);
   if (!options.logits.empty() || !options.reference.empty()) {
     shape.logit_rows = std::clamp<int64_t>(kLogitBytes / (4 * model.vocabulary()), 1, shape.tokens());
   }

@@ -5,6 +5,7 @@
 #include "headroom/ops/embedding.h"
 #include "headroom/ops/logsumexp.h"
 #include "headroom/ops/matmul.h"
+#include "headroom/passes/insert_lora.h"
 
 namespace headroom {
 namespace {
@@ -52,9 +53,13 @@ std::vector<int64_t> step_rows(const GenerationShape& shape) {
 std::string step_name(int64_t rows) { return rows == 1 ? "decode" : fmt::format("prefill_{}", rows); }
 
 std::vector<Graph> build_generation_graphs(const Model& model, const GenerationShape& shape, PassTrace* trace) {
+  std::vector<Pass> passes;
+  if (!shape.adapter.empty()) {
+    passes.push_back({"lora", [&](Graph graph) { return insert_lora(std::move(graph), shape.adapter); }, false});
+  }
   std::vector<Graph> graphs;
   for (const int64_t rows : step_rows(shape)) {
-    graphs.push_back(run_passes(build_step(model, shape, rows), {}, trace));
+    graphs.push_back(run_passes(build_step(model, shape, rows), passes, trace));
   }
   return graphs;
 }

@@ -7,15 +7,17 @@
 
 #include "headroom/graph/graph.h"
 #include "headroom/models/model.h"
+#include "headroom/ops/lora.h"
 #include "headroom/passes/pass.h"
 
 namespace headroom {
 
 struct GenerationShape {
-  int64_t context = 0;             // tokens that the cache holds, prompt and new ones together
-  int64_t prefill_chunk = 0;       // rows of the largest prefill step, at most `context`
-  DType cache_dtype = DType::f32;  // of the KV cache: f32, bf16 or f16
-  bool orders_vocabulary = false;  // the sampler needs room to order the vocabulary (top-k, top-p)
+  int64_t context = 0;                  // tokens that the cache holds, prompt and new ones together
+  int64_t prefill_chunk = 0;            // rows of the largest prefill step, at most `context`
+  DType cache_dtype = DType::f32;       // of the KV cache: f32, bf16 or f16
+  bool orders_vocabulary = false;       // the sampler needs room to order the vocabulary (top-k, top-p)
+  std::vector<LoraLayer> adapter = {};  // beside the model's layers
 };
 
 // Rows of each step, descending from the prefill chunk by quarters to 1, the decode step. The small ones cost no arena

@@ -7,6 +7,7 @@
 #include "headroom/base/errors.h"
 #include "headroom/base/threads.h"
 #include "headroom/formats/chat_template.h"
+#include "headroom/models/adapter.h"
 #include "headroom/passes/pass_dump.h"
 
 namespace headroom {
@@ -95,7 +96,8 @@ GenerationShape read_generation_shape(const GenerateOptions& options, const Mode
 
 FittedGeneration fit_generation(const GenerateOptions& options, const Model& model, int64_t tokenizer_bytes,
                                 int64_t chat_template_bytes) {
-  const GenerationShape shape = read_generation_shape(options, model);
+  GenerationShape shape = read_generation_shape(options, model);
+  shape.adapter = open_adapter(options.adapter, model);
   PassTrace trace = trace_passes(options);
   ReserveInputs reserve;
   reserve.threads = threads_to_use(options.threads);

@@ -5,6 +5,7 @@
 
 #include "headroom/base/errors.h"
 #include "headroom/generate/generation_job.h"
+#include "headroom/models/adapter.h"
 #include "headroom/models/weights.h"
 #include "headroom/runtime/progress.h"
 
@@ -35,8 +36,10 @@ Generator::Generator(const GenerateOptions& options, const GenerationShape& shap
 
 LoadStatistics Generator::load() {
   Progress progress("loading", options_.quiet);
-  return load_weights(options_.model, model_, workspace_,
-                      [&](int64_t done, int64_t total) { progress.show(done, total); });
+  const LoadStatistics use = load_weights(options_.model, model_, workspace_,
+                                          [&](int64_t done, int64_t total) { progress.show(done, total); });
+  const LoadStatistics adapter = load_adapter(options_.adapter, model_, workspace_);
+  return {use.bytes + adapter.bytes, use.seconds + adapter.seconds};
 }
 
 Continuation Generator::run(std::span<const int32_t> prompt) {

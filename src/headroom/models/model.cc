@@ -29,16 +29,22 @@ const Architecture& find_architecture(const JsonObject& config) {
   throw InvalidInput("{}: unknown architecture {}; expected one of {}", config.where(key), config.show(key), known);
 }
 
-std::vector<Parameter> Model::parameters() const {
+Graph forward_of_one_token(const Model& model) {
   Graph graph;
   Builder build(graph);
-  StepInputs inputs;  // of one token
+  StepInputs inputs;
   inputs.tokens = build.input("tokens", i32({1}), Role::input);
   inputs.positions = build.input("positions", i32({1}), Role::input);
   inputs.sequences = build.input("sequences", i32({1, 4}), Role::input);
-  const auto head_dim = 2 * static_cast<int64_t>(rotary_frequencies().size());
+  const auto head_dim = 2 * static_cast<int64_t>(model.rotary_frequencies().size());
   inputs.rotary_table = build.input("rotary_table", f32({1, head_dim}), Role::input);
-  forward(build, inputs, DType::f32);
+  model.forward(build, inputs, DType::f32);
+  return graph;
+}
+
+std::vector<Parameter> Model::parameters() const {
+  Graph graph = forward_of_one_token(*this);
+  Builder build(graph);
   head_weight(build, DType::f32);
   std::vector<Parameter> parameters;
   for (const ValueId id : graph.inputs) {

@@ -89,6 +89,9 @@ struct Architecture {
 const Architecture& find_architecture(const JsonObject& config);
 inline std::unique_ptr<Model> make_model(const JsonObject& config) { return find_architecture(config).read(config); }
 
+// The forward of one token in f32, without the output layer: for what asks which weights there are and who reads them.
+Graph forward_of_one_token(const Model& model);
+
 int64_t parameter_count(const Model& model);
 
 }  // namespace headroom

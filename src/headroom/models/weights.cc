@@ -1,12 +1,18 @@
 #include "headroom/models/weights.h"
 
+#include <algorithm>
+#include <array>
+#include <bit>
 #include <unordered_set>
 
 #include "headroom/base/errors.h"
+#include "headroom/base/fingerprint.h"
 #include "headroom/formats/weight_files.h"
 
 namespace headroom {
 namespace {
+
+constexpr int64_t kPrintedElements = 64;
 
 void check(const WeightFiles& files, const std::string& path, const Model& model) {
   std::unordered_set<std::string> names;
@@ -26,6 +32,20 @@ void check(const WeightFiles& files, const std::string& path, const Model& model
 }  // namespace
 
 void check_weights(const std::string& path, const Model& model) { check(WeightFiles(path), path, model); }
+
+uint64_t fingerprint_of_weights(const std::string& path, const Model& model) {
+  const WeightFiles files(path);
+  Fingerprint print;
+  for (const Parameter& parameter : model.parameters()) {
+    print.add(parameter.name);
+    for (const int64_t dim : parameter.shape) print.add(dim);
+    std::array<float, kPrintedElements> first = {};
+    const int64_t count = std::min(kPrintedElements, parameter.shape.elements());
+    files.require(parameter.name, parameter.shape).read(0, count, DType::f32, first.data());
+    for (const float element : first) print.add(int64_t{std::bit_cast<int32_t>(element)});
+  }
+  return print.value();
+}
 
 LoadStatistics load_weights(const std::string& path, const Model& model, const Workspace& workspace,
                             const LoadProgress& progress, std::string_view prefix) {

@@ -15,6 +15,10 @@ namespace headroom {
 // holds twice are passed over).
 void check_weights(const std::string& path, const Model& model);
 
+// Of names, shapes and the first elements of each parameter: tells whether weights are those of last time, without
+// reading them all.
+uint64_t fingerprint_of_weights(const std::string& path, const Model& model);
+
 // Reads every parameter that the workspace holds into its place in the arena, in the dtype it has there, by way of the
 // workspace's staging memory. Throws as check_weights does, and for a NaN. The values of the workspace have the
 // parameters' names behind `prefix`.

@@ -28,6 +28,12 @@ std::vector<StateTensor> tensors_of(const Workspace& workspace, Role role) {
   return tensors;
 }
 
+std::vector<StateTensor> trained_weights(const Workspace& workspace, const LoraTraining& lora) {
+  std::vector<StateTensor> tensors = tensors_of(workspace, Role::weight);
+  if (lora.is_on()) std::erase_if(tensors, [](const StateTensor& tensor) { return !is_lora_name(tensor.name); });
+  return tensors;
+}
+
 std::vector<TensorDeclaration> declarations_of(std::span<const StateTensor> tensors) {
   std::vector<TensorDeclaration> declarations;
   for (const StateTensor& tensor : tensors) declarations.push_back({tensor.name, tensor.type});
@@ -57,7 +63,7 @@ Trainer::Trainer(const TrainOptions& options, const Model& model, const Training
       workspace_(workspace),
       inputs_(workspace, model, settings.shape),
       checkpoints_(options.output),
-      weights_(tensors_of(workspace, Role::weight)),
+      weights_(trained_weights(workspace, settings.shape.lora)),
       optimizer_(tensors_of(workspace, Role::optimizer_state)) {}
 
 RunSettings Trainer::run_settings() const {
@@ -78,6 +84,7 @@ RunSettings Trainer::run_settings() const {
       {"--seed", fmt::format("{}", options_.seed)}};
   settings.emplace_back("a config.json of fingerprint", fmt::format("{:016x}", fingerprint_of_config(options_.model)));
   for (auto& fingerprint : data_.fingerprints()) settings.push_back(std::move(fingerprint));
+  for (auto& setting : settings_of_lora(settings_.shape.lora, options_, model_)) settings.push_back(std::move(setting));
   return settings;
 }
 
@@ -88,14 +95,23 @@ LoadStatistics Trainer::load() {
   if (newest) {
     check_settings(checkpoints_.path_of(*newest), checkpoints_.read_state(*newest).settings, run_settings());
     done_steps_ = *newest;
-    return checkpoints_.load(*newest, state(), workspace_.staging(), show);
+    if (!settings_.shape.lora.is_on()) return checkpoints_.load(*newest, state(), workspace_.staging(), show);
+    const LoadStatistics base = load_weights(options_.model, model_, workspace_, show);
+    const LoadStatistics state_use = checkpoints_.load(*newest, state(), workspace_.staging());
+    return {base.bytes + state_use.bytes, base.seconds + state_use.seconds};
   }
-  return load_weights(options_.model, model_, workspace_, show);
+  const LoadStatistics use = load_weights(options_.model, model_, workspace_, show);
+  if (options_.adapter.empty()) {
+    initialize_adapter(settings_.shape.lora.layers, workspace_, options_.seed);
+    return use;
+  }
+  const LoadStatistics adapter = load_adapter(options_.adapter, model_, workspace_);
+  return {use.bytes + adapter.bytes, use.seconds + adapter.seconds};
 }
 
 void Trainer::require_disk_space() const {
   const int64_t saves = options_.save_every > 0 ? (settings_.lr.steps - done_steps_) / options_.save_every + 1 : 1;
-  checkpoints_.require_space(state(), std::min(kept(options_), saves), final_weights().file_bytes());
+  checkpoints_.require_space(state(), std::min(kept(options_), saves), final_bytes());
 }
 
 Trainer::StepLoss Trainer::step(int64_t step) {
@@ -204,7 +220,22 @@ WeightWriter Trainer::final_weights() const {
   return WeightWriter(declarations_of(weights_), parse_shard_size(options_.shard_size));
 }
 
+int64_t Trainer::final_bytes() const {
+  return settings_.shape.lora.is_on() ? SafetensorsWriter::file_bytes(declarations_of(weights_))
+                                      : final_weights().file_bytes();
+}
+
+void Trainer::save_adapter() const {
+  write_adapter_config(settings_.shape.lora.config, options_.model, options_.output);
+  SafetensorsWriter file(options_.output + "/" + kAdapterWeights, declarations_of(weights_));
+  for (const StateTensor& tensor : weights_) {
+    file.write(tensor.name, tensor.type.dtype, tensor.data, tensor.type.shape.elements());
+  }
+  file.finish();
+}
+
 void Trainer::save_weights() const {
+  if (settings_.shape.lora.is_on()) return save_adapter();
   final_weights().write(options_.output, [&](SafetensorsWriter& file, std::span<const size_t> members) {
     for (size_t place = 0; place < members.size(); ++place) {
       const StateTensor& tensor = weights_[members[place]];

@@ -32,7 +32,7 @@ class Trainer {
   // stay.
   TrainResult run(const InterruptGuard& interrupt);
 
-  // The weights in DIR, f32, in files of options.shard_size.
+  // The weights in DIR, f32, in files of options.shard_size; with LoRA the adapter alone, as PEFT's files.
   void save_weights() const;
 
  private:
@@ -47,6 +47,9 @@ class Trainer {
   StateTensors state() const { return {weights_, optimizer_}; }
   RunSettings run_settings() const;
   WeightWriter final_weights() const;
+
+  void save_adapter() const;
+  int64_t final_bytes() const;
 
   const TrainOptions& options_;
   const Model& model_;

@@ -9,6 +9,7 @@
 #include "headroom/passes/differentiate.h"
 #include "headroom/passes/fuse_embedding_gradient.h"
 #include "headroom/passes/fuse_loss_gradients.h"
+#include "headroom/passes/insert_lora.h"
 #include "headroom/passes/two_pass_clipping.h"
 #include "headroom/passes/updates_in_backward.h"
 
@@ -32,17 +33,30 @@ Forward build_forward(const Model& model, const TrainingShape& shape, const char
   inputs.sequences = build.input("sequences", i32({shape.micro_rows * shape.documents_per_row, 4}), Role::input);
   inputs.rotary_table = build.input("rotary_table", f32({shape.seq_len - 1, head_dim}), Role::input);
   const ValueId targets = build.input("targets", i32({tokens}), Role::input);
-  const ValueId h = model.forward(build, inputs, DType::f32);
-  forward.losses = linear_cross_entropy(build, h, model.head_weight(build, DType::f32), targets).loss;
+  const DType dtype = shape.lora.is_on() ? model.stored_dtype() : DType::f32;
+  const ValueId h = model.forward(build, inputs, dtype);
+  forward.losses = linear_cross_entropy(build, h, model.head_weight(build, dtype), targets).loss;
   return forward;
 }
 
-Graph build_evaluation(const Model& model, const TrainingShape& shape) {
+// What is done to a forward graph, with the share of the adapters' inputs that is left out.
+std::vector<Pass> forward_passes(const LoraTraining& lora, double dropout) {
+  std::vector<Pass> passes;
+  if (lora.is_on()) {
+    passes.push_back(
+        {"lora", [&, dropout](Graph graph) { return insert_lora(std::move(graph), lora.layers, dropout); }, false});
+  }
+  return passes;
+}
+
+Graph build_evaluation(const Model& model, const TrainingShape& shape, PassTrace* trace) {
   Forward forward = build_forward(model, shape, "evaluation");
   forward.graph.value(forward.losses).name = "losses";
   forward.graph.results.push_back(forward.losses);
-  return std::move(forward.graph);
+  return run_passes(std::move(forward.graph), forward_passes(shape.lora, 0), trace);
 }
+
+bool is_lora(const Value& value) { return is_lora_name(value.name); }
 
 struct Trained {
   Graph graph;
@@ -79,9 +93,14 @@ TrainingGraphs build_training_graphs(const Model& model, const TrainingShape& sh
                                      const TrainingTechniques& techniques, bool evaluation, PassTrace* trace) {
   Trained trained = build_step_forward(model, shape);
   const bool accumulates = shape.micro_batches > 1;
-  std::vector<Pass> backward = {
-      {"differentiate", [&](Graph graph) { return differentiate(std::move(graph), trained.losses, trained.seed); },
-       false}};
+  std::vector<Pass> backward = forward_passes(shape.lora, shape.lora.config.dropout);
+  backward.push_back({"differentiate",
+                      [&](Graph graph) {
+                        return shape.lora.is_on()
+                                   ? differentiate(std::move(graph), trained.losses, trained.seed, is_lora)
+                                   : differentiate(std::move(graph), trained.losses, trained.seed);
+                      },
+                      false});
   if (accumulates) {
     backward.push_back({"accumulate_gradients", accumulate_gradients, false});
   } else {
@@ -113,7 +132,7 @@ TrainingGraphs build_training_graphs(const Model& model, const TrainingShape& sh
     update = {append, {"take_clip_scale", take_clip_scale, false}, early};
   }
   built.graphs.push_back(run_passes(std::move(step), update, trace));
-  if (evaluation) built.graphs.push_back(build_evaluation(model, shape));
+  if (evaluation) built.graphs.push_back(build_evaluation(model, shape, trace));
   return built;
 }
 

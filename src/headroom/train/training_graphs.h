@@ -9,6 +9,7 @@
 #include "headroom/models/model.h"
 #include "headroom/passes/append_updates.h"
 #include "headroom/passes/pass.h"
+#include "headroom/train/lora_training.h"
 
 namespace headroom {
 
@@ -21,6 +22,7 @@ struct TrainingShape {
   int64_t data_shards = 1;  // of an update; each is the same whole number of micro-batches
 
   int64_t micro_batches_per_shard() const { return micro_batches / data_shards; }
+  LoraTraining lora = {};  // what is trained, where it is not all weights
 
   int64_t micro_tokens() const { return micro_rows * (seq_len - 1); }
   int64_t predictions() const { return micro_tokens() * micro_batches; }

@@ -58,7 +58,8 @@ TrainingShape read_shape(const TrainOptions& options, const Model& model) {
           .micro_batches = micro_batches,
           .seq_len = options.seq_len,
           .documents_per_row = options.isolate_documents || reads_examples(options) ? options.seq_len / 2 : 1,
-          .data_shards = options.data_shards};
+          .data_shards = options.data_shards,
+          .lora = read_lora(options, model)};
 }
 
 UpdateSettings read_updates(const TrainOptions& options) {

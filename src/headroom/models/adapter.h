@@ -1,0 +1,40 @@
+// LoRA adapters of a model: PEFT directories (adapter_config.json, adapter_model.safetensors), which layers they belong
+// to, and their matrices in a workspace.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "headroom/formats/adapter_config.h"
+#include "headroom/formats/tensor_loader.h"
+#include "headroom/models/model.h"
+#include "headroom/ops/lora.h"
+#include "headroom/runtime/workspace.h"
+
+namespace headroom {
+
+// The linear layers of the model's forward, the output layer not among them.
+struct LinearLayer {
+  std::string weight;  // [outputs, inputs]
+  int64_t outputs = 0;
+  int64_t inputs = 0;
+};
+std::vector<LinearLayer> linear_layers(const Model& model);
+
+// Those that the adapter has matrices for, in the order of the forward. Throws InvalidInput that begins with `where`
+// when a target names none of them (the message lists what there is) or a rank is above a layer's dimensions.
+std::vector<LoraLayer> lora_layers(const Model& model, const AdapterConfig& config, std::string_view where);
+
+// The layers of the adapter in `directory`, whose tensors are there and fit the model; none for an empty path. Throws
+// InvalidInput naming the file and what is wrong with it.
+std::vector<LoraLayer> open_adapter(const std::string& directory, const Model& model);
+
+// Reads the matrices into their places in the workspace, by way of its staging memory. Throws as open_adapter, and for
+// a NaN. Nothing for an empty path.
+LoadStatistics load_adapter(const std::string& directory, const Model& model, const Workspace& workspace);
+
+// A new adapter, as PEFT begins one: A uniform within +-1/sqrt(I) (Kaiming's rule with a = sqrt(5)), each element a
+// function of the seed, the layer and its index; B zero.
+void initialize_adapter(const std::vector<LoraLayer>& layers, const Workspace& workspace, uint64_t seed);
+
+}  // namespace headroom

@@ -1,0 +1,39 @@
+// What a LoRA adapter adds to a linear layer (Hu et al. 2021, arXiv 2106.09685, section 4.1):
+//   y + scale * (dropout(x) A^T) B^T,  A [r, I], B [O, r]
+// and how PEFT calls the two matrices.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "headroom/ops/dropout.h"
+
+namespace headroom {
+
+// A linear layer with an adapter.
+struct LoraLayer {
+  std::string weight;   // of the layer, [O, I]: "model.layers.0.self_attn.q_proj.weight"
+  int64_t outputs = 0;  // O
+  int64_t inputs = 0;   // I
+  int64_t rank = 0;     // r
+  double scale = 1;     // alpha / r
+};
+
+// "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight": as graph inputs and in PEFT's files.
+std::string lora_a_name(std::string_view weight);
+std::string lora_b_name(std::string_view weight);
+// Whether it is one of those names.
+bool is_lora_name(std::string_view name);
+
+// Dropout of x: which rows of the batch it holds, and the share left out.
+struct LoraDropout {
+  ValueId random_key = kNoValue;
+  ValueId rows = kNoValue;  // i32[2]
+  double rate = 0;          // 0: none, and the two above are not needed
+};
+
+// Declares A and B and appends the nodes. x f32[T, I], y f32[T, O] -> f32[T, O], in y's storage: each element's chain
+// of multiply-adds over I goes on over r.
+ValueId add_lora(Builder& build, ValueId x, ValueId y, const LoraLayer& layer, const LoraDropout& dropout);
+
+}  // namespace headroom

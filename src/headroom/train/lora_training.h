@@ -1,0 +1,27 @@
+// What LoRA trains in place of the model's weights (docs/techniques/lora.md).
+#pragma once
+
+#include <vector>
+
+#include "headroom/headroom.h"
+#include "headroom/models/adapter.h"
+#include "headroom/train/checkpoint.h"
+
+namespace headroom {
+
+struct LoraTraining {
+  AdapterConfig config;
+  std::vector<LoraLayer> layers;  // none: all weights are trained
+  int base_bits = 0;              // of the base's linear layers: 4, 8, or 0, as stored
+
+  bool is_on() const { return !layers.empty(); }
+};
+
+// From the flags and, where options.adapter names one, from the adapter to continue. Throws InvalidInput naming the
+// flag that is out of range or does not fit another or the model.
+LoraTraining read_lora(const TrainOptions& options, const Model& model);
+
+// What of it changes the numbers; nothing where it is off.
+RunSettings settings_of_lora(const LoraTraining& lora, const TrainOptions& options, const Model& model);
+
+}  // namespace headroom

@@ -1,0 +1,236 @@
+"""Adapters through the built command: what PyTorch in float64 says of them (tests/data/lora), the files of PEFT, the
+same bits however a step is cut, and what is refused."""
+
+import json
+import shutil
+import signal
+import time
+
+import frame
+from tensor_files import largest, largest_difference, read_tensors
+from training import MODELS, UNTIED, TrainingTest, losses
+
+ADAPTERS = frame.ROOT / "tests" / "data" / "lora"
+BASES = {"mha": "mha", "patterns": "bf16", "biases": "biases"}
+FILES = ["adapter_config.json", "adapter_model.safetensors"]
+
+LOGITS_BOUND = 5e-5  # as in tests/e2e/oracle_test.py
+GRADIENT_BOUND = 3e-5
+CURVE_BOUND = 1e-4
+
+
+class Lora(TrainingTest):
+    def tune(self, model, *flags, output="out", **options):
+        """A whole run into `output`, made anew; the losses and the adapter's bytes."""
+        shutil.rmtree(self.directory / output, ignore_errors=True)
+        self.headroom(*self.command(model, *flags, output=output), **options)
+        return self.result(output)
+
+    def result(self, output="out"):
+        return losses(self.directory / output), (self.directory / output / FILES[1]).read_bytes()
+
+    def logits(self, model, *flags):
+        ids = MODELS / model.name / "ids.json" if (model / "ids.json").exists() else UNTIED / "ids.json"
+        flags = ["--tokens", ids, "--logits", "l.safetensors", "--memory", "64MiB", "--quiet", *flags]
+        self.headroom("eval", model, *flags)
+        return read_tensors(self.directory / "l.safetensors")["logits"].values
+
+
+class Oracle(Lora):
+    def test_logits_with_an_adapter_are_pytorchs(self):
+        for name, base in BASES.items():
+            with self.subTest(adapter=name):
+                ours = self.logits(MODELS / base, "--adapter", ADAPTERS / name)
+                theirs = read_tensors(ADAPTERS / name / "logits.safetensors")["logits"].values
+                self.assertLessEqual(largest_difference(ours, theirs), LOGITS_BOUND)
+
+    def test_gradients_of_an_adapter_are_pytorchs(self):
+        """One step A' = A - g shows g."""
+        flags = "--optimizer sgd --lr 1 --lr-schedule constant --steps 1 --grad-clip 0 --weight-decay 0".split()
+        for name, base in BASES.items():
+            with self.subTest(adapter=name):
+                ids = json.loads((MODELS / base / "ids.json").read_text(encoding="utf-8"))["ids"]
+                tokens = self.write("tokens.json", {"batches": [ids]})
+                self.tune(MODELS / base, "--adapter", ADAPTERS / name, "--tokens", tokens, *flags, output=name)
+                before = read_tensors(ADAPTERS / name / FILES[1])
+                after = read_tensors(self.directory / name / FILES[1])
+                expected = read_tensors(ADAPTERS / name / "gradients.safetensors")
+                self.assertEqual(set(after), set(expected))
+                for key, gradient in expected.items():
+                    ours = [old - new for old, new in zip(before[key].values, after[key].values)]
+                    off = largest_difference(ours, gradient.values) / largest(gradient.values)
+                    self.assertLessEqual(off, GRADIENT_BOUND, key)
+
+    def test_adamw_curves_are_pytorchs(self):
+        for name in ["mha", "biases"]:
+            with self.subTest(adapter=name):
+                curve = json.loads((ADAPTERS / name / "curve.json").read_text(encoding="utf-8"))
+                base = MODELS / BASES[name]
+                flags = ["--steps", len(curve["losses"]), "--lr", curve["lr"], "--lr-schedule", "constant"]
+                lines, _ = self.tune(
+                    base, "--adapter", ADAPTERS / name, "--tokens", base / "curve_tokens.json", *flags, output=name
+                )
+                self.assertLessEqual(largest_difference([line["loss"] for line in lines], curve["losses"]), CURVE_BOUND)
+
+
+class Training(Lora):
+    FLAGS = ["--tokens", UNTIED / "curve_tokens.json", "--steps", 6, "--lr", 0.01]
+    NEW = [*FLAGS, "--lora-rank", 4, "--lora-alpha", 8, "--lora-dropout", 0.2]
+
+    def test_the_output_is_an_adapter_and_only_that(self):
+        self.tune(UNTIED, *self.FLAGS, "--lora-rank", 2, "--lora-targets", "q_proj,down_proj")
+        names = sorted(path.name for path in (self.directory / "out").iterdir())
+        self.assertEqual(
+            [name for name in names if not name.startswith(".")],
+            [*FILES, "checkpoint-6", "metrics.jsonl", "train.tokens"],
+        )
+        config = self.read_json("out/adapter_config.json")
+        expected = {"peft_type": "LORA", "r": 2, "lora_alpha": 16, "target_modules": ["q_proj", "down_proj"]}
+        self.assertEqual({key: config[key] for key in expected}, expected)
+        tensors = read_tensors(self.directory / "out" / FILES[1])
+        self.assertEqual(len(tensors), 2 * 2 * 2)
+        a = tensors["base_model.model.model.layers.1.mlp.down_proj.lora_A.weight"]
+        self.assertEqual(a.shape, [2, 37])
+        checkpoint = read_tensors(self.directory / "out" / "checkpoint-6" / "model.safetensors")
+        self.assertEqual(set(checkpoint), set(tensors))
+
+    def test_a_new_adapter_changes_nothing_before_its_first_step(self):
+        self.tune(UNTIED, *self.FLAGS[:2], "--steps", 1, "--lr", 0, "--lora-rank", 4)
+        self.assertEqual(self.logits(UNTIED, "--adapter", "out"), self.logits(UNTIED))
+        a = read_tensors(self.directory / "out" / FILES[1])["base_model.model.model.layers.0.mlp.up_proj.lora_A.weight"]
+        bound = 24**-0.5
+        self.assertLess(largest(a.values), bound)
+        self.assertGreater(largest(a.values), 0.9 * bound)
+
+    def test_the_bits_do_not_depend_on_how_a_step_is_cut(self):
+        expected = self.tune(UNTIED, *self.NEW)
+        for change in [["--threads", 2], ["--checkpointing", "full"], ["--grad-accum", 3], ["--checkpointing", "none"]]:
+            with self.subTest(change=change):
+                self.assertEqual(self.tune(UNTIED, *self.NEW, *change, output="other"), expected)
+        for isa in ["reference", "avx2"]:
+            with self.subTest(isa=isa):
+                environment = {"HEADROOM_ISA": isa}
+                self.assertEqual(self.tune(UNTIED, *self.NEW, output="other", environment=environment), expected)
+        self.assertNotEqual(self.tune(UNTIED, *self.NEW, "--seed", 1, output="other"), expected)
+
+    def test_killed_and_resumed(self):
+        flags = [*self.NEW, "--save-every", 1]
+        expected = self.tune(UNTIED, *flags, output="plain")
+        for steps in [1, 4]:
+            shutil.rmtree(self.directory / "out", ignore_errors=True)
+            process = self.start(*map(str, self.command(UNTIED, *flags)))
+            metrics = self.directory / "out" / "metrics.jsonl"
+            while process.poll() is None and not (metrics.exists() and metrics.read_bytes().count(b"\n") >= steps):
+                time.sleep(0.0005)
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+            process.wait()
+            resume = ["--resume"] if any(self.directory.glob("out/checkpoint-*[0-9]")) else []
+            self.headroom(*self.command(UNTIED, *flags, *resume))
+            self.assertEqual(self.result(), expected)
+        changed = self.refused(*self.command(UNTIED, *flags, "--resume", "--lora-targets", "q_proj"))
+        self.assertIn("was trained with --lora-targets q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj, got "
+                      "q_proj", changed)  # fmt: skip
+        model = self.directory / "model"
+        shutil.copytree(UNTIED, model)
+        weights = bytearray((model / "model.safetensors").read_bytes())
+        weights[-len(weights) // 2 :] = weights[-len(weights) // 2 :][::-1]
+        (model / "model.safetensors").write_bytes(weights)
+        self.assertIn("a base of fingerprint", self.refused(*self.command(model, *flags, "--resume")))
+
+    def test_an_adapter_is_continued(self):
+        self.tune(UNTIED, *self.NEW, output="first")
+        self.tune(UNTIED, *self.FLAGS[:4], "--lr", 0, "--adapter", "first", output="second")
+        self.assertEqual((self.directory / "second" / FILES[1]).read_bytes(),
+                         (self.directory / "first" / FILES[1]).read_bytes())  # fmt: skip
+        self.assertEqual(self.read_json("second/adapter_config.json"), self.read_json("first/adapter_config.json"))
+
+    def test_evaluation_while_training_sees_the_adapter(self):
+        model = self.text_model()
+        flags = ["--data", "text.txt", "--eval-data", "text.txt", "--batch-size", 4, "--seq-len", 24, "--steps", 4,
+                 "--lr", 0.02, "--lora-rank", 4, "--lora-dropout", 0.5]  # fmt: skip
+        self.tune(model, *flags, "--report", "train.json")
+        self.headroom("eval", model, "--adapter", "out", "--data", "text.txt", "--seq-len", 24, "--memory", "64MiB",
+                      "--quiet", "--report", "eval.json")  # fmt: skip
+        self.assertAlmostEqual(self.read_json("train.json")["eval_loss"], self.read_json("eval.json")["loss"], places=3)
+
+    def test_generation_sees_the_adapter(self):
+        model = self.text_model()
+        flags = ["--data", "text.txt", "--batch-size", 4, "--seq-len", 24, "--steps", 8, "--lr", 0.05, "--lora-rank", 8]
+        self.tune(model, *flags)
+        command = ["generate", model, "--prompt", "the", "--max-new-tokens", 12, "--memory", "64MiB", "--quiet"]
+        self.headroom(*command, "--logprobs", "plain.json")
+        self.headroom(*command, "--adapter", "out", "--logprobs", "with.json", "--report", "r.json")
+        self.assertNotEqual(self.read_json("plain.json"), self.read_json("with.json"))
+        report = self.read_json("r.json")
+        self.assertLessEqual(report["measured_peak_bytes"], report["predicted_peak_bytes"])
+
+    def test_memory_of_a_frozen_base(self):
+        """Neither gradients nor moments of the base, nor a copy in f32 of one in bf16."""
+        self.headroom("init", "tiny-4m", "--dtype", "bf16", "--output", "model", "--quiet")
+        weights = (self.directory / "model" / "model.safetensors").stat().st_size
+        tokens = self.write("tokens.json", {"batches": [[[index % 97 for index in range(33)]]]})
+        self.tune(self.directory / "model", "--tokens", tokens, "--lora-rank", 4, "--report", "r.json")
+        report = self.read_json("r.json")
+        roles = report["peak"]["bytes_by_role"]
+        adapter = (self.directory / "out" / FILES[1]).stat().st_size
+        self.assertLess(roles["weight"], weights + adapter + 65536)
+        self.assertLessEqual(roles.get("optimizer_state", roles.get("optimizer state", 0)), 2 * adapter)
+        self.assertLessEqual(report["measured_peak_bytes"], report["predicted_peak_bytes"])
+
+
+class Refusals(Lora):
+    FLAGS = ["--tokens", UNTIED / "curve_tokens.json", "--steps", 1]
+
+    def refused_training(self, *flags):
+        message = self.refused(*self.command(UNTIED, *self.FLAGS, *flags))
+        self.assertFalse((self.directory / "out").exists())
+        return message
+
+    def adapter(self, name="adapter", **changes):
+        shutil.copytree(ADAPTERS / "mha", self.directory / name, dirs_exist_ok=True)
+        config = self.read_json(f"{name}/adapter_config.json")
+        self.write(f"{name}/adapter_config.json", config | changes)
+        return self.directory / name
+
+    def test_flags(self):
+        self.assertIn("the target query is no linear layer of the model; expected some of q_proj, k_proj, v_proj, "
+                      "o_proj, gate_proj, up_proj, down_proj",
+                      self.refused_training("--lora-rank", 2, "--lora-targets", "q_proj,query"))  # fmt: skip
+        self.assertIn("the rank 25 is above the dimensions of model.layers.0.self_attn.q_proj; expected at most 24",
+                      self.refused_training("--lora-rank", 25))  # fmt: skip
+        head = self.refused_training("--lora-rank", 2, "--lora-targets", "lm_head")
+        self.assertIn("lm_head is no linear layer", head)
+        self.assertIn("add --lora-rank 16", self.refused_training("--lora-dropout", 0.1))
+        self.assertIn("expected a share", self.refused_training("--lora-rank", 2, "--lora-dropout", 1))
+        self.assertIn("--lora-rank -1", self.refused_training("--lora-rank", -1))
+        self.assertIn("--lora-alpha 0", self.refused_training("--lora-rank", 2, "--lora-alpha", 0))
+
+    def test_adapters(self):
+        def refused(*flags, **changes):
+            return self.refused_training("--adapter", self.adapter(f"adapter{len(changes)}", **changes), *flags)
+
+        self.assertIn("has rank 4; leave the flag out", refused("--lora-rank", 8))
+        self.assertIn("use_dora: asks for DoRA", refused(use_dora=True))
+        self.assertIn("has no adapter_config.json", self.refused_training("--adapter", UNTIED))
+        self.assertIn("(expected [5, 24]); the adapter is of another model", refused(r=5))
+        self.assertIn("belongs to no layer", refused(target_modules=["q_proj"]))
+        ids = MODELS / "gqa" / "ids.json"
+        other = self.refused("eval", MODELS / "gqa", "--adapter", ADAPTERS / "mha", "--tokens", ids)
+        self.assertIn("the adapter is of another model", other)
+
+    def test_damaged_files(self):
+        for size in [0, 7, 200, 4000]:
+            adapter = self.adapter(f"cut{size}")
+            path = adapter / FILES[1]
+            path.write_bytes(path.read_bytes()[:size])
+            self.refused_training("--adapter", adapter)
+        adapter = self.adapter("gone")
+        (adapter / FILES[1]).rename(adapter / "adapter_model.bin")
+        self.assertIn("safe_serialization=True", self.refused_training("--adapter", adapter))
+        self.write("gone/adapter_config.json", "[1]")
+        self.refused_training("--adapter", adapter)
+
+
+if __name__ == "__main__":
+    frame.main()
