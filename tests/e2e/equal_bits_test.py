@@ -2,6 +2,7 @@
 trained weights are equal to the last bit, for tied and untied embeddings, with and without biases,
 from token files and from shuffled text."""
 
+import random
 import struct
 
 import frame
@@ -125,6 +126,27 @@ class EqualBits(TrainingTest):
                 ):
                     with self.subTest(model=model.name, shards=shards, way=way):
                         self.assertEqual(self.train(model, *flags, "--data-shards", shards, *way), expected)
+
+    def test_random_combinations(self):
+        """What decides numbers - the shards, and whose norm clips - against random ways to compute them."""
+        choose = random.Random(6)
+        for shards, clip in ((1, []), (2, []), (4, ["--clip-mode", "tensor"]), (1, ["--grad-clip", 0])):
+            model = choose.choice((TIED, UNTIED, QWEN2))
+            flags = ["--tokens", model / "curve_tokens.json", *STEPS, "--data-shards", shards]
+            expected = self.train(model, *flags, *clip)
+            for _ in range(5):
+                micro_batches = choose.choice((0, 1, 2, 4))
+                way = ["--grad-accum", micro_batches, "--checkpointing", choose.choice(("none", "full", "auto"))]
+                way += ["--threads", choose.choice((1, 2, 3))]
+                if not clip:
+                    modes = ["auto", "one-pass", "two-pass"] if micro_batches < 2 and shards == 1 else ["auto"]
+                    way += ["--clip-mode", choose.choice(modes)]
+                if choose.random() < 0.3:
+                    way += ["--disable-pass", choose.choice(("updates_in_backward", "fuse_loss_gradients"))]
+                isa = choose.choice(instruction_sets())
+                with self.subTest(model=model.name, shards=shards, clip=clip, way=way, isa=isa):
+                    got = self.train(model, *flags, *clip, *way, environment={"HEADROOM_ISA": isa})
+                    self.assertEqual(got, expected)
 
     def test_instruction_sets(self):
         for model in (TIED, UNTIED, QWEN2):
