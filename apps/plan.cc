@@ -36,7 +36,13 @@ struct PlanOptions {
   RunOptions run;
 };
 
-FittedJob fit(PlanOptions& options) {
+// A fitted job, and of training the micro-batches that were chosen.
+struct Fitted {
+  FittedJob job;
+  TrainingShape shape;
+};
+
+Fitted fit(PlanOptions& options) {
   const std::unique_ptr<Model> model = open_model_config(options.model);
   static_cast<RunOptions&>(options.train) = options.run;
   options.train.model = options.model;
@@ -50,11 +56,15 @@ FittedJob fit(PlanOptions& options) {
       const auto prompt = encode_prompt(options.generate, open_tokenizer(options.model, *model), *model);
       options.generate.context = context_for(options.generate, *model, static_cast<int64_t>(prompt.size()));
     }
-    return fit_generation(options.generate, *model, tokenizer_bytes, chat_template_bytes_of(options.generate)).job;
+    return {fit_generation(options.generate, *model, tokenizer_bytes, chat_template_bytes_of(options.generate)).job,
+            {}};
   }
   options.train.model = options.model;
   take_shape_of_tokens(options.train);
-  return fit_training(options.train, *model, uses_tokenizer(options.train) ? tokenizer_bytes_of(options.model) : 0);
+  FittedTraining fitted =
+      fit_training(options.train, *model, uses_tokenizer(options.train) ? tokenizer_bytes_of(options.model) : 0);
+  const TrainingShape shape = fitted.shape;
+  return {std::move(fitted), shape};
 }
 
 bool is_of_mesh(const PlanOptions& options) {
@@ -91,16 +101,6 @@ void print_mesh(const PlanOptions& options) {
   if (!options.run.report.empty()) write_json(options.run.report, report);
 }
 
-// The job's own micro-batches: the rows of an update over those of its graph "step".
-int64_t micro_batches_of(const FittedJob& job, const TrainOptions& options) {
-  for (const Graph& graph : job.graphs) {
-    const ValueId tokens = graph.name == "step" ? graph.find("tokens") : kNoValue;
-    if (tokens == kNoValue) continue;
-    return options.batch_size * (options.seq_len - 1) / graph.value(tokens).type.shape.elements();
-  }
-  return 1;
-}
-
 void plan(PlanOptions& options) {
   if (options.device == "list") {
     fmt::print("{}", device_table());
@@ -115,13 +115,20 @@ void plan(PlanOptions& options) {
   if (device != nullptr && options.run.memory == "auto") {
     options.run.memory = fmt::format("{}", device->usable_bytes());
   }
-  const FittedJob job = fit_or_report(options.run, [&] { return fit(options); });
+  TrainingShape shape;
+  const FittedJob job = fit_or_report(options.run, [&] {
+    Fitted fitted = fit(options);
+    shape = fitted.shape;
+    return std::move(fitted.job);
+  });
   nlohmann::ordered_json report = report_of(job);
   std::string machine;
   if (device != nullptr) {
     const bool trains = options.task == "train";
-    const int64_t micro_batches = trains ? micro_batches_of(job, options.train) : 1;
-    const DeviceFloor floor = device_floor(*device, job, micro_batches, !trains || options.train.precision != "f32");
+    const auto runs = [&](std::string_view graph) -> int64_t {
+      return trains ? runs_of(graph, shape) : graph == "decode" ? 1 : 0;
+    };
+    const DeviceFloor floor = device_floor(*device, job.graphs, runs, !trains || options.train.precision != "f32");
     report["device"] = json_of(*device, floor);
     machine += describe(*device, floor, trains);
   }

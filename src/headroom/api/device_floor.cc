@@ -1,45 +1,24 @@
 #include "headroom/api/device_floor.h"
 
-#include <algorithm>
+#include <fmt/core.h>
+
 #include <nlohmann/json.hpp>
 
-#include "headroom/base/errors.h"
-#include "headroom/graph/op.h"
+#include "headroom/plan/cost_model.h"
 
 namespace headroom {
-namespace {
 
-Price price_of(const Graph& graph) {
-  Price sum;
-  std::vector<Type> inputs, outputs;
-  for (const Node& node : graph.nodes) {
-    inputs.clear();
-    outputs.clear();
-    for (const ValueId id : node.inputs) inputs.push_back(graph.value(id).type);
-    for (const ValueId id : node.outputs) outputs.push_back(graph.value(id).type);
-    const Price price = node.op->price({inputs, outputs, node.attributes});
-    sum.flops += price.flops;
-    sum.bytes += price.bytes;
-  }
-  return sum;
-}
-
-// How often a step runs the graph.
-double runs_of(const std::string& graph, int64_t micro_batches) {
-  if (graph == "step" || graph == "decode" || graph == "zero_gradients") return 1;
-  return graph == "micro" ? static_cast<double>(micro_batches - 1) : 0;
-}
-
-}  // namespace
-
-DeviceFloor device_floor(const Device& device, const FittedJob& job, int64_t micro_batches, bool half) {
+DeviceFloor device_floor(const Device& device, std::span<const Graph> graphs,
+                         const std::function<int64_t(std::string_view graph)>& runs, bool half) {
   DeviceFloor floor;
-  for (const Graph& graph : job.graphs) {
-    const double runs = runs_of(graph.name, micro_batches);
-    if (runs == 0) continue;
-    const Price price = price_of(graph);
-    floor.flops += runs * price.flops;
-    floor.bytes += runs * price.bytes;
+  for (const Graph& graph : graphs) {
+    const auto times = static_cast<double>(runs(graph.name));
+    if (times == 0) continue;
+    for (const Node& node : graph.nodes) {
+      const Price price = price_of(graph, node);
+      floor.flops += times * price.flops;
+      floor.bytes += times * price.bytes;
+    }
   }
   floor.compute_seconds = floor.flops / (half ? device.bf16_flops_per_second : device.f32_flops_per_second);
   floor.memory_seconds = floor.bytes / device.memory_bytes_per_second;

@@ -76,18 +76,25 @@ int64_t rows_of_rank(const MeshJob& job) {
 }
 
 // The job of one rank, with the whole of its states, in so much memory.
-FittedJob fit_rank(const MeshJob& job, const Model& part, int64_t memory_bytes) {
+struct RankFit {
+  FittedJob job;
+  TrainingShape shape;  // of training: its micro-batches
+};
+
+RankFit fit_rank(const MeshJob& job, const Model& part, int64_t memory_bytes) {
   if (!job.trains) {
     GenerateOptions options = job.generate;
     options.memory = fmt::format("{}", memory_bytes);
-    return fit_generation(options, part, 0).job;
+    return {fit_generation(options, part, 0).job, {}};
   }
   TrainOptions options = job.train;
   options.memory = fmt::format("{}", memory_bytes);
   options.batch_size = rows_of_rank(job);
   options.disk.clear();
   if (job.mesh.pipe > 1 && options.grad_accum == 0) options.grad_accum = options.batch_size;
-  return fit_training(options, part, 0);
+  FittedTraining fitted = fit_training(options, part, 0);
+  const TrainingShape shape = fitted.shape;
+  return {std::move(fitted), shape};
 }
 
 // The same in so little memory that the working memory fits `limit_bytes`, or as little as can be. The planner counts
@@ -95,26 +102,20 @@ FittedJob fit_rank(const MeshJob& job, const Model& part, int64_t memory_bytes) 
 struct RankWork {
   WorkingMemory memory;
   std::string choice;
-  int64_t micro_tokens = 0;
+  TrainingShape shape;
 };
 
-RankWork work_of(const FittedJob& job) {
-  RankWork work{working_memory(job.graphs, job.plan.threads), job.choice, 0};
-  for (const Graph& graph : job.graphs) {
-    if (const ValueId tokens = graph.find("tokens"); tokens != kNoValue) {
-      work.micro_tokens = graph.value(tokens).type.shape.elements();
-    }
-  }
-  return work;
+RankWork work_of(const RankFit& rank) {
+  return {working_memory(rank.job.graphs, rank.job.plan.threads), rank.job.choice, rank.shape};
 }
 
 RankWork fit_work(const MeshJob& job, const Model& part, int64_t limit_bytes, int64_t in_flight) {
-  FittedJob fitted = fit_rank(job, part, kNoLimit);
+  RankFit fitted = fit_rank(job, part, kNoLimit);
   for (;;) {
     RankWork work = work_of(fitted);
     const int64_t excess = work.memory.peak_bytes + (in_flight - 1) * work.memory.saved_bytes - limit_bytes;
     if (excess <= 0) return work;
-    const int64_t before = fitted.predicted_peak_bytes;
+    const int64_t before = fitted.job.predicted_peak_bytes;
     try {
       fitted = fit_rank(job, part, std::max<int64_t>(1, before - std::max<int64_t>(excess, 1)));
     } catch (const BudgetExceeded& refusal) {
@@ -210,11 +211,11 @@ MeshPlan plan_mesh(const MeshJob& job) {
     plan.stages.push_back(stage);
     if (stage.planned_bytes() > plan.stages[plan.fullest].planned_bytes() || at == 0) {
       plan.fullest = static_cast<size_t>(at);
-      const int64_t tokens = job.trains ? found.micro_tokens : 1;
-      const int64_t steps = job.trains ? rows * (job.train.seq_len - 1) / std::max<int64_t>(1, tokens) : 1;
-      plan.sent = sent_activations(job, stage, model->features(), tokens, steps, at == 0, at == last);
+      const int64_t tokens = job.trains ? found.shape.micro_tokens() : 1;
+      const int64_t passes = job.trains ? found.shape.micro_batches : 1;
+      plan.sent = sent_activations(job, stage, model->features(), tokens, passes, at == 0, at == last);
       if (job.trains) {
-        plan.sent.states = sent_for_states(stage.parameters, bytes, job.zero, job.mesh.data, steps);
+        plan.sent.states = sent_for_states(stage.parameters, bytes, job.zero, job.mesh.data, passes);
       }
     }
   }
