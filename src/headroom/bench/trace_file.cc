@@ -27,6 +27,12 @@ std::string quoted(std::string_view text) {
 // Microseconds, to the nanosecond.
 std::string microseconds(int64_t ns) { return fmt::format("{}.{:03}", ns / 1000, ns % 1000); }
 
+// The op whose nodes begin what nodes of the op `wait` wait for; empty where that waits for nothing.
+std::string_view beginner_of(std::string_view wait) {
+  if (wait == "loaded") return "load";
+  return wait == "stored" ? "store" : "";
+}
+
 }  // namespace
 
 TraceFile::TraceFile(const std::string& path, std::span<const Graph* const> graphs)
@@ -69,11 +75,41 @@ void TraceFile::add(const Graph& graph, std::span<const int64_t> moments_ns, std
         microseconds(moments_ns[i + 1] - moments_ns[i]), quoted(name), name_of(node.phase), i, price.flops, price.bytes,
         live_bytes[i]));
     first_event_ = false;
+    add_transfer(graph, i, moments_ns);
     if (i > 0 && live_bytes[i] == live_bytes[i - 1]) continue;
     write(
         fmt::format(",\n{{\"ph\": \"C\", \"pid\": 1, \"ts\": {}, \"name\": \"alive in the arena\", \"args\": "
                     "{{\"bytes\": {}}}}}",
                     microseconds(moments_ns[i] - origin_ns_), live_bytes[i]));
+  }
+}
+
+// Transfers overlap, so they are asynchronous slices, each with a number of its own.
+void TraceFile::add_transfer(const Graph& graph, size_t wait, std::span<const int64_t> moments_ns) {
+  const Node& last = graph.nodes[wait];
+  const std::string_view beginner = beginner_of(last.op->name());
+  if (beginner.empty()) return;
+  for (size_t begin = wait; begin-- > 0;) {
+    const Node& first = graph.nodes[begin];
+    if (first.op->name() != beginner) continue;
+    const ValueId buffer = beginner == "load" ? first.outputs.front() : first.inputs.front();
+    if (buffer != last.inputs.front()) continue;
+    if (transfers_ == 0) {
+      write(R"(,
+{"ph": "M", "pid": 2, "name": "process_name", "args": {"name": "disk"}})");
+    }
+    const ValueId on_disk = beginner == "load" ? first.inputs.front() : first.outputs.front();
+    const std::string name = quoted(graph.value(on_disk).name);
+    ++transfers_;
+    for (const bool ends : {false, true}) {
+      write(
+          fmt::format(",\n{{\"ph\": \"{}\", \"pid\": 2, \"tid\": {}, \"ts\": {}, \"name\": {}, \"cat\": \"{}\", "
+                      "\"id\": {}, \"args\": {{\"bytes\": {:.0f}, \"values\": {}}}}}",
+                      ends ? "e" : "b", beginner == "load" ? 1 : 2,
+                      microseconds((ends ? moments_ns[wait + 1] : moments_ns[begin]) - origin_ns_), name, beginner,
+                      transfers_, price_of(graph, first).bytes, last.outputs.size()));
+    }
+    return;
   }
 }
 

@@ -1,5 +1,7 @@
 // A trace in the JSON of Chrome's trace viewer, which Perfetto (ui.perfetto.dev) reads: a track for each phase of each
-// graph, a slice for each node. Written as it comes, so that its size is no matter of memory.
+// graph, a slice for each node; and beside compute, as a process of its own, the disk: each load and store from the
+// node that begins it to the end of the one that has waited for it. Written as it comes, so that its size is no matter
+// of memory.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +31,7 @@ class TraceFile {
 
  private:
   void write(std::string_view text);
+  void add_transfer(const Graph& graph, size_t wait, std::span<const int64_t> moments_ns);
   void flush();
   int track_of(const Graph& graph, Phase phase) const;
 
@@ -37,6 +40,7 @@ class TraceFile {
   std::string buffer_;
   int64_t written_bytes_ = 0;
   int64_t slices_ = 0;
+  int64_t transfers_ = 0;
   int64_t origin_ns_ = -1;  // the begin of the first run is the trace's zero
   bool first_event_ = true;
 };
