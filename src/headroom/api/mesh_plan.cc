@@ -4,10 +4,10 @@
 #include <array>
 #include <charconv>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <tuple>
 
 #include "headroom/api/model_source.h"
 #include "headroom/base/errors.h"
@@ -125,17 +125,87 @@ RankWork fit_work(const MeshJob& job, const Model& part, int64_t limit_bytes, in
   }
 }
 
-// Activations that pass between ranks: of a micro-batch, or of one new token.
-SentBytes sent_activations(const MeshJob& job, const StagePlan& stage, int64_t features, int64_t micro_tokens,
-                           int64_t micro_batches, bool is_first, bool is_last) {
-  const int64_t element_bytes = job.trains && job.train.precision != "f32" ? 2 : 4;
-  const int64_t rows = multiply_sizes(micro_tokens * features, element_bytes * micro_batches, "the activations");
-  const int64_t directions = job.trains ? 2 : 1;  // forward and backward
-  // Two sums a layer and direction, one behind the embedding, and one before the head on the way back.
-  const int64_t sums = directions * 2 * stage.layers + (is_first ? 1 : 0) + (is_last && job.trains ? 1 : 0);
-  const int64_t borders = job.trains ? (is_first ? 0 : 1) + (is_last ? 0 : 1) : (is_last ? 0 : 1);
-  return {.tensor = 2 * sums * sent_by_gather(rows, job.mesh.tensor), .pipe = borders * rows};
-}
+// The stages of a model whose config is known, one after the other.
+class StagePlanner {
+ public:
+  StagePlanner(const MeshJob& job, const JsonObject& config, const BytesPerParameter& bytes)
+      : job_(job),
+        config_(config),
+        bytes_(bytes),
+        counts_(count_parameters(config_of_rank(config, job.mesh.tensor, layers_of(config)))),
+        rows_(job.trains ? rows_of_rank(job) : 1),
+        layers_(divide_layers(layers_of(config), job.mesh.pipe, counts_.layer, counts_.embedding,
+                              counts_.head + (counts_.tied ? counts_.embedding : 0))) {}
+
+  StagePlan stage(int64_t at) {
+    StagePlan stage;
+    stage.layers = layers_[static_cast<size_t>(at)];
+    stage.parameters = parameters_of_stage(counts_, stage.layers, is_first(at), is_last(at));
+    stage.states = states_of(stage.parameters, bytes_, job_.zero, job_.mesh.data);
+    stage.gathered_bytes = gathered_bytes(at);
+    const int64_t micro_batches = job_.train.grad_accum == 0 ? rows_ : job_.train.grad_accum;
+    if (job_.trains) stage.in_flight = micro_batches_in_flight(at, job_.mesh.pipe, micro_batches);
+    const RankWork& work = work_of_stage(stage);
+    stage.working_bytes = work.memory.peak_bytes + (stage.in_flight - 1) * work.memory.saved_bytes;
+    stage.cache_bytes = work.memory.cache_bytes;
+    stage.choice = work.choice;
+    return stage;
+  }
+
+  SentBytes sent(int64_t at, const StagePlan& stage) {
+    const TrainingShape& shape = work_of_stage(stage).shape;
+    const int64_t features = config_.integer("hidden_size", 1, kNoLimit);
+    if (!job_.trains) {  // one token
+      const int64_t row = 4 * features;
+      return {.tensor = 2 * (2 * stage.layers + (is_first(at) ? 1 : 0)) * sent_by_gather(row, job_.mesh.tensor),
+              .pipe = is_last(at) ? 0 : row};
+    }
+    const int64_t element_bytes = job_.train.precision == "f32" ? 4 : 2;
+    const int64_t activations =
+        multiply_sizes(shape.micro_tokens() * shape.micro_batches, element_bytes * features, "the activations");
+    // Two sums a layer forward and backward, one behind the embedding, and one before the head on the way back.
+    const int64_t sums = 4 * stage.layers + (is_first(at) ? 1 : 0) + (is_last(at) ? 1 : 0);
+    const int64_t borders = (is_first(at) ? 0 : 1) + (is_last(at) ? 0 : 1);
+    return {.states = sent_for_states(stage.parameters, bytes_, job_.zero, job_.mesh.data, shape.micro_batches),
+            .tensor = 2 * sums * sent_by_gather(activations, job_.mesh.tensor),
+            .pipe = borders * activations};
+  }
+
+ private:
+  static int64_t layers_of(const JsonObject& config) { return make_model(config)->layers(); }
+  static bool is_first(int64_t at) { return at == 0; }
+  bool is_last(int64_t at) const { return at == job_.mesh.pipe - 1; }
+
+  int64_t gathered_bytes(int64_t at) const {
+    if (job_.mesh.data == 1 || job_.zero < 2) return 0;
+    const double each = bytes_.gradients + (job_.zero >= 3 ? bytes_.weights : 0);
+    const int64_t largest =
+        std::max({counts_.layer, is_first(at) ? counts_.embedding : 0, is_last(at) ? counts_.head : 0});
+    return static_cast<int64_t>(2 * each * static_cast<double>(largest));
+  }
+
+  // Stages that differ in nothing that counts here are planned once.
+  const RankWork& work_of_stage(const StagePlan& stage) {
+    const int64_t limit = job_.memory_bytes == 0
+                              ? kNoLimit
+                              : job_.memory_bytes - job_.context_bytes - stage.states.all() - stage.gathered_bytes;
+    const std::tuple key{stage.layers, stage.in_flight, limit};
+    auto found = works_.find(key);
+    if (found == works_.end()) {
+      const std::unique_ptr<Model> part = make_model(config_of_rank(config_, job_.mesh.tensor, stage.layers));
+      found = works_.emplace(key, fit_work(job_, *part, limit, stage.in_flight)).first;
+    }
+    return found->second;
+  }
+
+  const MeshJob& job_;
+  const JsonObject config_;
+  const BytesPerParameter bytes_;
+  const ParameterCounts counts_;
+  const int64_t rows_;
+  const std::vector<int64_t> layers_;
+  std::map<std::tuple<int64_t, int64_t, int64_t>, RankWork> works_;
+};
 
 // A model of which only the number of parameters is known: states alone, evenly divided.
 MeshPlan plan_count(const MeshJob& job, int64_t parameters, const BytesPerParameter& bytes) {
@@ -173,52 +243,15 @@ MeshPlan plan_mesh(const MeshJob& job) {
   if (counted) return plan_count(job, *parameter_count_of(job.model), bytes);
 
   const JsonObject config = given.with("dtype", nullptr).with("torch_dtype", std::string(format.runs_as));
-  const int64_t layers = make_model(config)->layers();
-  const ParameterCounts whole = count_parameters(config);
-  const ParameterCounts part = count_parameters(config_of_rank(config, job.mesh.tensor, layers));
-  const int64_t last = job.mesh.pipe - 1;
-  const std::vector<int64_t> counts =
-      divide_layers(layers, job.mesh.pipe, part.layer, part.embedding, part.head + (part.tied ? part.embedding : 0));
-
-  MeshPlan plan{parameters_of_stage(whole, layers, true, true), bytes, {}, 0, {}};
-  std::map<std::pair<int64_t, int64_t>, RankWork> works;  // by layers and micro-batches in flight
-  for (int64_t at = 0; at <= last; ++at) {
-    StagePlan stage;
-    stage.layers = counts[static_cast<size_t>(at)];
-    stage.parameters = parameters_of_stage(part, stage.layers, at == 0, at == last);
-    stage.states = states_of(stage.parameters, bytes, job.zero, job.mesh.data);
-    if (job.mesh.data > 1 && job.zero >= 2) {
-      const double each = job.zero >= 3 ? bytes.weights + bytes.gradients : bytes.gradients;
-      const int64_t unit = std::max({part.layer, at == 0 ? part.embedding : 0, at == last ? part.head : 0});
-      stage.gathered_bytes = static_cast<int64_t>(2 * each * static_cast<double>(unit));
-    }
-    const std::unique_ptr<Model> model = make_model(config_of_rank(config, job.mesh.tensor, stage.layers));
-    const int64_t rows = job.trains ? rows_of_rank(job) : 1;
-    const int64_t micro_batches = !job.trains ? 1 : job.train.grad_accum == 0 ? rows : job.train.grad_accum;
-    if (job.trains) stage.in_flight = micro_batches_in_flight(at, job.mesh.pipe, micro_batches);
-    const int64_t limit = job.memory_bytes == 0
-                              ? kNoLimit
-                              : job.memory_bytes - job.context_bytes - stage.states.all() - stage.gathered_bytes;
-    auto work = works.find({stage.layers, stage.in_flight});
-    if (work == works.end()) {
-      work =
-          works.emplace(std::pair{stage.layers, stage.in_flight}, fit_work(job, *model, limit, stage.in_flight)).first;
-    }
-    const RankWork& found = work->second;
-    stage.working_bytes = found.memory.peak_bytes + (stage.in_flight - 1) * found.memory.saved_bytes;
-    stage.cache_bytes = found.memory.cache_bytes;
-    stage.choice = found.choice;
-    plan.stages.push_back(stage);
-    if (stage.planned_bytes() > plan.stages[plan.fullest].planned_bytes() || at == 0) {
+  MeshPlan plan{parameter_count(*make_model(config)), bytes, {}, 0, {}};
+  StagePlanner planner(job, config, bytes);
+  for (int64_t at = 0; at < job.mesh.pipe; ++at) {
+    plan.stages.push_back(planner.stage(at));
+    if (plan.stages.back().planned_bytes() > plan.fullest_stage().planned_bytes()) {
       plan.fullest = static_cast<size_t>(at);
-      const int64_t tokens = job.trains ? found.shape.micro_tokens() : 1;
-      const int64_t passes = job.trains ? found.shape.micro_batches : 1;
-      plan.sent = sent_activations(job, stage, model->features(), tokens, passes, at == 0, at == last);
-      if (job.trains) {
-        plan.sent.states = sent_for_states(stage.parameters, bytes, job.zero, job.mesh.data, passes);
-      }
     }
   }
+  plan.sent = planner.sent(static_cast<int64_t>(plan.fullest), plan.fullest_stage());
   return plan;
 }
 
