@@ -41,8 +41,11 @@ void add_train_flags(CLI::App& command, TrainOptions& options) {
                   "Add the gradients of this many equal parts of the batch as a balanced tree: the order that as many "
                   "machines would add them in. Other numbers, and a few more sets of gradients")
       ->group("Batch");
-  command.add_option("--optimizer", options.optimizer, "adamw or sgd (plain w -= lr * gradient)")
-      ->check(CLI::IsMember({"adamw", "sgd"}))
+  command
+      .add_option("--optimizer", options.optimizer,
+                  "adamw; adamw8bit (2 bytes of state a parameter instead of 8, other numbers); sgd (plain w -= lr * "
+                  "gradient)")
+      ->check(CLI::IsMember({"adamw", "adamw8bit", "sgd"}))
       ->group("Optimizer");
   command.add_option("--lr", options.lr, "Learning rate")->group("Optimizer");
   command.add_option("--lr-schedule", options.lr_schedule, "cosine or linear (to a tenth of --lr), or constant")
@@ -64,6 +67,12 @@ void add_train_flags(CLI::App& command, TrainOptions& options) {
           "--checkpointing", options.checkpointing,
           "Recompute activations in the backward: none, full (every layer), auto (only if the budget asks for it)")
       ->check(CLI::IsMember({"none", "full", "auto"}))
+      ->group("Memory");
+  command
+      .add_option("--compress-activations", options.compress_activations,
+                  "What the backward will read again is kept in bf16, or in 8 or 4 bits rounded at random: 2, 3.9 or "
+                  "7.8 times less. Gradients become other numbers; losses of a step stay exact")
+      ->check(CLI::IsMember({"none", "bf16", "8", "4", "sparse"}))
       ->group("Memory");
   command
       .add_option("--clip-mode", options.clip_mode,

@@ -13,7 +13,7 @@ _headroom() {
   help=$("$command" ${verb:+"$verb"} --help 2>/dev/null) || return 0
 
   if [[ $previous == --* ]]; then
-    # `--optimizer TEXT:{adamw,sgd} ...`
+    # `--optimizer TEXT:{adamw,adamw8bit,sgd} ...`
     local choices
     choices=$(sed -nE "s/^ +([^ ]*,)?$previous [^{]*\{([^}]*)\}.*/\2/p" <<<"$help" | head -n 1)
     if [[ $choices ]]; then

@@ -56,7 +56,7 @@ void fill(const Tensor& tensor) {
   std::array<float, kPeriod> pattern = {};
   for (int64_t i = 0; i < kPeriod; ++i)
     pattern[static_cast<size_t>(i)] = static_cast<float>(i * 37 % kPeriod - 50) * 0.01f;
-  if (tensor.type.dtype == DType::i32) {
+  if (tensor.type.dtype == DType::i32 || tensor.type.dtype == DType::u8) {
     std::memset(tensor.data, 0, static_cast<size_t>(bytes));
     return;
   }

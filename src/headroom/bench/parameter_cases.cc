@@ -28,6 +28,28 @@ KernelCase adamw() {
   return one;
 }
 
+KernelCase adamw8bit(DType dtype) {
+  const Type codes = u8(kWeight.shape);
+  const Type scales = f32({kWeight.shape.elements() / 256});
+  KernelCase one;
+  one.name = fmt::format("adamw8bit 8192x2048, {}", name_of(dtype));
+  one.op = "adamw8bit";
+  one.inputs = {{dtype, kWeight.shape}, codes, scales, codes, scales, kWeight, f32({3})};
+  one.attributes = {{"beta1", 0.9}, {"beta2", 0.95}, {"eps", 1e-8}, {"weight_decay", 0.1}};
+  if (dtype == DType::bf16) {
+    one.inputs.push_back(i32({4}));  // random_key
+    one.attributes.set("site", int64_t{1});
+  }
+  one.inputs.push_back(f32({1}));
+  one.limit = Limit::update;
+  one.fill = [](std::span<const Tensor> inputs) {
+    fill_constant(inputs[4], 0.25f);  // a mean of squares
+    fill_step(inputs, 6);
+    fill_constant(inputs.back(), 1);
+  };
+  return one;
+}
+
 KernelCase sgd() {
   KernelCase one;
   one.name = "sgd 8192x2048";
@@ -81,7 +103,8 @@ KernelCase embedding_backward() {
 }  // namespace
 
 std::vector<KernelCase> parameter_cases() {
-  return {adamw(), sgd(), join_partials(), embedding(DType::f32), embedding(DType::bf16), embedding_backward()};
+  return {adamw(),         adamw8bit(DType::f32), adamw8bit(DType::bf16), sgd(),
+          join_partials(), embedding(DType::f32), embedding(DType::bf16), embedding_backward()};
 }
 
 }  // namespace headroom

@@ -46,6 +46,7 @@ std::optional<DType> dtype_of(StoredType type) {
     case StoredType::f16: return DType::f16;
     case StoredType::bf16: return DType::bf16;
     case StoredType::i32: return DType::i32;
+    case StoredType::u8: return DType::u8;
     default: return std::nullopt;
   }
 }
@@ -288,7 +289,8 @@ void SafetensorsFile::read(const StoredTensor& tensor, int64_t first, int64_t co
 void SafetensorsFile::decode(const StoredTensor& tensor, int64_t first, std::span<const std::byte> bytes, DType wanted,
                              void* out, NanCheck nan_check) const {
   const std::optional<DType> stored = dtype_of(tensor.type);
-  const bool convertible = stored && (*stored == wanted || (*stored != DType::i32 && wanted != DType::i32));
+  const auto is_integer = [](DType dtype) { return dtype == DType::i32 || dtype == DType::u8; };
+  const bool convertible = stored && (*stored == wanted || (!is_integer(*stored) && !is_integer(wanted)));
   if (!convertible) {
     throw InvalidInput("{}: tensor {} is stored as {}; expected a dtype that converts to {}", path(),
                        printable(tensor.name), name_of(tensor.type), name_of(wanted));

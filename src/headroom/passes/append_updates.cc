@@ -4,6 +4,8 @@
 #include <vector>
 
 #include "headroom/graph/builder.h"
+#include "headroom/ops/adamw8bit.h"
+#include "headroom/ops/random_key.h"
 #include "headroom/passes/differentiate.h"
 
 namespace headroom {
@@ -42,6 +44,27 @@ void append_adamw(Builder& build, const Trained& trained, std::vector<ValueId> t
   build.carry(v, next[2]);
 }
 
+void append_adamw8bit(Builder& build, const Trained& trained, const std::vector<ValueId>& tail,
+                      const UpdateSettings& settings) {
+  const std::string name = build.graph().value(trained.weight).name;
+  const Shape shape = build.type(trained.weight).shape;
+  const auto state = [&](const char* part, const Type& type) {
+    return build.input(name + part, type, Role::optimizer_state);
+  };
+  const Adamw8bitState old = {trained.weight, state(".adam_m", codes_type(shape)),
+                              state(".adam_m_scale", scales_type(shape)), state(".adam_v", codes_type(shape)),
+                              state(".adam_v_scale", scales_type(shape))};
+  const AdamwSettings own = {settings.beta1, settings.beta2, settings.eps,
+                             shape.rank() >= 2 ? settings.weight_decay : 0.0};
+  const Adamw8bitState next =
+      adamw8bit(build, old, trained.gradient, tail[0], tail.size() > 1 ? tail[1] : kNoValue, own, random_site(name));
+  build.carry(old.weight, next.weight);
+  build.carry(old.m, next.m);
+  build.carry(old.m_scale, next.m_scale);
+  build.carry(old.v, next.v);
+  build.carry(old.v_scale, next.v_scale);
+}
+
 void append_sgd(Builder& build, const Trained& trained, const std::vector<ValueId>& tail) {
   std::vector<ValueId> operands = {trained.weight, trained.gradient};
   operands.insert(operands.end(), tail.begin(), tail.end());
@@ -77,10 +100,13 @@ Graph append_updates(Graph graph, const UpdateSettings& settings) {
                          ? build.node("clip_scale", {squared_norms[place]}, {{"max_norm", settings.grad_clip}})[1]
                          : clip[1]);
     }
-    if (settings.optimizer == Optimizer::adamw) {
-      append_adamw(build, one, tail, settings);
-    } else {
+    const bool is_small = build.type(one.weight).shape.elements() < kLeast8bitElements;
+    if (settings.optimizer == Optimizer::sgd) {
       append_sgd(build, one, tail);
+    } else if (settings.optimizer == Optimizer::adamw8bit && !is_small) {
+      append_adamw8bit(build, one, tail, settings);
+    } else {
+      append_adamw(build, one, tail, settings);
     }
   }
   return graph;

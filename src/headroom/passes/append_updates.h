@@ -6,7 +6,10 @@
 
 namespace headroom {
 
-enum class Optimizer : uint8_t { adamw, sgd };
+// adamw8bit: weights of fewer than kLeast8bitElements elements keep moments of 32 bits, which are a rounding error of
+// the whole and noisy where one block is all.
+enum class Optimizer : uint8_t { adamw, adamw8bit, sgd };
+inline constexpr int64_t kLeast8bitElements = 4096;
 
 struct UpdateSettings {
   Optimizer optimizer = Optimizer::adamw;
@@ -20,7 +23,7 @@ struct UpdateSettings {
 
 // Names of the graph inputs that the updates read, beside the weights:
 //   "update_scalars" f32[3] = (lr, lr / (1 - beta1^t), sqrt(1 - beta2^t)), and for adamw "WEIGHT.adam_m",
-//   "WEIGHT.adam_v".
+//   "WEIGHT.adam_v"; for adamw8bit these are codes, and "WEIGHT.adam_m_scale", "WEIGHT.adam_v_scale" their scales.
 // Adds the result "gradient_norm" f32[1], of all gradients before clipping; the gradients are results no more. Run
 // after differentiate.
 Graph append_updates(Graph graph, const UpdateSettings& settings);

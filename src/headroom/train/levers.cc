@@ -5,13 +5,14 @@
 #include <algorithm>
 
 #include "headroom/base/errors.h"
+#include "headroom/train/activation_compression.h"
 #include "headroom/train/clip_mode.h"
 
 namespace headroom {
 namespace {
 
 Lever checkpointing(const TrainOptions& options) {
-  const std::string& mode = options.checkpointing;
+  const std::string mode = checkpointing_of(options);
   if (mode != "none" && mode != "full" && mode != "auto") {
     throw InvalidInput("--checkpointing {}: expected none, full or auto", mode);
   }
@@ -81,10 +82,19 @@ Lever clipping(const TrainOptions& options, const TrainingShape& whole) {
   return lever;
 }
 
+// Never chosen: it changes numbers.
+Lever compression(const TrainOptions& options) {
+  const int64_t bits = compression_bits(options);
+  return {.name = "compressed activations", .levels = {""}, .forced = true, .set = [bits](TrainingWay& way, int) {
+            way.techniques.compress_bits = bits;
+          }};
+}
+
 }  // namespace
 
 std::vector<Lever> training_levers(const TrainOptions& options, const TrainingShape& whole) {
-  return {checkpointing(options), loss_gradients(), micro_batches(options, whole), clipping(options, whole)};
+  return {checkpointing(options), loss_gradients(), micro_batches(options, whole), clipping(options, whole),
+          compression(options)};
 }
 
 std::vector<LeverRange> ranges_of(const std::vector<Lever>& levers) {

@@ -15,6 +15,7 @@
 #include "headroom/passes/data_shards.h"
 #include "headroom/runtime/process_memory.h"
 #include "headroom/runtime/progress.h"
+#include "headroom/train/activation_compression.h"
 #include "headroom/train/text_source.h"
 
 namespace headroom {
@@ -82,6 +83,10 @@ RunSettings Trainer::run_settings() const {
       {"--data-shards", fmt::format("{}", settings_.shape.data_shards)},
       {"--clip-mode", settings_.updates.clip_tensors ? "tensor" : "of all gradients"},
       {"--seed", fmt::format("{}", options_.seed)}};
+  if (compression_bits(options_) > 0) {
+    settings.emplace_back("--compress-activations", options_.compress_activations);
+    settings.emplace_back("--checkpointing", checkpointing_of(options_));
+  }
   settings.emplace_back("a config.json of fingerprint", fmt::format("{:016x}", fingerprint_of_config(options_.model)));
   for (auto& fingerprint : data_.fingerprints()) settings.push_back(std::move(fingerprint));
   for (auto& setting : settings_of_lora(settings_.shape.lora, options_, model_)) settings.push_back(std::move(setting));

@@ -5,6 +5,7 @@
 #include "headroom/ops/write_rows.h"
 #include "headroom/passes/accumulate_gradients.h"
 #include "headroom/passes/checkpoint.h"
+#include "headroom/passes/compress_activations.h"
 #include "headroom/passes/data_shards.h"
 #include "headroom/passes/differentiate.h"
 #include "headroom/passes/fuse_embedding_gradient.h"
@@ -108,6 +109,10 @@ TrainingGraphs build_training_graphs(const Model& model, const TrainingShape& sh
   }
   if (techniques.fuse_loss_gradients) backward.push_back({"fuse_loss_gradients", fuse_loss_gradients});
   if (techniques.checkpoint_layers) backward.push_back({"checkpoint", checkpoint_layers});
+  if (techniques.compress_bits > 0) {
+    const auto compress = [&](Graph graph) { return compress_activations(std::move(graph), techniques.compress_bits); };
+    backward.push_back({"compress_activations", compress, false});
+  }
   Graph step = run_passes(std::move(trained.graph), backward, trace);
 
   TrainingGraphs built;

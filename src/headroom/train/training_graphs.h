@@ -28,11 +28,12 @@ struct TrainingShape {
   int64_t predictions() const { return micro_tokens() * micro_batches; }
 };
 
-// The techniques a training run can choose from. All lossless.
+// The techniques a training run can choose from: lossless but for compress_bits, which the user asks for.
 struct TrainingTechniques {
   bool checkpoint_layers = false;
   bool fuse_loss_gradients = false;
   bool two_pass_clipping = false;  // needs UpdateSettings::grad_clip, not clip_tensors, and a single micro-batch
+  int64_t compress_bits = 0;       // what activations are kept in between forward and backward: 16, 8 or 4; 0: f32
 };
 
 // An update is: "zero_gradients" once, "micro" micro_batches - 1 times (both absent for a single micro-batch), then

@@ -10,6 +10,7 @@
 #include "headroom/formats/gguf_file.h"
 #include "headroom/passes/pass_dump.h"
 #include "headroom/plan/cost_model.h"
+#include "headroom/train/activation_compression.h"
 #include "headroom/train/clip_mode.h"
 #include "headroom/train/data_shards.h"
 #include "headroom/train/dataset.h"
@@ -62,6 +63,13 @@ TrainingShape read_shape(const TrainOptions& options, const Model& model) {
           .lora = read_lora(options, model)};
 }
 
+Optimizer parse_optimizer(const std::string& name) {
+  if (name == "adamw") return Optimizer::adamw;
+  if (name == "adamw8bit") return Optimizer::adamw8bit;
+  if (name == "sgd") return Optimizer::sgd;
+  throw InvalidInput("--optimizer {}: unknown optimizer; expected adamw, adamw8bit or sgd", name);
+}
+
 UpdateSettings read_updates(const TrainOptions& options) {
   expect_flag(options.beta1 >= 0 && options.beta1 < 1, "--beta1", options.beta1, "0 <= beta1 < 1");
   expect_flag(options.beta2 >= 0 && options.beta2 < 1, "--beta2", options.beta2, "0 <= beta2 < 1");
@@ -71,10 +79,7 @@ UpdateSettings read_updates(const TrainOptions& options) {
   expect_flag(options.grad_clip >= 0 && std::isfinite(options.grad_clip), "--grad-clip", options.grad_clip,
               "0 (off) or more");
   UpdateSettings updates;
-  if (options.optimizer != "adamw" && options.optimizer != "sgd") {
-    throw InvalidInput("--optimizer {}: unknown optimizer; expected adamw or sgd", options.optimizer);
-  }
-  updates.optimizer = options.optimizer == "sgd" ? Optimizer::sgd : Optimizer::adamw;
+  updates.optimizer = parse_optimizer(options.optimizer);
   updates.beta1 = options.beta1;
   updates.beta2 = options.beta2;
   updates.eps = options.eps;
@@ -181,6 +186,7 @@ FittedTraining fit_training(const TrainOptions& options, const Model& model, int
   if (!tuned.way) refuse(job);
   trace.optional = pricing.optional_passes();
   finish_trace(trace, options);
+  job.choice += describe_compression(job.graphs);
   return job;
 }
 

@@ -82,6 +82,7 @@ HEADROOM_LANEWISE_(I32x16, operator-, _mm256_sub_epi32)
 HEADROOM_LANEWISE_(I32x16, operator&, _mm256_and_si256)
 HEADROOM_LANEWISE_(I32x16, operator^, _mm256_xor_si256)
 HEADROOM_LANEWISE_(I32x16, operator|, _mm256_or_si256)
+HEADROOM_LANEWISE_(I32x16, max, _mm256_max_epi32)
 #undef HEADROOM_LANEWISE_
 
 HEADROOM_INLINE F32x16 sqrt(F32x16 a) { return {_mm256_sqrt_ps(a.v[0]), _mm256_sqrt_ps(a.v[1])}; }
@@ -133,6 +134,15 @@ HEADROOM_INLINE WideProduct multiply_wide(I32x16 a, I32x16 b) {
     product.high.v[i] = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
   }
   return product;
+}
+HEADROOM_INLINE I32x16 load_bytes(const uint8_t* from) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  return {_mm256_cvtepu8_epi32(bytes), _mm256_cvtepu8_epi32(_mm_srli_si128(bytes, 8))};
+}
+HEADROOM_INLINE void store_bytes(uint8_t* to, I32x16 a) {
+  const __m256i halves = _mm256_permute4x64_epi64(_mm256_packus_epi32(a.v[0], a.v[1]), 0xd8);
+  const __m128i bytes = _mm_packus_epi16(_mm256_castsi256_si128(halves), _mm256_extracti128_si256(halves, 1));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), bytes);
 }
 HEADROOM_INLINE void store_halves(Bf16* to, I32x16 a) {
   const __m256i halves = _mm256_permute4x64_epi64(_mm256_packus_epi32(a.v[0], a.v[1]), 0xd8);

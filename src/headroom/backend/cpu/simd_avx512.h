@@ -72,6 +72,8 @@ HEADROOM_INLINE I32x16 operator+(I32x16 a, I32x16 b) { return I32x16(_mm512_add_
 HEADROOM_INLINE I32x16 operator-(I32x16 a, I32x16 b) { return I32x16(_mm512_sub_epi32(a.v, b.v)); }
 HEADROOM_INLINE I32x16 operator&(I32x16 a, I32x16 b) { return I32x16(_mm512_and_si512(a.v, b.v)); }
 HEADROOM_INLINE I32x16 operator^(I32x16 a, I32x16 b) { return I32x16(_mm512_xor_si512(a.v, b.v)); }
+// The larger, of signed lanes.
+HEADROOM_INLINE I32x16 max(I32x16 a, I32x16 b) { return I32x16(_mm512_max_epi32(a.v, b.v)); }
 HEADROOM_INLINE I32x16 operator|(I32x16 a, I32x16 b) { return I32x16(_mm512_or_si512(a.v, b.v)); }
 template <int kBits>
 HEADROOM_INLINE I32x16 shift_left(I32x16 a) {
@@ -104,6 +106,13 @@ HEADROOM_INLINE WideProduct multiply_wide(I32x16 a, I32x16 b) {
   const __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(a.v, 32), _mm512_srli_epi64(b.v, 32));
   return {I32x16(_mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32))),
           I32x16(_mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd))};
+}
+// Bytes, unsigned; lanes that are stored are below 256.
+HEADROOM_INLINE I32x16 load_bytes(const uint8_t* from) {
+  return I32x16(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from))));
+}
+HEADROOM_INLINE void store_bytes(uint8_t* to, I32x16 a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(a.v));
 }
 // The low half of each lane; the high halves are 0.
 HEADROOM_INLINE void store_halves(Bf16* to, I32x16 a) {

@@ -1,0 +1,72 @@
+// AdamW over 8-bit moments (ops/adamw8bit.h), in place, block by block.
+#include <algorithm>
+
+#include "headroom/backend/dynamic_map.h"
+#include "headroom/backend/kernel.h"
+#include "headroom/backend/reference/random_word.h"
+#include "headroom/backend/stochastic_rounding.h"
+
+namespace headroom::reference {
+namespace {
+
+// Codes and scale of one moment of one block.
+void encode(const DynamicMap& map, const float* moment, int64_t count, uint8_t* codes, float* scale) {
+  float largest = 0;
+  for (int64_t i = 0; i < count; ++i) largest = max(largest, std::fabs(moment[i]));
+  *scale = largest;
+  const float inverse = 1.0f / max(largest, kLeastDynamicScale);
+  for (int64_t i = 0; i < count; ++i) {
+    const float x = moment[i] * inverse;
+    const float within = x != x ? 0.0f : std::clamp(x, -1.0f, 1.0f);
+    codes[i] = static_cast<uint8_t>(std::lower_bound(map.midpoints.begin(), map.midpoints.end(), within) -
+                                    map.midpoints.begin());
+  }
+}
+
+}  // namespace
+
+void adamw8bit(const Invocation& call) {
+  const Tensor& weight = call.outputs[0];
+  uint8_t* m_codes = call.outputs[1].as<uint8_t>();
+  float* m_scales = call.outputs[2].as<float>();
+  uint8_t* v_codes = call.outputs[3].as<uint8_t>();
+  float* v_scales = call.outputs[4].as<float>();
+  const float* gradient = call.inputs[5].as<const float>();
+  const float* scalars = call.inputs[6].as<const float>();
+  const bool rounds = weight.type.dtype == DType::bf16;
+  const RandomKey key = rounds ? random_key_of(call.inputs[7], call.attributes) : RandomKey{};
+  const size_t scale_at = rounds ? 8 : 7;
+  const float gradient_scale = call.inputs.size() > scale_at ? *call.inputs[scale_at].as<const float>() : 1.0f;
+  const float beta1 = static_cast<float>(call.attributes.real("beta1"));
+  const float beta2 = static_cast<float>(call.attributes.real("beta2"));
+  const float one_minus_beta1 = static_cast<float>(1.0 - call.attributes.real("beta1"));
+  const float one_minus_beta2 = static_cast<float>(1.0 - call.attributes.real("beta2"));
+  const float eps = static_cast<float>(call.attributes.real("eps"));
+  const float decay = std::fma(-scalars[0], static_cast<float>(call.attributes.real("weight_decay")), 1.0f);
+  for (int64_t block = 0; block < call.outputs[2].elements(); ++block) {
+    const int64_t first = block * kDynamicBlock;
+    const int64_t count = std::min(kDynamicBlock, weight.elements() - first);
+    float m[kDynamicBlock];
+    float v[kDynamicBlock];
+    for (int64_t i = 0; i < count; ++i) {
+      const float g = gradient[first + i] * gradient_scale;
+      m[i] = std::fma(g, one_minus_beta1, (kSignedMap.values[m_codes[first + i]] * m_scales[block]) * beta1);
+      v[i] = std::fma(one_minus_beta2 * g, g, (kUnsignedMap.values[v_codes[first + i]] * v_scales[block]) * beta2);
+      const float update = m[i] / (std::sqrt(v[i]) / scalars[2] + eps);
+      if (rounds) {
+        Bf16* w = weight.as<Bf16>() + first + i;
+        const F32 next = std::fma(-scalars[1], update, load_one(w) * decay);
+        w->bits = static_cast<uint16_t>(round_to_bf16_stochastically(next, random_word(key, first + i)).v);
+      } else {
+        float* w = weight.as<float>() + first + i;
+        *w = std::fma(-scalars[1], update, *w * decay);
+      }
+    }
+    encode(kSignedMap, m, count, m_codes + first, m_scales + block);
+    encode(kUnsignedMap, v, count, v_codes + first, v_scales + block);
+  }
+}
+
+}  // namespace headroom::reference
+
+HEADROOM_KERNEL(adamw8bit);
