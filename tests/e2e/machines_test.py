@@ -131,6 +131,8 @@ class Machines(frame.CommandTest):
             (["tiny-4m", "--task", "generate", "--dtype", "i4"], "--dtype i4: expected f32, bf16, f16, q8_0 or int8"),
             (["tiny-4m", "--device", "a100"], "--device a100: unknown device; expected one of rtx-3090, rtx-4090"),
             (["tiny-4m", "--mesh", "data=2", "--html", "x.html"], "--html x.html: expected without --mesh"),
+            (["0.0000001M"], "0.0000001M: neither a file nor a directory nor a preset"),
+            (["999999T"], "999999T: neither a file nor a directory nor a preset"),
             (["13Q"], "13Q: neither a file nor a directory nor a preset"),
         ]:  # fmt: skip
             self.assertIn(words, self.refused("plan", *arguments))

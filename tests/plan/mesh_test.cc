@@ -63,6 +63,8 @@ TEST(Mesh, StatesEqualACountOfEveryElement) {
   }
 }
 
+TEST(Mesh, AbsurdSizesAreRefused) { EXPECT_THROW(states_of(int64_t{1} << 60, kMixed, 0, 1), InvalidInput); }
+
 TEST(Mesh, BytesOfAParameter) {
   EXPECT_EQ(bytes_per_parameter({}).all(), 16);
   EXPECT_EQ(kMixed.all(), 16);

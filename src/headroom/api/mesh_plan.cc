@@ -41,14 +41,16 @@ const WeightFormat& weight_format(std::string_view name) {
   throw InvalidInput("--dtype {}: expected f32, bf16, f16, q8_0 or int8", name);
 }
 
+// "13B", "67b", "0.5T": up to a thousand trillions.
 std::optional<int64_t> parameter_count_of(const std::string& text) {
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   const std::string_view unit(end, static_cast<size_t>(text.data() + text.size() - end));
-  if (error != std::errc() || !(number > 0 && number < 1e6)) return std::nullopt;
-  if (unit == "B" || unit == "b") return static_cast<int64_t>(number * 1e9);
-  if (unit == "M" || unit == "m") return static_cast<int64_t>(number * 1e6);
-  if (unit == "T" || unit == "t") return static_cast<int64_t>(number * 1e12);
+  if (error != std::errc()) return std::nullopt;
+  for (const auto& [names, size] : {std::pair{"Mm", 1e6}, {"Bb", 1e9}, {"Tt", 1e12}}) {
+    if (unit.size() != 1 || std::string_view(names).find(unit[0]) == std::string_view::npos) continue;
+    if (number * size >= 1 && number * size <= 1e15) return static_cast<int64_t>(number * size);
+  }
   return std::nullopt;
 }
 
@@ -167,8 +169,8 @@ class StagePlanner {
     const int64_t sums = 4 * stage.layers + (is_first(at) ? 1 : 0) + (is_last(at) ? 1 : 0);
     const int64_t borders = (is_first(at) ? 0 : 1) + (is_last(at) ? 0 : 1);
     return {.states = sent_for_states(stage.parameters, bytes_, job_.zero, job_.mesh.data, shape.micro_batches),
-            .tensor = 2 * sums * sent_by_gather(activations, job_.mesh.tensor),
-            .pipe = borders * activations};
+            .tensor = multiply_sizes(2 * sums, sent_by_gather(activations, job_.mesh.tensor), "the activations"),
+            .pipe = multiply_sizes(borders, activations, "the activations")};
   }
 
  private:

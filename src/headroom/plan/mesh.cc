@@ -19,7 +19,9 @@ int64_t* axis_of(Mesh& mesh, std::string_view name) {
 }
 
 int64_t bytes_of(int64_t elements, double bytes_each) {
-  return static_cast<int64_t>(std::ceil(static_cast<double>(elements) * bytes_each));
+  const double bytes = std::ceil(static_cast<double>(elements) * bytes_each);
+  if (bytes > 1e18) throw InvalidInput("--mesh: {} parameters on a rank are absurd; expected fewer", elements);
+  return static_cast<int64_t>(bytes);
 }
 
 }  // namespace

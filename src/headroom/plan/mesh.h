@@ -55,6 +55,7 @@ struct ModelStates {
 
   int64_t all() const { return weights + gradients + optimizer; }
 };
+// Throws InvalidInput beyond 10^18 bytes.
 ModelStates states_of(int64_t parameters, const BytesPerParameter& bytes, int stage, int64_t data_ranks);
 
 // What the fullest rank sends in one step, in bytes, by ring collectives: of S bytes over n ranks an all-gather or a
