@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "commands.h"
 #include "headroom/api/bench.h"
@@ -12,6 +13,7 @@
 #include "headroom/api/run_report.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/base/threads.h"
 #include "headroom/bench/machine_profile.h"
 #include "headroom/formats/json_object.h"
 #include "headroom/formats/tokenizer.h"
@@ -115,12 +117,15 @@ void plan(PlanOptions& options) {
   if (device != nullptr && options.run.memory == "auto") {
     options.run.memory = fmt::format("{}", device->usable_bytes());
   }
+  std::optional<MachineLimits> limits;
+  if (options.measure) limits = measure_machine(threads_to_use(options.run.threads), options.run.disk);
   TrainingShape shape;
-  const FittedJob job = fit_or_report(options.run, [&] {
+  FittedJob job = fit_or_report(options.run, [&] {
     Fitted fitted = fit(options);
     shape = fitted.shape;
     return std::move(fitted.job);
   });
+  if (device != nullptr) job.step_seconds = 0;  // that is this machine's
   nlohmann::ordered_json report = report_of(job);
   std::string machine;
   if (device != nullptr) {
@@ -132,10 +137,9 @@ void plan(PlanOptions& options) {
     report["device"] = json_of(*device, floor);
     machine += describe(*device, floor, trains);
   }
-  if (options.measure) {
-    const MachineLimits limits = measure_machine(job.plan.threads);
-    report["machine"] = json_of(limits);
-    machine += fmt::format("{}\n{}", processor_name(), describe(limits));
+  if (limits) {
+    report["machine"] = json_of(*limits);
+    machine += fmt::format("{}\n{}", processor_name(), describe(*limits));
   }
   if (!options.run.report.empty()) write_json(options.run.report, report);
   if (options.json) {
@@ -164,7 +168,7 @@ void add_plan_command(CLI::App& app) {
   command->add_option("--task", options->task, "train or generate")->check(CLI::IsMember({"train", "generate"}));
   command->add_flag("--json", options->json, "The plan as JSON on standard output");
   command->add_flag("--measure", options->measure,
-                    "Measure the machine's limits now and remember them, for profiles; two or three seconds");
+                    "Measure the machine now and remember it, for predicted times and profiles; about ten seconds");
   command
       ->add_option("--device", options->device,
                    "Plan for this card instead of this machine; 'list' prints those that are known")

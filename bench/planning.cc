@@ -1,5 +1,6 @@
 // How close plans come to what no plan can beat, and what planning costs: arena, lower bound, time and heap for every
-// preset, training and inference. Prints the table of docs/benchmarks/planning.md. Run as bench_planning [PRESET...].
+// preset, training and inference; and what the tuner's search takes. Prints the tables of docs/benchmarks/planning.md.
+// Run as bench_planning [PRESET...].
 #include <fmt/core.h>
 #include <malloc.h>
 
@@ -12,11 +13,14 @@
 #include <vector>
 
 #include "headroom/base/bytes.h"
+#include "headroom/base/errors.h"
+#include "headroom/headroom.h"
 #include "headroom/models/presets.h"
 #include "headroom/ops/embedding.h"
 #include "headroom/ops/matmul.h"
 #include "headroom/plan/job.h"
 #include "headroom/train/training_graphs.h"
+#include "headroom/train/training_job.h"
 
 namespace {
 
@@ -112,6 +116,46 @@ void measure(const Preset& preset, const JobKind& kind) {
              static_cast<double>(heap_peak_bytes - heap_before) / static_cast<double>(kMiB));
 }
 
+// The tuner's search among the lossless ways of an update of 8 x 512 tokens, with clipping, from an ample budget down
+// to a refusal (docs/tuner.md).
+void search(const Preset& preset) {
+  const auto model = make_model(config_of(preset));
+  TrainOptions options;
+  options.model = preset.name;
+  options.threads = kThreads;
+  options.batch_size = 8;
+  options.seq_len = 512;
+  const auto refused_below = [&]() -> int64_t {
+    options.memory = "1";
+    try {
+      fit_training(options, *model, 0);
+    } catch (const BudgetExceeded& error) {
+      return error.smallest_budget_bytes;
+    }
+    return 0;
+  };
+  const int64_t least = refused_below();
+  options.memory = "1000TiB";
+  const int64_t ample = fit_training(options, *model, 0).predicted_peak_bytes;
+  fmt::print("\n| {}, 8 x 512 | budget | predicted peak | search ms | choice |\n|---|---:|---:|---:|---|\n",
+             preset.name);
+  for (const double share : {1.0, 0.75, 0.5, 0.25, 0.0, -0.1}) {
+    const auto budget = least + static_cast<int64_t>(share * static_cast<double>(ample - least));
+    options.memory = fmt::format("{}", budget);
+    const auto start = std::chrono::steady_clock::now();
+    std::string choice = "refused";
+    std::string peak;
+    try {
+      const FittedTraining job = fit_training(options, *model, 0);
+      choice = job.choice;
+      peak = format_bytes(job.predicted_peak_bytes);
+    } catch (const BudgetExceeded&) {
+    }
+    const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
+    fmt::print("| | {} | {} | {:.0f} | {} |\n", format_bytes(budget), peak, elapsed.count(), choice);
+  }
+}
+
 int run(const std::vector<std::string>& wanted) {
   const std::vector<JobKind> kinds = {
       {"train, 1 x 4096", [](const Model& m) { return training(m, 4095, 1, false, false); }},
@@ -127,6 +171,10 @@ int run(const std::vector<std::string>& wanted) {
   for (const Preset& preset : presets()) {
     if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), preset.name) == wanted.end()) continue;
     for (const JobKind& kind : kinds) measure(preset, kind);
+  }
+  for (const Preset& preset : presets()) {
+    const bool is_asked = std::find(wanted.begin(), wanted.end(), preset.name) != wanted.end();
+    if (is_asked || (wanted.empty() && preset.name == "deepseek-llm-7b")) search(preset);
   }
   return 0;
 }

@@ -3,6 +3,7 @@
   measured (VmHWM) <= predicted <= budget,  predicted - measured <= max(1 %, 8 MiB)
 """
 
+import json
 import resource
 import time
 
@@ -26,7 +27,12 @@ class Budget(TrainingTest):
         self.assertFalse((self.directory / "never").exists())
         smallest = self.read_json("refusal.json")["smallest_budget_bytes"]
         self.assertIn(f"{smallest:,} bytes", message)
-        self.assertEqual(len(message.splitlines()), 6, "expected a sentence and the five largest values")
+        lines = message.splitlines()
+        for role in ("weight", "gradient", "activation", "scratch"):
+            self.assertRegex(lines[0], rf"{role} [0-9.]+ [KMG]?i?B")
+        largest = [line for line in lines[1:6] if line.endswith(")")]
+        self.assertEqual(len(largest), 5, "expected the five largest values")
+        self.assertEqual([line for line in lines[6:] if not line.startswith("  would fit: ")], [])
         return smallest
 
     def run_within(self, budget, model, *flags):
@@ -73,18 +79,56 @@ class Budget(TrainingTest):
                     self.refused(*command, expect=frame.OVER_BUDGET)
 
     def test_a_larger_budget_is_used(self):
-        model, flags = self.tiny()
-        flags += ["--grad-accum", 1]
-        lean = self.smallest(model, *flags, "--checkpointing", "full")
+        """Less and less is computed again as it grows, and the bits stay."""
+        model, tokens = self.tiny()
+        flags = [*tokens, "--grad-accum", 1, "--disable-pass", "fuse_loss_gradients"]
+        full = self.smallest(model, *flags, "--checkpointing", "full")
         fast = self.smallest(model, *flags, "--checkpointing", "none")
+        lean = self.smallest(model, *flags)
         self.assertLess(lean + 2 * MIB, fast)
-        self.assertEqual(self.smallest(model, *flags), lean)
-        for budget, choice in [(lean, "full"), (fast - 1, "full"), (fast, "none"), (1 << 30, "none")]:
-            with self.subTest(budget=budget):
-                report = self.run_within(budget, model, *flags)
-                self.assertEqual(report["choices"][0].split(",")[0], f"checkpointing {choice}")
-        self.train(model, *flags, "--memory", "auto", "--report", "r.json")
+        self.assertLessEqual(lean, full)
+        depths, seconds, expected = [], [], None
+        for budget in [lean, *(lean + (fast - lean) * part // 8 for part in range(1, 8)), fast, 1 << 30]:
+            result = self.train(model, *flags, "--memory", budget, "--report", "r.json")
+            expected = expected or result
+            self.assertEqual(result, expected, f"budget {budget}")
+            report = self.read_json("r.json")
+            self.assertLessEqual(report["measured_peak_bytes"], report["predicted_peak_bytes"])
+            self.assertLessEqual(report["predicted_peak_bytes"], budget)
+            word = report["choices"][0].split(",")[0].removeprefix("checkpointing ")
+            depths.append({"none": 0, "full": 17}[word] if word.isalpha() else int(word.split("/")[0]))
+            seconds.append(report["predicted_step_seconds"])
+        self.assertEqual(depths, sorted(depths, reverse=True))
+        self.assertEqual(depths[-2:], [0, 0])
+        self.assertGreater(len(set(depths)), 4)
+        self.assertEqual(seconds, sorted(seconds, reverse=True))
+        self.train(model, *tokens, "--memory", "auto", "--report", "r.json")
         self.assertEqual(self.read_json("r.json")["choices"], ["checkpointing none, logits made once"])
+
+    def test_the_plan_says_what_each_technique_saves_and_costs(self):
+        model, flags = self.tiny()
+        flags += ["--threads", 2]
+        smallest = self.smallest(model, *flags, "--checkpointing", "full")
+        table = self.headroom("plan", model, *flags, "--checkpointing", "full", "--memory", smallest).stdout
+        self.assertRegex(table, r"Predicted time of a step: [0-9.e-]+ s, by ")
+        self.assertRegex(table, r"checkpointing full +\(forced\)")
+        self.assertRegex(table, r"[0-9]+ micro-batches +saves [0-9.]+ [KM]iB, [+-][0-9.]+ % of the time")
+        plan = json.loads(self.headroom("plan", model, *flags, "--memory", smallest, "--json").stdout)
+        self.assertGreater(plan["predicted_step_seconds"], 0)
+        techniques = {one["name"]: one for one in plan["techniques"]}
+        self.assertFalse(techniques["checkpointing"]["forced"])
+
+    def test_a_refusal_says_what_would_fit(self):
+        model, flags = self.tiny()
+        lean = self.smallest(model, *flags)
+        forced = [*flags, "--grad-accum", 1]
+        self.assertLess(lean + MIB, self.smallest(model, *forced))
+        message = self.refused(*self.command(model, *forced, "--memory", lean + MIB), expect=frame.OVER_BUDGET)
+        self.assertIn("would fit: --grad-accum 0 (the same numbers)", message)
+        message = self.refused(*self.command(model, *flags, "--memory", lean - MIB), expect=frame.OVER_BUDGET)
+        self.assertNotIn("the same numbers", message)
+        self.assertIn("would fit: --optimizer sgd (another optimizer)", message)
+        self.run_within(lean - MIB, model, *flags, "--optimizer", "sgd")
 
     def test_the_batch_is_cut_into_micro_batches_where_that_helps(self):
         """More of them as the budget falls, and the same bits."""

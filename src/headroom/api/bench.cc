@@ -11,6 +11,7 @@
 #include "headroom/runtime/budget.h"
 #include "headroom/runtime/process_memory.h"
 #include "headroom/runtime/progress.h"
+#include "headroom/train/machine_rates.h"
 
 namespace headroom {
 namespace {
@@ -91,11 +92,17 @@ Json json_of(const KernelCase& one, const CaseResult& result) {
 
 }  // namespace
 
-MachineLimits measure_machine(int thread_count) {
+MachineLimits measure_machine(int thread_count, const std::string& disk) {
+  check_disk(disk);
   check_machine(LimitProbes::kMemoryBytes + resident_bytes());
-  Threads threads(thread_count);
-  const Arena arena(LimitProbes::kMemoryBytes, threads);
-  return measure_and_remember(arena.bytes(), threads);
+  MachineLimits limits;
+  {
+    Threads threads(thread_count);
+    const Arena arena(LimitProbes::kMemoryBytes, threads);
+    limits = measure_and_remember(arena.bytes(), threads);
+  }
+  measure_rates(limits, choose_isa(), thread_count, disk);
+  return limits;
 }
 
 Json bench_kernels(const BenchOptions& options) {

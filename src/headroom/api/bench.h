@@ -22,8 +22,9 @@ struct BenchOptions : RunOptions {
   std::function<void(const KernelCase&, const CaseResult&)> on_case;
 };
 
-// The limits, measured now on memory of their own and remembered (bench/machine_profile.h).
-MachineLimits measure_machine(int threads);
+// The limits, and what each op takes (train/machine_rates.h), measured now on memory of their own and remembered.
+// `disk`: a directory whose disk is measured too; empty: none.
+MachineLimits measure_machine(int threads, const std::string& disk);
 
 // Measures, and returns all of it as one object: machine, limits, cases. Under HEADROOM_ISA=reference the kernels,
 // which are written to be read, run only where a filter asks for them. Throws InvalidInput where no case has the filter

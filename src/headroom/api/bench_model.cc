@@ -1,7 +1,6 @@
 #include "headroom/api/bench_model.h"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -18,11 +17,11 @@
 #include "headroom/formats/json_object.h"
 #include "headroom/generate/batched_steps.h"
 #include "headroom/models/initialize.h"
-#include "headroom/models/rotary.h"
 #include "headroom/models/weights.h"
 #include "headroom/plan/cost_model.h"
 #include "headroom/runtime/process_memory.h"
 #include "headroom/runtime/progress.h"
+#include "headroom/train/sample_inputs.h"
 #include "headroom/train/training_job.h"
 
 namespace headroom {
@@ -195,31 +194,6 @@ TrainOptions training_options(const ModelBenchOptions& options) {
   return train;
 }
 
-// Inputs of a training step that has no data: each row one text, every token predicting the next.
-void fill_training_inputs(const Model& model, const TrainingShape& shape, const Workspace& workspace) {
-  const auto integers = [&](const char* name) { return workspace.persistent(name).as<int32_t>(); };
-  const int32_t row_tokens = static_cast<int32_t>(shape.seq_len - 1);
-  const int64_t vocabulary = model.vocabulary();
-  int32_t* tokens = integers("tokens");
-  int32_t* targets = integers("targets");
-  int32_t* positions = integers("positions");
-  for (int64_t t = 0; t < shape.micro_tokens(); ++t) {
-    tokens[t] = static_cast<int32_t>(t * 7919 % vocabulary);
-    targets[t] = static_cast<int32_t>((t + 1) * 7919 % vocabulary);
-    positions[t] = static_cast<int32_t>(t % row_tokens);
-  }
-  for (int32_t row = 0; row < static_cast<int32_t>(shape.micro_rows); ++row) {
-    const std::array<int32_t, 4> sequence = {row * row_tokens, row_tokens, row * row_tokens, 0};
-    std::copy(sequence.begin(), sequence.end(), integers("sequences") + 4 * row);
-  }
-  integers("loss_range")[1] = static_cast<int32_t>(shape.micro_tokens());
-  *workspace.persistent("loss_gradient").as<float>() = 1.0f / static_cast<float>(shape.predictions());
-  const std::array<float, 3> scalars = {1e-5f, 1e-5f, 1.0f};
-  std::copy(scalars.begin(), scalars.end(), workspace.persistent("update_scalars").as<float>());
-  const Tensor table = workspace.persistent("rotary_table");
-  fill_rotary_table(model.rotary_frequencies(), {table.as<float>(), static_cast<size_t>(table.elements())});
-}
-
 using OnRate = std::function<void(const ModelRate&)>;
 
 void measure_batch(const ModelBenchOptions& options, const Model& model, const BatchedShape& shape,
@@ -248,7 +222,7 @@ void measure_training(const ModelBenchOptions& options, const Model& model, Work
                       const OnRate& add) {
   const TrainingShape shape = read_training_settings(training_options(options), model).shape;
   load(options, model, workspace);
-  fill_training_inputs(model, shape, workspace);
+  fill_sample_inputs(model, shape, workspace);
   Executor& step = workspace.at("step");
   ModelRate rate{.test = "train", .batch = options.batch, .tokens = options.seq_len};
   Repeats(options, workspace, isa).measure(rate, Limit::fma, flops_of(step.graph()), [&] { step.run(); });

@@ -51,6 +51,31 @@ void require_place(const char* flag, const std::string& path) {
   }
 }
 
+// What each technique saves and costs, and the time of a step with all of them; empty where nothing was predicted.
+std::string describe_techniques(const FittedJob& job) {
+  if (job.step_seconds <= 0) return "";
+  std::string text = fmt::format("Predicted time of a step: {:.3g} s, by {}\n", job.step_seconds, job.rates);
+  for (const ChosenTechnique& one : job.techniques) {
+    if (one.choice.empty() || (one.saved_bytes == 0 && one.seconds == 0 && !one.forced)) continue;
+    text += fmt::format("  {:<24}", one.choice);
+    if (one.saved_bytes != 0 || one.seconds != 0) {
+      text +=
+          fmt::format(" {} {}, {:+.1f} % of the time", one.saved_bytes < 0 ? "takes" : "saves",
+                      format_bytes(std::abs(one.saved_bytes)), 100 * one.seconds / (job.step_seconds - one.seconds));
+    }
+    text += one.forced ? " (forced)\n" : "\n";
+  }
+  return text;
+}
+
+nlohmann::ordered_json json_of(const ChosenTechnique& one) {
+  return {{"name", one.name},
+          {"choice", one.choice},
+          {"forced", one.forced},
+          {"saved_bytes", one.saved_bytes},
+          {"seconds", one.seconds}};
+}
+
 }  // namespace
 
 MemoryUse memory_use(const FittedJob& job) {
@@ -65,8 +90,8 @@ MemoryUse memory_use(const FittedJob& job) {
 }
 
 std::string describe_plan(const FittedJob& job, std::string_view title) {
-  return fmt::format("{} ({}, {} threads)\n{}", title, job.choice, job.plan.threads,
-                     plan_table(job.plan, process_budget(job)));
+  return fmt::format("{} ({}, {} threads)\n{}{}", title, job.choice, job.plan.threads,
+                     plan_table(job.plan, process_budget(job)), describe_techniques(job));
 }
 
 void announce_plan(const FittedJob& job, const RunOptions& options, std::string_view title) {
@@ -93,6 +118,12 @@ nlohmann::ordered_json report_of(const FittedJob& job) {
   report["measured_peak_bytes"] = peak_resident_bytes();
   report["huge_page_bytes"] = huge_page_bytes();
   report["choices"] = {job.choice};
+  if (job.step_seconds > 0) {
+    report["predicted_step_seconds"] = job.step_seconds;
+    report["rates"] = job.rates;
+    report["techniques"] = nlohmann::ordered_json::array();
+    for (const ChosenTechnique& one : job.techniques) report["techniques"].push_back(json_of(one));
+  }
   report["isa"] = name_of(choose_isa());
   return report;
 }

@@ -23,13 +23,10 @@ constexpr size_t kMostEntries = 64;
 constexpr int64_t kMostFileBytes = 32 * 1024;
 constexpr double kMostRate = 1e18;
 
-// What the profile is of.
 Json key() {
-  Json isas = Json::array();
-  for (const Isa isa : {Isa::avx2, Isa::avx512}) {
-    if (is_supported(isa)) isas.push_back(name_of(isa));
-  }
-  return {{"version", kVersion}, {"cpu", processor_name()}, {"processors", available_processors()}, {"isas", isas}};
+  Json json = {{"version", kVersion}};
+  json.update(machine_key());
+  return json;
 }
 
 Isa parse_isa(const std::string& name) {
@@ -120,6 +117,14 @@ Json json_of(const MachineLimits& limits) {
                       {"update_bytes_per_second", rates.update_bytes_per_second}});
   }
   return {{"fma", fma}, {"memory", memory}};
+}
+
+Json machine_key() {
+  Json isas = Json::array();
+  for (const Isa isa : {Isa::avx2, Isa::avx512}) {
+    if (is_supported(isa)) isas.push_back(name_of(isa));
+  }
+  return {{"cpu", processor_name()}, {"processors", available_processors()}, {"isas", isas}};
 }
 
 std::string machine_profile_path() {

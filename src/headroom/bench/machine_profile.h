@@ -13,6 +13,9 @@ namespace headroom {
 
 nlohmann::ordered_json json_of(const MachineLimits& limits);
 
+// What a profile is of: the processor, how many of it, its instruction sets.
+nlohmann::ordered_json machine_key();
+
 // Where the profile lies; empty where the environment names no place.
 std::string machine_profile_path();
 

@@ -1,105 +1,57 @@
 #include "headroom/passes/checkpoint.h"
 
 #include <algorithm>
-#include <string_view>
 #include <unordered_map>
-#include <vector>
 
-#include "headroom/graph/builder.h"
+#include "headroom/graph/op.h"
 
 namespace headroom {
 namespace {
 
-struct Segment {
-  size_t begin = 0;
-  size_t end = 0;
-  bool contains(int32_t node) const { return node >= static_cast<int32_t>(begin) && node < static_cast<int32_t>(end); }
-};
-
-std::vector<Segment> layer_segments(const Graph& graph) {
-  std::vector<Segment> segments;
-  for (size_t i = 0; i < graph.nodes.size(); ++i) {
-    const Node& node = graph.nodes[i];
-    if (node.phase != Phase::forward || !node.scope.starts_with("layers.")) continue;
-    if (segments.empty() || segments.back().end != i || graph.nodes[i - 1].scope != node.scope)
-      segments.push_back({i, i});
-    segments.back().end = i + 1;
-  }
-  return segments;
-}
-
 class Rewrite {
  public:
-  explicit Rewrite(Graph graph) : graph_(std::move(graph)), uses_(graph_), inserted_(graph_.nodes.size()) {}
+  Rewrite(Graph graph, const std::vector<bool>& marked)
+      : graph_(std::move(graph)), producer_(Uses(graph_).producer), roots_(storage_roots(graph_)), marked_(marked) {}
 
-  void recompute(const Segment& segment) {
-    std::vector<ValueId> wanted;
-    int32_t first_reader = static_cast<int32_t>(graph_.nodes.size());
-    for (size_t index = segment.begin; index < segment.end; ++index) {
-      for (const ValueId value : graph_.nodes[index].outputs) {
-        if (!is_inside(segment, value)) continue;
-        for (const int32_t reader : uses_.readers[static_cast<size_t>(value)]) {
-          if (segment.contains(reader)) continue;
-          first_reader = std::min(first_reader, reader);
-          wanted.push_back(value);
-          break;
-        }
+  Graph run() {
+    const size_t count = graph_.nodes.size();
+    for (size_t index = 0; index < count; ++index) {
+      if (graph_.nodes[index].phase != Phase::forward) {
+        for (const ValueId input : graph_.nodes[index].inputs) make_again(input);
+        redirect(graph_.nodes[index]);
       }
+      nodes_.push_back(graph_.nodes[index]);
     }
-    if (wanted.empty()) return;
-    std::vector<bool> needed(segment.end - segment.begin, false);
-    for (const ValueId value : wanted) need(segment, value, needed);
-    for (size_t index = segment.begin; index < segment.end; ++index) {
-      if (needed[index - segment.begin])
-        inserted_[static_cast<size_t>(first_reader)].push_back(copy_of(segment, index));
-    }
-  }
-
-  Graph finish() {
-    std::vector<Node> nodes;
-    for (size_t index = 0; index < inserted_.size(); ++index) {
-      for (Node& node : inserted_[index]) nodes.push_back(std::move(node));
-      Node& node = graph_.nodes[index];
-      if (node.phase != Phase::forward) redirect(node);
-      nodes.push_back(std::move(node));
-    }
-    graph_.nodes = std::move(nodes);
+    graph_.nodes = std::move(nodes_);
     return without_dead_nodes(std::move(graph_));
   }
 
  private:
-  // Whether only the segment itself and the backward read `value`. What a later forward node reads is the segment's
-  // output and is kept.
-  bool is_inside(const Segment& segment, ValueId value) const {
-    const auto& readers = uses_.readers[static_cast<size_t>(value)];
-    return std::all_of(readers.begin(), readers.end(), [&](int32_t reader) {
-      return segment.contains(reader) || graph_.nodes[static_cast<size_t>(reader)].phase != Phase::forward;
-    });
+  bool is_marked(int32_t index) const {
+    if (index < 0 || !marked_[static_cast<size_t>(index)]) return false;
+    const Node& node = graph_.nodes[static_cast<size_t>(index)];
+    return node.phase == Phase::forward && std::all_of(node.outputs.begin(), node.outputs.end(), [&](ValueId id) {
+             return roots_[static_cast<size_t>(id)] == id;
+           });
   }
 
-  // Marks the nodes of the segment that `value` is computed from, down to values that are kept.
-  void need(const Segment& segment, ValueId value, std::vector<bool>& needed) const {
-    const int32_t index = uses_.producer[static_cast<size_t>(value)];
-    if (!segment.contains(index) || !is_inside(segment, value)) return;
-    const size_t at = static_cast<size_t>(index) - segment.begin;
-    if (needed[at]) return;
-    needed[at] = true;
-    for (const ValueId input : graph_.nodes[static_cast<size_t>(index)].inputs) need(segment, input, needed);
-  }
-
-  Node copy_of(const Segment& segment, size_t index) {
-    Node copy = graph_.nodes[index];
-    copy.phase = Phase::backward;
+  // Appends copies of the nodes that `value` is computed from, down to what is kept.
+  void make_again(ValueId value) {
+    if (static_cast<size_t>(value) >= producer_.size() || again_.contains(value)) return;
+    const int32_t index = producer_[static_cast<size_t>(value)];
+    if (!is_marked(index)) return;
+    Node copy = graph_.nodes[static_cast<size_t>(index)];
+    for (const ValueId input : copy.inputs) make_again(input);
     redirect(copy);
+    copy.phase = Phase::backward;
     for (ValueId& output : copy.outputs) {
-      const ValueId original = output;
-      Value again = graph_.value(original);
+      Value again = graph_.value(output);
       again.name += "/again";
-      output = static_cast<ValueId>(graph_.values.size());
+      again_[output] = static_cast<ValueId>(graph_.values.size());
+      output = again_[output];
       graph_.values.push_back(std::move(again));
-      if (is_inside(segment, original)) again_[original] = output;
     }
-    return copy;
+    nodes_.push_back(std::move(copy));
   }
 
   void redirect(Node& node) const {
@@ -110,18 +62,32 @@ class Rewrite {
   }
 
   Graph graph_;
-  const Uses uses_;
-  std::vector<std::vector<Node>> inserted_;  // before each node
+  const std::vector<int32_t> producer_;
+  const std::vector<ValueId> roots_;
+  const std::vector<bool>& marked_;
+  std::vector<Node> nodes_;
   std::unordered_map<ValueId, ValueId> again_;
 };
 
 }  // namespace
 
+Graph recompute(Graph graph, const std::vector<bool>& marked) { return Rewrite(std::move(graph), marked).run(); }
+
 Graph checkpoint_layers(Graph graph) {
-  const std::vector<Segment> segments = layer_segments(graph);
-  Rewrite rewrite(std::move(graph));
-  for (const Segment& segment : segments) rewrite.recompute(segment);
-  return rewrite.finish();
+  const Uses uses(graph);
+  std::vector<bool> inside(graph.nodes.size(), false);
+  for (size_t index = 0; index < graph.nodes.size(); ++index) {
+    const Node& node = graph.nodes[index];
+    if (node.phase != Phase::forward || !node.scope.starts_with("layers.")) continue;
+    inside[index] = std::all_of(node.outputs.begin(), node.outputs.end(), [&](ValueId value) {
+      const auto& readers = uses.readers[static_cast<size_t>(value)];
+      return std::all_of(readers.begin(), readers.end(), [&](int32_t reader) {
+        const Node& one = graph.nodes[static_cast<size_t>(reader)];
+        return one.phase != Phase::forward || one.scope == node.scope;
+      });
+    });
+  }
+  return recompute(std::move(graph), inside);
 }
 
 }  // namespace headroom

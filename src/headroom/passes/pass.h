@@ -19,7 +19,8 @@ struct Pass {
 
 // What the runner does beside running. Empty by default.
 struct PassTrace {
-  std::vector<std::string> disabled;                                                          // by name
+  bool verifies = true;               // the graph, after each pass
+  std::vector<std::string> disabled;  // by name
   std::function<void(std::string_view pass, const Graph& before, const Graph& after)> watch;  // after each pass
   std::vector<std::pair<std::string, double>> seconds;                                        // filled: pass, time
   std::vector<std::string> optional;  // filled: names of the passes that could have been disabled

@@ -38,7 +38,7 @@ MachineRates typical_rates(int threads) {
           .disk_read_bytes_per_second = 1.5e9,
           .disk_write_bytes_per_second = 0.8e9,
           .samples = {},
-          .source = "typical rates"};
+          .source = "typical rates, not measured here"};
 }
 
 double seconds_of(const Op& op, const Price& price, const MachineRates& rates) {

@@ -29,6 +29,15 @@ std::string words_of(Role role) {
   return words;
 }
 
+std::string breakdown(const Plan& plan) {
+  std::string text;
+  for (int role = 0; role < kRoles; ++role) {
+    const int64_t bytes = plan.peak.bytes_by_role[static_cast<size_t>(role)];
+    if (bytes > 0) text += fmt::format("{} {}, ", words_of(static_cast<Role>(role)), format_bytes(bytes));
+  }
+  return text + fmt::format("gaps {}", format_bytes(plan.arena_bytes - plan.lower_bound_bytes));
+}
+
 std::string plan_table(const Plan& plan, const ProcessBudget& budget) {
   std::string text = "Memory at the peak";
   if (const GraphPlan* graph = peak_graph(plan); graph != nullptr && plan.peak.node >= 0) {

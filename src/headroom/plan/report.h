@@ -32,6 +32,9 @@ nlohmann::ordered_json plan_json(const Plan& plan, const ProcessBudget& budget);
 // "Largest at the peak, in the update of lm_head (adamw): lm_head.m (optimizer state) 1.56 GiB, ...".
 std::string largest_at_peak(const Plan& plan, size_t count = 5);
 
+// "weights 1.20 GiB, gradients 12.00 MiB, ...": the roles at the peak, and what the layout leaves unused.
+std::string breakdown(const Plan& plan);
+
 // "optimizer state": a role's name for people.
 std::string words_of(Role role);
 

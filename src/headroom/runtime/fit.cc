@@ -7,6 +7,7 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/plan/lifetimes.h"
+#include "headroom/plan/report.h"
 
 namespace headroom {
 namespace {
@@ -75,7 +76,7 @@ int64_t least_peak_bytes(const std::vector<Graph>& graphs, int64_t staging_bytes
                    "the process");
 }
 
-void refuse(const FittedJob& leanest) {
+void refuse(const FittedJob& leanest, const std::string& advice) {
   std::string largest;
   for (size_t i = 0; i < std::min<size_t>(leanest.plan.peak.largest.size(), 5); ++i) {
     const LiveValue& value = leanest.plan.peak.largest[i];
@@ -84,9 +85,10 @@ void refuse(const FittedJob& leanest) {
   throw BudgetExceeded(
       leanest.predicted_peak_bytes,
       "this job does not fit --memory {}; the smallest budget that works is {} ({}): {} in the arena and {} for "
-      "the process; largest at the peak, {}:{}",
+      "the process; at the peak, {}: {}; largest:{}{}",
       format_bytes_exactly(leanest.budget.bytes), format_bytes_exactly(leanest.predicted_peak_bytes), leanest.choice,
-      format_bytes(leanest.plan.arena_bytes), format_bytes(leanest.reserve_bytes), leanest.plan.peak.where, largest);
+      format_bytes(leanest.plan.arena_bytes), format_bytes(leanest.reserve_bytes), leanest.plan.peak.where,
+      breakdown(leanest.plan), largest, advice);
 }
 
 FittedJob fit_job(const std::vector<Candidate>& candidates, const Budget& budget, ReserveInputs reserve) {

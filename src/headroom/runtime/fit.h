@@ -18,6 +18,15 @@ struct Candidate {
   int64_t staging_bytes = 0;  // for files, beyond what reading the graphs' weights takes
 };
 
+// A technique that was chosen, or forced, for a job.
+struct ChosenTechnique {
+  std::string name;         // "micro-batches"
+  std::string choice;       // "4 micro-batches"; empty: it is not used
+  int64_t saved_bytes = 0;  // against its fastest level, with all others as they are
+  double seconds = 0;       // that it costs a step against that, as predicted
+  bool forced = false;      // by a flag
+};
+
 struct FittedJob {
   std::string choice;
   size_t candidate = 0;  // that was taken
@@ -26,6 +35,9 @@ struct FittedJob {
   int64_t reserve_bytes = 0;
   int64_t predicted_peak_bytes = 0;  // arena + reserve
   Budget budget;
+  double step_seconds = 0;  // predicted; 0: nothing is said about it
+  std::string rates;        // whose rates that is by, in words
+  std::vector<ChosenTechnique> techniques;
 };
 
 // Plans `candidate`, whatever the budget. `reserve` as below.
@@ -34,8 +46,9 @@ FittedJob plan_candidate(const Candidate& candidate, const Budget& budget, Reser
 // The predicted peak that no plan of these graphs can be below, found without laying them out.
 int64_t least_peak_bytes(const std::vector<Graph>& graphs, int64_t staging_bytes, ReserveInputs reserve);
 
-// Throws BudgetExceeded, naming what `leanest` needs as the smallest budget, and the five largest values at its peak.
-[[noreturn]] void refuse(const FittedJob& leanest);
+// Throws BudgetExceeded, naming what `leanest` needs as the smallest budget, where that goes, and the five largest
+// values at its peak. `advice`: lines that follow, each begun by a newline.
+[[noreturn]] void refuse(const FittedJob& leanest, const std::string& advice = "");
 
 // `candidates` are ordered from fastest to leanest. `reserve` needs no graph_nodes and arena_bytes; those follow from
 // the plan, as do reading_threads. Throws BudgetExceeded, naming the smallest budget that works and the five largest

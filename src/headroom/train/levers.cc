@@ -11,14 +11,24 @@
 namespace headroom {
 namespace {
 
+// Steps between nothing computed again and as little kept as can be.
+constexpr int kRecomputeDepths = 16;
+
 Lever checkpointing(const TrainOptions& options) {
   const std::string mode = checkpointing_of(options);
   if (mode != "none" && mode != "full" && mode != "auto") {
     throw InvalidInput("--checkpointing {}: expected none, full or auto", mode);
   }
-  Lever lever{.name = "checkpointing", .levels = {"checkpointing none", "checkpointing full"}, .graded = true};
+  Lever lever{.name = "checkpointing", .levels = {"checkpointing none"}, .graded = true};
   if (mode == "auto") {
-    lever.set = [](TrainingWay& way, int level) { way.techniques.checkpoint_layers = level == 1; };
+    for (int depth = 1; depth <= kRecomputeDepths; ++depth) {
+      lever.levels.push_back(fmt::format("checkpointing {}/{}", depth, kRecomputeDepths));
+    }
+    lever.levels.emplace_back("checkpointing full");
+    lever.set = [](TrainingWay& way, int level) {
+      way.techniques.checkpoint_layers = level > kRecomputeDepths;
+      way.techniques.recompute_depth = level > kRecomputeDepths ? 0 : static_cast<double>(level) / kRecomputeDepths;
+    };
     return lever;
   }
   lever.forced = true;

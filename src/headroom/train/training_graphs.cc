@@ -13,6 +13,7 @@
 #include "headroom/passes/insert_lora.h"
 #include "headroom/passes/two_pass_clipping.h"
 #include "headroom/passes/updates_in_backward.h"
+#include "headroom/plan/recompute_choice.h"
 
 namespace headroom {
 namespace {
@@ -108,7 +109,14 @@ TrainingGraphs build_training_graphs(const Model& model, const TrainingShape& sh
     backward.push_back({"fuse_embedding_gradient", fuse_embedding_gradient});
   }
   if (techniques.fuse_loss_gradients) backward.push_back({"fuse_loss_gradients", fuse_loss_gradients});
-  if (techniques.checkpoint_layers) backward.push_back({"checkpoint", checkpoint_layers});
+  if (techniques.checkpoint_layers) {
+    backward.push_back({"checkpoint", checkpoint_layers});
+  } else if (techniques.recompute_depth > 0) {
+    backward.push_back({"checkpoint", [&](Graph graph) {
+                          const std::vector<bool> again = RecomputeChoice(graph).nodes_for(techniques.recompute_depth);
+                          return recompute(std::move(graph), again);
+                        }});
+  }
   if (techniques.compress_bits > 0) {
     const auto compress = [&](Graph graph) { return compress_activations(std::move(graph), techniques.compress_bits); };
     backward.push_back({"compress_activations", compress, false});

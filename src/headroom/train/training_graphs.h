@@ -31,6 +31,7 @@ struct TrainingShape {
 // The techniques a training run can choose from: lossless but for compress_bits, which the user asks for.
 struct TrainingTechniques {
   bool checkpoint_layers = false;
+  double recompute_depth = 0;  // without that: how far to go with what is computed again (plan/recompute_choice.h)
   bool fuse_loss_gradients = false;
   bool two_pass_clipping = false;  // needs UpdateSettings::grad_clip, not clip_tensors, and a single micro-batch
   int64_t compress_bits = 0;       // what activations are kept in between forward and backward: 16, 8 or 4; 0: f32

@@ -5,25 +5,16 @@
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
-#include "headroom/base/threads.h"
-#include "headroom/bench/profile.h"
-#include "headroom/formats/gguf_file.h"
 #include "headroom/passes/pass_dump.h"
-#include "headroom/plan/cost_model.h"
 #include "headroom/train/activation_compression.h"
 #include "headroom/train/clip_mode.h"
 #include "headroom/train/data_shards.h"
 #include "headroom/train/dataset.h"
-#include "headroom/train/levers.h"
-#include "headroom/train/tokenizer_encoder.h"
+#include "headroom/train/training_pricing.h"
+#include "headroom/train/what_would_fit.h"
 
 namespace headroom {
 namespace {
-
-// Fixed buffers while a step runs: a row of tokens, metrics, the pieces of a checkpoint.
-constexpr int64_t kBufferBytes = 1 * kMiB;
-// While text is encoded: reading and writing buffers beside the tokenizer.
-constexpr int64_t kEncodingBytes = 1 * kMiB;
 
 constexpr int64_t kMostSteps = int64_t{1} << 40;
 
@@ -97,80 +88,6 @@ LrSettings read_lr(const TrainOptions& options) {
   return {parse_lr_schedule(options.lr_schedule), options.lr, options.warmup_steps, options.steps};
 }
 
-ReserveInputs reserve_of(const TrainOptions& options, int64_t tokenizer_bytes) {
-  ReserveInputs reserve;
-  reserve.threads = threads_to_use(options.threads);
-  reserve.buffer_bytes = kBufferBytes;
-  if (tokenizer_bytes > 0) {
-    reserve.released_bytes = tokenizer_bytes + kEncodingBytes +
-                             std::max(example_bound_bytes(options.model, options.data, options.seq_len),
-                                      example_bound_bytes(options.model, options.eval_data, options.seq_len));
-  }
-  if (!options.profile.empty()) {
-    reserve.profile_node_bytes = Profile::kNodeBytes;
-    reserve.buffer_bytes += Profile::kFixedBytes;
-  }
-  // Written anew at the end, while the arena is there.
-  if (GgufFile::is_gguf(options.model)) reserve.tokenizer_bytes = tokenizer_bytes;
-  return reserve;
-}
-
-// What the ways of a training job take.
-class TrainingPricing final : public Pricing {
- public:
-  TrainingPricing(const TrainOptions& options, const Model& model, int64_t tokenizer_bytes)
-      : model_(model),
-        settings_(read_training_settings(options, model)),
-        levers_(training_levers(options, settings_.shape)),
-        reserve_(reserve_of(options, tokenizer_bytes)),
-        rates_(typical_rates(reserve_.threads)),
-        evaluates_(!options.eval_data.empty()) {
-    trace_.disabled = options.disable_passes;
-  }
-
-  const std::vector<Lever>& levers() const { return levers_; }
-  TrainingWay way_of(const Way& levels) const { return headroom::way_of(levers_, settings_.shape, levels); }
-  // Passes that some way could have left out.
-  const std::vector<std::string>& optional_passes() const { return trace_.optional; }
-
-  FittedTraining fit(const Way& levels, const Budget& budget, PassTrace& trace) const {
-    const TrainingWay way = way_of(levels);
-    const Candidate candidate{describe(levers_, levels), [&] { return graphs_of(way, trace); }};
-    return {plan_candidate(candidate, budget, reserve_), way.shape};
-  }
-
-  bool exists(const Way& levels) const override { return allows(levers_, way_of(levels)); }
-
-  Estimate estimate(const Way& levels) override {
-    const TrainingWay way = way_of(levels);
-    const std::vector<Graph> graphs = graphs_of(way, trace_);
-    return {step_seconds(graphs, way.shape), least_peak_bytes(graphs, 0, reserve_)};
-  }
-
-  int64_t exact_bytes(const Way& levels) override { return fit(levels, {}, trace_).predicted_peak_bytes; }
-
- private:
-  std::vector<Graph> graphs_of(const TrainingWay& way, PassTrace& trace) const {
-    return build_training_graphs(model_, way.shape, settings_.updates, way.techniques, evaluates_, &trace).graphs;
-  }
-
-  double step_seconds(const std::vector<Graph>& graphs, const TrainingShape& shape) const {
-    double seconds = 0;
-    for (const Graph& graph : graphs) {
-      seconds += seconds_of(graph, rates_) * static_cast<double>(runs_of(graph.name, shape));
-    }
-    return seconds;
-  }
-
-  const Model& model_;
-  const TrainingSettings settings_;
-  const std::vector<Lever> levers_;
-  const ReserveInputs reserve_;
-  const MachineRates rates_;
-  const bool evaluates_;
-  PassTrace trace_;
-};
-
 }  // namespace
 
 TrainingSettings read_training_settings(const TrainOptions& options, const Model& model) {
@@ -182,8 +99,12 @@ FittedTraining fit_training(const TrainOptions& options, const Model& model, int
   const Budget budget = resolve_budget(options.memory);
   PassTrace trace = trace_passes(options);
   const Tuned tuned = tune(ranges_of(pricing.levers()), pricing, budget.bytes);
-  FittedTraining job = pricing.fit(tuned.way.value_or(tuned.leanest), budget, trace);
-  if (!tuned.way) refuse(job);
+  if (!tuned.way) {
+    refuse(pricing.fit(tuned.leanest, budget, trace),
+           what_would_fit(options, model, tokenizer_bytes, tuned.leanest, budget));
+  }
+  FittedTraining job = pricing.fit(*tuned.way, budget, trace);
+  job.techniques = pricing.explain(*tuned.way);
   trace.optional = pricing.optional_passes();
   finish_trace(trace, options);
   job.choice += describe_compression(job.graphs);

@@ -85,9 +85,10 @@ class Search {
     way[lever] = 0;
   }
 
-  Way at_end(Way way) const {
-    for (size_t lever = 0; lever < levers_.size(); ++lever) {
-      if (levers_[lever].graded) way[lever] = levers_[lever].levels - 1;
+  // The graded levers from `first` on at their last level, or `before_last` levels before it.
+  Way at_end(Way way, size_t first, int before_last = 0) const {
+    for (size_t lever = first; lever < levers_.size(); ++lever) {
+      if (levers_[lever].graded) way[lever] = std::max(levers_[lever].levels - 1 - before_last, 0);
     }
     return way;
   }
@@ -95,7 +96,9 @@ class Search {
   std::vector<Way> extremes() const {
     std::vector<Way> ways = combinations_;
     for (const Way& way : combinations_) {
-      if (const Way end = at_end(way); end != way) ways.push_back(end);
+      for (const int before_last : {0, 1}) {
+        if (const Way end = at_end(way, 0, before_last); end != ways.back() && end != way) ways.push_back(end);
+      }
     }
     return ways;
   }
@@ -134,7 +137,7 @@ class Search {
       return;
     }
     if (consider(way)) return;
-    if (!may_fit(at_end_from(way, lever))) return;
+    if (!may_fit(at_end(way, lever))) return;
     const bool is_last = std::none_of(levers_.begin() + static_cast<std::ptrdiff_t>(lever) + 1, levers_.end(),
                                       [](const LeverRange& range) { return range.graded && range.levels > 1; });
     if (is_last) {
@@ -143,13 +146,6 @@ class Search {
       search_outer(way, lever);
     }
     way[lever] = 0;
-  }
-
-  Way at_end_from(Way way, size_t first) const {
-    for (size_t lever = first; lever < levers_.size(); ++lever) {
-      if (levers_[lever].graded) way[lever] = levers_[lever].levels - 1;
-    }
-    return way;
   }
 
   // The first level that fits.

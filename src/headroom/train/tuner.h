@@ -46,7 +46,8 @@ struct Tuned {
 // as their bytes fall and their seconds rise. A level is never taken for faster than the one before it.
 //
 // What is accepted does not depend on what the search finds: the smallest budget is the least that any way takes whose
-// graded levers all stand at their first or all at their last level. It works, so does every larger one, and none less.
+// graded levers all stand at their first, all at their last, or all at the level before that. It works, so does every
+// larger one, and none less.
 Tuned tune(std::span<const LeverRange> levers, Pricing& pricing, int64_t budget_bytes);
 
 }  // namespace headroom

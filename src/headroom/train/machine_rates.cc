@@ -1,0 +1,117 @@
+#include "headroom/train/machine_rates.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "headroom/base/block_reader.h"
+#include "headroom/bench/disk_probe.h"
+#include "headroom/bench/kernel_bench.h"
+#include "headroom/bench/op_profile.h"
+#include "headroom/models/initialize.h"
+#include "headroom/models/presets.h"
+#include "headroom/plan/job.h"
+#include "headroom/runtime/workspace.h"
+#include "headroom/train/sample_inputs.h"
+#include "headroom/train/training_graphs.h"
+
+namespace headroom {
+namespace {
+
+// A step that is run: the model's dimensions, the batch, and which of two ways the loss goes.
+struct Sample {
+  PresetSize size;
+  TrainingShape shape;
+  bool fuse_loss_gradients;
+  int runs;
+};
+
+// From a few rows of a narrow model to many of a wide one; long rows for attention, few heads and many.
+std::vector<Sample> samples() {
+  return {{{512, 64, 172, 2, 8, 8}, {4, 1, 129}, true, 8},       {{2048, 256, 688, 2, 4, 4}, {1, 2, 65}, true, 6},
+          {{2048, 256, 688, 2, 4, 4}, {4, 1, 257}, false, 4},    {{4096, 512, 1408, 1, 8, 4}, {1, 1, 1025}, true, 3},
+          {{1024, 128, 344, 1, 2, 2}, {1, 1, 2049}, true, 3},    {{8192, 768, 2048, 1, 12, 12}, {2, 2, 257}, false, 3},
+          {{16384, 1024, 2752, 1, 16, 16}, {1, 1, 513}, true, 3}};
+}
+
+// What each op took on operands of each size.
+class Collector final : public RunObserver {
+ public:
+  void on_run(const Graph& graph, std::span<const int64_t> moments_ns) override {
+    for (size_t i = 0; i < graph.nodes.size(); ++i) {
+      const Price price = price_of(graph, graph.nodes[i]);
+      seconds_[{graph.nodes[i].op->name(), price.flops, price.bytes}].push_back(
+          1e-9 * static_cast<double>(moments_ns[i + 1] - moments_ns[i]));
+    }
+  }
+
+  // The median of each, by op.
+  std::vector<OpSample> samples() {
+    std::vector<OpSample> all;
+    for (auto& [key, seconds] : seconds_) {
+      const auto& [op, flops, bytes] = key;
+      all.push_back({std::string(op), {flops, bytes}, median(seconds)});
+    }
+    return all;
+  }
+
+ private:
+  std::map<std::tuple<std::string_view, double, double>, std::vector<double>> seconds_;
+};
+
+void run(const Sample& sample, Isa isa, int threads, Collector& collector) {
+  Preset preset = *find_preset("tiny-4m");
+  preset.size = sample.size;
+  const auto model = make_model(config_of(preset));
+  std::vector<Graph> graphs =
+      build_training_graphs(*model, sample.shape, {}, {.fuse_loss_gradients = sample.fuse_loss_gradients}, false)
+          .graphs;
+  Job job{.graphs = {}, .threads = threads};
+  for (const Graph& graph : graphs) job.graphs.push_back(&graph);
+  Plan plan = plan_job(job);
+  Workspace workspace(std::move(graphs), std::move(plan), isa);
+  fill_initial_weights(*model, workspace, 0, workspace.threads());
+  fill_sample_inputs(*model, sample.shape, workspace);
+  for (int run = 0; run <= sample.runs; ++run) {  // the first warms up
+    for (const auto& executor : workspace.executors()) {
+      executor->observe(run == 0 ? nullptr : &collector);
+      executor->run();
+    }
+  }
+}
+
+}  // namespace
+
+MachineRates measure_rates(const MachineLimits& limits, Isa isa, int threads, const std::string& disk) {
+  MachineRates rates = typical_rates(threads);
+  rates.flops_per_second = limits.fma_flops_per_second(isa, threads);
+  for (const MemoryRates& memory : limits.memory) {
+    if (memory.threads == threads) rates.bytes_per_second = memory.stream_bytes_per_second;
+  }
+  Collector collector;
+  for (const Sample& sample : samples()) run(sample, isa, threads, collector);
+  rates.samples = collector.samples();
+  std::vector<double> least;
+  for (const OpSample& sample : rates.samples) {
+    if (sample.price.bytes < 4096 && sample.price.flops < 4096) least.push_back(sample.seconds);
+  }
+  if (!least.empty()) rates.node_seconds = median(least);
+  if (!disk.empty()) {
+    std::vector<std::byte> memory(static_cast<size_t>(BlockReader::kMostStagingBytes));
+    const DiskRates measured = measure_disk(disk, memory);
+    if (measured.skipped.empty()) {
+      rates.disk_read_bytes_per_second = measured.read_bytes_per_second;
+      rates.disk_write_bytes_per_second = measured.write_bytes_per_second;
+    }
+  }
+  rates.source = "rates measured on this machine";
+  remember_rates(rates, isa, threads);
+  return rates;
+}
+
+MachineRates known_rates(Isa isa, int threads) {
+  std::optional<MachineRates> rates = remembered_rates(isa, threads);
+  return rates ? std::move(*rates) : typical_rates(threads);
+}
+
+}  // namespace headroom

@@ -1,0 +1,20 @@
+// The rates of this machine for the cost model (plan/cost_model.h): small training steps of several shapes are run, and
+// what each op took on operands of each size is remembered (bench/op_profile.h).
+#pragma once
+
+#include <string>
+
+#include "headroom/backend/kernel.h"
+#include "headroom/bench/machine.h"
+#include "headroom/plan/cost_model.h"
+
+namespace headroom {
+
+// Runs the steps, for about five seconds in at most 400 MiB, and remembers what they took. `limits` has those of
+// `threads`. `disk`: a directory whose disk is measured too; empty: none.
+MachineRates measure_rates(const MachineLimits& limits, Isa isa, int threads, const std::string& disk);
+
+// Those remembered of this machine for `threads`, or typical ones.
+MachineRates known_rates(Isa isa, int threads);
+
+}  // namespace headroom

@@ -1,0 +1,51 @@
+#include "headroom/plan/cost_model.h"
+
+#include <gtest/gtest.h>
+
+#include "headroom/graph/text.h"
+
+namespace headroom {
+namespace {
+
+MachineRates plain_rates() {
+  return {.flops_per_second = 1e11, .bytes_per_second = 1e10, .node_seconds = 1e-6, .samples = {}, .source = "a test"};
+}
+
+TEST(CostModel, ANodeTakesTheSlowerOfItsTwoLimits) {
+  const Op& op = *find_op("matmul");
+  const MachineRates rates = plain_rates();
+  const double bound_by_flops = seconds_of(op, {.flops = 1e10, .bytes = 1e6}, rates);
+  EXPECT_DOUBLE_EQ(seconds_of(op, {.flops = 1e10, .bytes = 2e8}, rates), bound_by_flops);
+  EXPECT_GT(seconds_of(op, {.flops = 1e10, .bytes = 2e10}, rates), 10 * bound_by_flops);
+  EXPECT_GT(bound_by_flops, 0.1);
+  EXPECT_EQ(seconds_of(op, {}, rates), rates.node_seconds);
+}
+
+TEST(CostModel, SamplesOfTheOpDecideAndTheClosestMost) {
+  const Op& op = *find_op("matmul");
+  MachineRates rates = plain_rates();
+  // Large products reach nine tenths of the limit, small ones a tenth; another op does not matter.
+  rates.samples = {{"add", {1e6, 1e6}, 1.0}, {"matmul", {1e10, 1e7}, 0.1 / 0.9}, {"matmul", {1e6, 1e5}, 1e-5 / 0.1}};
+  EXPECT_NEAR(seconds_of(op, {1e10, 1e7}, rates), 0.1 / 0.9, 1e-3);
+  EXPECT_NEAR(seconds_of(op, {1e6, 1e5}, rates), 1e-4, 3e-6);
+  EXPECT_NEAR(seconds_of(op, {2e10, 1.5e7}, rates), 0.2 / 0.9, 0.01);
+  const double between = seconds_of(op, {1e8, 1e6}, rates);
+  EXPECT_GT(between, 1e-3 / 0.9);
+  EXPECT_LT(between, 1e-3 / 0.1);
+}
+
+TEST(CostModel, AGraphIsTheSumOfItsNodes) {
+  const Graph graph = parse_graph(
+      "graph step\n"
+      "input %x: f32[512, 512] input\n"
+      "%y: f32[512, 512] activation = matmul(%x, %x) {transpose_a=0, transpose_b=0} forward\n"
+      "%z: f32[512, 512] activation = add(%x, %y) forward\n"
+      "result %z\n");
+  const MachineRates rates = typical_rates(2);
+  EXPECT_DOUBLE_EQ(seconds_of(graph, rates),
+                   seconds_of(graph, graph.nodes[0], rates) + seconds_of(graph, graph.nodes[1], rates));
+  EXPECT_GT(seconds_of(graph, graph.nodes[0], typical_rates(1)), seconds_of(graph, graph.nodes[0], rates));
+}
+
+}  // namespace
+}  // namespace headroom
