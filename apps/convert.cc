@@ -21,6 +21,7 @@ void add_convert_command(CLI::App& app) {
       ->check(CLI::IsMember({"hf", "gguf"}));
   command->add_option("--dtype", options->dtype,
                       "f32, bf16 or f16, with gguf also q8_0; default: each tensor keeps its own");
+  command->add_option("--adapter", options->adapter, "Merge this PEFT adapter (LoRA) into the weights");
   command->add_option("--shard-size", options->shard_size, "Cut the weights into files of at most this size: 5GB");
   add_memory_and_report_flags(*command, *options);
   command->callback([options] {

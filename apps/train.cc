@@ -93,6 +93,12 @@ void add_train_flags(CLI::App& command, TrainOptions& options) {
   command.add_option("--lora-targets", options.lora_targets, "Linear layers that get one, by name, with commas")
       ->group("Adapter (LoRA)");
   command
+      .add_option("--base-bits", options.base_bits,
+                  "Keep the linear layers of the model that adapters are trained for in 4 (NF4, doubly quantised) or 8 "
+                  "bits; without it as they are stored")
+      ->check(CLI::IsMember({"4", "8"}))
+      ->group("Adapter (LoRA)");
+  command
       .add_option("--adapter", options.adapter, "Continue this PEFT adapter, with its rank, alpha, dropout and targets")
       ->group("Adapter (LoRA)");
   command

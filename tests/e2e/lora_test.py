@@ -1,9 +1,12 @@
 """Adapters through the built command: what PyTorch in float64 says of them (tests/data/lora), the files of PEFT, the
 same bits however a step is cut, and what is refused."""
 
+import array
+import bisect
 import json
 import shutil
 import signal
+import struct
 import time
 
 import frame
@@ -183,6 +186,195 @@ class Training(Lora):
         self.assertLess(roles["weight"], weights + adapter + 65536)
         self.assertLessEqual(roles.get("optimizer_state", roles.get("optimizer state", 0)), 2 * adapter)
         self.assertLessEqual(report["measured_peak_bytes"], report["predicted_peak_bytes"])
+
+
+def f32(number):
+    return struct.unpack("f", struct.pack("f", number))[0]
+
+
+def as_kept_in_nf4(values, table, midpoints, dynamic_map, dynamic_midpoints):
+    """The f32 numbers that a tensor is after NF4 with double quantisation, operation by operation as
+    docs/arithmetic.md has it."""
+    blocks = [values[first : first + 64] for first in range(0, len(values), 64)]
+    magnitudes = [max(map(abs, block)) for block in blocks]
+    mean = f32(sum(magnitudes) / len(magnitudes))
+    kept = []
+    for first in range(0, len(blocks), 256):
+        centred = [f32(magnitude - mean) for magnitude in magnitudes[first : first + 256]]
+        scale = max(map(abs, centred))
+        inverse = f32(1 / max(scale, f32(1e-38)))
+        for block, magnitude, offset in zip(blocks[first : first + 256], magnitudes[first : first + 256], centred):
+            of_block = f32(1 / max(magnitude, f32(1e-38)))
+            code = bisect.bisect_left(dynamic_midpoints, max(-1.0, min(1.0, f32(offset * inverse))))
+            factor = f32(f32(dynamic_map[code] * scale) + mean)
+            for value in block:
+                nearest = bisect.bisect_left(midpoints, max(-1.0, min(1.0, f32(value * of_block))))
+                kept.append(f32(table[nearest] * factor))
+    return kept
+
+
+class QuantizedBase(Lora):
+    FLAGS = [*Training.FLAGS, "--lora-rank", 4, "--lora-dropout", 0.1]
+
+    def test_nf4_is_the_base_that_its_codes_stand_for(self):
+        """Training beside 4 bits is, bit by bit, training beside the f32 weights that the 4 bits decode to."""
+        dynamic_map = read_tensors(frame.ROOT / "tests" / "data" / "nf4" / "map.safetensors")["map"].values
+        table = read_tensors(frame.ROOT / "tests" / "data" / "nf4" / "map.safetensors")["nf4"].values
+        midpoints = [f32((a + b) / 2) for a, b in zip(table, table[1:])]
+        dynamic_midpoints = [f32(f32(a + b) / 2) for a, b in zip(dynamic_map, dynamic_map[1:])]
+        model = self.directory / "model"
+        shutil.copytree(UNTIED, model)
+        data = bytearray((model / "model.safetensors").read_bytes())
+        (header_bytes,) = struct.unpack_from("<Q", data)
+        for name, entry in json.loads(data[8 : 8 + header_bytes]).items():
+            if not name.endswith("_proj.weight"):
+                continue
+            begin, end = (8 + header_bytes + offset for offset in entry["data_offsets"])
+            values = array.array("f", bytes(data[begin:end]))
+            kept = as_kept_in_nf4(values, table, midpoints, dynamic_map, dynamic_midpoints)
+            data[begin:end] = array.array("f", kept).tobytes()
+        (model / "model.safetensors").write_bytes(data)
+        decoded = self.tune(model, *self.FLAGS, output="decoded")
+        self.assertEqual(self.tune(UNTIED, *self.FLAGS, "--base-bits", 4), decoded)
+        self.assertNotEqual(self.tune(UNTIED, *self.FLAGS), decoded)
+
+    def test_the_bits_do_not_depend_on_how_a_step_is_cut(self):
+        for bits in [4, 8]:
+            flags = [*self.FLAGS, "--base-bits", bits]
+            expected = self.tune(UNTIED, *flags)
+            for change in [["--threads", 2], ["--checkpointing", "full"], ["--grad-accum", 2]]:
+                with self.subTest(bits=bits, change=change):
+                    self.assertEqual(self.tune(UNTIED, *flags, *change, output="other"), expected)
+            for isa in ["reference", "avx2"]:
+                with self.subTest(bits=bits, isa=isa):
+                    environment = {"HEADROOM_ISA": isa}
+                    self.assertEqual(self.tune(UNTIED, *flags, output="other", environment=environment), expected)
+            self.headroom(*self.command(UNTIED, *flags, "--resume"))
+            self.assertEqual(self.result(), expected)
+        self.assertIn("--base-bits", self.refused(*self.command(UNTIED, *self.FLAGS, "--resume")))
+
+    def test_eight_bits_are_closer_than_four(self):
+        """To the losses beside the base as it is stored."""
+        plain = [line["loss"] for line in self.tune(UNTIED, *self.FLAGS)[0]]
+        off = {}
+        for bits in [4, 8]:
+            losses_of_bits = [line["loss"] for line in self.tune(UNTIED, *self.FLAGS, "--base-bits", bits)[0]]
+            off[bits] = largest_difference(plain, losses_of_bits)
+        self.assertGreater(off[4], 2 * off[8])
+        self.assertLess(off[8], 0.02)
+
+    def test_memory(self):
+        """4.127 and 8.5 bits an element of the linear layers, whatever the files hold."""
+        self.headroom("init", "tiny-4m", "--dtype", "bf16", "--output", "model", "--quiet")
+        tokens = self.write("tokens.json", {"batches": [[[index % 97 for index in range(33)]]]})
+        flags = ["--tokens", tokens, "--lora-rank", 2, "--memory", "128MiB"]
+        tensors = read_tensors(self.directory / "model" / "model.safetensors")
+        linear = sum(len(tensor.values) for name, tensor in tensors.items() if name.endswith("_proj.weight"))
+        weights = {}
+        for bits in [16, 8, 4]:
+            of_base = ["--base-bits", bits] if bits < 16 else []
+            self.tune(self.directory / "model", *flags, *of_base, "--report", "r.json")
+            report = self.read_json("r.json")
+            weights[bits] = report["peak"]["bytes_by_role"]["weight"]
+            self.assertLessEqual(report["measured_peak_bytes"], report["predicted_peak_bytes"])
+        for bits, expected in [(4, 4.127), (8, 8.5)]:
+            saved = 8 * (weights[16] - weights[bits]) / linear
+            self.assertAlmostEqual(16 - saved, expected, delta=0.05)
+
+    def test_from_gguf(self):
+        self.headroom("convert", UNTIED, "--format", "gguf", "--dtype", "f32", "--output", "m.gguf", "--quiet")
+        expected = self.tune(UNTIED, *self.FLAGS, "--base-bits", 4)
+        self.assertEqual(self.tune(self.directory / "m.gguf", *self.FLAGS, "--base-bits", 4, output="other"), expected)
+
+    def test_refusals(self):
+        message = self.refused(*self.command(UNTIED, *Training.FLAGS, "--base-bits", 4))
+        self.assertIn("--base-bits: it is for adapters, beside which the model stays as it is; add --lora", message)
+        self.refused(*self.command(UNTIED, *self.FLAGS, "--base-bits", 5))
+
+
+class Merging(Lora):
+    def merged(self, *flags, base="mha", adapter="mha", **options):
+        shutil.rmtree(self.directory / "merged", ignore_errors=True)
+        command = ["convert", MODELS / base, "--adapter", ADAPTERS / adapter, "--output", "merged", "--quiet", *flags]
+        self.headroom(*command, **options)
+        return self.directory / "merged"
+
+    def test_weights_are_the_sum(self):
+        for adapter, base in BASES.items():
+            with self.subTest(adapter=adapter):
+                before = read_tensors(MODELS / base / "model.safetensors")
+                after = read_tensors(self.merged("--dtype", "f32", base=base, adapter=adapter) / "model.safetensors")
+                matrices = read_tensors(ADAPTERS / adapter / FILES[1])
+                self.assertEqual(set(after), set(before))
+                touched = 0
+                for name, tensor in after.items():
+                    module = "base_model.model." + name.removesuffix(".weight")
+                    if module + ".lora_A.weight" not in matrices:
+                        self.assertEqual(tensor.values, before[name].values)
+                        continue
+                    touched += 1
+                    self.check_sum(tensor, before[name], *(matrices[f"{module}.lora_{f}.weight"] for f in "AB"))
+                self.assertEqual(2 * touched, len(matrices))
+
+    def check_sum(self, after, before, a, b):
+        """after - before is one number times B A; which one is the logits' to say."""
+        (outputs, inputs), rank = after.shape, a.shape[0]
+        product = [
+            sum(b.values[o * rank + k] * a.values[k * inputs + i] for k in range(rank))
+            for o in range(outputs)
+            for i in range(inputs)
+        ]
+        moved = [new - old for new, old in zip(after.values, before.values)]
+        scale = sum(x * y for x, y in zip(moved, product)) / sum(y * y for y in product)
+        self.assertLess(largest_difference(moved, [scale * y for y in product]), 1e-6)
+
+    def test_logits_are_pytorchs(self):
+        for adapter, base in BASES.items():
+            with self.subTest(adapter=adapter):
+                merged = self.merged("--dtype", "f32", base=base, adapter=adapter)
+                shutil.copy(MODELS / base / "ids.json", merged)
+                theirs = read_tensors(ADAPTERS / adapter / "logits.safetensors")["logits"].values
+                self.headroom("eval", merged, "--tokens", merged / "ids.json", "--logits", "l.safetensors", "--quiet")
+                ours = read_tensors(self.directory / "l.safetensors")["logits"].values
+                self.assertLessEqual(largest_difference(ours, theirs), LOGITS_BOUND)
+
+    def test_the_bytes_do_not_depend_on_the_budget(self):
+        expected = (self.merged() / "model.safetensors").read_bytes()
+        for memory in ["64MiB", "16MiB"]:
+            self.assertEqual((self.merged("--memory", memory) / "model.safetensors").read_bytes(), expected)
+
+    def test_gguf_holds_the_same(self):
+        self.merged("--dtype", "f32")
+        flags = ["--format", "gguf", "--dtype", "f32", "--quiet"]
+        self.headroom("convert", "merged", "--output", "a.gguf", *flags)
+        self.headroom("convert", UNTIED, "--adapter", ADAPTERS / "mha", "--output", "b.gguf", *flags)
+        for name in ["a", "b"]:
+            self.headroom("convert", f"{name}.gguf", "--output", name, "--quiet")
+        self.assertEqual(*((self.directory / name / "model.safetensors").read_bytes() for name in ["a", "b"]))
+
+    def test_one_pair_of_matrices_at_a_time(self):
+        """A merge takes no more than a plain conversion and the matrices of one layer."""
+        self.headroom("init", "tiny-4m", "--output", "model", "--quiet")
+        tokens = self.write("tokens.json", {"batches": [[[index % 97 for index in range(33)]]]})
+        flags = ["--tokens", tokens, "--lora-rank", 64, "--memory", "128MiB"]
+        self.tune(self.directory / "model", *flags)
+        pairs = {}
+        for name, tensor in read_tensors(self.directory / "out" / FILES[1]).items():
+            layer = name.rsplit(".lora_", 1)[0]
+            pairs[layer] = pairs.get(layer, 0) + 4 * len(tensor.values)
+        predicted = {}
+        for name, adapter in [("plain", []), ("merged", ["--adapter", "out"])]:
+            flags = ["--memory", "32MiB", "--quiet", "--report", "r.json"]
+            self.headroom("convert", "model", "--output", name, *adapter, *flags)
+            report = self.read_json("r.json")
+            self.assertLessEqual(report["measured_peak_bytes"], report["predicted_peak_bytes"])
+            predicted[name] = report["predicted_peak_bytes"]
+        self.assertLessEqual(predicted["merged"] - predicted["plain"], max(pairs.values()) + 65536)
+
+    def test_an_adapter_of_another_model_is_refused(self):
+        command = ["convert", MODELS / "gqa", "--adapter", ADAPTERS / "mha", "--output", "merged"]
+        self.assertIn("the adapter is of another model", self.refused(*command))
+        self.assertFalse((self.directory / "merged").exists())
 
 
 class Refusals(Lora):

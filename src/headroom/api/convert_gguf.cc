@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "headroom/api/adapter_merge.h"
 #include "headroom/api/convert_format.h"
 #include "headroom/api/model_source.h"
 #include "headroom/base/bytes.h"
@@ -57,7 +58,8 @@ class GgufConversion final : public Conversion {
         decoder_(read_decoder_config(config_of_model(options.model))),
         architecture_(find_gguf_architecture(model_->architecture(), options.model)),
         type_(file_type_of(options.dtype, model_->stored_dtype())),
-        source_(options.model) {
+        source_(options.model),
+        merge_(options.adapter, *model_) {
     declare();
     open_vocabulary();
   }
@@ -69,7 +71,7 @@ class GgufConversion final : public Conversion {
   }
   int64_t heap_bytes() const override {
     return kBufferBytes + kHeapBytesPerTensor * tensors() + vocabulary_bytes_ +
-           (vocabulary_ ? kHeapBytesPerPiece * decoder_.vocabulary : 0);
+           (vocabulary_ ? kHeapBytesPerPiece * decoder_.vocabulary : 0) + merge_.heap_bytes();
   }
   int64_t tensors() const override { return static_cast<int64_t>(declarations_.size()); }
   int64_t files() const override { return 1; }
@@ -102,7 +104,7 @@ class GgufConversion final : public Conversion {
       const std::optional<std::string> name = gguf_name(parameter.name);
       ensure(name.has_value(), "{}: has no name in GGUF files", parameter.name);
       const bool interleaved = architecture_.interleaved && rotary_projection(*name) != RotaryProjection::none;
-      sources_.push_back({source_.require(parameter.name, parameter.shape), type_for(parameter.shape),
+      sources_.push_back({merge_.merged(source_.require(parameter.name, parameter.shape)), type_for(parameter.shape),
                           interleaved ? decoder_.head_dim : 0});
       declarations_.push_back({*name, parameter.shape, sources_.back().type});
       read_bytes_ += sources_.back().tensor.stored.size_bytes;
@@ -230,6 +232,7 @@ class GgufConversion final : public Conversion {
   const GgufArchitecture& architecture_;
   const FileType& type_;
   const WeightFiles source_;
+  AdapterMerge merge_;
   std::vector<float> divisors_;  // of rotary frequencies, by llama3 scaling
   std::vector<Source> sources_;
   std::vector<GgufDeclaration> declarations_;  // the divisors first, if there are any, then the sources

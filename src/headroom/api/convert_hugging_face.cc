@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "headroom/api/adapter_merge.h"
 #include "headroom/api/convert_format.h"
 #include "headroom/api/model_source.h"
 #include "headroom/base/atomic_file.h"
@@ -52,15 +53,18 @@ struct StagingParts {
 
 class HuggingFaceConversion final : public Conversion {
  public:
-  explicit HuggingFaceConversion(const ConvertOptions& options)
+  HuggingFaceConversion(const ConvertOptions& options, const Model& model)
       : options_(options),
         source_(options.model),
-        sources_(in_file_order(source_)),
+        merge_(options.adapter, model),
+        sources_(in_file_order(source_, merge_)),
         writer_(declare(), parse_shard_size(options.shard_size)) {}
 
   int64_t read_bytes() const override { return read_bytes_; }
   int64_t written_bytes() const override { return writer_.file_bytes(); }
-  int64_t heap_bytes() const override { return kCompanionBytes + kHeapBytesPerTensor * tensors() + tokenizer_bytes_; }
+  int64_t heap_bytes() const override {
+    return kCompanionBytes + kHeapBytesPerTensor * tensors() + tokenizer_bytes_ + merge_.heap_bytes();
+  }
   int64_t tensors() const override { return source_.count(); }
   int64_t files() const override { return writer_.shard_count(); }
 
@@ -102,13 +106,14 @@ class HuggingFaceConversion final : public Conversion {
     size_t place;   // in the output's file
   };
 
-  static std::vector<WeightTensor> in_file_order(const WeightFiles& files) {
+  static std::vector<WeightTensor> in_file_order(const WeightFiles& files, AdapterMerge& merge) {
     std::vector<WeightTensor> tensors;
     for (int64_t i = 0; i < files.count(); ++i) tensors.push_back(files.tensor(i));
     std::sort(tensors.begin(), tensors.end(), [](const WeightTensor& a, const WeightTensor& b) {
       if (a.file != b.file) return a.file->path() < b.file->path();
       return a.stored.offset_bytes < b.stored.offset_bytes;
     });
+    for (WeightTensor& tensor : tensors) tensor = merge.merged(tensor);
     return tensors;
   }
 
@@ -189,6 +194,7 @@ class HuggingFaceConversion final : public Conversion {
 
   const ConvertOptions options_;
   const WeightFiles source_;
+  AdapterMerge merge_;
   const std::vector<WeightTensor> sources_;
   std::optional<DType> dtype_;
   int64_t read_bytes_ = 0;
@@ -201,11 +207,11 @@ std::unique_ptr<Conversion> open(const ConvertOptions& options) {
   if (!fs::is_directory(options.model, error) && !GgufFile::is_gguf(options.model)) {
     throw InvalidInput("{}: there is no such directory; expected a model directory or a .gguf file", options.model);
   }
-  open_model_directory(options.model);  // which holds a model that headroom knows, with its weights
+  const std::unique_ptr<Model> model = open_model_directory(options.model);  // one that headroom knows, with weights
   if (fs::exists(options.output, error) && !(fs::is_directory(options.output) && fs::is_empty(options.output))) {
     throw InvalidInput("--output {}: it exists and is not an empty directory; choose another", options.output);
   }
-  return std::make_unique<HuggingFaceConversion>(options);
+  return std::make_unique<HuggingFaceConversion>(options, *model);
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 #include "headroom/base/errors.h"
 #include "headroom/base/fingerprint.h"
 #include "headroom/formats/weight_files.h"
+#include "headroom/ops/dequantize.h"
+#include "headroom/runtime/quantize.h"
 
 namespace headroom {
 namespace {
@@ -27,6 +29,16 @@ void check(const WeightFiles& files, const std::string& path, const Model& model
     throw InvalidInput("{}: tensor {} is none of the model's; the weights do not belong to this config.json", path,
                        name);
   }
+}
+
+// Where the weight lies that is kept in 4 or 8 bits.
+std::vector<Tensor> quantized_tensors(const Workspace& workspace, const std::string& name, const Shape& shape) {
+  const int bits = workspace.plan().find(quantized_parts(name, shape, 4).front().name) != nullptr ? 4 : 8;
+  std::vector<Tensor> tensors;
+  for (const QuantizedPart& part : quantized_parts(name, shape, bits)) {
+    tensors.push_back(workspace.persistent(part.name));
+  }
+  return tensors;
 }
 
 }  // namespace
@@ -52,11 +64,21 @@ LoadStatistics load_weights(const std::string& path, const Model& model, const W
   const WeightFiles files(path);
   check(files, path, model);
   std::vector<TensorLoad> loads;
+  std::vector<QuantizedLoad> quantized;
   for (const Parameter& parameter : model.parameters()) {
-    const Tensor tensor = workspace.persistent(std::string(prefix) + parameter.name);
-    loads.push_back({files.require(parameter.name, parameter.shape), tensor.type.dtype, tensor.data});
+    const std::string name = std::string(prefix) + parameter.name;
+    const WeightTensor source = files.require(parameter.name, parameter.shape);
+    if (workspace.plan().find(name) != nullptr) {
+      const Tensor tensor = workspace.persistent(name);
+      loads.push_back({source, tensor.type.dtype, tensor.data});
+    } else {
+      quantized.push_back({source, quantized_tensors(workspace, name, parameter.shape)});
+    }
   }
-  return load_tensors(std::move(loads), workspace.staging(), NanCheck::refuse, progress);
+  LoadStatistics use = load_tensors(std::move(loads), workspace.staging(), NanCheck::refuse, progress);
+  if (quantized.empty()) return use;
+  const LoadStatistics more = load_quantized(quantized, workspace.staging(), progress);
+  return {use.bytes + more.bytes, use.seconds + more.seconds};
 }
 
 }  // namespace headroom

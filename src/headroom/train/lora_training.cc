@@ -69,6 +69,9 @@ LoraTraining read_lora(const TrainOptions& options, const Model& model) {
   lora.config = options.adapter.empty() ? read_flags(options) : read_adapter(options);
   if (options.lora_dropout > 0 || options.adapter.empty()) lora.config.dropout = options.lora_dropout;
   lora.base_bits = base_bits;
+  if (base_bits != 0) {
+    for (const LinearLayer& layer : linear_layers(model)) lora.base.push_back(layer.weight);
+  }
   lora.layers = options.adapter.empty() ? lora_layers(model, lora.config, "--lora-targets, --lora-rank")
                                         : open_adapter(options.adapter, model);
   return lora;

@@ -13,6 +13,7 @@ struct LoraTraining {
   AdapterConfig config;
   std::vector<LoraLayer> layers;  // none: all weights are trained
   int base_bits = 0;              // of the base's linear layers: 4, 8, or 0, as stored
+  std::vector<std::string> base;  // their weights, adapters or not, where base_bits is not 0
 
   bool is_on() const { return !layers.empty(); }
 };

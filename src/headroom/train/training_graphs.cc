@@ -11,6 +11,7 @@
 #include "headroom/passes/fuse_embedding_gradient.h"
 #include "headroom/passes/fuse_loss_gradients.h"
 #include "headroom/passes/insert_lora.h"
+#include "headroom/passes/quantize_weights.h"
 #include "headroom/passes/two_pass_clipping.h"
 #include "headroom/passes/updates_in_backward.h"
 #include "headroom/plan/recompute_choice.h"
@@ -51,11 +52,19 @@ std::vector<Pass> forward_passes(const LoraTraining& lora, double dropout) {
   return passes;
 }
 
+void add_quantization(std::vector<Pass>& passes, const LoraTraining& lora) {
+  if (lora.base_bits == 0) return;
+  const auto quantize = [&](Graph graph) { return quantize_weights(std::move(graph), lora.base, lora.base_bits); };
+  passes.push_back({"quantize_base", quantize, false});
+}
+
 Graph build_evaluation(const Model& model, const TrainingShape& shape, PassTrace* trace) {
   Forward forward = build_forward(model, shape, "evaluation");
   forward.graph.value(forward.losses).name = "losses";
   forward.graph.results.push_back(forward.losses);
-  return run_passes(std::move(forward.graph), forward_passes(shape.lora, 0), trace);
+  std::vector<Pass> passes = forward_passes(shape.lora, 0);
+  add_quantization(passes, shape.lora);
+  return run_passes(std::move(forward.graph), passes, trace);
 }
 
 bool is_lora(const Value& value) { return is_lora_name(value.name); }
@@ -103,6 +112,7 @@ TrainingGraphs build_training_graphs(const Model& model, const TrainingShape& sh
                                    : differentiate(std::move(graph), trained.losses, trained.seed);
                       },
                       false});
+  add_quantization(backward, shape.lora);
   if (accumulates) {
     backward.push_back({"accumulate_gradients", accumulate_gradients, false});
   } else {
