@@ -259,7 +259,9 @@ class Bench:
         predicted, measured = report["predicted_peak_bytes"], report["measured_peak_bytes"]
         figures = f"{parameters / 1e9:8.3f} {budget / GIB:8.3f} {predicted / GIB:9.3f} {measured / GIB:9.3f}"
         traffic = "-" if moved is None else f"{moved / GIB:.2f}"
-        print(f"{name:<18} {figures} {statistics.median(seconds):10.2f} {traffic:>10}  {limit}", flush=True)
+        foreseen = f"{report['predicted_step_seconds']:.2f}" if "predicted_step_seconds" in report else "-"
+        times = f"{foreseen:>10} {statistics.median(seconds):10.2f}"
+        print(f"{name:<18} {figures} {times} {traffic:>10}  {limit}", flush=True)
         print(f"  {', '.join(report['choices'])}", flush=True)
         if not measured <= predicted <= budget:
             raise CannotRun("measured <= predicted <= budget does not hold")
@@ -268,8 +270,9 @@ class Bench:
 def main():
     args = arguments()
     failures = 0
-    print(f"{'':<18} {'billion':>8} {'budget':>8} {'predicted':>9} {'measured':>9} {'s/step':>10} {'moved':>10}  limit")
-    print(f"{'':<18} {'':>8} {'GiB':>8} {'GiB':>9} {'GiB':>9} {'':>10} {'GiB':>10}")
+    heads = f"{'billion':>8} {'budget':>8} {'predicted':>9} {'measured':>9} {'predicted':>10} {'measured':>10}"
+    print(f"{'':<18} {heads} {'moved':>10}  limit")
+    print(f"{'':<18} {'':>8} {'GiB':>8} {'GiB':>9} {'GiB':>9} {'s/step':>10} {'s/step':>10} {'GiB':>10}")
     with tempfile.TemporaryDirectory(prefix="headroom-large-", dir=args.directory) as temporary:
         directory = Path(args.directory) / "headroom-large" if args.keep else Path(temporary)
         directory.mkdir(exist_ok=True)
