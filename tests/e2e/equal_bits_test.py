@@ -128,25 +128,33 @@ class EqualBits(TrainingTest):
                         self.assertEqual(self.train(model, *flags, "--data-shards", shards, *way), expected)
 
     def test_random_combinations(self):
-        """What decides numbers - the shards, and whose norm clips - against random ways to compute them."""
+        """What decides numbers - the shards, whose norm clips, what is kept in few bits - against random ways to
+        compute them. (Where activations are compressed, checkpointing decides which of them are kept at all.)"""
         choose = random.Random(6)
-        for shards, clip in ((1, []), (2, []), (4, ["--clip-mode", "tensor"]), (1, ["--grad-clip", 0])):
+        for shards, numbers in (
+            (1, []),
+            (2, []),
+            (4, ["--clip-mode", "tensor"]),
+            (1, ["--grad-clip", 0]),
+            (1, ["--compress-activations", 8]),
+            (2, ["--compress-activations", 4, "--optimizer", "adamw8bit"]),
+        ):
             model = choose.choice((TIED, UNTIED, QWEN2))
-            flags = ["--tokens", model / "curve_tokens.json", *STEPS, "--data-shards", shards]
-            expected = self.train(model, *flags, *clip)
-            for _ in range(5):
+            flags = ["--tokens", model / "curve_tokens.json", *STEPS, "--data-shards", shards, *numbers]
+            expected = self.train(model, *flags)
+            for _ in range(4):
                 micro_batches = choose.choice((0, 1, 2, 4))
-                way = ["--grad-accum", micro_batches, "--checkpointing", choose.choice(("none", "full", "auto"))]
-                way += ["--threads", choose.choice((1, 2, 3))]
-                if not clip:
+                way = ["--grad-accum", micro_batches, "--threads", choose.choice((1, 2, 3))]
+                if "--compress-activations" not in numbers:
+                    way += ["--checkpointing", choose.choice(("none", "full", "auto"))]
+                if "--clip-mode" not in numbers and "--grad-clip" not in numbers:
                     modes = ["auto", "one-pass", "two-pass"] if micro_batches < 2 and shards == 1 else ["auto"]
                     way += ["--clip-mode", choose.choice(modes)]
                 if choose.random() < 0.3:
                     way += ["--disable-pass", choose.choice(("updates_in_backward", "fuse_loss_gradients"))]
                 isa = choose.choice(instruction_sets())
-                with self.subTest(model=model.name, shards=shards, clip=clip, way=way, isa=isa):
-                    got = self.train(model, *flags, *clip, *way, environment={"HEADROOM_ISA": isa})
-                    self.assertEqual(got, expected)
+                with self.subTest(model=model.name, shards=shards, numbers=numbers, way=way, isa=isa):
+                    self.assertEqual(self.train(model, *flags, *way, environment={"HEADROOM_ISA": isa}), expected)
 
     def test_instruction_sets(self):
         for model in (TIED, UNTIED, QWEN2):
