@@ -41,7 +41,7 @@ class Completion(frame.CommandTest):
             self.assertEqual(set(self.complete("headroom", verb, "--")), set(declared), verb)
 
     def test_choices_of_a_flag(self):
-        self.assertEqual(set(self.complete("headroom", "train", "--optimizer", "")), {"adamw", "sgd"})
+        self.assertEqual(set(self.complete("headroom", "train", "--optimizer", "")), {"adamw", "adamw8bit", "sgd"})
         self.assertEqual(self.complete("headroom", "train", "--lr-schedule", "co"), ["cosine", "constant"])
 
     def test_other_words_complete_as_files(self):
