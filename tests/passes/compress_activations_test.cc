@@ -10,20 +10,25 @@
 namespace headroom {
 namespace {
 
-// a is kept for the backward, h too, y is read in the head only.
+// a is kept for the backward, h too; y is read in the head only, and u has rows that are no tokens.
 const char* const kStep =
     "graph step\n"
     "input %x: f32[8, 4] input\n"
+    "input %w: f32[3, 4] input\n"
+    "input %tokens: i32[8] input\n"
     "input %loss_range: i32[2] input\n"
     "%a: f32[8, 4] activation = add(%x, %x) @layers.0 forward\n"
     "%b: f32[8, 4] activation = swiglu(%a, %x) @layers.0 forward\n"
+    "%u: f32[3, 4] activation = add(%w, %w) @layers.0 forward\n"
     "%h: f32[8, 4] activation = add(%x, %b) @layers.0 forward\n"
     "%y: f32[8, 4] activation = add(%h, %h) @head forward\n"
     "%dh: f32[8, 4] activation = add(%y, %y) @head backward\n"
     "%db: f32[8, 4] activation = swiglu(%a, %dh) @layers.0 backward\n"
     "%dx: f32[8, 4] activation = swiglu(%a, %h) @layers.0 backward\n"
+    "%du: f32[3, 4] activation = add(%u, %u) @layers.0 backward\n"
     "result %db\n"
-    "result %dx\n";
+    "result %dx\n"
+    "result %du\n";
 
 TEST(CompressActivations, KeepsCodesFromTheLastReaderToTheFirstOfTheBackward) {
   const Graph after = compress_activations(parse_graph(kStep), 16);
@@ -31,10 +36,13 @@ TEST(CompressActivations, KeepsCodesFromTheLastReaderToTheFirstOfTheBackward) {
   EXPECT_EQ(to_text(after),
             "graph step\n"
             "input %x: f32[8, 4] input\n"
+            "input %w: f32[3, 4] input\n"
+            "input %tokens: i32[8] input\n"
             "input %loss_range: i32[2] input\n"
             "%a: f32[8, 4] activation = add(%x, %x) @layers.0 forward\n"
             "%b: f32[8, 4] activation = swiglu(%a, %x) @layers.0 forward\n"
             "%layers.0/compress: bf16[8, 4] activation = compress(%a) {bits=16} @layers.0 forward\n"
+            "%u: f32[3, 4] activation = add(%w, %w) @layers.0 forward\n"
             "%h: f32[8, 4] activation = add(%x, %b) @layers.0 forward\n"
             "%y: f32[8, 4] activation = add(%h, %h) @head forward\n"
             "%head/compress: bf16[8, 4] activation = compress(%h) {bits=16} @head forward\n"
@@ -45,8 +53,10 @@ TEST(CompressActivations, KeepsCodesFromTheLastReaderToTheFirstOfTheBackward) {
             "%layers.0/decompress.1: f32[8, 4] activation = decompress(%head/compress) {bits=16, features=4} "
             "@layers.0 backward\n"
             "%dx: f32[8, 4] activation = swiglu(%layers.0/decompress, %layers.0/decompress.1) @layers.0 backward\n"
+            "%du: f32[3, 4] activation = add(%u, %u) @layers.0 backward\n"
             "result %db\n"
-            "result %dx\n");
+            "result %dx\n"
+            "result %du\n");
   const CompressedBytes bytes = compressed_bytes(after);
   EXPECT_EQ(bytes.f32, 2 * 8 * 4 * 4);
   EXPECT_EQ(bytes.compressed, 2 * 8 * 4 * 2);
@@ -67,7 +77,8 @@ TEST(CompressActivations, RoundsAtPlacesThatHaveTheValuesNames) {
 
 // a is made again from x, so that only h is kept, and only h is compressed.
 TEST(CompressActivations, LeavesWhatCheckpointingRecomputes) {
-  const Graph before = parse_graph(std::string(kStep) + "result %loss_range\n");  // or checkpointing drops it
+  const Graph before =
+      parse_graph(std::string(kStep) + "result %loss_range\nresult %tokens\n");  // or checkpointing drops them
   const Graph after = compress_activations(checkpoint_layers(before), 8);
   verify(after);
   int compressed = 0;

@@ -22,6 +22,9 @@ bool is_forward(const Graph& graph, int32_t node) {
 }
 
 std::vector<Kept> kept_values(const Graph& graph) {
+  const ValueId tokens = graph.find("tokens");
+  if (tokens == kNoValue) return {};
+  const int64_t rows = graph.value(tokens).type.shape[0];
   const Uses uses(graph);
   std::vector<Kept> kept;
   for (int32_t index = 0; index < static_cast<int32_t>(graph.nodes.size()); ++index) {
@@ -30,6 +33,7 @@ std::vector<Kept> kept_values(const Graph& graph) {
     const ValueId id = node.outputs[0];
     const Value& value = graph.value(id);
     if (value.role != Role::activation || value.type.dtype != DType::f32 || value.type.shape.rank() != 2) continue;
+    if (value.type.shape[0] != rows) continue;
     Kept one{id, index, -1};
     for (const int32_t reader : uses.readers[static_cast<size_t>(id)]) {
       if (is_forward(graph, reader)) {
