@@ -96,8 +96,8 @@ std::string harmless(std::string text) {
 void write_memory_page(const std::string& path, const MemoryPage& page) {
   TextFile out(path);
   out.write(kHead);
-  out.write(fmt::format(R"({{"arena":{},"persistent":{},"reserve":{},"budget":{},"graphs":[)", page.plan.arena_bytes,
-                        page.plan.persistent_bytes, page.budget.reserve_bytes, page.budget.budget_bytes));
+  out.write(fmt::format(R"({{"arena":{},"reserve":{},"budget":{},"graphs":[)", page.plan.arena_bytes,
+                        page.budget.reserve_bytes, page.budget.budget_bytes));
   for (size_t i = 0; i < page.graphs.size(); ++i) {
     out.write(fmt::format("{}\"{}\"", i == 0 ? "" : ",", harmless(page.graphs[i]->name)));
   }
