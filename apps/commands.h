@@ -24,6 +24,9 @@ void add_memory_and_report_flags(CLI::App& command, RunOptions& options);
 // --disable-pass.
 void add_run_flags(CLI::App& command, RunOptions& options);
 
+// --disk and --disk-limit, of a verb whose job may leave the memory.
+void add_disk_flags(CLI::App& command, RunOptions& options);
+
 // The flags of a training job but --output and --seed, which `plan --task train` takes too.
 void add_train_flags(CLI::App& command, TrainOptions& options);
 // The flags of a generation job; likewise. Where both are, --seed is one.

@@ -191,6 +191,7 @@ void add_plan_command(CLI::App& app) {
   add_train_flags(*command, options->train);
   add_generate_flags(*command, options->generate);
   add_run_flags(*command, options->run);
+  add_disk_flags(*command, options->run);
   command->callback([options] { plan(*options); });
 }
 

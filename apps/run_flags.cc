@@ -24,4 +24,14 @@ void add_run_flags(CLI::App& command, RunOptions& options) {
   command.add_option("--disable-pass", options.disable_passes, "Leave this pass out")->group("Debugging");
 }
 
+void add_disk_flags(CLI::App& command, RunOptions& options) {
+  command
+      .add_option(
+          "--disk", options.disk,
+          "Directory for what does not fit in memory; without it nothing leaves memory. The disk must have room "
+          "at the start; nothing is left there at the end")
+      ->group("Memory");
+  command.add_option("--disk-limit", options.disk_limit, "The most that may be kept there: 40GB")->group("Memory");
+}
+
 }  // namespace headroom

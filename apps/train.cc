@@ -103,6 +103,13 @@ void add_train_flags(CLI::App& command, TrainOptions& options) {
       ->group("Adapter (LoRA)");
   command
       .add_option(
+          "--offload", options.offload,
+          "What moves to --disk while nobody needs it: none, all of weights, optimizer (state, and gradients that "
+          "wait), activations or all; auto: as much of all as the budget asks for")
+      ->check(CLI::IsMember({"none", "weights", "optimizer", "activations", "all", "auto"}))
+      ->group("Memory");
+  command
+      .add_option(
           "--profile", options.profile,
           "Measure what each op takes, time and memory: tables, ops.json, nodes.csv, memory.html and trace.json "
           "(for ui.perfetto.dev) in this directory")
@@ -122,6 +129,7 @@ void add_train_command(CLI::App& app) {
   command->add_option("--seed", options->seed, "Seed of the order of the data");
   add_train_flags(*command, *options);
   add_run_flags(*command, *options);
+  add_disk_flags(*command, *options);
   command->callback([options] {
     const TrainResult result = train(*options);
     if (result.stopped_by_signal != 0) std::_Exit(128 + result.stopped_by_signal);

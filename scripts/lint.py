@@ -38,7 +38,7 @@ FLOORS = {
     "plan": "base graph",
     "runtime": "base formats graph backend plan",
     "bench": "base formats graph backend plan runtime",
-    "passes": "base graph ops",
+    "passes": "base graph ops plan",
     "models": "base formats graph ops runtime",
     "generate": "base formats graph backend ops plan runtime passes models",
     "train": "base formats graph backend ops plan runtime bench passes models",

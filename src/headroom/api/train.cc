@@ -192,7 +192,7 @@ TrainResult train(const TrainOptions& given) {
   }
 
   check_reserve(job.reserve_bytes + job.plan.arena_bytes);
-  Workspace workspace(std::move(job.graphs), job.plan, isa);
+  Workspace workspace(std::move(job.graphs), job.plan, isa, options.disk);
   const std::unique_ptr<Profile> profile =
       start_profile(options, workspace, isa, {job.reserve_bytes, job.budget.bytes});
   Trainer trainer(options, *model, settings, data, workspace);

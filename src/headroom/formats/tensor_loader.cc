@@ -5,8 +5,30 @@
 #include <functional>
 
 #include "headroom/base/block_reader.h"
+#include "headroom/base/bytes.h"
+#include "headroom/base/errors.h"
 
 namespace headroom {
+namespace {
+
+// In pieces that the staging memory holds. Elements of a piece are whole blocks of any quantised format.
+void pour(const TensorLoad& load, std::span<std::byte> staging, NanCheck nan_check) {
+  constexpr int64_t kPiece = TensorLoad::kPieceBytes;
+  const auto address = static_cast<int64_t>(reinterpret_cast<uintptr_t>(staging.data()));
+  const int64_t head = round_up(address, kPiece) - address;
+  std::byte* memory = staging.data() + head;
+  const int64_t element_bytes = size_of(load.wanted);
+  const int64_t most = (static_cast<int64_t>(staging.size()) - head) / (kPiece * element_bytes) * kPiece;
+  ensure(most > 0, "{} bytes of staging memory", staging.size());
+  const int64_t elements = load.source.stored.shape.elements();
+  for (int64_t first = 0; first < elements; first += most) {
+    const int64_t count = std::min(most, elements - first);
+    load.source.read(first, count, load.wanted, memory, nan_check);
+    load.sink(first * element_bytes, memory, count * element_bytes);
+  }
+}
+
+}  // namespace
 
 LoadStatistics load_tensors(std::vector<TensorLoad> loads, std::span<std::byte> staging, NanCheck nan_check,
                             const LoadProgress& progress) {
@@ -15,17 +37,16 @@ LoadStatistics load_tensors(std::vector<TensorLoad> loads, std::span<std::byte> 
     if (a.source.file != b.source.file) return a.source.file->path() < b.source.file->path();
     return a.source.stored.offset_bytes < b.source.stored.offset_bytes;
   });
-  // What lies in another order comes last, tensor by tensor.
-  const auto scattered =
-      std::stable_partition(loads.begin(), loads.end(), [](const TensorLoad& a) { return a.source.stored.in_order; });
+  // What lies in another order, or goes to a sink, comes last, tensor by tensor.
+  const auto one_by_one = std::stable_partition(
+      loads.begin(), loads.end(), [](const TensorLoad& a) { return a.source.stored.in_order && a.out != nullptr; });
   LoadStatistics use;
   std::vector<ReadRange> ranges;
-  for (const TensorLoad& load : loads) {
-    const StoredTensor& stored = load.source.stored;
-    use.bytes += stored.size_bytes;
-    if (!stored.in_order) continue;
+  for (const TensorLoad& load : loads) use.bytes += load.source.stored.size_bytes;
+  for (auto load = loads.begin(); load != one_by_one; ++load) {
+    const StoredTensor& stored = load->source.stored;
     ranges.push_back(
-        {&load.source.file->file(), stored.offset_bytes, stored.size_bytes, load.source.file->unit_bytes(stored)});
+        {&load->source.file->file(), stored.offset_bytes, stored.size_bytes, load->source.file->unit_bytes(stored)});
   }
   BlockReader reader(staging);
   reader.read(
@@ -43,9 +64,13 @@ LoadStatistics load_tensors(std::vector<TensorLoad> loads, std::span<std::byte> 
       });
   int64_t done = 0;
   for (const ReadRange& range : ranges) done += range.size_bytes;
-  for (auto load = scattered; load != loads.end(); ++load) {
+  for (auto load = one_by_one; load != loads.end(); ++load) {
     const StoredTensor& stored = load->source.stored;
-    load->source.read(0, stored.shape.elements(), load->wanted, load->out, nan_check);
+    if (load->out != nullptr) {
+      load->source.read(0, stored.shape.elements(), load->wanted, load->out, nan_check);
+    } else {
+      pour(*load, staging, nan_check);
+    }
     done += stored.size_bytes;
     if (progress) progress(done, use.bytes);
   }

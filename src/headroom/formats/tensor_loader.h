@@ -16,6 +16,10 @@ struct TensorLoad {
   WeightTensor source;
   DType wanted = DType::f32;
   std::byte* out = nullptr;  // all elements, dense and row-major, as `wanted`; borrowed
+  // Where `out` is null: takes them piece by piece, in order, on the caller's thread, from memory that is aligned to
+  // kPieceBytes. Each piece but the last is a whole multiple of that, and the last may be read to such a multiple.
+  std::function<void(int64_t first_byte, const std::byte* data, int64_t size_bytes)> sink = nullptr;
+  static constexpr int64_t kPieceBytes = 4096;
 };
 
 // What was read, and how long it took.

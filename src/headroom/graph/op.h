@@ -33,6 +33,9 @@ struct StoragePair {
   int input = 0;
 };
 
+// What a node does on the transfer stream instead of calling a kernel (ops/transfer.h).
+enum class Transfer : uint8_t { none, load, loaded, store, stored };
+
 class Op {
  public:
   explicit Op(std::string_view name) : name_(name) {}
@@ -64,6 +67,13 @@ class Op {
   // Whether output 0 can go on from an extra last input (of the same type, storage shared) instead of from +0, with
   // the bits of one uninterrupted sum: what gradient accumulation needs.
   virtual bool continues_sum() const { return false; }
+
+  // Not none: the node moves values between tiers, and has no kernel.
+  virtual Transfer transfer() const { return Transfer::none; }
+
+  // Not 0: the op is an update, element by element and all of it in place, that can be done panel by panel
+  // (ops/panel.h). Panels are whole multiples of so many elements, but for the last.
+  virtual int64_t panel_unit() const { return 0; }
 
  private:
   std::string_view name_;

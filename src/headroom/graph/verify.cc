@@ -66,6 +66,32 @@ void check_types(const Graph& graph) {
   }
 }
 
+// Only transfers touch what is on disk: load reads it, store and stored make it. A buffer between its load and loaded
+// has no other reader.
+void check_tiers(const Graph& graph) {
+  std::vector<bool> arriving(graph.values.size(), false);
+  const auto expect = [&](const Node& node, ValueId id, Tier tier) {
+    ensure(graph.value(id).tier == tier, "graph {}: {} cannot take '{}' where it lives", graph.name, node.op->name(),
+           graph.value(id).name);
+  };
+  for (const Node& node : graph.nodes) {
+    const Transfer transfer = node.op->transfer();
+    const bool writes = transfer == Transfer::store || transfer == Transfer::stored;
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      const bool is_place = writes && i >= node.outputs.size();
+      const bool on_disk = transfer == Transfer::load || is_place;
+      expect(node, node.inputs[i], on_disk ? Tier::disk : Tier::device);
+      ensure(!arriving[static_cast<size_t>(node.inputs[i])] || transfer == Transfer::loaded,
+             "graph {}: {} reads '{}' before it is loaded", graph.name, node.op->name(),
+             graph.value(node.inputs[i]).name);
+    }
+    for (const ValueId id : node.outputs) {
+      expect(node, id, writes ? Tier::disk : Tier::device);
+      arriving[static_cast<size_t>(id)] = transfer == Transfer::load;
+    }
+  }
+}
+
 // Walks the nodes with the value that each storage holds at that moment: a value may be read only while it is held.
 void check_storage(const Graph& graph) {
   const std::vector<ValueId> roots = storage_roots(graph);
@@ -106,6 +132,7 @@ void verify(const Graph& graph) {
   check_names(graph);
   check_definitions(graph);
   check_types(graph);
+  check_tiers(graph);
   check_storage(graph);
 }
 

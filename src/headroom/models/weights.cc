@@ -68,9 +68,13 @@ LoadStatistics load_weights(const std::string& path, const Model& model, const W
   for (const Parameter& parameter : model.parameters()) {
     const std::string name = std::string(prefix) + parameter.name;
     const WeightTensor source = files.require(parameter.name, parameter.shape);
-    if (workspace.plan().find(name) != nullptr) {
-      const Tensor tensor = workspace.persistent(name);
-      loads.push_back({source, tensor.type.dtype, tensor.data});
+    if (const PersistentValue* value = workspace.plan().find(name)) {
+      loads.push_back({source, value->type.dtype});
+      if (value->tier == Tier::disk) {
+        loads.back().sink = sink_into(*workspace.offload_file(), value->offset_bytes);
+      } else {
+        loads.back().out = workspace.persistent(*value).data;
+      }
     } else {
       quantized.push_back({source, quantized_tensors(workspace, name, parameter.shape)});
     }

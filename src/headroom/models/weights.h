@@ -19,8 +19,8 @@ void check_weights(const std::string& path, const Model& model);
 // reading them all.
 uint64_t fingerprint_of_weights(const std::string& path, const Model& model);
 
-// Reads every parameter into its place in the arena, in the dtype or the 4 or 8 bits it has there, by way of the
-// workspace's staging memory. Throws as check_weights does, and for a NaN. The values of the workspace have the
+// Reads every parameter into its place in the arena or on disk, in the dtype or the 4 or 8 bits it has there, by way of
+// the workspace's staging memory. Throws as check_weights does, and for a NaN. The values of the workspace have the
 // parameters' names behind `prefix`.
 LoadStatistics load_weights(const std::string& path, const Model& model, const Workspace& workspace,
                             const LoadProgress& progress = nullptr, std::string_view prefix = "");

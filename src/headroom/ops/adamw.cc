@@ -3,6 +3,7 @@
 
 #include "headroom/base/errors.h"
 #include "headroom/ops/expect.h"
+#include "headroom/ops/panel.h"
 
 namespace headroom {
 namespace {
@@ -19,24 +20,28 @@ class Adamw : public Op {
   std::vector<Type> output_types(std::span<const Type> inputs, const Attributes& attributes) const override {
     expect_inputs(name(), inputs, 5, 6);
     expect_dtype(name(), "weight is f32", DType::f32, inputs[0]);
-    expect_type(name(), "m has weight's shape", inputs[0], inputs[1]);
-    expect_type(name(), "v has weight's shape", inputs[0], inputs[2]);
-    expect_type(name(), "gradient has weight's shape", inputs[0], inputs[3]);
+    expect_panel(name(), "weight is whole", inputs[0], inputs[0], attributes);
+    expect_panel(name(), "m has weight's shape", inputs[0], inputs[1], attributes);
+    expect_panel(name(), "v has weight's shape", inputs[0], inputs[2], attributes);
+    expect_panel(name(), "gradient has weight's shape", inputs[0], inputs[3], attributes);
     expect_type(name(), "scalars is f32[3]", f32({3}), inputs[4]);
     if (inputs.size() == 6) expect_type(name(), "gradient_scale is f32[1]", f32({1}), inputs[5]);
     expect_range("beta1", attributes.real("beta1"), 1);
     expect_range("beta2", attributes.real("beta2"), 1);
     expect_range("eps", attributes.real("eps"), 1);
     expect_range("weight_decay", attributes.real("weight_decay"), 1e6);
-    return {inputs[0], inputs[0], inputs[0]};
+    return {inputs[0], inputs[1], inputs[2]};
   }
+
+  int64_t panel_unit() const override { return 1; }
 
   std::vector<StoragePair> in_place(const TypedNode&) const override {
     return {{.output = 0, .input = 0}, {.output = 1, .input = 1}, {.output = 2, .input = 2}};
   }
 
   Price price(const TypedNode& node) const override {
-    return {.flops = 15 * static_cast<double>(node.inputs[0].shape.elements()), .bytes = bytes_touched(node)};
+    const auto updated = static_cast<double>(updated_elements(node.inputs[0], node.attributes));
+    return {.flops = 15 * updated, .bytes = 7 * sizeof(float) * updated};
   }
 };
 

@@ -2,6 +2,7 @@
 #include "headroom/ops/sgd.h"
 
 #include "headroom/ops/expect.h"
+#include "headroom/ops/panel.h"
 
 namespace headroom {
 namespace {
@@ -10,10 +11,11 @@ class Sgd : public Op {
  public:
   Sgd() : Op("sgd") {}
 
-  std::vector<Type> output_types(std::span<const Type> inputs, const Attributes&) const override {
+  std::vector<Type> output_types(std::span<const Type> inputs, const Attributes& attributes) const override {
     expect_inputs(name(), inputs, 3, 4);
     expect_dtype(name(), "weight is f32", DType::f32, inputs[0]);
-    expect_type(name(), "gradient has weight's shape", inputs[0], inputs[1]);
+    expect_panel(name(), "weight is whole", inputs[0], inputs[0], attributes);
+    expect_panel(name(), "gradient has weight's shape", inputs[0], inputs[1], attributes);
     expect_type(name(), "scalars is f32[3]", f32({3}), inputs[2]);
     if (inputs.size() == 4) expect_type(name(), "gradient_scale is f32[1]", f32({1}), inputs[3]);
     return {inputs[0]};
@@ -21,8 +23,11 @@ class Sgd : public Op {
 
   std::vector<StoragePair> in_place(const TypedNode&) const override { return {{.output = 0, .input = 0}}; }
 
+  int64_t panel_unit() const override { return 1; }
+
   Price price(const TypedNode& node) const override {
-    return {.flops = 3 * static_cast<double>(node.inputs[0].shape.elements()), .bytes = bytes_touched(node)};
+    const auto updated = static_cast<double>(updated_elements(node.inputs[0], node.attributes));
+    return {.flops = 3 * updated, .bytes = 3 * sizeof(float) * updated};
   }
 };
 

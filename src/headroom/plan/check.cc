@@ -1,6 +1,7 @@
 #include "headroom/plan/check.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <string>
 #include <vector>
@@ -11,11 +12,10 @@
 namespace headroom {
 namespace {
 
-constexpr int64_t kLineBytes = 64;
 constexpr ValueId kScratch = -2;
 constexpr ValueId kForeign = -3;  // a persistent value that only other graphs of the job read
 
-// The arena while one graph runs: which value each range of bytes holds.
+// The arena, and the file of what is on disk, while one graph runs: which value each range of bytes holds.
 class Machine {
  public:
   Machine(const Job& job, const Plan& plan, size_t index)
@@ -48,6 +48,9 @@ class Machine {
   };
   using Held = std::map<int64_t, Range>;  // by begin; ranges never overlap
 
+  Tier tier_of(ValueId id) const { return graph_.value(id).tier; }
+  Held& held(Tier tier) { return held_[static_cast<size_t>(tier)]; }
+  const Held& held(Tier tier) const { return held_[static_cast<size_t>(tier)]; }
   int64_t offset_of(ValueId id) const { return placed_.offsets_bytes[static_cast<size_t>(id)]; }
   std::string where() const {
     return at_ < graph_.nodes.size()
@@ -77,9 +80,10 @@ class Machine {
       const ValueId id = found == own.end() ? kForeign : found->second;
       ensure(id == kForeign || offset_of(id) == value.offset_bytes, "{}: '{}' lies at {}, but the job keeps it at {}",
              where(), value.name, id == kForeign ? 0 : offset_of(id), value.offset_bytes);
-      ensure(value.offset_bytes + value.type.bytes() <= plan_.persistent_bytes,
+      ensure(id == kForeign || tier_of(id) == value.tier, "{}: '{}' is kept in another tier", where(), value.name);
+      ensure(value.tier == Tier::disk || value.offset_bytes + value.type.bytes() <= plan_.persistent_bytes,
              "{}: '{}' reaches out of the persistent region", where(), value.name);
-      hold(value.offset_bytes, value.type.bytes(), id, value.name);
+      hold(value.tier, value.offset_bytes, value.type.bytes(), id, value.name);
       if (id != kForeign) own.erase(found);
     }
     ensure(own.empty(), "{}: the plan has no place for the input '{}'", where(), own.empty() ? "" : own.begin()->first);
@@ -95,7 +99,9 @@ class Machine {
     const int64_t scratch_bytes = node.op->scratch_bytes(typed, threads_);
     ensure(placed_.scratch_bytes[at_] == scratch_bytes, "{}: the plan has {} bytes of scratch; expected {}", where(),
            placed_.scratch_bytes[at_], scratch_bytes);
-    if (scratch_bytes > 0) hold(placed_.scratch_offsets_bytes[at_], scratch_bytes, kScratch, scratch_name_);
+    if (scratch_bytes > 0) {
+      hold(Tier::device, placed_.scratch_offsets_bytes[at_], scratch_bytes, kScratch, scratch_name_);
+    }
 
     const std::vector<StoragePair> updated = node.op->in_place(typed);
     std::vector<StoragePair> allowed = node.op->may_reuse(typed);
@@ -108,7 +114,7 @@ class Machine {
     }
     for (size_t i = 0; i < node.outputs.size(); ++i) write(node, static_cast<int>(i), allowed);
 
-    if (scratch_bytes > 0) held_.erase(placed_.scratch_offsets_bytes[at_]);
+    if (scratch_bytes > 0) held(Tier::device).erase(placed_.scratch_offsets_bytes[at_]);
     for (const ValueId id : node.inputs) drop_if_dead(id);
     for (const ValueId id : node.outputs) drop_if_dead(id);
   }
@@ -124,12 +130,13 @@ class Machine {
   void write(const Node& node, int position, const std::vector<StoragePair>& allowed) {
     const Value& value = graph_.value(node.outputs[static_cast<size_t>(position)]);
     const int64_t begin = offset_of(node.outputs[static_cast<size_t>(position)]);
-    const auto there = held_.find(begin);
-    if (there != held_.end() && there->second.value >= 0 && there->second.end == begin + value.bytes() &&
+    Held& of_tier = held(value.tier);
+    const auto there = of_tier.find(begin);
+    if (there != of_tier.end() && there->second.value >= 0 && there->second.end == begin + value.bytes() &&
         may_take(node, position, there->second.value, allowed)) {
-      held_.erase(there);
+      of_tier.erase(there);
     }
-    hold(begin, value.bytes(), node.outputs[static_cast<size_t>(position)], value.name);
+    hold(value.tier, begin, value.bytes(), node.outputs[static_cast<size_t>(position)], value.name);
   }
 
   bool may_take(const Node& node, int position, ValueId operand, const std::vector<StoragePair>& allowed) const {
@@ -144,45 +151,48 @@ class Machine {
   }
 
   // Marks [begin, begin + bytes) as held; nothing alive may be there.
-  void hold(int64_t begin, int64_t bytes, ValueId id, const std::string& name) {
-    ensure(begin >= 0 && begin % kLineBytes == 0 && bytes >= 0 && begin + bytes <= plan_.arena_bytes,
-           "{}: '{}' ({} bytes at {}) does not lie on a line of 64 within the arena of {} bytes", where(), name, bytes,
-           begin, plan_.arena_bytes);
+  void hold(Tier tier, int64_t begin, int64_t bytes, ValueId id, const std::string& name) {
+    const int64_t end_of_tier = tier == Tier::disk ? plan_.disk_bytes : plan_.arena_bytes;
+    ensure(begin >= 0 && begin % alignment_ == 0 && bytes >= 0 && begin + bytes <= end_of_tier,
+           "{}: '{}' ({} bytes at {}) does not lie on a line of {} within {} bytes", where(), name, bytes, begin,
+           alignment_, end_of_tier);
     if (bytes == 0) return;
-    auto next = held_.lower_bound(begin);
-    if (next != held_.begin() && std::prev(next)->second.end > begin) --next;
-    if (next != held_.end() && next->first < begin + bytes) {
+    Held& of_tier = held(tier);
+    auto next = of_tier.lower_bound(begin);
+    if (next != of_tier.begin() && std::prev(next)->second.end > begin) --next;
+    if (next != of_tier.end() && next->first < begin + bytes) {
       throw InternalError("{}: '{}' (bytes {} to {}) overlaps '{}' (bytes {} to {}), which is alive", where(), name,
                           begin, begin + bytes, *next->second.name, next->first, next->second.end);
     }
-    held_.emplace_hint(next, begin, Range{begin + bytes, id, &name});
+    of_tier.emplace_hint(next, begin, Range{begin + bytes, id, &name});
   }
 
   bool is_held(ValueId id) const {
-    const auto found = held_.find(offset_of(id));
-    return graph_.value(id).bytes() == 0 || (found != held_.end() && found->second.value == id);
+    const auto found = held(tier_of(id)).find(offset_of(id));
+    return graph_.value(id).bytes() == 0 || (found != held(tier_of(id)).end() && found->second.value == id);
   }
 
   void expect_held(ValueId id) const {
     if (is_held(id)) return;
-    const auto found = held_.find(offset_of(id));
+    const auto found = held(tier_of(id)).find(offset_of(id));
     throw InternalError("{}: the operand '{}' is gone: its place holds {}", where(), graph_.value(id).name,
-                        found == held_.end() ? "nothing" : "'" + *found->second.name + "'");
+                        found == held(tier_of(id)).end() ? "nothing" : "'" + *found->second.name + "'");
   }
 
   void drop_if_dead(ValueId id) {
     if (reads_left_[static_cast<size_t>(id)] == 0 && graph_.value(id).bytes() > 0 && is_held(id))
-      held_.erase(offset_of(id));
+      held(tier_of(id)).erase(offset_of(id));
   }
 
   const Plan& plan_;
   const GraphPlan& placed_;
   const Graph& graph_;
   const int threads_;
+  const int64_t alignment_ = plan_.alignment_bytes;
   size_t at_;  // the node that runs; their number before and after
   const std::string scratch_name_ = "scratch";
   std::vector<int32_t> reads_left_;
-  Held held_;
+  std::array<Held, 2> held_;  // by tier
   std::vector<Type> inputs_;
   std::vector<Type> outputs_;
 };
@@ -193,6 +203,8 @@ void check_plan(const Job& job, const Plan& plan) {
   ensure(plan.graphs.size() == job.graphs.size(), "the plan is that of another job");
   ensure(plan.persistent_bytes + plan.transient_bytes == plan.arena_bytes, "the regions do not add up to the arena");
   ensure(job.staging_bytes <= plan.transient_bytes, "no room for {} bytes of staging memory", job.staging_bytes);
+  ensure(plan.alignment_bytes >= 64 && (plan.disk_bytes == 0 || plan.alignment_bytes % 4096 == 0),
+         "blocks on lines of {} bytes", plan.alignment_bytes);
   for (size_t i = 0; i < job.graphs.size(); ++i) Machine(job, plan, i).run();
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_map>
 
 namespace headroom {
 namespace {
@@ -64,9 +65,23 @@ double seconds_of(const Graph& graph, const Node& node, const MachineRates& rate
 }
 
 double seconds_of(const Graph& graph, const MachineRates& rates) {
-  double seconds = 0;
-  for (const Node& node : graph.nodes) seconds += seconds_of(graph, node, rates);
-  return seconds;
+  double now = 0;
+  double disk_free = 0;                              // when what was given to the disk is done
+  std::unordered_map<ValueId, double> transfer_end;  // by the first buffer
+  for (const Node& node : graph.nodes) {
+    const Transfer transfer = node.op->transfer();
+    if (transfer == Transfer::none) {
+      now += seconds_of(graph, node, rates);
+    } else if (transfer == Transfer::load || transfer == Transfer::store) {
+      const bool reads = transfer == Transfer::load;
+      const double rate = reads ? rates.disk_read_bytes_per_second : rates.disk_write_bytes_per_second;
+      disk_free = std::max(disk_free, now) + price_of(graph, node).bytes / rate;
+      transfer_end[reads ? node.outputs.front() : node.inputs.front()] = disk_free;
+    } else {
+      now = std::max(now, transfer_end[node.inputs.front()]);
+    }
+  }
+  return now;
 }
 
 }  // namespace headroom

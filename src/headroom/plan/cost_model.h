@@ -35,7 +35,8 @@ struct MachineRates {
 // Of a processor with vectors of 8 or more f32, without measurement: orders of magnitude, so that plans compare.
 MachineRates typical_rates(int threads);
 
-// Of one run of the node, of the price alone, of one run of the graph.
+// Of one run of the node, of the price alone, of one run of the graph. Transfers take the time of the disk, one after
+// the other, while other nodes run until they wait for them.
 double seconds_of(const Op& op, const Price& price, const MachineRates& rates);
 double seconds_of(const Graph& graph, const Node& node, const MachineRates& rates);
 double seconds_of(const Graph& graph, const MachineRates& rates);

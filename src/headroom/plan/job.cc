@@ -13,7 +13,9 @@
 namespace headroom {
 namespace {
 
-// Gives every input of every graph its place at the front of the arena.
+const char* words_of(Tier tier) { return tier == Tier::disk ? " on disk" : ""; }
+
+// Gives every input of every graph its place at the front of the arena or of the file.
 class PersistentRegion {
  public:
   explicit PersistentRegion(Plan& plan) : plan_(plan) {}
@@ -23,13 +25,14 @@ class PersistentRegion {
       const Value& value = graph.value(id);
       const auto [found, is_new] = index_.try_emplace(value.name, plan_.persistent.size());
       if (is_new) {
-        plan_.persistent.push_back({value.name, value.type, value.role, plan_.persistent_bytes});
-        plan_.persistent_bytes =
-            add_sizes(plan_.persistent_bytes, padded_bytes(value.bytes(), value.name), "the persistent values");
+        int64_t& end = value.tier == Tier::disk ? plan_.disk_bytes : plan_.persistent_bytes;
+        plan_.persistent.push_back({value.name, value.type, value.role, end, value.tier});
+        end = add_sizes(end, padded_bytes(value.bytes(), value.name, plan_.alignment_bytes), "the persistent values");
       }
       const PersistentValue& known = plan_.persistent[found->second];
-      ensure(known.type == value.type, "the input '{}' of graph '{}' is shared within the job; expected {}, got {}",
-             value.name, graph.name, to_string(known.type), to_string(value.type));
+      ensure(known.type == value.type && known.tier == value.tier,
+             "the input '{}' of graph '{}' is shared within the job; expected {}{}, got {}{}", value.name, graph.name,
+             to_string(known.type), words_of(known.tier), to_string(value.type), words_of(value.tier));
     }
   }
 
@@ -40,16 +43,38 @@ class PersistentRegion {
   std::unordered_map<std::string, size_t> index_;
 };
 
-GraphPlan place(const Graph& graph, const Lifetimes& lifetimes, const Layout& layout, const PersistentRegion& region,
-                int64_t persistent_bytes) {
+// What the transfers of one run of `graph` move.
+void count_transfers(GraphPlan& plan, const Graph& graph) {
+  for (const Node& node : graph.nodes) {
+    const Transfer transfer = node.op->transfer();
+    if (transfer == Transfer::load) {
+      for (const ValueId id : node.outputs) plan.disk_read_bytes += graph.value(id).bytes();
+    } else if (transfer == Transfer::store) {
+      for (size_t i = 0; i < node.outputs.size(); ++i) plan.disk_written_bytes += graph.value(node.inputs[i]).bytes();
+    }
+  }
+}
+
+// `persistent_bytes` and `disk_persistent_bytes`: where what lives only in the graph begins, in the arena and in the
+// file.
+GraphPlan place(const Graph& graph, const Lifetimes& lifetimes, const PersistentRegion& region,
+                int64_t persistent_bytes, int64_t disk_persistent_bytes) {
   GraphPlan plan;
   plan.name = graph.name;
+  const Layout layout = lay_out(lifetimes.blocks);
+  const Layout disk = lay_out(lifetimes.disk_blocks);
   const auto offset_of_block = [&](int32_t block) {
     return block < 0 ? kNoOffset : persistent_bytes + layout.offsets_bytes[static_cast<size_t>(block)];
   };
-  for (const Home& home : lifetimes.homes) {
-    plan.offsets_bytes.push_back(home.input == kNoValue ? offset_of_block(home.block)
-                                                        : region.offset_of(graph.value(home.input).name));
+  for (size_t id = 0; id < lifetimes.homes.size(); ++id) {
+    const Home& home = lifetimes.homes[id];
+    if (home.input != kNoValue) {
+      plan.offsets_bytes.push_back(region.offset_of(graph.value(home.input).name));
+    } else if (graph.values[id].tier == Tier::disk && home.block >= 0) {
+      plan.offsets_bytes.push_back(disk_persistent_bytes + disk.offsets_bytes[static_cast<size_t>(home.block)]);
+    } else {
+      plan.offsets_bytes.push_back(offset_of_block(home.block));
+    }
   }
   for (const int32_t block : lifetimes.scratch_blocks) plan.scratch_offsets_bytes.push_back(offset_of_block(block));
   plan.scratch_bytes = lifetimes.scratch_bytes;
@@ -57,6 +82,8 @@ GraphPlan place(const Graph& graph, const Lifetimes& lifetimes, const Layout& la
   for (int64_t& live : plan.live_bytes) live += persistent_bytes;
   plan.transient_bytes = layout.size_bytes;
   plan.lower_bound_bytes = persistent_bytes + layout.lower_bound_bytes;
+  plan.disk_transient_bytes = disk.size_bytes;
+  count_transfers(plan, graph);
   return plan;
 }
 
@@ -64,7 +91,8 @@ GraphPlan place(const Graph& graph, const Lifetimes& lifetimes, const Layout& la
 void describe_peak(Peak& peak, const Plan& plan, std::vector<LiveValue> alive) {
   std::vector<LiveValue> all;
   for (const PersistentValue& value : plan.persistent) {
-    all.push_back({value.name, value.role, padded_bytes(value.type.bytes(), value.name)});
+    if (value.tier != Tier::device) continue;
+    all.push_back({value.name, value.role, padded_bytes(value.type.bytes(), value.name, plan.alignment_bytes)});
   }
   std::move(alive.begin(), alive.end(), std::back_inserter(all));
   for (const LiveValue& value : all) peak.bytes_by_role[static_cast<size_t>(value.role)] += value.size_bytes;
@@ -90,6 +118,13 @@ std::vector<LiveValue> alive_at(const Graph& graph, const Lifetimes& lifetimes, 
   return alive;
 }
 
+bool uses_disk(const Job& job) {
+  return std::any_of(job.graphs.begin(), job.graphs.end(), [](const Graph* graph) {
+    return std::any_of(graph->values.begin(), graph->values.end(),
+                       [](const Value& value) { return value.tier == Tier::disk; });
+  });
+}
+
 }  // namespace
 
 std::string place_of(const Node& node) {
@@ -106,18 +141,21 @@ const PersistentValue* Plan::find(std::string_view name) const {
 Plan plan_job(const Job& job) {
   Plan plan;
   plan.threads = job.threads;
+  plan.alignment_bytes = uses_disk(job) ? kDiskAlignmentBytes : kAlignmentBytes;
   PersistentRegion region(plan);
   for (const Graph* graph : job.graphs) region.add(*graph);
+  const int64_t disk_persistent_bytes = plan.disk_bytes;
 
   const Graph* peak_graph = nullptr;
   Lifetimes peak_lifetimes;
   int32_t peak_node = -1;
   for (const Graph* graph : job.graphs) {
-    Lifetimes lifetimes = find_lifetimes(*graph, job.threads);
-    const Layout layout = lay_out(lifetimes.blocks);
-    plan.graphs.push_back(place(*graph, lifetimes, layout, region, plan.persistent_bytes));
+    Lifetimes lifetimes = find_lifetimes(*graph, job.threads, plan.alignment_bytes);
+    plan.graphs.push_back(place(*graph, lifetimes, region, plan.persistent_bytes, disk_persistent_bytes));
     const GraphPlan& placed = plan.graphs.back();
     plan.transient_bytes = std::max(plan.transient_bytes, placed.transient_bytes);
+    plan.disk_bytes = std::max(plan.disk_bytes,
+                               add_sizes(disk_persistent_bytes, placed.disk_transient_bytes, "what is kept on disk"));
     if (peak_graph == nullptr || placed.lower_bound_bytes > plan.lower_bound_bytes) {
       plan.lower_bound_bytes = placed.lower_bound_bytes;
       const auto highest = std::max_element(placed.live_bytes.begin(), placed.live_bytes.end());
@@ -127,7 +165,7 @@ Plan plan_job(const Job& job) {
       peak_lifetimes = std::move(lifetimes);
     }
   }
-  const int64_t staging_bytes = padded_bytes(job.staging_bytes, "the staging memory of files");
+  const int64_t staging_bytes = padded_bytes(job.staging_bytes, "the staging memory of files", plan.alignment_bytes);
   plan.transient_bytes = std::max(plan.transient_bytes, staging_bytes);
   plan.arena_bytes = add_sizes(plan.persistent_bytes, plan.transient_bytes, "the arena");
   if (staging_bytes > 0 && plan.persistent_bytes + staging_bytes > plan.lower_bound_bytes) {

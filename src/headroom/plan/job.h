@@ -4,6 +4,9 @@
 // stands for one value in all graphs. They lie first in the arena; behind them lies one region for what lives only
 // while a graph runs, as large as the graph that needs most. Between graphs that region is free, and files are read and
 // written through it. Every size is counted in whole lines of 64 bytes.
+//
+// Values on disk (Value::tier) have their places in one file in the same way: persistent ones first, and behind them
+// what a graph keeps there while it runs. A job that has such values counts in pages of 4096 bytes, in memory as well.
 #pragma once
 
 #include <array>
@@ -22,7 +25,8 @@ struct Job {
   int64_t staging_bytes = 0;  // that files need of the transient region, while no graph runs
 };
 
-// Offsets count from the arena's start and are multiples of 64; a value that no node makes has none.
+// Offsets count from the start of the arena, or of the file for what is on disk, and are multiples of
+// Plan::alignment_bytes; a value that no node makes has none.
 inline constexpr int64_t kNoOffset = -1;
 
 struct GraphPlan {
@@ -33,13 +37,17 @@ struct GraphPlan {
   std::vector<int64_t> live_bytes;             // at each node, all persistent values included
   int64_t transient_bytes = 0;                 // what this graph needs of the transient region
   int64_t lower_bound_bytes = 0;               // the largest of live_bytes
+  int64_t disk_transient_bytes = 0;            // what this graph needs of the file behind the persistent values
+  int64_t disk_read_bytes = 0;                 // each time the graph runs
+  int64_t disk_written_bytes = 0;
 };
 
 struct PersistentValue {
   std::string name;
   Type type;
   Role role = Role::input;
-  int64_t offset_bytes = 0;
+  int64_t offset_bytes = 0;  // in the arena or, on disk, in the file
+  Tier tier = Tier::device;
 };
 
 struct LiveValue {
@@ -59,13 +67,15 @@ struct Peak {
 inline constexpr size_t kLargestListed = 16;
 
 struct Plan {
-  std::vector<PersistentValue> persistent;  // by offset
+  std::vector<PersistentValue> persistent;  // by offset in their tier
   std::vector<GraphPlan> graphs;            // as in the job
   int threads = 1;
   int64_t arena_bytes = 0;  // persistent + transient
   int64_t persistent_bytes = 0;
   int64_t transient_bytes = 0;
   int64_t lower_bound_bytes = 0;  // no arena is smaller
+  int64_t disk_bytes = 0;         // of the file; 0: nothing is on disk
+  int64_t alignment_bytes = 64;
   Peak peak;
 
   // The persistent value of that name, or null. Linear: for set-up.

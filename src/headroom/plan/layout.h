@@ -12,13 +12,13 @@
 namespace headroom {
 
 struct Layout {
-  std::vector<int64_t> offsets_bytes;  // of each block, multiples of kAlignmentBytes
+  std::vector<int64_t> offsets_bytes;  // of each block, multiples of what all sizes are multiples of
   int64_t size_bytes = 0;              // end of the block that ends last
   int64_t lower_bound_bytes = 0;       // largest sum of live blocks: no layout is smaller
 };
 
-// Memory O(blocks); time O(blocks^2) with a small constant, and no more than a fixed number of such rounds. Sizes must
-// be multiples of kAlignmentBytes whose sum fits 63 bits.
+// Memory O(blocks); time O(blocks^2) with a small constant, and no more than a fixed number of such rounds. The sum of
+// the sizes must fit 63 bits.
 Layout lay_out(std::span<const Block> blocks);
 
 }  // namespace headroom

@@ -28,12 +28,12 @@ class OperandTypes {
 // Storages while they are still being merged. Each is named after one of its values, its root.
 class Storages {
  public:
-  explicit Storages(const Graph& graph) : graph_(graph), parents_(storage_roots(graph)) {
+  Storages(const Graph& graph, int64_t alignment_bytes) : graph_(graph), parents_(storage_roots(graph)) {
     const size_t count = graph.values.size();
     blocks_.assign(count, {0, -1, -1});
     is_input_.assign(count, false);
     for (const ValueId id : graph.inputs) is_input_[static_cast<size_t>(id)] = true;
-    measure();
+    measure(alignment_bytes);
   }
 
   ValueId root(ValueId id) const {
@@ -58,10 +58,11 @@ class Storages {
   }
 
  private:
-  void measure() {
+  void measure(int64_t alignment_bytes) {
     for (size_t id = 0; id < graph_.values.size(); ++id) {
       Block& home = block(root(static_cast<ValueId>(id)));
-      home.size_bytes = std::max(home.size_bytes, padded_bytes(graph_.values[id].bytes(), graph_.values[id].name));
+      home.size_bytes =
+          std::max(home.size_bytes, padded_bytes(graph_.values[id].bytes(), graph_.values[id].name, alignment_bytes));
     }
     for (size_t at = 0; at < graph_.nodes.size(); ++at) {
       const Node& node = graph_.nodes[at];
@@ -103,12 +104,12 @@ class Storages {
 
 }  // namespace
 
-int64_t padded_bytes(int64_t bytes, std::string_view what) {
-  return add_sizes(bytes, kAlignmentBytes - 1, what) / kAlignmentBytes * kAlignmentBytes;
+int64_t padded_bytes(int64_t bytes, std::string_view what, int64_t alignment_bytes) {
+  return add_sizes(bytes, alignment_bytes - 1, what) / alignment_bytes * alignment_bytes;
 }
 
-Lifetimes find_lifetimes(const Graph& graph, int threads) {
-  Storages storages(graph);
+Lifetimes find_lifetimes(const Graph& graph, int threads, int64_t alignment_bytes) {
+  Storages storages(graph, alignment_bytes);
   Lifetimes found;
   OperandTypes types;
   for (size_t at = 0; at < graph.nodes.size(); ++at) {
@@ -127,8 +128,9 @@ Lifetimes find_lifetimes(const Graph& graph, int threads) {
     } else if (storages.block(root).first >= 0) {
       int32_t& number = numbers[static_cast<size_t>(root)];
       if (number < 0) {
-        number = static_cast<int32_t>(found.blocks.size());
-        found.blocks.push_back(storages.block(root));
+        std::vector<Block>& blocks = graph.value(root).tier == Tier::disk ? found.disk_blocks : found.blocks;
+        number = static_cast<int32_t>(blocks.size());
+        blocks.push_back(storages.block(root));
       }
       found.homes[id].block = number;
     }
@@ -138,10 +140,11 @@ Lifetimes find_lifetimes(const Graph& graph, int threads) {
     found.scratch_blocks.push_back(bytes == 0 ? -1 : static_cast<int32_t>(found.blocks.size()));
     if (bytes == 0) continue;
     const auto moment = static_cast<int32_t>(at);
-    found.blocks.push_back({padded_bytes(bytes, "scratch"), moment, moment});
+    found.blocks.push_back({padded_bytes(bytes, "scratch", alignment_bytes), moment, moment});
   }
   int64_t total = 0;
   for (const Block& block : found.blocks) total = add_sizes(total, block.size_bytes, graph.name);
+  for (const Block& block : found.disk_blocks) total = add_sizes(total, block.size_bytes, graph.name);
   return found;
 }
 
@@ -151,7 +154,7 @@ std::vector<Tenant> tenants_of(const Graph& graph, const Lifetimes& lifetimes) {
     const auto moment = static_cast<int32_t>(at);
     for (const ValueId id : graph.nodes[at].outputs) {
       const int32_t block = lifetimes.homes[static_cast<size_t>(id)].block;
-      if (block >= 0) tenants.push_back({id, block, moment, moment});
+      if (block >= 0 && graph.value(id).tier == Tier::device) tenants.push_back({id, block, moment, moment});
     }
     if (lifetimes.scratch_blocks[at] >= 0) tenants.push_back({kNoValue, lifetimes.scratch_blocks[at], moment, moment});
   }

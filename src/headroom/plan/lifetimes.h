@@ -16,26 +16,30 @@
 
 namespace headroom {
 
-// Every block starts at a multiple of this and takes whole multiples of it.
+// Every block starts at a multiple of the alignment and takes whole multiples of it: lines, or where a disk reads and
+// writes blocks directly, its pages.
 inline constexpr int64_t kAlignmentBytes = 64;
+inline constexpr int64_t kDiskAlignmentBytes = 4096;
 
 // `bytes` rounded up to the alignment; throws InvalidInput naming `what` on overflow.
-int64_t padded_bytes(int64_t bytes, std::string_view what);
+int64_t padded_bytes(int64_t bytes, std::string_view what, int64_t alignment_bytes = kAlignmentBytes);
 
 struct Block {
-  int64_t size_bytes = 0;  // a multiple of kAlignmentBytes
+  int64_t size_bytes = 0;  // a multiple of the alignment
   int32_t first = 0;       // moments, both inclusive
   int32_t last = 0;
 };
 
-// Where a value lives: in the storage of a graph input, in a block, or (a value that no node makes) nowhere.
+// Where a value lives: in the storage of a graph input, in a block of its tier, or (a value that no node makes)
+// nowhere.
 struct Home {
   ValueId input = kNoValue;
   int32_t block = -1;
 };
 
 struct Lifetimes {
-  std::vector<Block> blocks;
+  std::vector<Block> blocks;            // in memory
+  std::vector<Block> disk_blocks;       // in the file of what is on disk
   std::vector<Home> homes;              // of each value
   std::vector<int32_t> scratch_blocks;  // of each node; -1: it needs none
   std::vector<int64_t> scratch_bytes;   // of each node, as its op asked, not rounded
@@ -44,7 +48,7 @@ struct Lifetimes {
 // Lifetimes of one step of `graph` on `threads` threads. A value takes over the block of an operand that dies at its
 // node where Op::may_reuse allows it and the sizes are equal. The graph is one that verify() accepts. Throws
 // InvalidInput when sizes overflow.
-Lifetimes find_lifetimes(const Graph& graph, int threads);
+Lifetimes find_lifetimes(const Graph& graph, int threads, int64_t alignment_bytes = kAlignmentBytes);
 
 // Who holds a block when: the values of one block follow each other without gap.
 struct Tenant {
@@ -54,7 +58,7 @@ struct Tenant {
   int32_t last = 0;
 };
 
-// The tenants of all blocks, block by block, in order of time.
+// The tenants of all blocks in memory, block by block, in order of time.
 std::vector<Tenant> tenants_of(const Graph& graph, const Lifetimes& lifetimes);
 
 // The sum of the sizes of the blocks alive at each of the first `moments` moments.

@@ -97,8 +97,8 @@ class TextTable {
   std::vector<std::string_view> texts_;
 };
 
-void write_graph(std::ostream& out, const Graph& graph, const GraphPlan& placed, int threads) {
-  const Lifetimes lifetimes = find_lifetimes(graph, threads);
+void write_graph(std::ostream& out, const Graph& graph, const GraphPlan& placed, const Plan& plan) {
+  const Lifetimes lifetimes = find_lifetimes(graph, plan.threads, plan.alignment_bytes);
   std::vector<Bar> bars;
   for (const Tenant& tenant : tenants_of(graph, lifetimes)) {
     const int64_t size_bytes = lifetimes.blocks[static_cast<size_t>(tenant.block)].size_bytes;
@@ -135,8 +135,9 @@ void write_graph(std::ostream& out, const Graph& graph, const GraphPlan& placed,
 void write_picture(std::ostream& out, const Job& job, const Plan& plan, const ProcessBudget& budget) {
   std::vector<Bar> persistent;
   for (const PersistentValue& value : plan.persistent) {
-    persistent.push_back(
-        {value.name, value.role, padded_bytes(value.type.bytes(), value.name), value.offset_bytes, 0, 0});
+    if (value.tier != Tier::device) continue;
+    const int64_t size_bytes = padded_bytes(value.type.bytes(), value.name, plan.alignment_bytes);
+    persistent.push_back({value.name, value.role, size_bytes, value.offset_bytes, 0, 0});
   }
   sort_by_size(persistent);
   const size_t shown = std::min(persistent.size(), kValuesShown);
@@ -153,7 +154,7 @@ void write_picture(std::ostream& out, const Job& job, const Plan& plan, const Pr
   out << ",\"persistentRest\":";
   write_rest(out, persistent, shown);
   out << ",\n\"graphs\":";
-  write_list(out, job.graphs.size(), [&](size_t i) { write_graph(out, *job.graphs[i], plan.graphs[i], plan.threads); });
+  write_list(out, job.graphs.size(), [&](size_t i) { write_graph(out, *job.graphs[i], plan.graphs[i], plan); });
   out << "}" << kPictureTail;
 }
 

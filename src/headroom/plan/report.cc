@@ -57,6 +57,15 @@ std::string plan_table(const Plan& plan, const ProcessBudget& budget) {
   text += line("predicted peak", predicted_peak_bytes(plan, budget));
   if (budget.budget_bytes > 0) text += line("budget", budget.budget_bytes);
 
+  if (plan.disk_bytes > 0) {
+    text += line("on disk", plan.disk_bytes);
+    for (const GraphPlan& graph : plan.graphs) {
+      if (graph.disk_read_bytes + graph.disk_written_bytes == 0) continue;
+      text += fmt::format("  '{}' reads {} from there and writes {}\n", graph.name, format_bytes(graph.disk_read_bytes),
+                          format_bytes(graph.disk_written_bytes));
+    }
+  }
+
   text += "Largest at the peak\n";
   for (size_t i = 0; i < std::min(kLargestInTable, plan.peak.largest.size()); ++i) {
     const LiveValue& value = plan.peak.largest[i];
@@ -74,6 +83,7 @@ nlohmann::ordered_json plan_json(const Plan& plan, const ProcessBudget& budget) 
   json["persistent_bytes"] = plan.persistent_bytes;
   json["transient_bytes"] = plan.transient_bytes;
   json["lower_bound_bytes"] = plan.lower_bound_bytes;
+  json["disk_bytes"] = plan.disk_bytes;
   json["threads"] = plan.threads;
 
   nlohmann::ordered_json& peak = json["peak"];
@@ -94,7 +104,9 @@ nlohmann::ordered_json plan_json(const Plan& plan, const ProcessBudget& budget) 
     json["graphs"].push_back({{"name", placed.name},
                               {"nodes", placed.live_bytes.size()},
                               {"transient_bytes", placed.transient_bytes},
-                              {"lower_bound_bytes", placed.lower_bound_bytes}});
+                              {"lower_bound_bytes", placed.lower_bound_bytes},
+                              {"disk_read_bytes", placed.disk_read_bytes},
+                              {"disk_written_bytes", placed.disk_written_bytes}});
   }
   return json;
 }

@@ -21,12 +21,14 @@ inline int64_t predicted_peak_bytes(const Plan& plan, const ProcessBudget& budge
 }
 
 // Bytes by role at the peak, the gaps that the layout leaves, arena, reserve, predicted peak and budget: every line
-// adds up to the next total. Then the five largest values at the peak. Ends with a newline.
+// adds up to the next total. Then what is on disk and moves to and from there each time a graph runs, and the five
+// largest values at the peak. Ends with a newline.
 std::string plan_table(const Plan& plan, const ProcessBudget& budget);
 
 // The keys of --report (budget_bytes, predicted_peak_bytes, arena_bytes, reserve_bytes) and of `plan --json`:
-// persistent_bytes, transient_bytes, lower_bound_bytes, threads, peak{graph, node, where, bytes_by_role{}, largest[]},
-// graphs[]{name, nodes, transient_bytes, lower_bound_bytes}. budget_bytes is absent where none was set.
+// persistent_bytes, transient_bytes, lower_bound_bytes, disk_bytes, threads, peak{graph, node, where, bytes_by_role{},
+// largest[]}, graphs[]{name, nodes, transient_bytes, lower_bound_bytes, disk_read_bytes, disk_written_bytes}.
+// budget_bytes is absent where none was set.
 nlohmann::ordered_json plan_json(const Plan& plan, const ProcessBudget& budget);
 
 // "Largest at the peak, in the update of lm_head (adamw): lm_head.m (optimizer state) 1.56 GiB, ...".

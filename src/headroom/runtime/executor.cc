@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/graph/op.h"
 
@@ -15,12 +16,19 @@ int64_t now_ns() {
 
 }  // namespace
 
-Executor::Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byte> arena, Isa isa, Threads& threads)
-    : graph_(graph), arena_(arena), threads_(threads) {
+Executor::Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byte> arena, Isa isa, Threads& threads,
+                   TransferStream* transfers)
+    : graph_(graph), arena_(arena), threads_(threads), transfers_(transfers) {
   calls_.reserve(graph.nodes.size());
   for (size_t index = 0; index < graph.nodes.size(); ++index) {
     const Node& node = graph.nodes[index];
     Call call;
+    call.transfer = node.op->transfer();
+    if (call.transfer != Transfer::none) {
+      call.request = bind_request(node, plan);
+      calls_.push_back(call);
+      continue;
+    }
     call.kernel = find_kernel(isa, node.op->name());
     ensure(call.kernel != nullptr, "the op {} has no {} kernel", node.op->name(), name_of(isa));
     call.attributes = &node.attributes;
@@ -35,18 +43,61 @@ Executor::Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byt
     }
     calls_.push_back(call);
   }
-  for (const ValueId id : graph.inputs) readable_.emplace_back(id, place(id, plan));
-  for (const ValueId id : graph.results) readable_.emplace_back(id, place(id, plan));
+  request_of_buffer_.clear();
+  for (const std::vector<ValueId>* readable : {&graph.inputs, &graph.results}) {
+    for (const ValueId id : *readable) {
+      if (graph.value(id).tier == Tier::device) readable_.emplace_back(id, place(id, plan));
+    }
+  }
 }
 
-void Executor::run(const Call& call) const {
+// Of the transfer that the node begins or waits for.
+uint32_t Executor::bind_request(const Node& node, const GraphPlan& plan) {
+  ensure(transfers_ != nullptr, "graph {}: {} without a disk", graph_.name, node.op->name());
+  const Transfer transfer = node.op->transfer();
+  const std::vector<ValueId>& buffers = transfer == Transfer::load ? node.outputs : node.inputs;
+  if (transfer == Transfer::loaded || transfer == Transfer::stored) return request_of_buffer_.at(buffers.front());
+  TransferRequest request;
+  request.is_write = transfer == Transfer::store;
+  const std::vector<ValueId>& on_disk = transfer == Transfer::load ? node.inputs : node.outputs;
+  for (size_t i = 0; i < on_disk.size(); ++i) {
+    const Type& type = graph_.value(on_disk[i]).type;
+    const int64_t first = node.attributes.has("first") ? node.attributes.integer("first") : 0;
+    const Tensor buffer = place(buffers[i], plan);
+    request.parts.push_back({plan.offsets_bytes[static_cast<size_t>(on_disk[i])] + first * size_of(type.dtype),
+                             buffer.data, round_up(buffer.type.bytes(), OffloadFile::kAlignmentBytes)});
+  }
+  const auto number = static_cast<uint32_t>(requests_.size());
+  requests_.push_back(std::move(request));
+  request_of_buffer_[buffers.front()] = number;
+  return number;
+}
+
+void Executor::run_transfer(const Call& call) {
+  TransferRequest& request = requests_[call.request];
+  if (call.transfer == Transfer::load || call.transfer == Transfer::store) {
+    transfers_->begin(request);
+  } else {
+    transfers_->wait(request);
+  }
+}
+
+void Executor::run_kernel(const Call& call) const {
   const Tensor* operands = operands_.data() + call.first_operand;
   call.kernel(
       {{operands, call.inputs}, {operands + call.inputs, call.outputs}, *call.attributes, call.scratch, threads_});
 }
 
 void Executor::run() {
-  if (observer_ != nullptr) return run_observed();
+  try {
+    observer_ != nullptr ? run_observed() : run_all();
+  } catch (...) {
+    if (transfers_ != nullptr) transfers_->drain();
+    throw;
+  }
+}
+
+void Executor::run_all() {
   for (const Call& call : calls_) run(call);
 }
 

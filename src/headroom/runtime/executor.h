@@ -1,13 +1,15 @@
-// Runs one graph of a plan: walks its nodes in order and calls each one's kernel. Everything a kernel needs is bound
-// when the executor is made; run() allocates nothing and decides nothing.
+// Runs one graph of a plan: walks its nodes in order and calls each one's kernel, or gives it to the transfer stream.
+// Everything that takes is bound when the executor is made; run() allocates nothing and decides nothing.
 #pragma once
 
 #include <span>
+#include <unordered_map>
 #include <vector>
 
 #include "headroom/backend/kernel.h"
-#include "headroom/graph/graph.h"
+#include "headroom/graph/op.h"
 #include "headroom/plan/job.h"
+#include "headroom/runtime/transfer_stream.h"
 
 namespace headroom {
 
@@ -25,9 +27,12 @@ class RunObserver {
 class Executor {
  public:
   // `graph`, `arena` and `threads` are borrowed; `plan` is read here only. `threads` must count what the plan was made
-  // for. Throws InternalError when an op has no kernel on `isa`.
-  Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byte> arena, Isa isa, Threads& threads);
+  // for. `transfers` may be null where nothing is on disk. Throws InternalError when an op has no kernel on `isa`.
+  Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byte> arena, Isa isa, Threads& threads,
+           TransferStream* transfers = nullptr);
 
+  // Throws MachineFailure when a transfer fails; nothing is in flight any more then, but what the arena and the offload
+  // file hold is worth nothing.
   void run();
 
   // `observer`, which is borrowed, hears of every run from now on; without one no clock is read.
@@ -35,12 +40,14 @@ class Executor {
 
   const Graph& graph() const { return graph_; }
   // A value in the arena, by name; a transient one holds its content only where the plan keeps it (results: until the
-  // next run of any graph of the job). Throws InternalError when the graph has no such value.
+  // next run of any graph of the job). Throws InternalError when the graph has no such value, or it is on disk.
   Tensor tensor(std::string_view name) const;
 
  private:
   struct Call {
-    Kernel kernel = nullptr;
+    Kernel kernel = nullptr;  // null: a transfer
+    Transfer transfer = Transfer::none;
+    uint32_t request = 0;  // of a transfer, in requests_
     const Attributes* attributes = nullptr;
     uint32_t first_operand = 0;  // inputs, then outputs, in operands_
     uint16_t inputs = 0;
@@ -48,7 +55,11 @@ class Executor {
     std::span<std::byte> scratch;
   };
   Tensor place(ValueId value, const GraphPlan& plan) const;
-  void run(const Call& call) const;
+  uint32_t bind_request(const Node& node, const GraphPlan& plan);
+  void run_kernel(const Call& call) const;
+  void run_transfer(const Call& call);
+  void run(const Call& call) { call.kernel != nullptr ? run_kernel(call) : run_transfer(call); }
+  void run_all();
   void run_observed();
 
   const Graph& graph_;
@@ -56,7 +67,10 @@ class Executor {
   Threads& threads_;
   std::vector<Tensor> operands_;
   std::vector<Call> calls_;
-  std::vector<std::pair<ValueId, Tensor>> readable_;  // graph inputs and results
+  TransferStream* transfers_;
+  std::vector<TransferRequest> requests_;
+  std::unordered_map<ValueId, uint32_t> request_of_buffer_;  // of its first buffer, while binding
+  std::vector<std::pair<ValueId, Tensor>> readable_;         // graph inputs and results
   RunObserver* observer_ = nullptr;
   std::vector<int64_t> moments_ns_;  // empty without an observer
 };

@@ -8,6 +8,7 @@
 #include "headroom/base/errors.h"
 #include "headroom/plan/lifetimes.h"
 #include "headroom/plan/report.h"
+#include "headroom/runtime/transfer_stream.h"
 
 namespace headroom {
 namespace {
@@ -29,12 +30,20 @@ int64_t staging_for_weights(const std::vector<Graph>& graphs) {
   return std::clamp(bytes / 64, BlockReader::kLeastStagingBytes, BlockReader::kMostStagingBytes);
 }
 
+bool uses_disk(const std::vector<Graph>& graphs) {
+  return std::any_of(graphs.begin(), graphs.end(), [](const Graph& graph) {
+    return std::any_of(graph.values.begin(), graph.values.end(),
+                       [](const Value& value) { return value.tier == Tier::disk; });
+  });
+}
+
 // What of the reserve follows from a plan, or from the least that any plan takes.
 int64_t reserve_for(ReserveInputs reserve, const std::vector<Graph>& graphs, int64_t staging_bytes,
                     int64_t transient_bytes, int64_t arena_bytes) {
   reserve.graph_nodes = 0;
   for (const Graph& graph : graphs) reserve.graph_nodes += static_cast<int64_t>(graph.nodes.size());
   if (staging_bytes > 0) reserve.reading_threads = BlockReader::threads_for(transient_bytes);
+  if (uses_disk(graphs)) reserve.buffer_bytes += TransferStream::kReserveBytes;
   reserve.arena_bytes = arena_bytes;
   return reserve_bytes(reserve);
 }

@@ -1,15 +1,38 @@
 #include "headroom/runtime/workspace.h"
 
+#include <algorithm>
+
 #include "headroom/base/errors.h"
+#include "headroom/graph/op.h"
 
 namespace headroom {
+namespace {
 
-Workspace::Workspace(std::vector<Graph> graphs, Plan plan, Isa isa)
+// Transfers that a graph can have in flight together.
+size_t count_transfers(const std::vector<Graph>& graphs) {
+  size_t most = 0;
+  for (const Graph& graph : graphs) {
+    most =
+        std::max(most, static_cast<size_t>(std::count_if(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) {
+                   return node.op->transfer() != Transfer::none;
+                 })));
+  }
+  return most;
+}
+
+}  // namespace
+
+Workspace::Workspace(std::vector<Graph> graphs, Plan plan, Isa isa, const std::string& disk)
     : graphs_(std::move(graphs)), plan_(std::move(plan)), threads_(plan_.threads), arena_(plan_.arena_bytes, threads_) {
   ensure(graphs_.size() == plan_.graphs.size(), "{} graphs, but the plan is for {}", graphs_.size(),
          plan_.graphs.size());
+  if (plan_.disk_bytes > 0) {
+    offload_file_ = std::make_unique<OffloadFile>(disk, plan_.disk_bytes);
+    transfers_ = make_transfer_stream(*offload_file_, count_transfers(graphs_));
+  }
   for (size_t i = 0; i < graphs_.size(); ++i) {
-    executors_.push_back(std::make_unique<Executor>(graphs_[i], plan_.graphs[i], arena_.bytes(), isa, threads_));
+    executors_.push_back(
+        std::make_unique<Executor>(graphs_[i], plan_.graphs[i], arena_.bytes(), isa, threads_, transfers_.get()));
   }
 }
 
@@ -28,7 +51,7 @@ Executor& Workspace::at(std::string_view graph) {
 
 Tensor Workspace::persistent(std::string_view name) const {
   const PersistentValue* value = plan_.find(name);
-  ensure(value != nullptr, "the job has no persistent value '{}'", name);
+  ensure(value != nullptr && value->tier == Tier::device, "the job has no persistent value '{}' in memory", name);
   return persistent(*value);
 }
 

@@ -1,4 +1,4 @@
-// A planned job in memory: the arena, its threads, and an executor for each graph.
+// A planned job in memory: the arena, its threads, what is on disk, and an executor for each graph.
 #pragma once
 
 #include <memory>
@@ -9,13 +9,15 @@
 #include "headroom/plan/job.h"
 #include "headroom/runtime/arena.h"
 #include "headroom/runtime/executor.h"
+#include "headroom/runtime/offload_file.h"
 
 namespace headroom {
 
 class Workspace {
  public:
-  // Commits plan.arena_bytes (zeros) and starts plan.threads threads. `plan` must be that of `graphs`.
-  Workspace(std::vector<Graph> graphs, Plan plan, Isa isa);
+  // Commits plan.arena_bytes (zeros), takes plan.disk_bytes (zeros) in the directory `disk`, and starts plan.threads
+  // threads. `plan` must be that of `graphs`. Throws as Arena and OffloadFile do.
+  Workspace(std::vector<Graph> graphs, Plan plan, Isa isa, const std::string& disk = "");
 
   const Plan& plan() const { return plan_; }
   Threads& threads() { return threads_; }
@@ -31,7 +33,10 @@ class Workspace {
   // Memory for blocks of files: what graphs use while they run, and nobody between them.
   std::span<std::byte> staging() const { return arena_.bytes().subspan(static_cast<size_t>(plan_.persistent_bytes)); }
 
-  // A value that lives from step to step, by name; throws InternalError when there is none.
+  // What is on disk, or null.
+  OffloadFile* offload_file() const { return offload_file_.get(); }
+
+  // A value in the arena that lives from step to step, by name; throws InternalError when there is none.
   Tensor persistent(std::string_view name) const;
   Tensor persistent(const PersistentValue& value) const {
     return {arena_.bytes().data() + value.offset_bytes, value.type};
@@ -42,6 +47,8 @@ class Workspace {
   Plan plan_;
   Threads threads_;
   Arena arena_;
+  std::unique_ptr<OffloadFile> offload_file_;
+  std::unique_ptr<TransferStream> transfers_;
   std::vector<std::unique_ptr<Executor>> executors_;
 };
 

@@ -31,10 +31,12 @@ std::vector<TensorDeclaration> declarations(std::span<const StateTensor> tensors
   return result;
 }
 
-void write_tensors(const std::string& path, std::span<const StateTensor> tensors) {
+void write_tensors(const std::string& path, std::span<const StateTensor> tensors, std::span<std::byte> staging) {
   SafetensorsWriter writer(path, declarations(tensors));
   for (const StateTensor& tensor : tensors) {
-    writer.write(tensor.name, tensor.type.dtype, tensor.data, tensor.type.shape.elements());
+    tensor.for_each_piece(staging, [&](int64_t, const std::byte* data, int64_t elements) {
+      writer.write(tensor.name, tensor.type.dtype, data, elements);
+    });
   }
   writer.finish();
 }
@@ -51,7 +53,8 @@ void add_loads(std::vector<TensorLoad>& loads, const SafetensorsFile& file, std:
       throw InvalidInput("{}: tensor {} is {} {} (expected {}); the checkpoint is of another model", file.path(),
                          tensor.name, name_of(stored.type), to_string(stored.shape), to_string(tensor.type));
     }
-    loads.push_back({{&file, stored}, tensor.type.dtype, tensor.data});
+    loads.push_back({{&file, stored}, tensor.type.dtype, tensor.data, {}});
+    if (tensor.file != nullptr) loads.back().sink = sink_into(*tensor.file, tensor.offset_bytes);
   }
   if (file.count() != static_cast<int64_t>(tensors.size())) {
     throw InvalidInput("{}: has {} tensors, expected {}; the checkpoint is of another model", file.path(), file.count(),
@@ -76,6 +79,13 @@ int64_t step_of(const std::string& name) {
 }
 
 }  // namespace
+
+void StateTensor::for_each_piece(std::span<std::byte> staging, const Piece& piece) const {
+  if (file == nullptr) return piece(0, data, type.shape.elements());
+  file->for_each_piece(offset_bytes, type.bytes(), staging, [&](int64_t first_byte, std::span<const std::byte> bytes) {
+    piece(first_byte / size_of(type.dtype), bytes.data(), static_cast<int64_t>(bytes.size()) / size_of(type.dtype));
+  });
+}
 
 void check_settings(const std::string& path, const RunSettings& saved, const RunSettings& wanted) {
   const auto compare = [&](const std::string& name) {
@@ -133,14 +143,15 @@ void Checkpoints::require_space(const StateTensors& tensors, int64_t keep, int64
   require_disk_space(directory_, add_sizes(needed, other_bytes, "checkpoints"), "training with its checkpoints");
 }
 
-void Checkpoints::save(const CheckpointState& state, const StateTensors& tensors, int64_t keep) const {
+void Checkpoints::save(const CheckpointState& state, const StateTensors& tensors, int64_t keep,
+                       std::span<std::byte> staging) const {
   ensure(keep >= 1, "keeping {} checkpoints", keep);
   if (!is_complete(state.step)) {
     drop(state.step);
     require_disk_space(directory_, bytes_of(tensors), "a checkpoint");
     AtomicDirectory output(path_of(state.step));
-    write_tensors(output.temporary_path() + kWeightsFile, tensors.weights);
-    write_tensors(output.temporary_path() + kOptimizerFile, tensors.optimizer);
+    write_tensors(output.temporary_path() + kWeightsFile, tensors.weights, staging);
+    write_tensors(output.temporary_path() + kOptimizerFile, tensors.optimizer, staging);
     nlohmann::ordered_json settings = nlohmann::ordered_json::object();
     for (const auto& [name, value] : state.settings) settings[name] = value;
     write_json(output.temporary_path() + kStateFile,

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,14 +18,22 @@
 
 #include "headroom/base/shape.h"
 #include "headroom/formats/tensor_loader.h"
+#include "headroom/runtime/offload_file.h"
 
 namespace headroom {
 
-// A tensor of the training state in the caller's memory, dense and row-major; stored in its own dtype, bit for bit.
+// A tensor of the training state, dense and row-major, in the caller's memory or in an offload file; stored in its own
+// dtype, bit for bit.
 struct StateTensor {
   std::string name;
   Type type;
-  std::byte* data = nullptr;
+  std::byte* data = nullptr;  // null: on disk
+  OffloadFile* file = nullptr;
+  int64_t offset_bytes = 0;  // in that file
+
+  // Calls piece(first element, memory, elements) for all of it, by way of `staging` where it is on disk.
+  using Piece = std::function<void(int64_t first, const std::byte* data, int64_t elements)>;
+  void for_each_piece(std::span<std::byte> staging, const Piece& piece) const;
 };
 
 struct StateTensors {
@@ -62,10 +71,12 @@ class Checkpoints {
   // Durable when it returns; then all but the newest `keep` (at least 1) are dropped. A complete checkpoint of that
   // step is left as it is. Throws MachineFailure for a full disk, with nothing left of the attempt and older ones
   // untouched.
-  void save(const CheckpointState& state, const StateTensors& tensors, int64_t keep) const;
+  // What is on disk comes by way of `staging`, which nobody else uses meanwhile.
+  void save(const CheckpointState& state, const StateTensors& tensors, int64_t keep,
+            std::span<std::byte> staging = {}) const;
 
   CheckpointState read_state(int64_t step) const;
-  // Fills the tensors' memory by way of `staging` (base/block_reader.h). Throws InvalidInput for a tensor that is
+  // Fills the tensors by way of `staging` (base/block_reader.h). Throws InvalidInput for a tensor that is
   // missing, left over, or of another type.
   LoadStatistics load(int64_t step, const StateTensors& tensors, std::span<std::byte> staging,
                       const LoadProgress& progress = nullptr) const;

@@ -7,6 +7,7 @@
 #include "headroom/base/errors.h"
 #include "headroom/train/activation_compression.h"
 #include "headroom/train/clip_mode.h"
+#include "headroom/train/offload_choice.h"
 
 namespace headroom {
 namespace {
@@ -100,11 +101,19 @@ Lever compression(const TrainOptions& options) {
           }};
 }
 
+Lever offloading(const TrainOptions& options) {
+  const std::vector<OffloadSettings> choices = offload_choices(options);
+  Lever lever{.name = "offload", .graded = true, .forced = options.offload != "auto"};
+  for (const OffloadSettings& choice : choices) lever.levels.push_back(describe(choice));
+  lever.set = [choices](TrainingWay& way, int level) { way.techniques.offload = choices[static_cast<size_t>(level)]; };
+  return lever;
+}
+
 }  // namespace
 
 std::vector<Lever> training_levers(const TrainOptions& options, const TrainingShape& whole) {
-  return {checkpointing(options), loss_gradients(), micro_batches(options, whole), clipping(options, whole),
-          compression(options)};
+  return {checkpointing(options),   loss_gradients(),     micro_batches(options, whole),
+          clipping(options, whole), compression(options), offloading(options)};
 }
 
 std::vector<LeverRange> ranges_of(const std::vector<Lever>& levers) {

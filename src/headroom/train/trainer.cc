@@ -24,7 +24,15 @@ namespace {
 std::vector<StateTensor> tensors_of(const Workspace& workspace, Role role) {
   std::vector<StateTensor> tensors;
   for (const PersistentValue& value : workspace.plan().persistent) {
-    if (value.role == role) tensors.push_back({value.name, value.type, workspace.persistent(value).data});
+    if (value.role != role) continue;
+    StateTensor tensor{.name = value.name, .type = value.type};
+    if (value.tier == Tier::disk) {
+      tensor.file = workspace.offload_file();
+      tensor.offset_bytes = value.offset_bytes;
+    } else {
+      tensor.data = workspace.persistent(value).data;
+    }
+    tensors.push_back(std::move(tensor));
   }
   return tensors;
 }
@@ -164,7 +172,9 @@ double Trainer::evaluate() {
   return sum / static_cast<double>(predictions);
 }
 
-void Trainer::save(int64_t step) { checkpoints_.save({step, run_settings()}, state(), kept(options_)); }
+void Trainer::save(int64_t step) {
+  checkpoints_.save({step, run_settings()}, state(), kept(options_), workspace_.staging());
+}
 
 TrainResult Trainer::run(const InterruptGuard& interrupt) {
   MetricsLog metrics(options_.output + "/metrics.jsonl", done_steps_);
@@ -243,8 +253,9 @@ void Trainer::save_weights() const {
   if (settings_.shape.lora.is_on()) return save_adapter();
   final_weights().write(options_.output, [&](SafetensorsWriter& file, std::span<const size_t> members) {
     for (size_t place = 0; place < members.size(); ++place) {
-      const StateTensor& tensor = weights_[members[place]];
-      file.write_at(place, 0, tensor.data, tensor.type.shape.elements());
+      weights_[members[place]].for_each_piece(
+          workspace_.staging(),
+          [&](int64_t first, const std::byte* data, int64_t elements) { file.write_at(place, first, data, elements); });
     }
   });
 }

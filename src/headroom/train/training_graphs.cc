@@ -11,6 +11,7 @@
 #include "headroom/passes/fuse_embedding_gradient.h"
 #include "headroom/passes/fuse_loss_gradients.h"
 #include "headroom/passes/insert_lora.h"
+#include "headroom/passes/prefetch.h"
 #include "headroom/passes/quantize_weights.h"
 #include "headroom/passes/two_pass_clipping.h"
 #include "headroom/passes/updates_in_backward.h"
@@ -155,7 +156,17 @@ TrainingGraphs build_training_graphs(const Model& model, const TrainingShape& sh
     update = {append, {"take_clip_scale", take_clip_scale, false}, early};
   }
   built.graphs.push_back(run_passes(std::move(step), update, trace));
+  const OffloadPlan leaving = plan_offload(built.graphs.back(), techniques.offload);
   if (evaluation) built.graphs.push_back(build_evaluation(model, shape, trace));
+  if (leaving.values.empty()) return built;
+  for (Graph& graph : built.graphs) {
+    std::vector<Pass> passes = {{"offload", [&](Graph whole) { return offload(std::move(whole), leaving); }}};
+    if (leaving.overlap) {
+      passes.push_back(
+          {"prefetch", [&](Graph moved) { return prefetch(std::move(moved), techniques.offload.threads); }});
+    }
+    graph = run_passes(std::move(graph), passes, trace);
+  }
   return built;
 }
 

@@ -8,6 +8,7 @@
 #include "headroom/graph/graph.h"
 #include "headroom/models/model.h"
 #include "headroom/passes/append_updates.h"
+#include "headroom/passes/offload.h"
 #include "headroom/passes/pass.h"
 #include "headroom/train/lora_training.h"
 
@@ -35,6 +36,7 @@ struct TrainingTechniques {
   bool fuse_loss_gradients = false;
   bool two_pass_clipping = false;  // needs UpdateSettings::grad_clip, not clip_tensors, and a single micro-batch
   int64_t compress_bits = 0;       // what activations are kept in between forward and backward: 16, 8 or 4; 0: f32
+  OffloadSettings offload = {};
 };
 
 // An update is: "zero_gradients" once, "micro" micro_batches - 1 times (both absent for a single micro-batch), then

@@ -10,6 +10,7 @@
 #include "headroom/train/clip_mode.h"
 #include "headroom/train/data_shards.h"
 #include "headroom/train/dataset.h"
+#include "headroom/train/offload_choice.h"
 #include "headroom/train/training_pricing.h"
 #include "headroom/train/what_would_fit.h"
 
@@ -104,6 +105,7 @@ FittedTraining fit_training(const TrainOptions& options, const Model& model, int
            what_would_fit(options, model, tokenizer_bytes, tuned.leanest, budget));
   }
   FittedTraining job = pricing.fit(*tuned.way, budget, trace);
+  check_disk_limit(options, job.plan);
   job.techniques = pricing.explain(*tuned.way);
   trace.optional = pricing.optional_passes();
   finish_trace(trace, options);

@@ -43,6 +43,12 @@ std::vector<Change> changes() {
          options.clip_mode = "auto";
          return true;
        }},
+      {"--disk DIR", "the same numbers, with traffic of that disk",
+       [](TrainOptions& options) {
+         if (!options.disk.empty() || options.offload == "none") return false;
+         options.disk = ".";
+         return true;
+       }},
       {"--clip-mode tensor", "other numbers",
        [](TrainOptions& options) {
          if (options.grad_clip == 0 || options.clip_mode == "tensor") return false;

@@ -1,14 +1,15 @@
 // AdamW (ops/adamw.h), in place.
 #include "headroom/backend/cpu/elements.h"
 #include "headroom/backend/kernel.h"
+#include "headroom/backend/panel.h"
 
 namespace headroom::HEADROOM_ISA {
 
 void adamw(const Invocation& call) {
-  float* weight = call.outputs[0].as<float>();
-  float* mean = call.outputs[1].as<float>();
-  float* square = call.outputs[2].as<float>();
-  const float* gradient = call.inputs[3].as<const float>();
+  float* weight = panel_of<float>(call, call.outputs[0]);
+  float* mean = panel_of<float>(call, call.outputs[1]);
+  float* square = panel_of<float>(call, call.outputs[2]);
+  const float* gradient = panel_of<const float>(call, call.inputs[3]);
   const float* scalars = call.inputs[4].as<const float>();
   const F32x16 gradient_scale(call.inputs.size() == 6 ? *call.inputs[5].as<const float>() : 1.0f);
   const F32x16 beta2(static_cast<float>(call.attributes.real("beta2")));
@@ -19,7 +20,7 @@ void adamw(const Invocation& call) {
   const F32x16 decay = fma(F32x16(-scalars[0]), weight_decay, F32x16(1.0f));
   const F32x16 minus_rate(-scalars[1]);
   const F32x16 correction(scalars[2]);
-  split_elements(call.threads, call.inputs[0].elements(), [&](int64_t i, auto n) {
+  split_elements(call.threads, panel_elements(call, call.inputs[0].elements()), [&](int64_t i, auto n) {
     const F32x16 g = load(gradient + i, n) * gradient_scale;
     const F32x16 old_mean = load(mean + i, n);
     const F32x16 m = fma(g - old_mean, one_minus_beta1, old_mean);

@@ -1,0 +1,24 @@
+// Panels: a node with the attributes `first` and `elements` works on elements [first, first + elements) of its tensors.
+// An operand that has exactly `elements` elements is the panel; one that has more is used from `first` on.
+#pragma once
+
+#include <cstdint>
+
+#include "headroom/backend/kernel.h"
+
+namespace headroom {
+
+// Elements that the call works on, of an op whose operands have `whole` elements.
+inline int64_t panel_elements(const Invocation& call, int64_t whole) {
+  return call.attributes.has("first") ? call.attributes.integer("elements") : whole;
+}
+
+// Where the panel of `operand` begins.
+template <class T>
+T* panel_of(const Invocation& call, const Tensor& operand) {
+  T* begin = operand.as<T>();
+  if (!call.attributes.has("first") || operand.elements() == call.attributes.integer("elements")) return begin;
+  return begin + call.attributes.integer("first");
+}
+
+}  // namespace headroom

@@ -1,0 +1,17 @@
+// Transfers between the tiers (Value::tier): a begin and a wait for each direction, so that other nodes run while the
+// disk works, and the lifetimes of buffers are those of ordinary values. They have no kernels; the executor gives them
+// to a TransferStream (runtime/transfer_stream.h).
+//
+//   b... = load(d...)           begins to read each disk value d into a buffer b; nobody may look at b before
+//   x... = loaded(b...)         which waits, and whose outputs live in b's storage
+//   d... = store(x...)          begins to write each x, which must stay as it is until stored, to a new disk value
+//   d'... = store(x..., d...)   or, with the attributes below, in place into part of a disk value that is there
+//   d'... = stored(x..., d...)  waits for that; d' is d
+//
+// The attributes `first` and `elements` name the elements [first, first + elements) of every d. load then makes buffers
+// of one dimension. `first` must lie on a page of 4096 bytes of the file, for every d.
+//
+// Transfers may be in flight together; those of the same place on disk happen in the order of their begins.
+#pragma once
+
+#include "headroom/graph/builder.h"

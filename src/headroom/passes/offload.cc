@@ -1,0 +1,315 @@
+#include "headroom/passes/offload.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <numeric>
+#include <unordered_map>
+
+#include "headroom/base/bytes.h"
+#include "headroom/base/errors.h"
+#include "headroom/graph/op.h"
+#include "headroom/passes/offload_visits.h"
+
+namespace headroom {
+namespace {
+
+constexpr int64_t kPageBytes = 4096;
+
+// Rewrites the graph node by node: values that left are known by their disk value and, during a visit, by their buffer.
+class Rewrite {
+ public:
+  Rewrite(Graph graph, const OffloadPlan& plan) : graph_(std::move(graph)), plan_(plan) {
+    const std::vector<ValueId> roots = storage_roots(graph_);
+    for (Storage& storage : find_storages(graph_)) {
+      if (!leaves(storage)) continue;
+      const ValueId root = storage.root;
+      if (storage.is_input) graph_.value(root).tier = Tier::disk;
+      places_.emplace(root, Place{.storage = std::move(storage), .on_disk = kNoValue});
+      if (places_.at(root).storage.is_input) places_.at(root).on_disk = root;
+    }
+    for (size_t id = 0; id < roots.size(); ++id) {
+      if (const auto found = places_.find(roots[id]); found != places_.end()) {
+        place_of_[static_cast<ValueId>(id)] = &found->second;
+      }
+    }
+  }
+
+  Graph finish() {
+    if (places_.empty()) return std::move(graph_);
+    const std::vector<Node> nodes = std::move(graph_.nodes);
+    graph_.nodes.clear();
+    for (size_t index = 0; index < nodes.size(); ++index) rewrite(nodes[index], static_cast<int32_t>(index));
+    for (Carry& carry : graph_.carries) {
+      if (const Place* place = find(carry.input)) carry.next = place->on_disk;
+    }
+    return without_dead_nodes(std::move(graph_));
+  }
+
+ private:
+  struct Place {
+    Storage storage;
+    ValueId on_disk = kNoValue;  // the newest disk value; none before a first store
+    size_t next_visit = 0;
+    bool is_changed = false;    // in this visit
+    ValueId newest = kNoValue;  // the newest buffer of this visit
+    int stores = 0;
+
+    const Visit& visit() const { return storage.visits[next_visit]; }
+  };
+
+  bool leaves(const Storage& storage) const {
+    if (!plan_.values.contains(graph_.value(storage.root).name) || storage.is_result) return false;
+    return storage.is_input || storage.visits.size() > 1;
+  }
+
+  Place* find(ValueId original) {
+    const auto found = place_of_.find(original);
+    return found == place_of_.end() ? nullptr : found->second;
+  }
+
+  void rewrite(const Node& node, int32_t at) {
+    std::vector<Place*> touched;
+    const auto note = [&](ValueId id) {
+      Place* place = find(id);
+      if (place != nullptr && std::find(touched.begin(), touched.end(), place) == touched.end())
+        touched.push_back(place);
+    };
+    for (const ValueId id : node.inputs) {
+      note(id);
+      Place* place = find(id);
+      if (place == nullptr || place->visit().by_panels || place->visit().first != at) continue;
+      if (place->newest == kNoValue) bring(*place, id, node);
+    }
+    for (const ValueId id : node.outputs) note(id);
+    const bool by_panels =
+        std::any_of(touched.begin(), touched.end(), [](const Place* place) { return place->visit().by_panels; });
+    if (by_panels) {
+      append_panels(node);
+    } else {
+      Node copy = node;
+      redirect(copy);
+      graph_.nodes.push_back(std::move(copy));
+    }
+    for (const ValueId id : node.outputs) {
+      Place* place = find(id);
+      if (place == nullptr || place->visit().by_panels) continue;
+      place->newest = id;
+      place->is_changed = true;
+    }
+    for (Place* place : touched) {
+      if (place->visit().last == at) end_visit(*place, node);
+    }
+  }
+
+  // The whole value comes to memory for a visit.
+  void bring(Place& place, ValueId original, const Node& reader) {
+    const std::vector<ValueId> buffer = {add_like(place.storage.root, "buffer", graph_.value(original).type)};
+    const std::vector<ValueId> ready = {add_like(place.storage.root, "loaded", graph_.value(original).type)};
+    append("load", {place.on_disk}, buffer, {}, reader);
+    append("loaded", buffer, ready, {}, reader);
+    buffers_[original] = place.newest = ready.front();
+  }
+
+  void end_visit(Place& place, const Node& last) {
+    const bool is_wanted = place.storage.is_input || place.next_visit + 1 < place.storage.visits.size();
+    if (!place.visit().by_panels && place.is_changed && is_wanted) {
+      const int64_t elements = graph_.value(place.newest).type.shape.elements();
+      if (place.on_disk == kNoValue) {
+        store({place.newest}, {&place}, {}, last);
+      } else {
+        store({place.newest}, {&place}, {{"first", int64_t{0}}, {"elements", elements}}, last);
+      }
+      wait_for_stores(last);
+    }
+    place.is_changed = false;
+    place.newest = kNoValue;
+    ++place.next_visit;
+  }
+
+  // An update, panel by panel. With overlap, a panel is read while the one before it is computed and the one before
+  // that written.
+  void append_panels(const Node& node) {
+    const int64_t elements = graph_.value(node.outputs.front()).type.shape.elements();
+    const int64_t unit = std::lcm(node.op->panel_unit(), kPageBytes);
+    const int64_t size = std::max(plan_.panel_bytes / widest(node) / unit, int64_t{1}) * unit;
+    const int64_t count = (elements + size - 1) / size;
+    std::vector<Place*> moved;  // of each input: null where it is in memory
+    for (const ValueId id : node.inputs) {
+      Place* place = find(id);
+      moved.push_back(place != nullptr && place->visit().by_panels ? place : nullptr);
+    }
+    Node resident = node;  // with the newest buffers of what is in memory
+    redirect(resident);
+    Panel next = begin_panel(node, moved, 0, std::min(size, elements));
+    for (int64_t number = 0; number < count; ++number) {
+      const Panel panel = std::move(next);
+      const int64_t following = (number + 1) * size;
+      if (plan_.overlap && number + 1 < count)
+        next = begin_panel(node, moved, following, std::min(size, elements - following));
+      compute_panel(node, resident, moved, panel, number + 1 == count);
+      if (plan_.overlap && number + 1 < count) continue;
+      wait_for_stores(node);
+      if (number + 1 < count) next = begin_panel(node, moved, following, std::min(size, elements - following));
+    }
+  }
+
+  struct Panel {
+    int64_t first = 0;
+    int64_t elements = 0;
+    std::vector<ValueId> buffers;  // of the inputs that are moved, in their order
+  };
+
+  Panel begin_panel(const Node& node, const std::vector<Place*>& moved, int64_t first, int64_t elements) {
+    Panel panel{first, elements, {}};
+    std::vector<ValueId> on_disk;
+    for (const Place* place : moved) {
+      if (place == nullptr) continue;
+      on_disk.push_back(place->on_disk);
+      panel.buffers.push_back(
+          add_like(place->storage.root, "buffer", {graph_.value(place->on_disk).type.dtype, {elements}}));
+    }
+    append("load", on_disk, panel.buffers, range_of(panel), node);
+    return panel;
+  }
+
+  static Attributes range_of(const Panel& panel) { return {{"first", panel.first}, {"elements", panel.elements}}; }
+
+  // Waits for the panel's operands, updates it and begins to store what the op changed; then waits for the stores of
+  // the panel before. `resident` goes on from panel to panel.
+  void compute_panel(const Node& node, Node& resident, const std::vector<Place*>& moved, const Panel& panel,
+                     bool is_last) {
+    std::vector<ValueId> ready;
+    for (const Place* place : moved) {
+      if (place == nullptr) continue;
+      const ValueId buffer = panel.buffers[ready.size()];
+      ready.push_back(add_like(place->storage.root, "loaded", graph_.value(buffer).type));
+    }
+    append("loaded", panel.buffers, ready, {}, node);
+
+    Node update = resident;
+    size_t arrived = 0;
+    for (size_t i = 0; i < moved.size(); ++i) {
+      if (moved[i] != nullptr) update.inputs[i] = ready[arrived++];
+    }
+    update.attributes.set("first", panel.first);
+    update.attributes.set("elements", panel.elements);
+    std::vector<ValueId> changed;
+    std::vector<Place*> places;
+    for (const StoragePair pair : in_place_pairs(node)) {
+      const auto input = static_cast<size_t>(pair.input);
+      ValueId& output = update.outputs[static_cast<size_t>(pair.output)];
+      const ValueId original = node.outputs[static_cast<size_t>(pair.output)];
+      if (moved[input] == nullptr && is_last) continue;
+      output = add_like(original, "panel", graph_.value(update.inputs[input]).type);
+      graph_.value(output).role = graph_.value(original).role;
+      if (moved[input] != nullptr) {
+        changed.push_back(output);
+        places.push_back(moved[input]);
+      } else {
+        resident.inputs[input] = output;
+      }
+    }
+    graph_.nodes.push_back(std::move(update));
+    const std::vector<Store> before = std::move(stores_);
+    stores_.clear();
+    if (!changed.empty()) store(changed, places, range_of(panel), node);
+    for (const Store& one : before) wait_for(one, node);
+  }
+
+  std::vector<StoragePair> in_place_pairs(const Node& node) const {
+    std::vector<Type> inputs;
+    std::vector<Type> outputs;
+    for (const ValueId id : node.inputs) inputs.push_back(graph_.value(id).type);
+    for (const ValueId id : node.outputs) outputs.push_back(graph_.value(id).type);
+    return node.op->in_place({inputs, outputs, node.attributes});
+  }
+
+  // Bytes of an element of the widest tensor that has panels.
+  int64_t widest(const Node& node) const {
+    int64_t bytes = 1;
+    for (const ValueId id : node.inputs) {
+      if (has_panels_of(graph_, node, id)) bytes = std::max(bytes, int64_t{size_of(graph_.value(id).type.dtype)});
+    }
+    return bytes;
+  }
+
+  struct Store {
+    std::vector<ValueId> buffers;
+    std::vector<Place*> places;
+  };
+
+  // Begins to write the buffers to their places, which are new without attributes.
+  void store(const std::vector<ValueId>& buffers, const std::vector<Place*>& places, const Attributes& range,
+             const Node& by) {
+    std::vector<ValueId> inputs = buffers;
+    std::vector<ValueId> outputs;
+    for (size_t i = 0; i < places.size(); ++i) {
+      if (places[i]->on_disk != kNoValue) inputs.push_back(places[i]->on_disk);
+      outputs.push_back(next_on_disk(*places[i]));
+    }
+    append("store", inputs, outputs, range, by);
+    stores_.push_back({buffers, places});
+  }
+
+  void wait_for(const Store& store, const Node& by) {
+    std::vector<ValueId> inputs = store.buffers;
+    std::vector<ValueId> outputs;
+    for (Place* place : store.places) {
+      inputs.push_back(place->on_disk);
+      outputs.push_back(next_on_disk(*place));
+    }
+    append("stored", inputs, outputs, {}, by);
+  }
+
+  void wait_for_stores(const Node& by) {
+    for (const Store& one : stores_) wait_for(one, by);
+    stores_.clear();
+  }
+
+  // A new value for what lies in `place`, which it becomes the newest of.
+  ValueId next_on_disk(Place& place) {
+    const Value& root = graph_.value(place.storage.root);
+    Value value{.name = fmt::format("{}/disk.{}", root.name, place.stores++),
+                .type = root.type,
+                .role = root.role,
+                .tier = Tier::disk};
+    return place.on_disk = add(std::move(value));
+  }
+
+  ValueId add_like(ValueId origin, std::string_view what, const Type& type) {
+    const Value& value = graph_.value(origin);
+    return add({.name = fmt::format("{}/{}.{}", value.name, what, count_++), .type = type, .role = value.role});
+  }
+
+  ValueId add(Value value) {
+    graph_.values.push_back(std::move(value));
+    return static_cast<ValueId>(graph_.values.size()) - 1;
+  }
+
+  void append(std::string_view op, const std::vector<ValueId>& inputs, const std::vector<ValueId>& outputs,
+              const Attributes& attributes, const Node& by) {
+    graph_.nodes.push_back({find_op(op), inputs, outputs, attributes, by.scope, by.phase});
+  }
+
+  // Operands that were loaded take the buffer's place.
+  void redirect(Node& node) const {
+    for (ValueId& input : node.inputs) {
+      if (const auto found = buffers_.find(input); found != buffers_.end()) input = found->second;
+    }
+  }
+
+  Graph graph_;
+  const OffloadPlan& plan_;
+  std::unordered_map<ValueId, Place> places_;     // by root
+  std::unordered_map<ValueId, Place*> place_of_;  // of each original value that left
+  std::unordered_map<ValueId, ValueId> buffers_;  // original value -> where it was last loaded to
+  std::vector<Store> stores_;                     // begun and not waited for
+  int count_ = 0;
+};
+
+}  // namespace
+
+Graph offload(Graph graph, const OffloadPlan& plan) { return Rewrite(std::move(graph), plan).finish(); }
+
+}  // namespace headroom

@@ -1,0 +1,14 @@
+// Prefetch: transfers begin earlier and are waited for later, in memory that the graph's peak leaves idle, so that the
+// disk works while kernels run. Lossless: only the order of independent nodes changes. Trades nothing: no moment needs
+// more than the largest one needed before.
+#pragma once
+
+#include "headroom/graph/graph.h"
+
+namespace headroom {
+
+// Moves each load up, behind those before it, and each wait for a store down, as far as the memory of a run on
+// `threads` threads allows. Run after offload.
+Graph prefetch(Graph graph, int threads);
+
+}  // namespace headroom

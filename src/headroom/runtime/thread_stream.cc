@@ -1,0 +1,104 @@
+// Transfers by a few threads that read and write, where io_uring is denied.
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "headroom/base/errors.h"
+#include "headroom/runtime/transfer_stream.h"
+
+namespace headroom {
+namespace {
+
+constexpr size_t kThreads = 4;
+constexpr size_t kPieces = 128;  // that wait for a thread
+
+class ThreadStream : public TransferStream {
+ public:
+  ThreadStream(OffloadFile& file, size_t most_requests) : TransferStream(file, most_requests) {
+    for (std::thread& thread : threads_) thread = std::thread([this] { work(); });
+  }
+
+  ~ThreadStream() override {
+    {
+      const std::lock_guard lock(mutex_);
+      ends_ = true;
+    }
+    changed_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+ private:
+  struct Piece {
+    TransferRequest* request = nullptr;
+    TransferRequest::Part part;
+  };
+
+  void start(TransferRequest& request) override {
+    std::unique_lock lock(mutex_);
+    for (const TransferRequest::Part& part : request.parts) {
+      for (int64_t done = 0; done < part.size_bytes; done += kPieceBytes) {
+        changed_.wait(lock, [this] { return count_ < kPieces; });
+        queue_[(first_ + count_++) % kPieces] = {
+            &request, {part.offset_bytes + done, part.data + done, std::min(kPieceBytes, part.size_bytes - done)}};
+        ++request.pending;
+        changed_.notify_all();
+      }
+    }
+  }
+
+  void await(TransferRequest& request) override {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return request.pending == 0; });
+  }
+
+  void work() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      changed_.wait(lock, [this] { return count_ > 0 || ends_; });
+      if (count_ == 0) return;
+      const Piece piece = queue_[first_];
+      first_ = (first_ + 1) % kPieces;
+      --count_;
+      lock.unlock();
+      const int error = move(piece.part, piece.request->is_write);
+      lock.lock();
+      if (piece.request->error == 0) piece.request->error = error;
+      --piece.request->pending;
+      changed_.notify_all();
+    }
+  }
+
+  // 0, or what went wrong.
+  int move(TransferRequest::Part left, bool is_write) const {
+    while (left.size_bytes > 0) {
+      const auto bytes = static_cast<size_t>(left.size_bytes);
+      const ssize_t moved = is_write ? ::pwrite(file_.descriptor(), left.data, bytes, left.offset_bytes)
+                                     : ::pread(file_.descriptor(), left.data, bytes, left.offset_bytes);
+      if (moved < 0 && errno == EINTR) continue;
+      if (moved <= 0) return moved < 0 ? errno : is_write ? ENOSPC : ENODATA;
+      left = {left.offset_bytes + moved, left.data + moved, left.size_bytes - moved};
+    }
+    return 0;
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;  // the queue, or how much of a request is left
+  std::array<Piece, kPieces> queue_ = {};
+  size_t first_ = 0;
+  size_t count_ = 0;
+  bool ends_ = false;
+  std::array<std::thread, kThreads> threads_;
+};
+
+}  // namespace
+
+std::unique_ptr<TransferStream> make_thread_stream(OffloadFile& file, size_t most_requests) {
+  return std::make_unique<ThreadStream>(file, most_requests);
+}
+
+}  // namespace headroom

@@ -1,0 +1,116 @@
+// Transfers by io_uring (Axboe 2019): requests are handed to the kernel with one call, and it tells when they are done.
+#include <liburing.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "headroom/base/errors.h"
+#include "headroom/runtime/transfer_stream.h"
+
+namespace headroom {
+namespace {
+
+constexpr unsigned kPieces = 128;  // in flight
+
+class UringStream : public TransferStream {
+ public:
+  UringStream(OffloadFile& file, size_t most_requests, const io_uring& ring)
+      : TransferStream(file, most_requests), ring_(ring) {
+    for (Piece& piece : pieces_) free_[free_count_++] = &piece;
+  }
+  ~UringStream() override { io_uring_queue_exit(&ring_); }
+
+ private:
+  struct Piece {
+    TransferRequest* request = nullptr;
+    TransferRequest::Part left;
+  };
+
+  void start(TransferRequest& request) override {
+    for (const TransferRequest::Part& part : request.parts) {
+      for (int64_t done = 0; done < part.size_bytes; done += kPieceBytes) {
+        while (free_count_ == 0) finish_one();
+        Piece& piece = *free_[--free_count_];
+        piece = {&request, {part.offset_bytes + done, part.data + done, std::min(kPieceBytes, part.size_bytes - done)}};
+        ++request.pending;
+        enqueue(piece);
+      }
+    }
+    submit();
+  }
+
+  void await(TransferRequest& request) override {
+    while (request.pending > 0) finish_one();
+  }
+
+  // There is room: as many entries as pieces.
+  void enqueue(Piece& piece) {
+    io_uring_sqe* entry = io_uring_get_sqe(&ring_);
+    const auto bytes = static_cast<unsigned>(piece.left.size_bytes);
+    if (piece.request->is_write) {
+      io_uring_prep_write(entry, file_.descriptor(), piece.left.data, bytes,
+                          static_cast<uint64_t>(piece.left.offset_bytes));
+    } else {
+      io_uring_prep_read(entry, file_.descriptor(), piece.left.data, bytes,
+                         static_cast<uint64_t>(piece.left.offset_bytes));
+    }
+    io_uring_sqe_set_data(entry, &piece);
+  }
+
+  // Entries that the kernel does not take now (EAGAIN, EBUSY) go with the next call.
+  void submit() { io_uring_submit(&ring_); }
+
+  void finish_one() {
+    io_uring_cqe* done = nullptr;
+    if (const int result = io_uring_submit_and_wait(&ring_, 1);
+        result < 0 && result != -EINTR && result != -EAGAIN && result != -EBUSY) {
+      throw_offload_error(file_.directory(), "wait for", -result);
+    }
+    bool goes_on = false;
+    unsigned head = 0;
+    unsigned seen = 0;
+    io_uring_for_each_cqe(&ring_, head, done) {
+      goes_on |= take(*static_cast<Piece*>(io_uring_cqe_get_data(done)), done->res);
+      ++seen;
+    }
+    io_uring_cq_advance(&ring_, seen);
+    if (goes_on) submit();
+  }
+
+  // True: the rest of the piece was enqueued again.
+  bool take(Piece& piece, int result) {
+    if (result == -EINTR || result == -EAGAIN) {
+      enqueue(piece);
+      return true;
+    }
+    if (result > 0 && result < piece.left.size_bytes) {
+      piece.left.offset_bytes += result;
+      piece.left.data += result;
+      piece.left.size_bytes -= result;
+      enqueue(piece);
+      return true;
+    }
+    if (result <= 0 && piece.request->error == 0) {
+      piece.request->error = result < 0 ? -result : piece.request->is_write ? ENOSPC : ENODATA;
+    }
+    --piece.request->pending;
+    free_[free_count_++] = &piece;
+    return false;
+  }
+
+  io_uring ring_;
+  std::array<Piece, kPieces> pieces_;
+  std::array<Piece*, kPieces> free_ = {};
+  size_t free_count_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<TransferStream> make_uring_stream(OffloadFile& file, size_t most_requests) {
+  io_uring ring = {};
+  if (io_uring_queue_init(kPieces, &ring, 0) != 0) return nullptr;
+  return std::make_unique<UringStream>(file, most_requests, ring);
+}
+
+}  // namespace headroom

@@ -1,0 +1,161 @@
+#include "headroom/runtime/transfer_stream.h"
+
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <random>
+
+#include "headroom/base/errors.h"
+#include "tests/temporary_directory.h"
+
+namespace headroom {
+namespace {
+
+constexpr int64_t kPage = OffloadFile::kAlignmentBytes;
+
+class Pages {
+ public:
+  explicit Pages(int64_t size_bytes) : size_(static_cast<size_t>(size_bytes)) {
+    data_ = static_cast<std::byte*>(mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  }
+  ~Pages() { munmap(data_, size_); }
+  Pages(const Pages&) = delete;
+  Pages& operator=(const Pages&) = delete;
+  std::byte* at(int64_t offset) const { return data_ + offset; }
+
+ private:
+  size_t size_;
+  std::byte* data_;
+};
+
+struct Way {
+  const char* name;
+  std::unique_ptr<TransferStream> (*make)(OffloadFile&, size_t);
+};
+
+class Transfers : public ::testing::TestWithParam<Way> {
+ protected:
+  std::unique_ptr<TransferStream> make(OffloadFile& file, size_t most = 64) { return GetParam().make(file, most); }
+
+  TemporaryDirectory directory_;
+};
+
+INSTANTIATE_TEST_SUITE_P(, Transfers,
+                         ::testing::Values(Way{"uring", &make_uring_stream}, Way{"threads", &make_thread_stream}),
+                         [](const auto& way) { return std::string(way.param.name); });
+
+// Random reads and writes, many in flight, against a copy in memory that sees them in the order of their begins.
+TEST_P(Transfers, AreAsIfDoneOneAfterTheOther) {
+  constexpr int64_t kFilePages = 2048;
+  OffloadFile file(directory_.path(), kFilePages * kPage);
+  const auto stream = make(file);
+  if (!stream) GTEST_SKIP() << "io_uring is denied here";
+  std::mt19937_64 random(7);
+  const auto below = [&](int64_t bound) { return static_cast<int64_t>(random() % static_cast<uint64_t>(bound)); };
+  constexpr int64_t kSlotPages = 512;
+  constexpr size_t kSlots = 8;
+  std::vector<char> expected(static_cast<size_t>(kFilePages * kPage), 0);
+  struct Slot {
+    std::unique_ptr<Pages> memory = std::make_unique<Pages>(kSlotPages * kPage);
+    TransferRequest request;
+    std::vector<char> wanted;  // of a read
+    bool busy = false;
+  };
+  std::vector<Slot> slots(kSlots);
+  const auto finish = [&](Slot& slot) {
+    stream->wait(slot.request);
+    if (!slot.request.is_write) {
+      ASSERT_EQ(std::memcmp(slot.memory->at(0), slot.wanted.data(), slot.wanted.size()), 0);
+    }
+    slot.busy = false;
+  };
+  for (int round = 0; round < 400; ++round) {
+    Slot& slot = slots[static_cast<size_t>(below(kSlots))];
+    if (slot.busy) finish(slot);
+    const int64_t pages = 1 + below(kSlotPages);
+    const int64_t first = below(kFilePages - pages + 1);
+    slot.request.is_write = below(2) == 0;
+    slot.request.parts = {{first * kPage, slot.memory->at(0), pages * kPage}};
+    if (pages > 3) {  // in two parts
+      slot.request.parts = {{first * kPage, slot.memory->at(0), 2 * kPage},
+                            {(first + 2) * kPage, slot.memory->at(2 * kPage), (pages - 2) * kPage}};
+    }
+    char* place = expected.data() + first * kPage;
+    const auto bytes = static_cast<size_t>(pages * kPage);
+    if (slot.request.is_write) {
+      std::memset(slot.memory->at(0), round % 251, bytes);
+      std::memset(place, round % 251, bytes);
+    } else {
+      slot.wanted.assign(place, place + bytes);
+    }
+    stream->begin(slot.request);
+    slot.busy = true;
+  }
+  for (Slot& slot : slots) {
+    if (slot.busy) finish(slot);
+  }
+}
+
+TEST_P(Transfers, AFileThatWasCutShortEndsTheRun) {
+  OffloadFile file(directory_.path(), 16 * kPage);
+  const auto stream = make(file);
+  if (!stream) GTEST_SKIP() << "io_uring is denied here";
+  ASSERT_EQ(ftruncate(file.descriptor(), 8 * kPage), 0);
+  const Pages memory(16 * kPage);
+  TransferRequest request;
+  request.parts = {{0, memory.at(0), 16 * kPage}};
+  stream->begin(request);
+  try {
+    stream->wait(request);
+    FAIL();
+  } catch (const MachineFailure& error) {
+    EXPECT_EQ(std::string(error.what()), "--disk " + directory_.path() +
+                                             ": cannot read what is kept there: No data available; the checkpoints are "
+                                             "whole; try --resume");
+  }
+  stream->drain();
+}
+
+// A descriptor that cannot be written to stands for a disk that fails.
+TEST_P(Transfers, AnErrorOfTheDiskEndsTheRun) {
+  OffloadFile file(directory_.path(), 16 * kPage);
+  const auto stream = make(file);
+  if (!stream) GTEST_SKIP() << "io_uring is denied here";
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  ASSERT_GE(dup2(ends[0], file.descriptor()), 0);
+  const Pages memory(4 * kPage);
+  TransferRequest first;
+  first.is_write = true;
+  first.parts = {{0, memory.at(0), 4 * kPage}};
+  stream->begin(first);
+  EXPECT_THROW(stream->wait(first), MachineFailure);
+  close(ends[0]);
+  close(ends[1]);
+}
+
+TEST(OffloadFile, BeginsAsZerosAndLeavesNoName) {
+  const TemporaryDirectory directory;
+  OffloadFile file(directory.path(), 4 * kPage);
+  EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
+  const Pages memory(4 * kPage);
+  std::memset(memory.at(0), 1, 4 * kPage);
+  file.read(0, memory.at(0), 4 * kPage);
+  for (int64_t i = 0; i < 4 * kPage; ++i) ASSERT_EQ(*memory.at(i), std::byte{0});
+}
+
+TEST(OffloadFile, ADiskThatIsTooSmallIsRefusedAtOnce) {
+  const TemporaryDirectory directory;
+  try {
+    OffloadFile file(directory.path(), int64_t{1} << 60);
+    FAIL();
+  } catch (const MachineFailure& error) {
+    EXPECT_NE(std::string(error.what()).find("no room for the 1.00 EiB"), std::string::npos) << error.what();
+  }
+  EXPECT_THROW(OffloadFile(directory.path() + "/absent", kPage), InvalidInput);
+}
+
+}  // namespace
+}  // namespace headroom
