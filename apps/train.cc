@@ -82,6 +82,25 @@ void add_train_flags(CLI::App& command, TrainOptions& options) {
       ->check(CLI::IsMember({"auto", "one-pass", "two-pass", "tensor"}))
       ->group("Memory");
   command
+      .add_option("--precision", options.precision,
+                  "Activations and products in f32, bf16 or f16: less memory and time, other numbers; weights stay f32")
+      ->check(CLI::IsMember({"f32", "bf16", "f16"}))
+      ->group("Lossy");
+  command
+      .add_option("--master-weights", options.master_weights,
+                  "bf16: weights in bf16 alone, updated by stochastic rounding; half their memory, other numbers")
+      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->group("Lossy");
+  command
+      .add_option(
+          "--loss-scale", options.loss_scale,
+          "With --precision f16, the factor on the loss: dynamic (steps that overflow are skipped), or a number")
+      ->group("Lossy");
+  command
+      .add_option("--loss-scale-hysteresis", options.loss_scale_hysteresis,
+                  "Overflows before a dynamic scale falls: 1 is PyTorch's GradScaler, more DeepSpeed's rules")
+      ->group("Lossy");
+  command
       .add_option("--lora-rank", options.lora_rank,
                   "Train adapters of this rank beside the linear layers, and nothing else; 0: all weights. The output "
                   "is a PEFT adapter")

@@ -40,5 +40,40 @@ TEST(Adamw, FollowsPyTorchsFormula) {
   }
 }
 
+// Weights in bf16: moments as with f32 ones, weights one of the two neighbours of what f32 would be.
+TEST(Adamw, RoundsBf16WeightsStochastically) {
+  Random random(4);
+  const Shape shape = {5, 131};
+  const Array weight = random.array({DType::bf16, shape});
+  const Array mean = random.array(f32(shape)), square = random.array(f32(shape), 0, 1),
+              gradient = random.array(f32(shape));
+  const Array scalars = array_of(f32({3}), std::vector<double>{1e-2, 2e-2, 0.5});
+  const Array scale = array_of(f32({1}), std::vector<double>{0.7});
+  const Array key = array_of(i32({4}), std::vector<double>{1, 2, 3, 0});
+  Attributes attributes = kAttributes;
+  attributes.set("site", int64_t{9});
+  const std::vector<Array> got =
+      expect_kernels_agree("adamw", {weight, mean, square, gradient, scalars, scale, key}, attributes);
+  const std::vector<Array> exact = run_kernel(
+      Isa::reference, "adamw", {in_format(weight, DType::f32), mean, square, gradient, scalars, scale}, kAttributes);
+  expect_same_bits(exact[1], got[1], "mean");
+  expect_same_bits(exact[2], got[2], "square");
+  for (int64_t i = 0; i < got[0].elements(); ++i) {
+    EXPECT_LT(std::abs(got[0].at(i) - exact[0].at(i)), std::abs(exact[0].at(i)) * 0x1p-7) << i;
+  }
+}
+
+TEST(Adamw, ASkippedStepChangesNothing) {
+  Random random(5);
+  const Array weight = random.array(f32({99})), mean = random.array(f32({99})), square = random.array(f32({99}));
+  const Array gradient = array_of(f32({99}), std::vector<double>(99, NAN));
+  const Array skip = array_of(f32({1}), std::vector<double>{NAN});
+  const std::vector<Array> got =
+      expect_kernels_agree("adamw", {weight, mean, square, gradient, random.array(f32({3})), skip}, kAttributes);
+  expect_same_bits(weight, got[0], "weight");
+  expect_same_bits(mean, got[1], "mean");
+  expect_same_bits(square, got[2], "square");
+}
+
 }  // namespace
 }  // namespace headroom::testing

@@ -45,6 +45,22 @@ std::vector<std::vector<double>> gradients_in_f64(const AttentionOperands& x, co
   return {dq, dk, dv};
 }
 
+TEST(AttentionBackward, AgreesInSixteenBitsForwardAndBackward) {
+  for (const AttentionCase& c : kAttentionCases) {
+    if (c.kv_dtype != DType::f32) continue;
+    AttentionOperands x(c);
+    const DType dtype = c.head_size % 16 == 0 ? DType::bf16 : DType::f16;
+    SCOPED_TRACE(c.name);
+    for (Array* operand : {&x.q, &x.k, &x.v}) *operand = in_format(*operand, dtype);
+    const std::vector<Array> forward = expect_kernels_agree("attention", x.inputs(), x.attributes());
+    EXPECT_EQ(forward[0].type().dtype, dtype);
+    const Array dout = x.random.array(x.q.type());
+    const std::vector<Array> got = expect_kernels_agree("attention_backward", backward_inputs(x, dout), x.attributes());
+    const std::vector<std::vector<double>> expected = gradients_in_f64(x, values_of(dout));
+    for (size_t i = 0; i < 3; ++i) expect_close(got[i], expected[i], 0.02 * c.magnitude, fmt::format("output {}", i));
+  }
+}
+
 TEST(AttentionBackward, MatchesTheFormulasInF64) {
   for (const AttentionCase& c : kAttentionCases) {
     if (c.kv_dtype != DType::f32) continue;

@@ -133,6 +133,13 @@ class Random {
   std::mt19937 engine_;
 };
 
+// The same numbers, rounded to another format.
+inline Array in_format(const Array& from, DType dtype) {
+  const Array result(Type{dtype, from.type().shape});
+  for (int64_t i = 0; i < from.elements(); ++i) result.set(i, from.at(i));
+  return result;
+}
+
 // The outputs of one call. Inputs are left as they are: those whose storage an output takes are copied first, both for
 // Op::in_place and for `reuse`, a choice among Op::may_reuse.
 inline std::vector<Array> run_kernel(Isa isa, std::string_view name, const std::vector<Array>& inputs,
@@ -203,6 +210,11 @@ inline void expect_same_bits(const Array& expected, const Array& got, const std:
   EXPECT_EQ(differing, 0) << where << ": elements that differ, of " << expected.elements();
 }
 
+// Whether this machine has the instruction set, and the set a kernel that is not another's.
+inline bool has_own_kernel(Isa isa, std::string_view name) {
+  return is_supported(isa) && (isa != Isa::avx512_bf16 || find_kernel(isa, name) != find_kernel(Isa::avx512, name));
+}
+
 // Runs `name` on every instruction set that this machine has, on 1 to 4 threads, in fresh storage and in each storage
 // that the op may reuse; all must have the bits of the reference on one thread, which is returned.
 inline std::vector<Array> expect_kernels_agree(std::string_view name, const std::vector<Array>& inputs,
@@ -216,8 +228,8 @@ inline std::vector<Array> expect_kernels_agree(std::string_view name, const std:
   for (const StoragePair& pair : find_op(name)->may_reuse({input_types, output_types, attributes}))
     storages.push_back({pair});
 
-  for (const Isa isa : {Isa::reference, Isa::avx2, Isa::avx512}) {
-    if (!is_supported(isa)) continue;
+  for (const Isa isa : {Isa::reference, Isa::avx2, Isa::avx512, Isa::avx512_bf16}) {
+    if (!has_own_kernel(isa, name)) continue;
     for (int threads = 1; threads <= 4; ++threads) {
       for (size_t storage = 0; storage < storages.size(); ++storage) {
         const std::vector<Array> got = run_kernel(isa, name, inputs, attributes, threads, storages[storage]);

@@ -103,6 +103,30 @@ TEST(LinearCrossEntropy, KernelsAgreeBeyondOneBlockOfTokens) {
                        {head.x, head.w, head.targets, lse, array_of(f32({1}), std::vector<double>{0.3})});
 }
 
+// x, its gradient and the gradients of logits in 16 bits; the weight in f32 or as x.
+TEST(LinearCrossEntropy, KernelsAgreeInSixteenBits) {
+  Random random(7);
+  for (const DType dtype : {DType::bf16, DType::f16}) {
+    for (const auto& [tokens, features, vocabulary] :
+         {std::array<int64_t, 3>{1, 1, 1}, {7, 13, 37}, {6, 9, 4113}, {kTokenBlock + 10, 4, 41}}) {
+      SCOPED_TRACE(fmt::format("{}: {} x {} x {}", name_of(dtype), tokens, features, vocabulary));
+      Head head = random_head(random, tokens, features, vocabulary, tokens % 2 == 0 ? dtype : DType::f32);
+      head.x = in_format(head.x, dtype);
+      const Array scale = array_of(f32({1}), std::vector<double>{0.3});
+      const std::vector<Array> forward = expect_kernels_agree("linear_cross_entropy", {head.x, head.w, head.targets});
+      std::vector<Array> inputs = {head.x, head.w, head.targets, forward[1], scale};
+      if (tokens == 7) inputs.push_back(random.array(f32({vocabulary, features})));
+      const std::vector<Array> apart = expect_kernels_agree("linear_cross_entropy_backward", inputs);
+      inputs.erase(inputs.begin() + 3);
+      const std::vector<Array> at_once = expect_kernels_agree("linear_cross_entropy_with_gradients", inputs);
+      expect_same_bits(apart[0], at_once[0], "dw");
+      expect_same_bits(apart[1], at_once[1], "dx");
+      expect_same_bits(forward[0], at_once[2], "loss");
+      EXPECT_EQ(apart[1].type().dtype, dtype);
+    }
+  }
+}
+
 TEST(LinearCrossEntropy, TargetsOutsideTheVocabularyAreIgnored) {
   Random random(4);
   Head head = random_head(random, 4, 5, 9);

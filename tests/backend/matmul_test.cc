@@ -79,6 +79,72 @@ TEST(Matmul, EveryKernelIsOneChainOverBlocks) {
   }
 }
 
+// A term of a product whose factors have 16 bits: rounded factors, for bf16 without denormals.
+float rounded_term(const Array& left, int64_t i, const Array& right, int64_t j, float sum) {
+  const DType dtype = left.type().dtype;
+  const auto rounded = [&](double value) {
+    const float f = static_cast<float>(value);
+    return dtype == DType::bf16 ? bf16_to_f32(f32_to_bf16(f)) : f16_to_f32(f32_to_f16(f));
+  };
+  const auto flushed = [&](float f) { return dtype == DType::bf16 && std::fabs(f) < 0x1p-126f ? f * 0.0f : f; };
+  return flushed(std::fma(flushed(rounded(left.at(i))), flushed(rounded(right.at(j))), flushed(sum)));
+}
+
+// Of bf16 in pairs of k, the odd one first; of f16 in the order of f32. The result is rounded once, or stays f32.
+TEST(Matmul, SixteenBitsAreRoundedChains) {
+  Random random(8);
+  for (int round = 0; round < 48; ++round) {
+    const DType dtype = round % 2 == 0 ? DType::bf16 : DType::f16;
+    const int64_t transpose_a = round / 2 % 2;
+    const int64_t transpose_b = round / 4 % 2;
+    const DType right = round / 8 % 2 == 0 ? dtype : DType::f32;
+    const DType result = round % 3 == 0 ? DType::f32 : dtype;
+    const int64_t rows = random.integer(1, 40);
+    const int64_t columns = random.integer(1, 90);
+    const int64_t depth = round < 40 ? random.integer(1, 130) : random.integer(500, 1300);
+    SCOPED_TRACE(fmt::format("{} x {}, {} x {} x {} {}{}", name_of(dtype), name_of(right), rows, columns, depth,
+                             transpose_a, transpose_b));
+    const double range = round % 5 == 4 ? 1e-19 : 2;
+    std::vector<Array> inputs = {random.array(matrix(dtype, rows, depth, transpose_a), -range, range),
+                                 random.array(matrix(right, depth, columns, transpose_b), -range, range)};
+    if (round % 4 == 0) inputs.push_back(random.array({result, {rows, columns}}));
+    Attributes attributes = transposes(transpose_a, transpose_b);
+    attributes.set("result", static_cast<int64_t>(result));
+    const Array got = expect_kernels_agree("matmul", inputs, attributes)[0];
+    ASSERT_EQ(got.type().dtype, result);
+    const Array expected(got.type());
+    for (int64_t m = 0; m < rows; ++m) {
+      for (int64_t n = 0; n < columns; ++n) {
+        float sum = inputs.size() == 3 ? static_cast<float>(inputs[2].at(m * columns + n)) : 0.0f;
+        for (int64_t i = 0; i < depth + depth % 2; ++i) {
+          const int64_t k = dtype == DType::bf16 ? i ^ 1 : i;
+          if (k >= depth) continue;  // 0 * 0 changes no number but -0
+          sum = rounded_term(inputs[0], transpose_a ? k * rows + m : m * depth + k, inputs[1],
+                             transpose_b ? n * depth + k : k * columns + n, sum);
+        }
+        expected.set(m * columns + n, static_cast<double>(sum));
+      }
+    }
+    for (int64_t i = 0; i < got.elements(); ++i) ASSERT_EQ(got.at(i), expected.at(i)) << i;
+  }
+}
+
+TEST(Matmul, SixteenBitsAgreeOverBlocksAndOnSpecialNumbers) {
+  Random random(9);
+  for (const DType dtype : {DType::bf16, DType::f16}) {
+    const Array a = random.array({dtype, {kBlockRows + 3, 35}});
+    const Array b = random.array({dtype, {kRoundedColumns + 21, 35}});
+    a.set(3, INFINITY);
+    a.set(70, NAN);
+    a.set(105, 1e-40);
+    b.set(70, -INFINITY);
+    b.set(105, -0.0);
+    b.set(35, 3e38);
+    b.set(36, 6e-8);
+    expect_kernels_agree("matmul", {a, b}, transposes(0, 1));
+  }
+}
+
 TEST(Matmul, KernelsAgreeOnTailsOfTilesAndBlocks) {
   Random random(3);
   for (int64_t rows = 1; rows <= 30; rows += 3) {

@@ -126,6 +126,36 @@ TEST(RowKernels, AgreeOnRandomShapesAndAnyNumbers) {
   }
 }
 
+// Which operands are activations, and may have 16 bits.
+std::vector<size_t> activations_of(std::string_view op) {
+  if (op == "rms_norm" || op == "add_bias" || op == "bias_gradient" || op == "rope") return {0};
+  if (op == "embedding_backward") return {1};
+  if (op == "rms_norm_backward") return {0, 3};
+  if (op == "rms_norm_weight_gradient") return {0, 2};
+  if (op == "add" || op == "swiglu") return {0, 1};
+  if (op == "swiglu_backward") return {0, 1, 2};
+  return {};
+}
+
+TEST(RowKernels, AgreeInSixteenBits) {
+  Random random(3);
+  for (const RowKernel& kernel : row_kernels()) {
+    const std::vector<size_t> activations = activations_of(kernel.op);
+    const bool rounds_result = kernel.op == "embedding";
+    for (int round = 0; (rounds_result || !activations.empty()) && round < 4; ++round) {
+      const DType dtype = round % 2 == 0 ? DType::bf16 : DType::f16;
+      const int64_t rows = random.integer(1, 35);
+      const int64_t columns = round < 2 ? random.integer(1, 90) : 16 * random.integer(1, 6);
+      SCOPED_TRACE(fmt::format("{} in {}, {} x {}", kernel.op, name_of(dtype), rows, columns));
+      std::vector<Array> inputs = kernel.inputs(Maker{random, round >= 2}, rows, columns);
+      for (const size_t place : activations) inputs[place] = in_format(inputs[place], dtype);
+      Attributes attributes = kernel.attributes(rows, columns);
+      if (rounds_result) attributes.set("result", static_cast<int64_t>(dtype));
+      expect_kernels_agree(kernel.op, inputs, attributes);
+    }
+  }
+}
+
 TEST(RowKernels, AgreeBeyondTheCaches) {
   Random random(2);
   const Maker make{random, false};

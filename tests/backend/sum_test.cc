@@ -58,5 +58,21 @@ TEST(ClipScale, PassesNaNOn) {
   EXPECT_TRUE(std::isnan(got[1].at(0)));
 }
 
+// Gradients that come multiplied by a loss scale.
+TEST(ClipScale, DividesByTheLossScaleAndSkipsWhatOverflowed) {
+  const auto number = [](const Type& type, double value) { return array_of(type, std::vector<double>{value}); };
+  Attributes attributes = {{"max_norm", 2.0}};
+  attributes.set("unscales", int64_t{1});
+  const Array scale = number(f32({1}), 1024);
+  const auto clip = [&](double squared) {
+    return expect_kernels_agree("clip_scale", {number(f64({1}), squared), number(f64({1}), 0), scale}, attributes);
+  };
+  EXPECT_FLOAT_EQ(clip(64.0 * 1024 * 1024)[0].at(0), 8);
+  EXPECT_NEAR(clip(64.0 * 1024 * 1024)[1].at(0), 0.25 / 1024, 1e-9);
+  EXPECT_EQ(clip(1024.0 * 1024)[1].at(0), 1.0 / 1024);
+  EXPECT_TRUE(std::isnan(clip(INFINITY)[1].at(0)));
+  EXPECT_TRUE(std::isnan(clip(NAN)[1].at(0)));
+}
+
 }  // namespace
 }  // namespace headroom::testing

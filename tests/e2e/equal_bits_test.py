@@ -43,6 +43,8 @@ def instruction_sets():
         found.append("avx2")
         if {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= flags:
             found.append("avx512")
+            if "avx512_bf16" in flags:
+                found.append("avx512_bf16")
     return found
 
 

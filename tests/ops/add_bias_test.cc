@@ -10,8 +10,8 @@ TEST(AddBiasOp, ChecksItsOperands) {
   EXPECT_EQ(output_types("add_bias", {f32({5, 24}), {DType::f16, {24}}})[0], f32({5, 24}));
   expect_refused("add_bias", {f32({5, 24}), f32({5})}, {},
                  "add_bias: bias is [F] where x is [T, F]; expected [24], got [5]");
-  expect_refused("add_bias", {{DType::bf16, {5, 24}}, f32({24})}, {},
-                 "add_bias: x is f32[T, F]; expected f32, got bf16[5, 24]");
+  expect_refused("add_bias", {i32({5, 24}), f32({24})}, {},
+                 "add_bias: x is [T, F] in f32, bf16 or f16; expected f32, bf16 or f16, got i32[5, 24]");
   expect_refused("bias_gradient", {f32({5, 24}), f32({5})}, {},
                  "bias_gradient: sum is [F] where dy is [T, F]; expected [24], got [5]");
 }

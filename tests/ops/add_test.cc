@@ -9,7 +9,7 @@ namespace {
 TEST(AddOp, ChecksItsOperands) {
   EXPECT_EQ(output_types("add", {f32({2, 3, 4}), f32({2, 3, 4})})[0], f32({2, 3, 4}));
   expect_refused("add", {f32({6}), f32({2, 3})}, {}, "add: b has a's shape; expected [6], got [2, 3]");
-  expect_refused("add", {i32({6}), i32({6})}, {}, "add: a is f32; expected f32, got i32[6]");
+  expect_refused("add", {i32({6}), i32({6})}, {}, "add: a is f32, bf16 or f16; expected f32, bf16 or f16, got i32[6]");
 }
 
 TEST(AddOp, GradientIsTheOutputsOwn) {

@@ -49,13 +49,28 @@ TEST(MatmulOp, GradientsHaveTheShapesOfTheFactors) {
   }
 }
 
-TEST(MatmulOp, A16BitWeightHasNoGradient) {
-  GraphUnderTest test;
-  const ValueId dc = test.input("dc", f32({3, 5}));
-  const ValueId x = test.input("x", f32({3, 7}));
-  linear(test.build, x, test.weight("w", {DType::bf16, {5, 7}}));
-  test.gradient({dc});
-  EXPECT_EQ(test.graph.nodes.size(), 2u);  // the product and the gradient by x
+TEST(MatmulOp, TheGradientOfAWeightIsF32) {
+  for (const DType activations : {DType::f32, DType::bf16}) {
+    GraphUnderTest test;
+    const ValueId dc = test.input("dc", {activations, {3, 5}});
+    const ValueId x = test.input("x", {activations, {3, 7}});
+    linear(test.build, x, test.weight("w", {DType::bf16, {5, 7}}));
+    test.gradient({dc});
+    ASSERT_EQ(test.graph.nodes.size(), 3u);
+    EXPECT_EQ(test.graph.value(test.graph.nodes[1].outputs[0]).type, (Type{activations, {3, 7}}));
+    EXPECT_EQ(test.graph.value(test.graph.nodes[2].outputs[0]).type, f32({5, 7}));
+  }
+}
+
+TEST(MatmulOp, FactorsOf16BitsAreOfOneFormatOrF32) {
+  EXPECT_EQ(output_types("matmul", {{DType::f16, {3, 4}}, f32({4, 5})}, transposes(0, 0)),
+            std::vector<Type>{(Type{DType::f16, {3, 5}})});
+  Attributes attributes = transposes(0, 0);
+  attributes.set("result", static_cast<int64_t>(DType::f32));
+  EXPECT_EQ(output_types("matmul", {{DType::bf16, {3, 4}}, {DType::bf16, {4, 5}}}, attributes),
+            std::vector<Type>{f32({3, 5})});
+  expect_refused("matmul", {{DType::bf16, {3, 4}}, {DType::f16, {4, 5}}}, transposes(0, 0),
+                 "matmul: the right factor is in the left one's format or f32; expected bf16, got f16[4, 5]");
 }
 
 }  // namespace

@@ -13,8 +13,8 @@ TEST(RmsNormOp, ChecksItsOperands) {
   EXPECT_EQ(outputs, (std::vector<Type>{f32({5, 64}), f32({5})}));
   expect_refused("rms_norm", {f32({5, 64}), f32({63})}, kEps,
                  "rms_norm: weight is [F] where x is [T, F]; expected [64], got [63]");
-  expect_refused("rms_norm", {{DType::bf16, {5, 64}}, f32({64})}, kEps,
-                 "rms_norm: x is f32[T, F]; expected f32, got bf16[5, 64]");
+  expect_refused("rms_norm", {i32({5, 64}), f32({64})}, kEps,
+                 "rms_norm: x is [T, F] in f32, bf16 or f16; expected f32, bf16 or f16, got i32[5, 64]");
   expect_refused("rms_norm", {f32({5, 64}), f32({64})}, {{"eps", -1.0}},
                  "rms_norm: eps keeps the root above zero; expected 0 or more, got -1");
   expect_refused("rms_norm_backward", {f32({5, 64}), f32({64}), f32({4}), f32({5, 64})}, {},

@@ -202,7 +202,7 @@ TrainResult train(const TrainOptions& given) {
   const InterruptGuard interrupt;
   TrainResult result = trainer.run(interrupt);
   if (result.stopped_by_signal == 0) {
-    if (!settings.shape.lora.is_on()) copy_config_and_tokenizer(options.model, options.output, DType::f32);
+    if (!settings.shape.lora.is_on()) copy_config_and_tokenizer(options.model, options.output, settings.shape.weights);
     trainer.save_weights();
   }
   if (profile) {

@@ -52,19 +52,27 @@ struct AttentionShared {
   int64_t counters = 0;
 };
 
-// Backward: keys and values [D, 64], keys, dk and dv [64, Dp]; q, dout and dq [128, Dp]; p and ds [128, 64].
-inline int64_t attention_backward_scratch_elements(int64_t head_size) {
+// Backward: keys and values [D, 64], keys, dk and dv [64, Dp]; q, dout and dq [128, Dp]; p and ds [128, 64]. Where the
+// operands have 16 bits also: q and dout of a chunk [24, Dp], the sums of dk and dv over the heads of a group [64, Dp].
+inline int64_t attention_backward_scratch_elements(int64_t head_size, bool rounds) {
   const int64_t padded = padded_head_size(head_size);
-  return kKeyBlock * (2 * head_size + 3 * padded) + kRowTile * (3 * padded + 2 * kKeyBlock);
+  return kKeyBlock * (2 * head_size + 3 * padded) + kRowTile * (3 * padded + 2 * kKeyBlock) +
+         (rounds ? 2 * padded * (kAttentionChunk + kKeyBlock) : 0);
 }
 
-// What the backward's threads share, behind the scratch of each: delta f32[T, H]; of each sequence and key head the
+// What the backward's threads share, behind the scratch of each: where the operands have 16 bits, the chains of dq
+// f32[T, H, Dp]; delta f32[T, H]; of each sequence and key head the
 // next block of keys that nobody has taken; of each tile of queries (a sequence's first is whole) and head the blocks
 // that its dq holds. Counters are i32.
 struct AttentionBackwardShared {
-  AttentionBackwardShared(int64_t rows, int64_t heads, int64_t kv_heads, int64_t sequence_count)
-      : deltas(rows * heads), blocks(sequence_count * kv_heads), tiles((rows / kRowTile + sequence_count) * heads) {}
-  int64_t elements() const { return deltas + blocks + tiles; }
+  AttentionBackwardShared(int64_t rows, int64_t heads, int64_t kv_heads, int64_t head_size, int64_t sequence_count,
+                          bool rounds)
+      : chains(rounds ? rows * heads * padded_head_size(head_size) : 0),
+        deltas(rows * heads),
+        blocks(sequence_count * kv_heads),
+        tiles((rows / kRowTile + sequence_count) * heads) {}
+  int64_t elements() const { return chains + deltas + blocks + tiles; }
+  int64_t chains;
   int64_t deltas;
   int64_t blocks;
   int64_t tiles;

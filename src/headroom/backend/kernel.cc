@@ -9,7 +9,7 @@
 
 using headroom::KernelEntry;
 
-// The linker's bounds of the three tables that HEADROOM_KERNEL fills; null where a build has no such kernels.
+// The linker's bounds of the tables that HEADROOM_KERNEL fills; null where a build has no such kernels.
 extern "C" {
 [[gnu::weak]] extern const KernelEntry* const __start_headroom_kernels_reference[];
 [[gnu::weak]] extern const KernelEntry* const __stop_headroom_kernels_reference[];
@@ -17,17 +17,20 @@ extern "C" {
 [[gnu::weak]] extern const KernelEntry* const __stop_headroom_kernels_avx2[];
 [[gnu::weak]] extern const KernelEntry* const __start_headroom_kernels_avx512[];
 [[gnu::weak]] extern const KernelEntry* const __stop_headroom_kernels_avx512[];
+[[gnu::weak]] extern const KernelEntry* const __start_headroom_kernels_avx512_bf16[];
+[[gnu::weak]] extern const KernelEntry* const __stop_headroom_kernels_avx512_bf16[];
 }
 
 namespace headroom {
 namespace {
 
-constexpr std::array<std::string_view, 3> kNames = {"reference", "avx2", "avx512"};
+constexpr std::array<std::string_view, 4> kNames = {"reference", "avx2", "avx512", "avx512_bf16"};
 
 std::span<const KernelEntry* const> table(Isa isa) {
   switch (isa) {
     case Isa::avx2: return {__start_headroom_kernels_avx2, __stop_headroom_kernels_avx2};
     case Isa::avx512: return {__start_headroom_kernels_avx512, __stop_headroom_kernels_avx512};
+    case Isa::avx512_bf16: return {__start_headroom_kernels_avx512_bf16, __stop_headroom_kernels_avx512_bf16};
     case Isa::reference: break;
   }
   return {__start_headroom_kernels_reference, __stop_headroom_kernels_reference};
@@ -47,13 +50,15 @@ bool is_supported(Isa isa) {
   if (isa == Isa::reference) return true;
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
   if (isa == Isa::avx2) return avx2;
-  return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  return isa == Isa::avx512 ? avx512 : avx512 && __builtin_cpu_supports("avx512bf16");
 }
 
 Isa choose_isa() {
   const char* forced = std::getenv("HEADROOM_ISA");
   if (forced == nullptr || *forced == '\0') {
+    if (is_supported(Isa::avx512_bf16)) return Isa::avx512_bf16;
     if (is_supported(Isa::avx512)) return Isa::avx512;
     return is_supported(Isa::avx2) ? Isa::avx2 : Isa::reference;
   }
@@ -65,13 +70,15 @@ Isa choose_isa() {
                          is_supported(Isa::avx2) ? " or avx2" : "");
     return isa;
   }
-  throw InvalidInput("HEADROOM_ISA={}: unknown instruction set; expected reference, avx2 or avx512", forced);
+  throw InvalidInput("HEADROOM_ISA={}: unknown instruction set; expected reference, avx2, avx512 or avx512_bf16",
+                     forced);
 }
 
 Kernel find_kernel(Isa isa, std::string_view op) {
   for (const KernelEntry* entry : table(isa)) {
     if (entry->op == op) return entry->kernel;
   }
+  if (isa == Isa::avx512_bf16) return find_kernel(Isa::avx512, op);
   return nullptr;
 }
 

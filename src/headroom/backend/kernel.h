@@ -36,7 +36,8 @@ struct Invocation {
 
 using Kernel = void (*)(const Invocation&);
 
-enum class Isa : uint8_t { reference, avx2, avx512 };
+// avx512_bf16 has kernels of its own only where its dot products are used, and otherwise those of avx512.
+enum class Isa : uint8_t { reference, avx2, avx512, avx512_bf16 };
 std::string_view name_of(Isa isa);
 // Whether this processor runs it. `reference` runs everywhere.
 bool is_supported(Isa isa);
@@ -54,7 +55,7 @@ struct KernelEntry {
 }  // namespace headroom
 
 // In a kernel's source file, at global scope, after the kernel's definition. The files of backend/cpu are compiled once
-// for each instruction set: the build sets HEADROOM_ISA (reference, avx2, avx512), which also names their namespace,
+// for each instruction set: the build sets HEADROOM_ISA (reference, avx2, ...), which also names their namespace,
 // headroom::HEADROOM_ISA. The entry is constant data: no code of another instruction set runs before dispatch.
 #define HEADROOM_STRINGIFY_(text) #text
 #define HEADROOM_STRINGIFY(text) HEADROOM_STRINGIFY_(text)

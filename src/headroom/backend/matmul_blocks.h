@@ -27,4 +27,14 @@ inline constexpr int64_t kProductScratchBytes = kPackedRightBytes + kPackedLeftB
 
 constexpr int64_t product_scratch_bytes(int threads) { return threads * kProductScratchBytes; }
 
+// A product of 16 bits runs its chains in f32, for a block of at most kBlockRows x kRoundedColumns in each thread.
+inline constexpr int64_t kRoundedColumns = 1024;
+// Elements from row to row of that block: padded, so that rows do not fall into the same cache sets.
+constexpr int64_t rounded_block_stride(int64_t columns) {
+  return ((columns < kRoundedColumns ? columns : kRoundedColumns) + 15) / 16 * 16 + 16;
+}
+constexpr int64_t rounded_product_bytes(int64_t rows, int64_t columns) {
+  return 4 * (rows < kBlockRows ? rows : kBlockRows) * rounded_block_stride(columns);
+}
+
 }  // namespace headroom

@@ -13,6 +13,11 @@ inline int64_t panel_elements(const Invocation& call, int64_t whole) {
   return call.attributes.has("first") ? call.attributes.integer("elements") : whole;
 }
 
+// The element of the whole that the call begins with.
+inline int64_t first_of_panel(const Invocation& call) {
+  return call.attributes.has("first") ? call.attributes.integer("first") : 0;
+}
+
 // Where the panel of `operand` begins.
 template <class T>
 T* panel_of(const Invocation& call, const Tensor& operand) {

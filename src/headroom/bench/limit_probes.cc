@@ -63,7 +63,8 @@ constexpr int64_t kVectorSteps = 4'000'000;
 
 double multiply_adds(Isa isa) {
   switch (isa) {
-    case Isa::avx512: return multiply_adds_of_16();
+    case Isa::avx512:
+    case Isa::avx512_bf16: return multiply_adds_of_16();
     case Isa::avx2: return multiply_adds_of_8();
     case Isa::reference: break;
   }

@@ -58,6 +58,7 @@ std::string processor_name() {
 }
 
 double MachineLimits::fma_flops_per_second(Isa isa, int threads) const {
+  if (isa == Isa::avx512_bf16) isa = Isa::avx512;
   for (const FmaPeak& peak : fma) {
     if (peak.isa == isa && peak.threads == threads) return peak.flops_per_second;
   }

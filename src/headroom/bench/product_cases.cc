@@ -36,6 +36,19 @@ KernelCase product(Side side, int64_t tokens, int64_t in, int64_t out, DType wei
   return one;
 }
 
+// The same in mixed precision: activations of 16 bits, weights in f32. bf16 may go beyond the limit, which is that of
+// multiply-adds in f32.
+KernelCase mixed_product(Side side, int64_t tokens, int64_t in, int64_t out, DType activations) {
+  KernelCase one = product(side, tokens, in, out);
+  one.name += fmt::format(", {} activations", name_of(activations));
+  one.inputs[0].dtype = activations;
+  if (side == Side::weight_gradient) {
+    one.inputs[1].dtype = activations;
+    one.attributes.set("result", static_cast<int64_t>(DType::f32));
+  }
+  return one;
+}
+
 // Few rows: every weight is read once, so that memory is the limit. Rows and result are small.
 KernelCase decode(int64_t tokens, DType weight) {
   KernelCase one = product(Side::forward, tokens, 4096, 11008, weight);
@@ -58,6 +71,10 @@ std::vector<KernelCase> product_cases() {
     cases.push_back(product(side, 2048, 2048, 2048));
   }
   cases.push_back(product(Side::forward, 4096, 4096, 4096));
+  for (const Side side : {Side::forward, Side::input_gradient, Side::weight_gradient}) {
+    cases.push_back(mixed_product(side, 2048, 768, 2048, DType::bf16));
+    cases.push_back(mixed_product(side, 2048, 768, 2048, DType::f16));
+  }
   // A layer of a 1.3B model over a chunk of the prompt.
   for (const DType weight : {DType::f32, DType::bf16, DType::f16}) {
     cases.push_back(product(Side::forward, 512, 2048, 5504, weight));

@@ -4,6 +4,7 @@
 #include "headroom/base/errors.h"
 #include "headroom/ops/expect.h"
 #include "headroom/ops/panel.h"
+#include "headroom/ops/random_key.h"
 
 namespace headroom {
 namespace {
@@ -18,12 +19,13 @@ class Adamw : public Op {
   Adamw() : Op("adamw") {}
 
   std::vector<Type> output_types(std::span<const Type> inputs, const Attributes& attributes) const override {
+    inputs = without_random_key(name(), inputs, attributes);
     expect_inputs(name(), inputs, 5, 6);
-    expect_dtype(name(), "weight is f32", DType::f32, inputs[0]);
+    const Type state = f32(inputs[0].shape);
     expect_panel(name(), "weight is whole", inputs[0], inputs[0], attributes);
-    expect_panel(name(), "m has weight's shape", inputs[0], inputs[1], attributes);
-    expect_panel(name(), "v has weight's shape", inputs[0], inputs[2], attributes);
-    expect_panel(name(), "gradient has weight's shape", inputs[0], inputs[3], attributes);
+    expect_panel(name(), "m has weight's shape", state, inputs[1], attributes);
+    expect_panel(name(), "v has weight's shape", state, inputs[2], attributes);
+    expect_panel(name(), "gradient has weight's shape", state, inputs[3], attributes);
     expect_type(name(), "scalars is f32[3]", f32({3}), inputs[4]);
     if (inputs.size() == 6) expect_type(name(), "gradient_scale is f32[1]", f32({1}), inputs[5]);
     expect_range("beta1", attributes.real("beta1"), 1);

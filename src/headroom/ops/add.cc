@@ -13,7 +13,7 @@ class Add : public Op {
 
   std::vector<Type> output_types(std::span<const Type> inputs, const Attributes&) const override {
     expect_inputs(name(), inputs, 2, 2);
-    expect_dtype(name(), "a is f32", DType::f32, inputs[0]);
+    expect_weight(name(), "a is f32, bf16 or f16", inputs[0]);
     expect_type(name(), "b has a's shape", inputs[0], inputs[1]);
     return {inputs[0]};
   }

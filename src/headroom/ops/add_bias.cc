@@ -13,7 +13,7 @@ class AddBias : public Op {
 
   std::vector<Type> output_types(std::span<const Type> inputs, const Attributes&) const override {
     expect_inputs(name(), inputs, 2, 2);
-    expect_matrix(name(), "x is f32[T, F]", inputs[0]);
+    expect_rows(name(), "x is [T, F] in f32, bf16 or f16", inputs[0]);
     expect_weight(name(), "bias is [F] in a weight's format", inputs[1]);
     expect_type(name(), "bias is [F] where x is [T, F]", {inputs[1].dtype, {inputs[0].shape[1]}}, inputs[1]);
     return {inputs[0]};
@@ -40,7 +40,7 @@ class BiasGradient : public Op {
 
   std::vector<Type> output_types(std::span<const Type> inputs, const Attributes&) const override {
     expect_inputs(name(), inputs, 1, 2);
-    expect_matrix(name(), "dy is f32[T, F]", inputs[0]);
+    expect_rows(name(), "dy is [T, F] in f32, bf16 or f16", inputs[0]);
     const Type sum = f32({inputs[0].shape[1]});
     if (inputs.size() == 2) expect_type(name(), "sum is [F] where dy is [T, F]", sum, inputs[1]);
     return {sum};

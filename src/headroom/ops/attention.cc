@@ -33,7 +33,7 @@ void expect_heads(std::string_view op, const Type& q, const Attributes& attribut
 
 void expect_operands(std::string_view op, const Type& q, const Type& k, const Type& v, const Type& sequences,
                      const Attributes& attributes) {
-  expect_matrix(op, "q is f32[T, H*D]", q);
+  expect_rows(op, "q is [T, H*D] in f32, bf16 or f16", q);
   expect_rank(op, "k is [C, K*D]", 2, k);
   expect_heads(op, q, attributes);
   const int64_t features = attributes.integer("kv_heads") * head_size_of(q, attributes);
@@ -98,7 +98,7 @@ class AttentionBackward : public Op {
   std::vector<Type> output_types(std::span<const Type> inputs, const Attributes& attributes) const override {
     expect_inputs(name(), inputs, 7, 7);
     expect_operands(name(), inputs[0], inputs[1], inputs[2], inputs[6], attributes);
-    expect_dtype(name(), "k and v are f32", DType::f32, inputs[1]);
+    expect_dtype(name(), "k and v are in q's format", inputs[0].dtype, inputs[1]);
     expect_type(name(), "out has q's shape", inputs[0], inputs[3]);
     expect_type(name(), "lse is [T, H]", f32({inputs[0].shape[0], attributes.integer("heads")}), inputs[4]);
     expect_type(name(), "dout has q's shape", inputs[0], inputs[5]);
@@ -107,10 +107,12 @@ class AttentionBackward : public Op {
 
   int64_t scratch_bytes(const TypedNode& node, int threads) const override {
     const Type& q = node.inputs[0];
+    const bool rounds = q.dtype != DType::f32;
+    const int64_t head_size = head_size_of(q, node.attributes);
     const AttentionBackwardShared shared(q.shape[0], node.attributes.integer("heads"),
-                                         node.attributes.integer("kv_heads"), node.inputs[6].shape[0]);
-    return size_of(DType::f32) *
-           (threads * attention_backward_scratch_elements(head_size_of(q, node.attributes)) + shared.elements());
+                                         node.attributes.integer("kv_heads"), head_size, node.inputs[6].shape[0],
+                                         rounds);
+    return size_of(DType::f32) * (threads * attention_backward_scratch_elements(head_size, rounds) + shared.elements());
   }
 
   Price price(const TypedNode& node) const override {

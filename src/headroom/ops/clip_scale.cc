@@ -14,6 +14,11 @@ class ClipScale : public Op {
   ClipScale() : Op("clip_scale") {}
 
   std::vector<Type> output_types(std::span<const Type> inputs, const Attributes& attributes) const override {
+    const bool unscales = attributes.has("unscales");
+    if (unscales && !inputs.empty()) {
+      expect_type(name(), "loss_scale is f32[1]", f32({1}), inputs.back());
+      inputs = inputs.first(inputs.size() - 1);
+    }
     if (inputs.empty()) throw InvalidInput("clip_scale: wrong number of inputs; expected 1 or more, got 0");
     for (const Type& input : inputs) expect_type(name(), "a squared norm is f64[1]", f64({1}), input);
     const double max_norm = attributes.real("max_norm");

@@ -15,13 +15,13 @@ class Embedding : public Op {
  public:
   Embedding() : Op("embedding") {}
 
-  std::vector<Type> output_types(std::span<const Type> inputs, const Attributes&) const override {
+  std::vector<Type> output_types(std::span<const Type> inputs, const Attributes& attributes) const override {
     expect_inputs(name(), inputs, 2, 2);
     expect_weight(name(), "table is [V, F] in a weight's format", inputs[0]);
     expect_rank(name(), "table is [V, F]", 2, inputs[0]);
     expect_dtype(name(), "ids is i32[T]", DType::i32, inputs[1]);
     expect_rank(name(), "ids is i32[T]", 1, inputs[1]);
-    return {f32({inputs[1].shape[0], inputs[0].shape[1]})};
+    return {{result_dtype(name(), attributes, DType::f32), {inputs[1].shape[0], inputs[0].shape[1]}}};
   }
 
   Price price(const TypedNode& node) const override {
@@ -47,9 +47,9 @@ class EmbeddingBackward : public Op {
     expect_inputs(name(), inputs, add ? 3 : 2, 3);
     expect_dtype(name(), "ids is i32[T]", DType::i32, inputs[0]);
     expect_rank(name(), "ids is i32[T]", 1, inputs[0]);
-    expect_matrix(name(), "dy is f32[T, F]", inputs[1]);
+    expect_rows(name(), "dy is [T, F] in f32, bf16 or f16", inputs[1]);
     const int64_t features = inputs[1].shape[1];
-    expect_type(name(), "dy is [T, F] where ids is [T]", f32({inputs[0].shape[0], features}), inputs[1]);
+    expect_type(name(), "dy is [T, F] where ids is [T]", {inputs[1].dtype, {inputs[0].shape[0], features}}, inputs[1]);
     const int64_t rows = attributes.integer("rows");
     if (rows < 1 || rows > std::numeric_limits<int32_t>::max()) {
       throw InvalidInput("embedding_backward: rows is the height of the table; expected 1 to 2147483647, got {}", rows);

@@ -26,6 +26,11 @@ void expect_rank(std::string_view op, std::string_view rule, int expected, const
   throw InvalidInput("{}: {}; expected {} dimensions, got {}", op, rule, expected, to_string(got.shape));
 }
 
+void expect_rows(std::string_view op, std::string_view rule, const Type& got) {
+  expect_weight(op, rule, got);
+  expect_rank(op, rule, 2, got);
+}
+
 void expect_matrix(std::string_view op, std::string_view rule, const Type& got) {
   expect_dtype(op, rule, DType::f32, got);
   expect_rank(op, rule, 2, got);
@@ -34,6 +39,23 @@ void expect_matrix(std::string_view op, std::string_view rule, const Type& got) 
 void expect_weight(std::string_view op, std::string_view rule, const Type& got) {
   if (got.dtype == DType::f32 || got.dtype == DType::bf16 || got.dtype == DType::f16) return;
   throw InvalidInput("{}: {}; expected f32, bf16 or f16, got {}", op, rule, to_string(got));
+}
+
+void expect_factors(std::string_view op, const Type& left, const Type& right) {
+  expect_weight(op, "the left factor is f32, bf16 or f16", left);
+  expect_weight(op, "the right factor is f32, bf16 or f16", right);
+  if (left.dtype == DType::f32 || right.dtype == DType::f32 || left.dtype == right.dtype) return;
+  throw InvalidInput("{}: the right factor is in the left one's format or f32; expected {}, got {}", op,
+                     name_of(left.dtype), to_string(right));
+}
+
+DType result_dtype(std::string_view op, const Attributes& attributes, DType otherwise) {
+  if (!attributes.has("result")) return otherwise;
+  const int64_t dtype = attributes.integer("result");
+  for (const DType real : {DType::f32, DType::bf16, DType::f16}) {
+    if (static_cast<int64_t>(real) == dtype) return real;
+  }
+  throw InvalidInput("{}: result is the number of a format; expected that of f32, bf16 or f16, got {}", op, dtype);
 }
 
 double bytes_touched(const TypedNode& node) {

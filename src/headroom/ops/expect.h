@@ -21,11 +21,22 @@ void expect_type(std::string_view op, std::string_view rule, const Type& expecte
 void expect_dtype(std::string_view op, std::string_view rule, DType expected, const Type& got);
 void expect_rank(std::string_view op, std::string_view rule, int expected, const Type& got);
 
+// f32, bf16 or f16, rank 2: activations.
+void expect_rows(std::string_view op, std::string_view rule, const Type& got);
+
 // f32, rank 2.
 void expect_matrix(std::string_view op, std::string_view rule, const Type& got);
 
 // f32, bf16 or f16: what kernels read as f32.
 void expect_weight(std::string_view op, std::string_view rule, const Type& got);
+
+// Factors of a product, both f32, bf16 or f16: beside a left one of 16 bits the right one is of the same format, or
+// f32.
+void expect_factors(std::string_view op, const Type& left, const Type& right);
+
+// What the attribute "result" says that a rounded result is stored in (an integer: the DType), or without it
+// `otherwise`.
+DType result_dtype(std::string_view op, const Attributes& attributes, DType otherwise);
 
 // The bytes of all operands, each touched once.
 double bytes_touched(const TypedNode& node);

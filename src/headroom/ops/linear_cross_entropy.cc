@@ -9,10 +9,11 @@
 namespace headroom {
 namespace {
 
-// x f32[T, F], weight [V, F], targets i32[T].
+// x [T, F], weight [V, F], targets i32[T].
 void expect_head(std::string_view op, std::span<const Type> inputs) {
-  expect_matrix(op, "x is f32[T, F]", inputs[0]);
+  expect_rows(op, "x is [T, F] in f32, bf16 or f16", inputs[0]);
   expect_weight(op, "weight is [V, F] in a weight's format", inputs[1]);
+  expect_factors(op, inputs[0], inputs[1]);
   expect_rank(op, "weight is [V, F]", 2, inputs[1]);
   const int64_t tokens = inputs[0].shape[0];
   const int64_t features = inputs[0].shape[1];
@@ -66,7 +67,7 @@ class LinearCrossEntropy : public Op {
     const ValueId x = forward.inputs[0];
     const ValueId targets = forward.inputs[2];
     const ValueId lse = forward.outputs[1];
-    if (build.type(weight).dtype != DType::f32 || !build.wants_gradient(weight)) {
+    if (!build.wants_gradient(weight)) {
       const ValueId dx = build.value("linear_cross_entropy_backward", {x, weight, targets, lse, gradients[0]},
                                      {{"frozen", int64_t{1}}});
       return {dx, kNoValue, kNoValue};
@@ -96,7 +97,11 @@ class LinearCrossEntropyBackward : public Op {
     return {{.output = 0, .input = 5}};
   }
 
-  int64_t scratch_bytes(const TypedNode& node, int threads) const override { return head_scratch_bytes(node, threads); }
+  int64_t scratch_bytes(const TypedNode& node, int threads) const override {
+    const Type& x = node.inputs[0];
+    return head_scratch_bytes(node, threads) +
+           (x.dtype == DType::f32 ? 0 : LossScratch::rounded_bytes(x.shape[0], x.shape[1]));
+  }
 
   Price price(const TypedNode& node) const override {
     return {.flops = (trains_weight(node.attributes) ? 6 : 4) * volume(node) + 16 * logits(node),
@@ -126,7 +131,8 @@ class LinearCrossEntropyWithGradients : public Op {
   }
 
   int64_t scratch_bytes(const TypedNode& node, int threads) const override {
-    return LogitsBlockScratch(node.inputs[0].shape[0], node.inputs[1].shape[0]).bytes(threads);
+    const Type& x = node.inputs[0];
+    return LogitsBlockScratch(x.shape[0], node.inputs[1].shape[0]).bytes(threads, x.dtype, x.shape[1]);
   }
 
   Price price(const TypedNode& node) const override {

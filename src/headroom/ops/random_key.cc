@@ -24,4 +24,15 @@ void expect_random_key(std::string_view op, const Type& got, const Attributes& a
   if (site < 0 || site > 0xffffffff) throw InvalidInput("{}: site is a number of 32 bits, got {}", op, site);
 }
 
+std::span<const Type> without_random_key(std::string_view op, std::span<const Type> inputs,
+                                         const Attributes& attributes) {
+  if (inputs.empty()) return inputs;
+  if (inputs[0].dtype != DType::bf16) {
+    expect_dtype(op, "weight is f32 or bf16", DType::f32, inputs[0]);
+    return inputs;
+  }
+  expect_random_key(op, inputs.back(), attributes);
+  return inputs.first(inputs.size() - 1);
+}
+
 }  // namespace headroom

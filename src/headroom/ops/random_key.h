@@ -5,6 +5,8 @@
 
 #include <string_view>
 
+#include <span>
+
 #include "headroom/graph/builder.h"
 
 namespace headroom {
@@ -16,6 +18,11 @@ ValueId random_key(Builder& build);
 
 // What a node calls its place: a function of a name that no technique changes (a weight's, a value's of the forward).
 int64_t random_site(std::string_view name);
+
+// Of an update, whose first input is the weight: the inputs without the last, which is the random key of a weight in
+// bf16, rounded stochastically; those of a weight in f32 as they are. Throws InvalidInput otherwise.
+std::span<const Type> without_random_key(std::string_view op, std::span<const Type> inputs,
+                                         const Attributes& attributes);
 
 // Throws InvalidInput unless `got` is i32[4], and `attributes` have a site of 32 bits.
 void expect_random_key(std::string_view op, const Type& got, const Attributes& attributes);

@@ -16,7 +16,7 @@ class RmsNorm : public Op {
 
   std::vector<Type> output_types(std::span<const Type> inputs, const Attributes& attributes) const override {
     expect_inputs(name(), inputs, 2, 2);
-    expect_matrix(name(), "x is f32[T, F]", inputs[0]);
+    expect_rows(name(), "x is [T, F] in f32, bf16 or f16", inputs[0]);
     expect_weight(name(), "weight is [F] in a weight's format", inputs[1]);
     expect_type(name(), "weight is [F] where x is [T, F]", {inputs[1].dtype, {inputs[0].shape[1]}}, inputs[1]);
     const double eps = attributes.real("eps");
@@ -52,7 +52,7 @@ class RmsNormBackward : public Op {
 
   std::vector<Type> output_types(std::span<const Type> inputs, const Attributes&) const override {
     expect_inputs(name(), inputs, 4, 4);
-    expect_matrix(name(), "x is f32[T, F]", inputs[0]);
+    expect_rows(name(), "x is [T, F] in f32, bf16 or f16", inputs[0]);
     expect_weight(name(), "weight is [F] in a weight's format", inputs[1]);
     expect_type(name(), "weight is [F] where x is [T, F]", {inputs[1].dtype, {inputs[0].shape[1]}}, inputs[1]);
     expect_type(name(), "r is [T] where x is [T, F]", f32({inputs[0].shape[0]}), inputs[2]);
@@ -76,7 +76,7 @@ class RmsNormWeightGradient : public Op {
 
   std::vector<Type> output_types(std::span<const Type> inputs, const Attributes&) const override {
     expect_inputs(name(), inputs, 3, 4);
-    expect_matrix(name(), "x is f32[T, F]", inputs[0]);
+    expect_rows(name(), "x is [T, F] in f32, bf16 or f16", inputs[0]);
     expect_type(name(), "r is [T] where x is [T, F]", f32({inputs[0].shape[0]}), inputs[1]);
     expect_type(name(), "dy has x's shape", inputs[0], inputs[2]);
     const Type sum = f32({inputs[0].shape[1]});

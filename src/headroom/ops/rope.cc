@@ -14,7 +14,7 @@ class Rope : public Op {
 
   std::vector<Type> output_types(std::span<const Type> inputs, const Attributes& attributes) const override {
     expect_inputs(name(), inputs, 3, 3);
-    expect_matrix(name(), "x is f32[T, heads*D]", inputs[0]);
+    expect_rows(name(), "x is [T, heads*D] in f32, bf16 or f16", inputs[0]);
     expect_matrix(name(), "table is f32[P, D]", inputs[2]);
     expect_type(name(), "positions is i32[T] where x is [T, heads*D]", i32({inputs[0].shape[0]}), inputs[1]);
     const int64_t heads = attributes.integer("heads");

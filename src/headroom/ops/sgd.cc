@@ -3,6 +3,7 @@
 
 #include "headroom/ops/expect.h"
 #include "headroom/ops/panel.h"
+#include "headroom/ops/random_key.h"
 
 namespace headroom {
 namespace {
@@ -12,10 +13,10 @@ class Sgd : public Op {
   Sgd() : Op("sgd") {}
 
   std::vector<Type> output_types(std::span<const Type> inputs, const Attributes& attributes) const override {
+    inputs = without_random_key(name(), inputs, attributes);
     expect_inputs(name(), inputs, 3, 4);
-    expect_dtype(name(), "weight is f32", DType::f32, inputs[0]);
     expect_panel(name(), "weight is whole", inputs[0], inputs[0], attributes);
-    expect_panel(name(), "gradient has weight's shape", inputs[0], inputs[1], attributes);
+    expect_panel(name(), "gradient has weight's shape", f32(inputs[0].shape), inputs[1], attributes);
     expect_type(name(), "scalars is f32[3]", f32({3}), inputs[2]);
     if (inputs.size() == 4) expect_type(name(), "gradient_scale is f32[1]", f32({1}), inputs[3]);
     return {inputs[0]};

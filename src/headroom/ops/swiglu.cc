@@ -15,7 +15,7 @@ class Swiglu : public Op {
 
   std::vector<Type> output_types(std::span<const Type> inputs, const Attributes&) const override {
     expect_inputs(name(), inputs, 2, 2);
-    expect_dtype(name(), "gate is f32", DType::f32, inputs[0]);
+    expect_weight(name(), "gate is f32, bf16 or f16", inputs[0]);
     expect_type(name(), "up has gate's shape", inputs[0], inputs[1]);
     return {inputs[0]};
   }
@@ -42,7 +42,7 @@ class SwigluBackward : public Op {
 
   std::vector<Type> output_types(std::span<const Type> inputs, const Attributes&) const override {
     expect_inputs(name(), inputs, 3, 3);
-    expect_dtype(name(), "gate is f32", DType::f32, inputs[0]);
+    expect_weight(name(), "gate is f32, bf16 or f16", inputs[0]);
     expect_type(name(), "up has gate's shape", inputs[0], inputs[1]);
     expect_type(name(), "dy has gate's shape", inputs[0], inputs[2]);
     return {inputs[0], inputs[0]};

@@ -26,17 +26,25 @@ std::vector<Trained> trained_weights(const Graph& graph) {
   return trained;
 }
 
+// A weight in bf16 is rounded stochastically, by words of its own.
+void round_at_random(Builder& build, ValueId weight, std::vector<ValueId>& operands, Attributes& attributes) {
+  if (build.type(weight).dtype != DType::bf16) return;
+  operands.push_back(random_key(build));
+  attributes.set("site", random_site(build.graph().value(weight).name));
+}
+
 void append_adamw(Builder& build, const Trained& trained, std::vector<ValueId> tail, const UpdateSettings& settings) {
   const std::string name = build.graph().value(trained.weight).name;
-  const Type type = build.type(trained.weight);
+  const Type type = f32(build.type(trained.weight).shape);
   const ValueId m = build.input(name + ".adam_m", type, Role::optimizer_state);
   const ValueId v = build.input(name + ".adam_v", type, Role::optimizer_state);
   std::vector<ValueId> operands = {trained.weight, m, v, trained.gradient};
   operands.insert(operands.end(), tail.begin(), tail.end());
-  const Attributes attributes = {{"beta1", settings.beta1},
-                                 {"beta2", settings.beta2},
-                                 {"eps", settings.eps},
-                                 {"weight_decay", type.shape.rank() >= 2 ? settings.weight_decay : 0.0}};
+  Attributes attributes = {{"beta1", settings.beta1},
+                           {"beta2", settings.beta2},
+                           {"eps", settings.eps},
+                           {"weight_decay", type.shape.rank() >= 2 ? settings.weight_decay : 0.0}};
+  round_at_random(build, trained.weight, operands, attributes);
   const std::vector<ValueId> next = build.node("adamw", operands, attributes, Role::optimizer_state);
   build.graph().value(next[0]).role = Role::weight;
   build.carry(trained.weight, next[0]);
@@ -68,7 +76,9 @@ void append_adamw8bit(Builder& build, const Trained& trained, const std::vector<
 void append_sgd(Builder& build, const Trained& trained, const std::vector<ValueId>& tail) {
   std::vector<ValueId> operands = {trained.weight, trained.gradient};
   operands.insert(operands.end(), tail.begin(), tail.end());
-  build.carry(trained.weight, build.value("sgd", operands, {}, Role::weight));
+  Attributes attributes;
+  round_at_random(build, trained.weight, operands, attributes);
+  build.carry(trained.weight, build.value("sgd", operands, attributes, Role::weight));
 }
 
 }  // namespace
@@ -87,7 +97,13 @@ Graph append_updates(Graph graph, const UpdateSettings& settings) {
   }
   build.set_scope("clip");
   const double norm_of_all = settings.clip_tensors ? 0.0 : settings.grad_clip;
-  const std::vector<ValueId> clip = build.node("clip_scale", squared_norms, {{"max_norm", norm_of_all}});
+  Attributes attributes = {{"max_norm", norm_of_all}};
+  std::vector<ValueId> operands = squared_norms;
+  if (settings.loss_scaled) {
+    operands.push_back(build.input("loss_scale", f32({1}), Role::input));
+    attributes.set("unscales", int64_t{1});
+  }
+  const std::vector<ValueId> clip = build.node("clip_scale", operands, attributes);
   graph.value(clip[0]).name = "gradient_norm";
   build.result(clip[0]);
 
@@ -95,7 +111,7 @@ Graph append_updates(Graph graph, const UpdateSettings& settings) {
     const Trained& one = trained[place];
     build.set_scope(graph.value(one.weight).name);
     std::vector<ValueId> tail = {scalars};
-    if (settings.grad_clip > 0) {
+    if (settings.grad_clip > 0 || settings.loss_scaled) {
       tail.push_back(settings.clip_tensors
                          ? build.node("clip_scale", {squared_norms[place]}, {{"max_norm", settings.grad_clip}})[1]
                          : clip[1]);

@@ -18,6 +18,7 @@ struct UpdateSettings {
   double eps = 1e-8;
   double weight_decay = 0.1;  // on weights of two or more dimensions
   double grad_clip = 1.0;     // 0: no clipping
+  bool loss_scaled = false;   // gradients come multiplied by the graph input "loss_scale" f32[1]; not with clip_tensors
   bool clip_tensors = false;  // each gradient by its own norm, instead of all by the norm of all
 };
 

@@ -31,19 +31,24 @@ BatchInputs::BatchInputs(const Workspace& workspace, const Model& model, const T
       loss_range_(elements_of<int32_t>(workspace.persistent("loss_range"))),
       update_scalars_(elements_of<float>(workspace.persistent("update_scalars"))),
       row_(static_cast<size_t>(shape.seq_len)) {
+  if (const PersistentValue* scale = workspace.plan().find("loss_scale")) {
+    loss_scale_ = elements_of<float>(workspace.persistent(*scale));
+  }
   if (const PersistentValue* key = workspace.plan().find(kRandomKeyName)) {
     random_key_ = elements_of<int32_t>(workspace.persistent(*key));
   }
   fill_rotary_table(model.rotary_frequencies(), elements_of<float>(workspace.persistent("rotary_table")));
 }
 
-int64_t BatchInputs::begin_update(const TokenBatches& batches, int64_t step) {
+int64_t BatchInputs::begin_update(const TokenBatches& batches, int64_t step, float loss_scale) {
   int64_t predictions = 0;
   for (int64_t row = 0; row < batches.rows(step); ++row) {
     batches.read_row(step, row, row_.data());
     predictions += std::count_if(row_.begin() + 1, row_.end(), is_predicted);
   }
-  loss_gradient_[0] = predictions == 0 ? 0.0f : static_cast<float>(1.0 / static_cast<double>(predictions));
+  const double scale = static_cast<double>(loss_scale);
+  loss_gradient_[0] = predictions == 0 ? 0.0f : static_cast<float>(scale / static_cast<double>(predictions));
+  if (!loss_scale_.empty()) loss_scale_[0] = loss_scale;
   return predictions;
 }
 
@@ -66,7 +71,7 @@ int64_t BatchInputs::fill(const TokenBatches& batches, int64_t step, int64_t fir
 // token of the row.
 void BatchInputs::fill_row(int64_t row) {
   const int64_t tokens = shape_.seq_len - 1;
-  const int64_t first = row * tokens;
+  const int64_t first = row * shape_.row_places();
   int64_t begin = 0;
   for (int64_t t = 0; t < tokens; ++t) {
     const int32_t token = row_[static_cast<size_t>(t)];
@@ -81,6 +86,12 @@ void BatchInputs::fill_row(int64_t row) {
     } else if (t + 1 == tokens) {
       add_sequence(first + begin, tokens - begin);
     }
+  }
+  for (int64_t t = tokens; t < shape_.row_places(); ++t) {
+    const size_t at = static_cast<size_t>(first + t);
+    tokens_[at] = 0;
+    targets_[at] = -1;
+    positions_[at] = 0;
   }
 }
 

@@ -16,7 +16,8 @@ class BatchInputs {
 
   // Sets the gradient of the loss for the update of step `step` (from 0), 1 / N where N of its predictions count, and
   // returns N. If none counts, the loss and its gradient are 0.
-  int64_t begin_update(const TokenBatches& batches, int64_t step);
+  // `loss_scale` multiplies the gradient (train/loss_scaler.h).
+  int64_t begin_update(const TokenBatches& batches, int64_t step, float loss_scale = 1.0f);
 
   // Tokens, targets, positions and sequences of rows [first_row, first_row + micro_rows) of that step; rows beyond the
   // batch's are ignored by the loss. Returns the number of predictions that count.
@@ -40,6 +41,7 @@ class BatchInputs {
   std::span<float> loss_gradient_;
   std::span<int32_t> loss_range_;
   std::span<float> update_scalars_;
+  std::span<float> loss_scale_;    // empty where the loss is not scaled
   std::span<int32_t> random_key_;  // empty where nothing is random
   std::vector<int32_t> row_;       // marked tokens of one row
   int64_t sequence_count_ = 0;     // filled in sequences_

@@ -152,10 +152,16 @@ void Checkpoints::save(const CheckpointState& state, const StateTensors& tensors
     AtomicDirectory output(path_of(state.step));
     write_tensors(output.temporary_path() + kWeightsFile, tensors.weights, staging);
     write_tensors(output.temporary_path() + kOptimizerFile, tensors.optimizer, staging);
-    nlohmann::ordered_json settings = nlohmann::ordered_json::object();
-    for (const auto& [name, value] : state.settings) settings[name] = value;
-    write_json(output.temporary_path() + kStateFile,
-               {{"format", kFormat}, {"headroom", HEADROOM_VERSION}, {"step", state.step}, {"settings", settings}});
+    const auto object_of = [](const RunSettings& entries) {
+      nlohmann::ordered_json object = nlohmann::ordered_json::object();
+      for (const auto& [name, value] : entries) object[name] = value;
+      return object;
+    };
+    write_json(output.temporary_path() + kStateFile, {{"format", kFormat},
+                                                      {"headroom", HEADROOM_VERSION},
+                                                      {"step", state.step},
+                                                      {"settings", object_of(state.settings)},
+                                                      {"carried", object_of(state.carried)}});
     output.commit();
   }
   std::vector<int64_t> steps = list();
@@ -184,8 +190,14 @@ CheckpointState Checkpoints::read_state(int64_t step) const {
   }
   CheckpointState state;
   state.step = json.integer("step", step, step);
-  const JsonObject settings = json.object("settings");
-  for (const std::string& name : settings.keys()) state.settings.emplace_back(name, settings.text(name));
+  const auto entries_of = [&](const char* key) {
+    RunSettings entries;
+    const JsonObject object = json.object(key);
+    for (const std::string& name : object.keys()) entries.emplace_back(name, object.text(name));
+    return entries;
+  };
+  state.settings = entries_of("settings");
+  if (json.has("carried")) state.carried = entries_of("carried");
   return state;
 }
 

@@ -1,8 +1,8 @@
 // Training states on disk: DIR/checkpoint-STEP/ with
 //   model.safetensors      the weights by parameter name
 //   optimizer.safetensors  the optimizer's state by parameter name
-//   state.json             the step (which is also the position in the data), and every setting that changes the
-//   numbers
+//   state.json             the step (which is also the position in the data), every setting that changes the numbers,
+//   and what else the steps to come depend on
 // Whole tensors only, nothing of the arena's layout. A checkpoint is written under a temporary name, synced and
 // renamed, so that what is found under its name is complete, whenever the process or the machine stopped.
 #pragma once
@@ -47,6 +47,7 @@ using RunSettings = std::vector<std::pair<std::string, std::string>>;
 struct CheckpointState {
   int64_t step = 0;  // updates done
   RunSettings settings;
+  RunSettings carried = {};  // what else decides the steps to come, by name: the loss scale
 };
 
 // Throws InvalidInput naming the first setting that differs, what the checkpoint `path` has and what was asked for.

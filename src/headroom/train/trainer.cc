@@ -73,12 +73,17 @@ Trainer::Trainer(const TrainOptions& options, const Model& model, const Training
       inputs_(workspace, model, settings.shape),
       checkpoints_(options.output),
       weights_(trained_weights(workspace, settings.shape.lora)),
-      optimizer_(tensors_of(workspace, Role::optimizer_state)) {}
+      optimizer_(tensors_of(workspace, Role::optimizer_state)),
+      loss_scaler_(settings.precision.loss_scale) {}
 
 RunSettings Trainer::run_settings() const {
   RunSettings settings = {
       {"--batch-size", fmt::format("{}", settings_.shape.micro_rows * settings_.shape.micro_batches)},
       {"--seq-len", fmt::format("{}", settings_.shape.seq_len)},
+      {"--precision", options_.precision},
+      {"--master-weights", options_.master_weights},
+      {"--loss-scale", options_.loss_scale},
+      {"--loss-scale-hysteresis", fmt::format("{}", options_.loss_scale_hysteresis)},
       {"--optimizer", options_.optimizer},
       {"--lr", fmt::format("{}", options_.lr)},
       {"--lr-schedule", options_.lr_schedule},
@@ -106,7 +111,9 @@ LoadStatistics Trainer::load() {
   const auto show = [&](int64_t done, int64_t total) { progress.show(done, total); };
   const std::optional<int64_t> newest = checkpoints_.newest();
   if (newest) {
-    check_settings(checkpoints_.path_of(*newest), checkpoints_.read_state(*newest).settings, run_settings());
+    const CheckpointState saved = checkpoints_.read_state(*newest);
+    check_settings(checkpoints_.path_of(*newest), saved.settings, run_settings());
+    if (scales_loss()) loss_scaler_.restore(saved.carried, checkpoints_.path_of(*newest));
     done_steps_ = *newest;
     if (!settings_.shape.lora.is_on()) return checkpoints_.load(*newest, state(), workspace_.staging(), show);
     const LoadStatistics base = load_weights(options_.model, model_, workspace_, show);
@@ -129,9 +136,11 @@ void Trainer::require_disk_space() const {
 
 Trainer::StepLoss Trainer::step(int64_t step) {
   const TrainingShape& shape = settings_.shape;
-  const int64_t predictions = inputs_.begin_update(data_.train(), step - 1);
+  const float loss_scale = scales_loss() ? loss_scaler_.scale() : 1.0f;
+  const int64_t predictions = inputs_.begin_update(data_.train(), step - 1, loss_scale);
+  const int64_t update = step - loss_scaler_.skipped();
   inputs_.set_update_scalars(
-      update_scalars(learning_rate(settings_.lr, step), settings_.updates.beta1, settings_.updates.beta2, step));
+      update_scalars(learning_rate(settings_.lr, step), settings_.updates.beta1, settings_.updates.beta2, update));
   inputs_.set_random_key(options_.seed, step);
   const int64_t in_shard = shape.micro_batches_per_shard();
   for (int64_t micro = 0; micro < shape.micro_batches; ++micro) {
@@ -173,7 +182,8 @@ double Trainer::evaluate() {
 }
 
 void Trainer::save(int64_t step) {
-  checkpoints_.save({step, run_settings()}, state(), kept(options_), workspace_.staging());
+  const RunSettings carried = scales_loss() ? loss_scaler_.state() : RunSettings();
+  checkpoints_.save({step, run_settings(), carried}, state(), kept(options_), workspace_.staging());
 }
 
 TrainResult Trainer::run(const InterruptGuard& interrupt) {
@@ -191,7 +201,8 @@ TrainResult Trainer::run(const InterruptGuard& interrupt) {
     const StepLoss loss = this->step(step);
     result.loss = loss.mean;
     const float norm = loss.gradient_norm;
-    if (!std::isfinite(result.loss) || !std::isfinite(norm)) {
+    const bool is_skipped = scales_loss() && loss_scaler_.is_dynamic() && !std::isfinite(norm);
+    if (!std::isfinite(result.loss) || (!std::isfinite(norm) && !is_skipped)) {
       throw InvalidInput(
           "{}: the loss of step {} is {} and the gradient's norm {}; the checkpoints before it are kept; try a smaller "
           "--lr or a --grad-clip",
@@ -199,10 +210,15 @@ TrainResult Trainer::run(const InterruptGuard& interrupt) {
     }
     done_steps_ = step;
     const double now = progress.elapsed_seconds();
-    std::string line = fmt::format(
-        R"({{"step": {}, "loss": {}, "lr": {}, "grad_norm": {}, "tokens": {}, "predictions": {}, )"
-        R"("seconds": {:.6f})",
-        step, result.loss, learning_rate(settings_.lr, step), norm, step * step_tokens, loss.predictions, now - before);
+    std::string line =
+        fmt::format(R"({{"step": {}, "loss": {}, "lr": {}, "grad_norm": {}, "tokens": {}, "predictions": {}, )"
+                    R"("seconds": {:.6f})",
+                    step, result.loss, learning_rate(settings_.lr, step), is_skipped ? "null" : fmt::format("{}", norm),
+                    step * step_tokens, loss.predictions, now - before);
+    if (scales_loss()) {
+      line += fmt::format(R"(, "loss_scale": {}, "skipped": {})", loss_scaler_.scale(), is_skipped);
+      loss_scaler_.update(is_skipped);
+    }
     before = now;
     if (options_.eval_every > 0 && (step % options_.eval_every == 0 || step == steps)) {
       result.eval_loss = evaluate();

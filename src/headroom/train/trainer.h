@@ -10,6 +10,7 @@
 #include "headroom/train/batch_inputs.h"
 #include "headroom/train/checkpoint.h"
 #include "headroom/train/dataset.h"
+#include "headroom/train/loss_scaler.h"
 #include "headroom/train/metrics_log.h"
 #include "headroom/train/training_job.h"
 
@@ -45,6 +46,7 @@ class Trainer {
   double evaluate();
   void save(int64_t step);
   StateTensors state() const { return {weights_, optimizer_}; }
+  bool scales_loss() const { return settings_.precision.scales_loss; }
   RunSettings run_settings() const;
   WeightWriter final_weights() const;
 
@@ -60,6 +62,7 @@ class Trainer {
   Checkpoints checkpoints_;
   std::vector<StateTensor> weights_;
   std::vector<StateTensor> optimizer_;
+  LossScaler loss_scaler_;
   int64_t done_steps_ = 0;
 };
 

@@ -11,6 +11,7 @@
 #include "headroom/passes/fuse_embedding_gradient.h"
 #include "headroom/passes/fuse_loss_gradients.h"
 #include "headroom/passes/insert_lora.h"
+#include "headroom/passes/mixed_precision.h"
 #include "headroom/passes/prefetch.h"
 #include "headroom/passes/quantize_weights.h"
 #include "headroom/passes/two_pass_clipping.h"
@@ -37,18 +38,23 @@ Forward build_forward(const Model& model, const TrainingShape& shape, const char
   inputs.sequences = build.input("sequences", i32({shape.micro_rows * shape.documents_per_row, 4}), Role::input);
   inputs.rotary_table = build.input("rotary_table", f32({shape.seq_len - 1, head_dim}), Role::input);
   const ValueId targets = build.input("targets", i32({tokens}), Role::input);
-  const DType dtype = shape.lora.is_on() ? model.stored_dtype() : DType::f32;
+  const DType dtype = shape.lora.is_on() ? model.stored_dtype() : shape.weights;
   const ValueId h = model.forward(build, inputs, dtype);
   forward.losses = linear_cross_entropy(build, h, model.head_weight(build, dtype), targets).loss;
   return forward;
 }
 
 // What is done to a forward graph, with the share of the adapters' inputs that is left out.
-std::vector<Pass> forward_passes(const LoraTraining& lora, double dropout) {
+std::vector<Pass> forward_passes(const TrainingShape& shape, double dropout) {
   std::vector<Pass> passes;
-  if (lora.is_on()) {
+  if (shape.lora.is_on()) {
+    passes.push_back({"lora",
+                      [&, dropout](Graph graph) { return insert_lora(std::move(graph), shape.lora.layers, dropout); },
+                      false});
+  }
+  if (shape.precision != DType::f32) {
     passes.push_back(
-        {"lora", [&, dropout](Graph graph) { return insert_lora(std::move(graph), lora.layers, dropout); }, false});
+        {"mixed_precision", [&](Graph graph) { return mixed_precision(std::move(graph), shape.precision); }, false});
   }
   return passes;
 }
@@ -63,7 +69,7 @@ Graph build_evaluation(const Model& model, const TrainingShape& shape, PassTrace
   Forward forward = build_forward(model, shape, "evaluation");
   forward.graph.value(forward.losses).name = "losses";
   forward.graph.results.push_back(forward.losses);
-  std::vector<Pass> passes = forward_passes(shape.lora, 0);
+  std::vector<Pass> passes = forward_passes(shape, 0);
   add_quantization(passes, shape.lora);
   return run_passes(std::move(forward.graph), passes, trace);
 }
@@ -105,7 +111,7 @@ TrainingGraphs build_training_graphs(const Model& model, const TrainingShape& sh
                                      const TrainingTechniques& techniques, bool evaluation, PassTrace* trace) {
   Trained trained = build_step_forward(model, shape);
   const bool accumulates = shape.micro_batches > 1;
-  std::vector<Pass> backward = forward_passes(shape.lora, shape.lora.config.dropout);
+  std::vector<Pass> backward = forward_passes(shape, shape.lora.config.dropout);
   backward.push_back({"differentiate",
                       [&](Graph graph) {
                         return shape.lora.is_on()

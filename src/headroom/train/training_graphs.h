@@ -1,6 +1,6 @@
 // The graphs of a training job: what one update runs, and the evaluation beside it.
-//   B rows of a micro-batch, S tokens a row (S - 1 predictions), T = B * (S - 1), N predictions of an update, D
-//   documents of a row that attention keeps apart.
+//   B rows of a micro-batch, S tokens a row (S - 1 predictions; R = S - 1 places, or one more, below), T = B * R, N
+//   predictions of an update, D documents of a row that attention keeps apart.
 #pragma once
 
 #include <vector>
@@ -25,7 +25,14 @@ struct TrainingShape {
   int64_t micro_batches_per_shard() const { return micro_batches / data_shards; }
   LoraTraining lora = {};  // what is trained, where it is not all weights
 
-  int64_t micro_tokens() const { return micro_rows * (seq_len - 1); }
+  // Of activations, what is kept of them, and products: f32, bf16 or f16.
+  DType precision = DType::f32;
+  DType weights = DType::f32;  // or bf16
+
+  // Products of bf16 take pairs of tokens. Rows have an even number of places then, a last one that predicts nothing,
+  // so that no pair is cut wherever the batch is.
+  int64_t row_places() const { return seq_len - 1 + (precision == DType::bf16 ? (seq_len - 1) % 2 : 0); }
+  int64_t micro_tokens() const { return micro_rows * row_places(); }
   int64_t predictions() const { return micro_tokens() * micro_batches; }
 };
 

@@ -52,7 +52,9 @@ TrainingShape read_shape(const TrainOptions& options, const Model& model) {
           .seq_len = options.seq_len,
           .documents_per_row = options.isolate_documents || reads_examples(options) ? options.seq_len / 2 : 1,
           .data_shards = options.data_shards,
-          .lora = read_lora(options, model)};
+          .lora = read_lora(options, model),
+          .precision = read_precision(options).activations,
+          .weights = read_precision(options).weights};
 }
 
 Optimizer parse_optimizer(const std::string& name) {
@@ -78,6 +80,7 @@ UpdateSettings read_updates(const TrainOptions& options) {
   updates.weight_decay = options.weight_decay;
   updates.grad_clip = options.grad_clip;
   updates.clip_tensors = clips_tensors(options);
+  updates.loss_scaled = read_precision(options).scales_loss;
   return updates;
 }
 
@@ -92,7 +95,7 @@ LrSettings read_lr(const TrainOptions& options) {
 }  // namespace
 
 TrainingSettings read_training_settings(const TrainOptions& options, const Model& model) {
-  return {read_shape(options, model), read_updates(options), read_lr(options)};
+  return {read_shape(options, model), read_updates(options), read_lr(options), read_precision(options)};
 }
 
 FittedTraining fit_training(const TrainOptions& options, const Model& model, int64_t tokenizer_bytes) {

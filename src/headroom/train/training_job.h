@@ -4,6 +4,7 @@
 #include "headroom/headroom.h"
 #include "headroom/runtime/fit.h"
 #include "headroom/train/lr_schedule.h"
+#include "headroom/train/precision.h"
 #include "headroom/train/training_graphs.h"
 
 namespace headroom {
@@ -14,6 +15,7 @@ struct TrainingSettings {
   TrainingShape shape;
   UpdateSettings updates;
   LrSettings lr;
+  Precision precision;
 };
 
 // Throws InvalidInput naming the flag that is out of range, or does not fit another or the model.

@@ -119,6 +119,9 @@ HEADROOM_INLINE void update(const Invocation& call, const Step& step, const Rand
 }  // namespace
 
 void adamw8bit(const Invocation& call) {
+  const size_t scale_at = call.outputs[0].type.dtype == DType::bf16 ? 8 : 7;
+  const float scale = call.inputs.size() > scale_at ? *call.inputs[scale_at].as<const float>() : 1.0f;
+  if (scale != scale) return;  // a skipped step
   if (call.outputs[0].type.dtype == DType::bf16) {
     update<Bf16>(call, Step(call, true), random_key_of(call.inputs[7], call.attributes));
   } else {

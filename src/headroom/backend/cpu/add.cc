@@ -4,11 +4,12 @@
 namespace headroom::HEADROOM_ISA {
 
 void add(const Invocation& call) {
-  const float* a = call.inputs[0].as<const float>();
-  const float* b = call.inputs[1].as<const float>();
-  split_output_elements(call, [&](int64_t begin, int64_t end, auto place) {
-    const auto c = place(call.outputs[0]);
-    for_each_group(begin, end, [=](int64_t i, auto n) { store(c + i, load(a + i, n) + load(b + i, n), n); });
+  with_elements(call.inputs[0], [&]<class Element>(const Element* a) {
+    const Element* b = call.inputs[1].as<const Element>();
+    split_output_elements<Element>(call, [&](int64_t begin, int64_t end, auto place) {
+      const auto c = place(call.outputs[0]);
+      for_each_group(begin, end, [=](int64_t i, auto n) { store(c + i, load(a + i, n) + load(b + i, n), n); });
+    });
   });
 }
 

@@ -4,6 +4,7 @@
 // for its turn. Blocks are taken in ascending order, so the one that all others wait for is always under way.
 #include <atomic>
 #include <thread>
+#include <type_traits>
 #include <utility>
 
 #include "headroom/backend/cpu/attention_pack.h"
@@ -35,10 +36,18 @@ struct HeadOfKeys {
   int64_t blocks() const { return (sequence.keys() + kKeyBlock - 1) / kKeyBlock; }
 };
 
+// `chains`: where those of dq run if Elements have 16 bits, f32[T, H, Dp].
+template <class Element>
 class KeyBlock {
+  static constexpr bool kRounds = !std::is_same_v<Element, float>;
+
  public:
-  KeyBlock(const Invocation& call, const HeadLayout& layout, const float* deltas, float* scratch)
-      : call_(call), layout_(layout), deltas_(deltas), scale_(static_cast<float>(call.attributes.real("scale"))) {
+  KeyBlock(const Invocation& call, const HeadLayout& layout, const float* deltas, float* chains, float* scratch)
+      : call_(call),
+        layout_(layout),
+        deltas_(deltas),
+        chains_(chains),
+        scale_(static_cast<float>(call.attributes.real("scale"))) {
     const auto take = [&](int64_t elements) { return std::exchange(scratch, scratch + elements); };
     for (Panels* matrix : {&keys_by_element_, &values_by_element_}) {
       *matrix = {take(kKeyBlock * layout.size), layout.size, kKeyBlock};
@@ -48,6 +57,10 @@ class KeyBlock {
     for (Panels* matrix : {&q_, &dout_}) *matrix = {take(kRowTile * layout.padded), kRowTile, layout.padded};
     dq_ = take(kRowTile * layout.padded);
     for (float** matrix : {&p_, &ds_}) *matrix = take(kRowTile * kKeyBlock);
+    if constexpr (kRounds) {
+      for (float** matrix : {&q_rows_, &dout_rows_}) *matrix = take(kAttentionChunk * layout.padded);
+      for (float** matrix : {&dk_sum_, &dv_sum_}) *matrix = take(kKeyBlock * layout.padded);
+    }
   }
 
   void differentiate(const HeadOfKeys& head_of_keys, int32_t block) {
@@ -64,8 +77,9 @@ class KeyBlock {
       for (int64_t query = first_query; query < of_.sequence.queries; query = (query / kRowTile + 1) * kRowTile) {
         add_queries(query, std::min((query / kRowTile + 1) * kRowTile, of_.sequence.queries) - query);
       }
-      add_to_output(dk_, call_.outputs[1], head_ == first_head);
-      add_to_output(dv_, call_.outputs[2], head_ == first_head);
+      const bool is_last = head_ + 1 == first_head + layout_.group;
+      add_to_output(dk_, dk_sum_, call_.outputs[1], head_ == first_head, is_last);
+      add_to_output(dv_, dv_sum_, call_.outputs[2], head_ == first_head, is_last);
     }
   }
 
@@ -73,13 +87,13 @@ class KeyBlock {
   int64_t key_offset() const { return layout_.key_offset(of_.sequence.first_key + first_key_, of_.kv_head); }
   int64_t query_stride() const { return layout_.heads * layout_.size; }
 
-  HeadRows<float> query_rows(const Tensor& tensor, int64_t query) const {
-    return {tensor.as<const float>() + layout_.query_offset(of_.sequence.first_query + query, head_), query_stride()};
+  HeadRows<Element> query_rows(const Tensor& tensor, int64_t query) const {
+    return {tensor.as<const Element>() + layout_.query_offset(of_.sequence.first_query + query, head_), query_stride()};
   }
 
   void pack_keys() {
-    const HeadRows<float> keys = {call_.inputs[1].as<const float>() + key_offset(), layout_.key_stride()};
-    const HeadRows<float> values = {call_.inputs[2].as<const float>() + key_offset(), layout_.key_stride()};
+    const HeadRows<Element> keys = {call_.inputs[1].as<const Element>() + key_offset(), layout_.key_stride()};
+    const HeadRows<Element> values = {call_.inputs[2].as<const Element>() + key_offset(), layout_.key_stride()};
     pack_transposed(keys, keys_in_block_, layout_.size, keys_by_element_);
     pack_transposed(values, keys_in_block_, layout_.size, values_by_element_);
     pack_rows(keys, keys_in_block_, layout_.size, keys_);
@@ -87,8 +101,8 @@ class KeyBlock {
 
   // Goes on with the queries [query, query + rows) of the sequence, inside one tile, in the current head.
   void add_queries(int64_t query, int64_t rows) {
-    const HeadRows<float> q = query_rows(call_.inputs[0], query);
-    const HeadRows<float> dout = query_rows(call_.inputs[5], query);
+    const HeadRows<Element> q = query_rows(call_.inputs[0], query);
+    const HeadRows<Element> dout = query_rows(call_.inputs[5], query);
     pack_rows(q, rows, layout_.size, q_);
     pack_rows(dout, rows, layout_.size, dout_);
     for (int64_t row = 0; row < rows; row += kAttentionChunk) {
@@ -107,19 +121,33 @@ class KeyBlock {
     return std::min(keys_in_block_, of_.sequence.position + query + 1 - first_key_);
   }
 
+  // Some rows of a tile in f32: where they stand, or a copy.
+  HeadRows<float> chunk_of(HeadRows<Element> from, int64_t row, int64_t rows, float* copy) const {
+    if constexpr (kRounds) {
+      for (int64_t r = 0; r < rows; ++r) {
+        copy_row(from.first + (row + r) * from.stride, layout_, copy + r * layout_.padded);
+      }
+      return {copy, layout_.padded};
+    } else {
+      return {from.first + row * from.stride, from.stride};
+    }
+  }
+
   // p and ds of some rows of a tile that starts at `query`; beyond the keys that a row sees they mean nothing and are
   // not read.
-  void find_score_gradients(HeadRows<float> q, HeadRows<float> dout, int64_t query, int64_t row, int64_t rows) {
+  void find_score_gradients(HeadRows<Element> q, HeadRows<Element> dout, int64_t query, int64_t row, int64_t rows) {
     const int64_t columns = round_up(keys_seen(query + row + rows - 1), kLanes);
+    const HeadRows<float> chunk_q = chunk_of(q, row, rows, q_rows_);
+    const HeadRows<float> chunk_dout = chunk_of(dout, row, rows, dout_rows_);
     SmallProduct product = {.steps = layout_.size,
-                            .a = q.first + row * q.stride,
-                            .a_row = q.stride,
+                            .a = chunk_q.first,
+                            .a_row = chunk_q.stride,
                             .a_step = 1,
                             .c = p_ + row * kKeyBlock,
                             .c_row = kKeyBlock,
                             .from_zero = true};
     multiply_small(product, keys_by_element_, 0, rows, columns);
-    product.a = dout.first + row * dout.stride;
+    product.a = chunk_dout.first;
     product.c = ds_ + row * kKeyBlock;
     multiply_small(product, values_by_element_, 0, rows, columns);
     for (int64_t r = row; r < row + rows; ++r) {
@@ -138,6 +166,10 @@ class KeyBlock {
 
   // dq += ds k. Heads whose size is a multiple of 16 go on in the output itself, others in a copy.
   void add_query_gradients(int64_t query, int64_t rows) {
+    if constexpr (kRounds) {
+      const int64_t place = (of_.sequence.first_query + query) * layout_.heads + head_;
+      return multiply_query_gradients(query, rows, {chains_ + place * layout_.padded, layout_.heads * layout_.padded});
+    }
     float* output = call_.outputs[0].as<float>() + layout_.query_offset(of_.sequence.first_query + query, head_);
     const bool is_first = block_ == 0;
     if (layout_.size == layout_.padded) return multiply_query_gradients(query, rows, {output, query_stride()});
@@ -212,12 +244,16 @@ class KeyBlock {
     }
   }
 
-  void add_to_output(const float* gradient, const Tensor& output, bool is_first_head) const {
+  // The heads of a group are added in the output, or where it has 16 bits, in `sum`.
+  void add_to_output(const float* gradient, float* sum, const Tensor& output, bool is_first, bool is_last) const {
     for (int64_t j = 0; j < keys_in_block_; ++j) {
-      float* row = output.as<float>() + key_offset() + j * layout_.key_stride();
+      Element* row = output.as<Element>() + key_offset() + j * layout_.key_stride();
       const float* from = gradient + j * layout_.padded;
+      float* to = kRounds ? sum + j * layout_.padded : reinterpret_cast<float*>(row);
       for_each_group(0, layout_.size, [&](int64_t d, auto n) {
-        store(row + d, (is_first_head ? F32x16(0.0f) : load(row + d, n)) + load(from + d), n);
+        const F32x16 added = (is_first ? F32x16(0.0f) : load(to + d, n)) + load(from + d);
+        store(to + d, added, n);
+        if (kRounds && is_last) store(row + d, added, n);
       });
     }
   }
@@ -225,13 +261,16 @@ class KeyBlock {
   const Invocation& call_;
   const HeadLayout& layout_;
   const float* deltas_;  // [T, H]
+  float* chains_;        // [T, H, Dp]
   float scale_;
-  Panels keys_by_element_, values_by_element_;  // [D, 64]
-  Panels keys_;                                 // [64, Dp]
-  float *dk_, *dv_;                             // [64, Dp]
-  Panels q_, dout_;                             // [128, Dp]
-  float* dq_;                                   // [128, Dp]
-  float *p_, *ds_;                              // [128, 64]
+  Panels keys_by_element_, values_by_element_;      // [D, 64]
+  Panels keys_;                                     // [64, Dp]
+  float *dk_, *dv_;                                 // [64, Dp]
+  Panels q_, dout_;                                 // [128, Dp]
+  float* dq_;                                       // [128, Dp]
+  float *p_, *ds_;                                  // [128, 64]
+  float *q_rows_ = nullptr, *dout_rows_ = nullptr;  // [24, Dp]
+  float *dk_sum_ = nullptr, *dv_sum_ = nullptr;     // [64, Dp]
   HeadOfKeys of_ = {};
   int64_t head_ = 0;
   int32_t block_ = 0;
@@ -241,23 +280,24 @@ class KeyBlock {
 
 // delta of each query and head: the 16-lane sum of dout*out.
 void find_deltas(const Invocation& call, const HeadLayout& layout, float* deltas) {
-  const float* out = call.inputs[3].as<const float>();
-  const float* dout = call.inputs[5].as<const float>();
-  call.threads.split(call.inputs[4].elements(), 64, [&](int64_t begin, int64_t end, int) {
-    for (int64_t place = begin; place < end; ++place) {
-      const int64_t row = place * layout.size;
-      F32x16 lanes(0.0f);
-      for_each_group(0, layout.size, [&](int64_t d, auto n) {
-        lanes = first_lanes(n, fma(load(dout + row + d, n), load(out + row + d, n), lanes), lanes);
-      });
-      deltas[place] = sum(lanes);
-    }
+  with_elements(call.inputs[3], [&]<class Element>(const Element* out) {
+    const Element* dout = call.inputs[5].as<const Element>();
+    call.threads.split(call.inputs[4].elements(), 64, [&](int64_t begin, int64_t end, int) {
+      for (int64_t place = begin; place < end; ++place) {
+        const int64_t row = place * layout.size;
+        F32x16 lanes(0.0f);
+        for_each_group(0, layout.size, [&](int64_t d, auto n) {
+          lanes = first_lanes(n, fma(load(dout + row + d, n), load(out + row + d, n), lanes), lanes);
+        });
+        deltas[place] = sum(lanes);
+      }
+    });
   });
 }
 
-}  // namespace
-
-void attention_backward(const Invocation& call) {
+template <class Element>
+void differentiate(const Invocation& call) {
+  constexpr bool kRounds = !std::is_same_v<Element, float>;
   const HeadLayout layout(call.inputs[0], call.attributes);
   const Tensor& sequences = call.inputs[6];
   const CoveredRows covered(sequences);
@@ -266,9 +306,12 @@ void attention_backward(const Invocation& call) {
   clear_uncovered_rows(call, covered.keys, call.outputs[2]);
 
   float* scratch = reinterpret_cast<float*>(call.scratch.data());
-  const int64_t own = attention_backward_scratch_elements(layout.size);
-  const AttentionBackwardShared shared(call.inputs[0].dim(0), layout.heads, layout.kv_heads, sequences.dim(0));
-  float* deltas = scratch + call.threads.count() * own;
+  const int64_t own = attention_backward_scratch_elements(layout.size, kRounds);
+  const AttentionBackwardShared shared(call.inputs[0].dim(0), layout.heads, layout.kv_heads, layout.size,
+                                       sequences.dim(0), kRounds);
+  float* chains = scratch + call.threads.count() * own;
+  if (covered.queries != call.inputs[0].dim(0)) std::fill_n(chains, shared.chains, 0.0f);
+  float* deltas = chains + shared.chains;
   int32_t* next_blocks = reinterpret_cast<int32_t*>(deltas + shared.deltas);
   int32_t* tile_blocks = next_blocks + shared.blocks;
   std::fill(next_blocks, next_blocks + shared.blocks + shared.tiles, 0);
@@ -276,7 +319,7 @@ void attention_backward(const Invocation& call) {
 
   std::atomic<int64_t> next_head = 0;
   call.threads.run([&](int thread) {
-    KeyBlock block(call, layout, deltas, scratch + thread * own);
+    KeyBlock<Element> block(call, layout, deltas, chains, scratch + thread * own);
     // First heads that nobody has begun, then what is left of those that others work on.
     for (const bool is_helping : {false, true}) {
       int64_t mine = is_helping ? 0 : next_head.fetch_add(1, std::memory_order_relaxed);
@@ -296,6 +339,22 @@ void attention_backward(const Invocation& call) {
       }
     }
   });
+  if constexpr (kRounds) {
+    Element* dq = call.outputs[0].as<Element>();
+    call.threads.split(call.inputs[4].elements(), 64, [&](int64_t begin, int64_t end, int) {
+      for (int64_t place = begin; place < end; ++place) {
+        for_each_group(0, layout.size, [&](int64_t d, auto n) {
+          store(dq + place * layout.size + d, load(chains + place * layout.padded + d, n), n);
+        });
+      }
+    });
+  }
+}
+
+}  // namespace
+
+void attention_backward(const Invocation& call) {
+  with_elements(call.inputs[0], [&]<class Element>(const Element*) { differentiate<Element>(call); });
 }
 
 }  // namespace headroom::HEADROOM_ISA

@@ -51,8 +51,10 @@ struct HeadLayout {
 // to do when those in sequences, `covered`, are as many as the output's.
 HEADROOM_INLINE void clear_uncovered_rows(const Invocation& call, int64_t covered, const Tensor& output) {
   if (covered == output.dim(0)) return;
-  float* data = output.as<float>();
-  split_elements(call.threads, output.elements(), [=](int64_t i, auto n) { store(data + i, F32x16(0.0f), n); });
+  with_elements(output, [&]<class Element>(const Element*) {
+    Element* data = output.as<Element>();
+    split_elements(call.threads, output.elements(), [=](int64_t i, auto n) { store(data + i, F32x16(0.0f), n); });
+  });
 }
 
 // Of all sequences that have queries.
@@ -110,7 +112,8 @@ HEADROOM_INLINE void prefetch_rows(HeadRows<Element> from, int64_t begin, int64_
 }
 
 // Copies D elements to a row of Dp, the rest +0.
-HEADROOM_INLINE void copy_row(const float* from, const HeadLayout& layout, float* to) {
+template <class Element>
+HEADROOM_INLINE void copy_row(const Element* from, const HeadLayout& layout, float* to) {
   for_each_group(0, layout.size, [&](int64_t d, auto n) { store(to + d, load(from + d, n)); });
 }
 

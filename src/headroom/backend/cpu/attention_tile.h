@@ -40,9 +40,11 @@ class AttentionTile {
     kv_head_ = kv_head;
     first_row_ = first_row;
     rows_ = rows;
-    for (int64_t row = 0; row < rows; ++row) {
-      copy_row(call_.inputs[0].as<const float>() + query_of(row) * layout_.size, layout_, q_ + row * layout_.padded);
-    }
+    with_elements(call_.inputs[0], [&](auto* q) {
+      for (int64_t row = 0; row < rows; ++row) {
+        copy_row(q + query_of(row) * layout_.size, layout_, q_ + row * layout_.padded);
+      }
+    });
   }
 
   // All keys that the rows see, in this thread's own partials, and the results.
@@ -117,14 +119,16 @@ class AttentionTile {
   }
 
   void write_results(const Partials& all) const {
-    for (int64_t row = 0; row < rows_; ++row) {
-      const int64_t query = query_of(row);
-      float* out = call_.outputs[0].as<float>() + query * layout_.size;
-      const float* output = all.output + row * layout_.padded;
-      const F32x16 sum_of_row(all.sum[row]);
-      for_each_group(0, layout_.size, [&](int64_t d, auto n) { store(out + d, load(output + d) / sum_of_row, n); });
-      store(call_.outputs[1].as<float>() + query, F32x16(all.max[row]) + log(sum_of_row), 1);
-    }
+    with_elements(call_.outputs[0], [&]<class Element>(const Element*) {
+      for (int64_t row = 0; row < rows_; ++row) {
+        const int64_t query = query_of(row);
+        Element* out = call_.outputs[0].as<Element>() + query * layout_.size;
+        const float* output = all.output + row * layout_.padded;
+        const F32x16 sum_of_row(all.sum[row]);
+        for_each_group(0, layout_.size, [&](int64_t d, auto n) { store(out + d, load(output + d) / sum_of_row, n); });
+        store(call_.outputs[1].as<float>() + query, F32x16(all.max[row]) + log(sum_of_row), 1);
+      }
+    });
   }
 
  private:

@@ -25,7 +25,8 @@ HEADROOM_INLINE void chain_over_rows(Threads& threads, const Tensor (&matrices)[
       const int64_t ahead = row + kRowsAhead * features;
       for_each_group(begin, end, [&](int64_t f, auto n) {
         for (const Tensor& x : matrices) {
-          if (asks) __builtin_prefetch(x.as<const float>() + ahead + f, 0, 2);  // it may lie beyond the matrix
+          // It may lie beyond the matrix.
+          if (asks) __builtin_prefetch(x.data + (ahead + f) * size_of(x.type.dtype), 0, 2);
         }
         store(sums + f, step(t, row + f, n, load(sums + f, n)), n);
       });

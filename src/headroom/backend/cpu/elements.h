@@ -16,7 +16,10 @@ template <class Element>
 HEADROOM_INLINE F32x16 load(const Element* from, Whole) {
   return load(from);
 }
-HEADROOM_INLINE void store(float* to, F32x16 a, Whole) { store(to, a); }
+template <class Element>
+HEADROOM_INLINE void store(Element* to, F32x16 a, Whole) {
+  store(to, a);
+}
 
 // Calls body(first, n) for the groups of [begin, end): n is Whole, and in the last an int64_t from 1 to 15.
 template <class Body>

@@ -33,45 +33,48 @@ constexpr int64_t kRowsAhead = 2;
 void embedding(const Invocation& call) {
   const int32_t* ids = call.inputs[1].as<const int32_t>();
   const int64_t features = call.inputs[0].dim(1);
-  with_elements(call.inputs[0], [&](auto* table) {
-    split_rows(call, [&](int64_t begin, int64_t end, auto place) {
-      for (int64_t t = begin; t < end; ++t) {
-        const auto* row = table + ids[t] * features;
-        const auto* ahead = table + ids[std::min(t + kRowsAhead, end - 1)] * features;
-        const auto y = place(call.outputs[0]) + t * features;
-        for_each_group(0, features, [=](int64_t f, auto n) {
-          __builtin_prefetch(ahead + f);
-          store(y + f, load(row + f, n), n);
-        });
-      }
+  with_elements(call.outputs[0], [&]<class Element>(const Element*) {
+    with_elements(call.inputs[0], [&](auto* table) {
+      split_rows<Element>(call, [&](int64_t begin, int64_t end, auto place) {
+        for (int64_t t = begin; t < end; ++t) {
+          const auto* row = table + ids[t] * features;
+          const auto* ahead = table + ids[std::min(t + kRowsAhead, end - 1)] * features;
+          const auto y = place(call.outputs[0]) + t * features;
+          for_each_group(0, features, [=](int64_t f, auto n) {
+            __builtin_prefetch(ahead + f);
+            store(y + f, load(row + f, n), n);
+          });
+        }
+      });
     });
   });
 }
 
 void embedding_backward(const Invocation& call) {
-  const float* dy = call.inputs[1].as<const float>();
   const int64_t features = call.inputs[1].dim(1);
   const bool add = call.attributes.integer("add") != 0;
   const bool has_last_input = call.inputs.size() == 3;
   const TokensByRow sorted = sort_by_row(call.inputs[0].as<const int32_t>(), call.inputs[0].dim(0),
                                          call.outputs[0].dim(0), reinterpret_cast<int32_t*>(call.scratch.data()));
-  split_rows(call, [&](int64_t begin, int64_t end, auto place) {
-    const int32_t* const last_of_all = sorted.tokens + sorted.starts[end] - 1;
-    for (int64_t v = begin; v < end; ++v) {
-      const int32_t* token = sorted.tokens + sorted.starts[v];
-      const int32_t* last = sorted.tokens + sorted.starts[v + 1];
-      if (token == last && has_last_input) continue;
-      const float* old = call.outputs[0].as<const float>() + v * features;
-      const auto row = place(call.outputs[0]) + v * features;
-      for_each_group(0, features, [=](int64_t f, auto n) {
-        F32x16 chain = has_last_input && !add ? load(old + f, n) : F32x16(0.0f);
-        for (const int32_t* t = token; t != last; ++t) {
-          __builtin_prefetch(dy + *std::min(t + kRowsAhead, last_of_all) * features + f);
-          chain = chain + load(dy + *t * features + f, n);
-        }
-        store(row + f, add ? load(old + f, n) + chain : chain, n);
-      });
-    }
+  with_elements(call.inputs[1], [&](auto* dy) {
+    split_rows(call, [&](int64_t begin, int64_t end, auto place) {
+      const int32_t* const last_of_all = sorted.tokens + sorted.starts[end] - 1;
+      for (int64_t v = begin; v < end; ++v) {
+        const int32_t* token = sorted.tokens + sorted.starts[v];
+        const int32_t* last = sorted.tokens + sorted.starts[v + 1];
+        if (token == last && has_last_input) continue;
+        const float* old = call.outputs[0].as<const float>() + v * features;
+        const auto row = place(call.outputs[0]) + v * features;
+        for_each_group(0, features, [=](int64_t f, auto n) {
+          F32x16 chain = has_last_input && !add ? load(old + f, n) : F32x16(0.0f);
+          for (const int32_t* t = token; t != last; ++t) {
+            __builtin_prefetch(dy + *std::min(t + kRowsAhead, last_of_all) * features + f);
+            chain = chain + load(dy + *t * features + f, n);
+          }
+          store(row + f, add ? load(old + f, n) + chain : chain, n);
+        });
+      }
+    });
   });
 }
 

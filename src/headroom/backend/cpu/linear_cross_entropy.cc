@@ -4,6 +4,7 @@
 //   T tokens, F features, V vocabulary.
 #include <algorithm>
 
+#include "headroom/backend/cpu/elements.h"
 #include "headroom/backend/cpu/log_sum_exp.h"
 #include "headroom/backend/cpu/matmul_product.h"
 
@@ -14,7 +15,7 @@ namespace {
 struct Head {
   explicit Head(const Invocation& invocation)
       : call(invocation),
-        x(call.inputs[0].as<float>()),
+        x(call.inputs[0]),
         w(call.inputs[1]),
         targets(call.inputs[2].as<int32_t>()),
         tokens(call.inputs[0].dim(0)),
@@ -29,10 +30,12 @@ struct Head {
     return {w.data + v * features * size_of(w.type.dtype), w.type.dtype, features, transposed};
   }
   Factor tokens_from(int64_t t) const {
-    return {reinterpret_cast<const std::byte*>(x + t * features), DType::f32, features};
+    return {x.data + t * features * size_of(x.type.dtype), x.type.dtype, features};
   }
+  // The gradients of the logits, in x's format at the places of their rows.
   Factor logits_factor(bool transposed) const {
-    return {reinterpret_cast<const std::byte*>(logits), DType::f32, sizes.logits_stride, transposed};
+    return {reinterpret_cast<const std::byte*>(logits), x.type.dtype, sizes.logits_stride * 4 / size_of(x.type.dtype),
+            transposed};
   }
   void multiply_by(const Product& product) const { multiply(product, call.threads, call.scratch.data()); }
 
@@ -43,14 +46,14 @@ struct Head {
                  .depth = features,
                  .a = tokens_from(t),
                  .b = weights(v, true),
-                 .c = logits,
+                 .c = reinterpret_cast<std::byte*>(logits),
                  .c_stride = sizes.logits_stride,
                  .from_zero = true});
   }
   bool is_ignored(int64_t t) const { return targets[t] < 0 || targets[t] >= vocabulary; }
 
   const Invocation& call;
-  const float* x;
+  const Tensor& x;
   const Tensor& w;
   const int32_t* targets;
   int64_t tokens;
@@ -91,46 +94,75 @@ void linear_cross_entropy(const Invocation& call) {
   }
 }
 
+namespace {
+
+// Of the tokens [t, t + rows) and the columns [v, v + width): dlogits into the block of logits, then their part of dx
+// (rows of F from `dx` on, f32) and of dw, unless the weight is frozen.
+void differentiate_block(const Head& head, int64_t t, int64_t rows, int64_t v, int64_t width, std::byte* dx) {
+  const float* lse = head.call.inputs[3].as<float>();
+  const float scale = head.call.inputs[4].as<float>()[0];
+  const bool continues = head.call.inputs.size() == 6;
+  head.compute_logits(t, rows, v, width);
+  head.call.threads.split(rows, 1, [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i) {
+      float* row = head.logits + i * head.sizes.logits_stride;
+      if (head.is_ignored(t + i)) {
+        std::fill(row, row + width, 0.0f);
+      } else {
+        differentiate_logits(row, width, head.targets[t + i] - v, lse[t + i], scale);
+        with_elements(head.x, [&]<class Element>(const Element*) { round_row<Element>(row, width); });
+      }
+    }
+  });
+  head.multiply_by({.rows = rows,
+                    .columns = head.features,
+                    .depth = width,
+                    .a = head.logits_factor(false),
+                    .b = head.weights(v, false),
+                    .c = dx,
+                    .c_stride = head.features,
+                    .from_zero = v == 0});
+  if (head.call.attributes.has("frozen")) return;
+  head.multiply_by({.rows = width,
+                    .columns = head.features,
+                    .depth = rows,
+                    .a = head.logits_factor(true),
+                    .b = head.tokens_from(t),
+                    .c = head.call.outputs[0].data + v * head.features * 4,
+                    .c_stride = head.features,
+                    .from_zero = t == 0 && !continues});
+}
+
+// Blocks of tokens outside, so that the chains of a block of dx can wait in scratch for their rounding.
+template <class Element>
+void differentiate_rounded(const Head& head) {
+  float* chains = head.of_targets + head.sizes.row_bytes / 4;
+  Element* dx = head.call.outputs.back().as<Element>();
+  for (int64_t t = 0; t < head.tokens; t += kTokenBlock) {
+    const int64_t rows = std::min(kTokenBlock, head.tokens - t);
+    for (int64_t v = 0; v < head.vocabulary; v += kVocabularyTile) {
+      differentiate_block(head, t, rows, v, std::min(kVocabularyTile, head.vocabulary - v),
+                          reinterpret_cast<std::byte*>(chains));
+    }
+    split_elements(head.call.threads, rows * head.features,
+                   [&](int64_t i, auto n) { store(dx + t * head.features + i, load(chains + i, n), n); });
+  }
+}
+
+}  // namespace
+
 void linear_cross_entropy_backward(const Invocation& call) {
   const Head head(call);
-  const float* lse = call.inputs[3].as<float>();
-  const float scale = call.inputs[4].as<float>()[0];
-  const bool continues = call.inputs.size() == 6;
-  const bool trains = !call.attributes.has("frozen");  // otherwise dx is the only output
-  float* dw = trains ? call.outputs[0].as<float>() : nullptr;
-  float* dx = call.outputs[trains ? 1 : 0].as<float>();
+  switch (head.x.type.dtype) {
+    case DType::bf16: return differentiate_rounded<Bf16>(head);
+    case DType::f16: return differentiate_rounded<F16>(head);
+    default: break;
+  }
   for (int64_t v = 0; v < head.vocabulary; v += kVocabularyTile) {
     const int64_t width = std::min(kVocabularyTile, head.vocabulary - v);
     for (int64_t t = 0; t < head.tokens; t += kTokenBlock) {
-      const int64_t rows = std::min(kTokenBlock, head.tokens - t);
-      head.compute_logits(t, rows, v, width);
-      call.threads.split(rows, 1, [&](int64_t begin, int64_t end, int) {
-        for (int64_t i = begin; i < end; ++i) {
-          float* row = head.logits + i * head.sizes.logits_stride;
-          if (head.is_ignored(t + i)) {
-            std::fill(row, row + width, 0.0f);
-          } else {
-            differentiate_logits(row, width, head.targets[t + i] - v, lse[t + i], scale);
-          }
-        }
-      });
-      head.multiply_by({.rows = rows,
-                        .columns = head.features,
-                        .depth = width,
-                        .a = head.logits_factor(false),
-                        .b = head.weights(v, false),
-                        .c = dx + t * head.features,
-                        .c_stride = head.features,
-                        .from_zero = v == 0});
-      if (!trains) continue;
-      head.multiply_by({.rows = width,
-                        .columns = head.features,
-                        .depth = rows,
-                        .a = head.logits_factor(true),
-                        .b = head.tokens_from(t),
-                        .c = dw + v * head.features,
-                        .c_stride = head.features,
-                        .from_zero = t == 0 && !continues});
+      differentiate_block(head, t, std::min(kTokenBlock, head.tokens - t), v, width,
+                          call.outputs.back().data + t * head.features * 4);
     }
   }
 }

@@ -19,7 +19,8 @@ MaxAndSum max_and_sum_of_tiles(const float* logits, int64_t vocabulary) {
   return whole;
 }
 
-// Turns a token's logits into their gradients and returns its loss.
+// Turns a token's logits into their gradients, as Elements at the same place, and returns its loss.
+template <class Element>
 float differentiate_token(float* logits, int64_t vocabulary, int32_t target, float scale) {
   if (target < 0 || target >= vocabulary) {
     std::fill(logits, logits + vocabulary, 0.0f);
@@ -28,6 +29,7 @@ float differentiate_token(float* logits, int64_t vocabulary, int32_t target, flo
   const float lse = log_sum_exp(max_and_sum_of_tiles(logits, vocabulary));
   const float of_target = logits[target];
   differentiate_logits(logits, vocabulary, target, lse, scale);
+  round_row<Element>(logits, vocabulary);
   return lse - of_target;
 }
 
@@ -44,44 +46,49 @@ void linear_cross_entropy_with_gradients(const Invocation& call) {
   const int64_t vocabulary = w.dim(0);
   const LogitsBlockScratch block(tokens, vocabulary);
   std::byte* packing = call.scratch.data();
-  float* logits = reinterpret_cast<float*>(packing + product_scratch_bytes(call.threads.count()));
+  std::byte* block_logits = packing + block.product_bytes(call.threads.count(), x.type.dtype, features);
+  float* logits = reinterpret_cast<float*>(block_logits);
   const bool trains = !call.attributes.has("frozen");  // otherwise the outputs are dx and the loss
-  float* dx = call.outputs[trains ? 1 : 0].as<float>();
+  std::byte* dx = call.outputs[trains ? 1 : 0].data;
   float* loss = call.outputs.back().as<float>();
-  const Factor d{reinterpret_cast<const std::byte*>(logits), DType::f32, block.stride};
+  const DType format = x.type.dtype;
+  const Factor d{block_logits, format, block.stride * 4 / size_of(format)};
   for (int64_t t = 0; t < tokens; t += block.tokens) {
     const int64_t rows = std::min(block.tokens, tokens - t);
-    const Factor block_x{reinterpret_cast<const std::byte*>(x.as<float>() + t * features), DType::f32, features};
+    const Factor block_x{x.data + t * features * size_of(format), format, features};
     multiply({.rows = rows,
               .columns = vocabulary,
               .depth = features,
               .a = block_x,
               .b = {w.data, w.type.dtype, features, true},
-              .c = logits,
+              .c = block_logits,
               .c_stride = block.stride,
               .from_zero = true},
              call.threads, packing);
     call.threads.split(rows, 1, [&](int64_t begin, int64_t end, int) {
-      for (int64_t i = begin; i < end; ++i) {
-        loss[t + i] = differentiate_token(logits + i * block.stride, vocabulary, targets[t + i], scale);
-      }
+      with_elements(x, [&]<class Element>(const Element*) {
+        for (int64_t i = begin; i < end; ++i) {
+          loss[t + i] = differentiate_token<Element>(logits + i * block.stride, vocabulary, targets[t + i], scale);
+        }
+      });
     });
     multiply({.rows = rows,
               .columns = features,
               .depth = vocabulary,
               .a = d,
               .b = {w.data, w.type.dtype, features, false},
-              .c = dx + t * features,
+              .c = dx + t * features * size_of(format),
               .c_stride = features,
-              .from_zero = true},
+              .from_zero = true,
+              .c_dtype = format},
              call.threads, packing);
     if (!trains) continue;
     multiply({.rows = vocabulary,
               .columns = features,
               .depth = rows,
-              .a = {d.data, DType::f32, block.stride, true},
+              .a = {d.data, d.dtype, d.stride, true},
               .b = block_x,
-              .c = call.outputs[0].as<float>(),
+              .c = call.outputs[0].data,
               .c_stride = features,
               .from_zero = t == 0 && !continues},
              call.threads, packing);

@@ -2,6 +2,8 @@
 // share.
 #pragma once
 
+#include <type_traits>
+
 #include "headroom/backend/cpu/simd.h"
 #include "headroom/backend/vocabulary_tiles.h"
 
@@ -42,6 +44,16 @@ HEADROOM_INLINE MaxAndSum merge(const MaxAndSum& left, const MaxAndSum& right) {
 }
 
 HEADROOM_INLINE float log_sum_exp(const MaxAndSum& whole) { return first_lane(whole.max + log(F32x16(whole.sum))); }
+
+// Rounds a row to the Elements at its own place.
+template <class Element>
+HEADROOM_INLINE void round_row(float* row, int64_t width) {
+  if constexpr (std::is_same_v<Element, float>) return;
+  Element* to = reinterpret_cast<Element*>(row);
+  int64_t v = 0;
+  for (; v + 16 <= width; v += 16) store(to + v, load(row + v));
+  if (v < width) store(to + v, load(row + v, width - v), width - v);
+}
 
 // Turns a row of logits into the gradients of them; `target` is an index into the row, or none of it.
 HEADROOM_INLINE void differentiate_logits(float* logits, int64_t width, int64_t target, float lse, float scale) {

@@ -5,9 +5,11 @@
 #include "headroom/backend/cpu/matmul_product.h"
 
 #include <algorithm>
+#include <type_traits>
 
+#include "headroom/backend/cpu/elements.h"
 #include "headroom/backend/cpu/matmul_few_rows.h"
-#include "headroom/backend/cpu/matmul_pack.h"
+#include "headroom/backend/cpu/matmul_pairs.h"
 #include "headroom/backend/cpu/matmul_tile.h"
 #include "headroom/backend/matmul_blocks.h"
 
@@ -26,13 +28,6 @@ const Element* at(const Factor& factor, int64_t i, int64_t j) {
 struct Region {
   int64_t row_begin, row_end, column_begin, column_end;
 };
-
-void clear(const Product& product, const Region& region) {
-  for (int64_t i = region.row_begin; i < region.row_end; ++i) {
-    std::fill(product.c + i * product.c_stride + region.column_begin,
-              product.c + i * product.c_stride + region.column_end, 0.0f);
-  }
-}
 
 int64_t parts_of(int64_t count, int64_t size) { return (count + size - 1) / size; }
 
@@ -56,59 +51,123 @@ Ahead lines_of(const Factor& factor, const Region& region) {
           .per_tile = lines * (factor.transposed ? columns : rows)};
 }
 
-// The tiles of `region`, `height` rows each, over `depth` from k on. a and b are packed; the lines of `ahead` are asked
-// for meanwhile.
-void multiply_block(const Product& product, const Region& region, int64_t k, int64_t depth, int64_t height,
+// How a product of these factors is packed and multiplied: a step is one k, or two of bf16.
+template <class Left, class Right>
+struct Scheme {
+  static constexpr Terms kTerms = std::is_same_v<Left, Bf16> ? Terms::two : Terms::one;
+  static constexpr int64_t kDepth = kTerms == Terms::two ? 2 : 1;  // of a step
+
+  template <int kWidth, class Element>
+  static void pack_factor(const Factor& factor, const Element* from, bool along_k, int64_t lanes, int64_t height,
+                          int64_t depth, float* to) {
+    if constexpr (kTerms == Terms::two) {
+      pack_pairs<kWidth>(from, factor.stride, along_k, lanes, height, depth, to);
+    } else {
+      pack<kWidth>(from, factor.stride, along_k, lanes, height, depth, to);
+    }
+  }
+};
+
+// A block of C in f32: C itself, or where the chains of a rounded C run.
+struct Block {
+  float* c;
+  int64_t stride;
+};
+
+// The tiles of a block of rows x columns, `height` rows each, over `steps`. a and b are packed; the lines of `ahead`
+// are asked for meanwhile.
+template <Terms kTerms>
+void multiply_block(const Block& block, int64_t rows, int64_t columns, int64_t steps, int64_t height, bool from_zero,
                     const float* a, const float* b, Ahead ahead) {
-  const int64_t tiles = parts_of(region.row_end - region.row_begin, height) *
-                        parts_of(region.column_end - region.column_begin, kTileColumns);
-  ahead.per_tile = parts_of(ahead.per_tile, tiles);
-  for (int64_t i = region.row_begin; i < region.row_end; i += height, a += panel_stride<kTileRows>(depth)) {
-    const int64_t rows = std::min(height, region.row_end - i);
+  ahead.per_tile = parts_of(ahead.per_tile, parts_of(rows, height) * parts_of(columns, kTileColumns));
+  for (int64_t i = 0; i < rows; i += height, a += panel_stride<kTileRows>(steps)) {
     const float* panel = b;
-    for (int64_t j = region.column_begin; j < region.column_end; j += kTileColumns) {
-      const int64_t columns = std::min<int64_t>(kTileColumns, region.column_end - j);
-      float* c = product.c + i * product.c_stride + j;
-      const bool is_last = j + kTileColumns >= region.column_end;
-      const float* next_c = is_last ? product.c + (i + height) * product.c_stride + region.column_begin : c + columns;
-      const bool from_zero = product.from_zero && k == 0;
-      multiply_tile({depth, a, panel, c, product.c_stride, from_zero, next_c, &ahead}, rows, columns);
-      panel += panel_stride<kTileColumns>(depth);
+    for (int64_t j = 0; j < columns; j += kTileColumns) {
+      const int64_t width = std::min<int64_t>(kTileColumns, columns - j);
+      float* c = block.c + i * block.stride + j;
+      const bool is_last = j + kTileColumns >= columns;
+      const float* next_c = is_last ? block.c + (i + height) * block.stride : c + width;
+      multiply_tile<kTerms>({steps, a, panel, c, block.stride, from_zero, next_c, &ahead}, std::min(height, rows - i),
+                            width);
+      panel += panel_stride<kTileColumns>(steps);
     }
   }
 }
 
-// One thread's part of C.
+void clear(const Block& block, int64_t rows, int64_t columns) {
+  for (int64_t i = 0; i < rows; ++i) std::fill_n(block.c + i * block.stride, columns, 0.0f);
+}
+
 template <class Element>
-void multiply_region(const Product& product, const Region& region, std::byte* scratch) {
+void load_block(const Element* c, int64_t c_stride, int64_t rows, int64_t columns, const Block& block) {
+  for (int64_t i = 0; i < rows; ++i) {
+    const Element* from = c + i * c_stride;
+    float* to = block.c + i * block.stride;
+    for_each_group(0, columns, [=](int64_t j, auto n) { store(to + j, load(from + j, n), n); });
+  }
+}
+
+template <class Element>
+void round_block(const Block& block, int64_t rows, int64_t columns, Element* c, int64_t c_stride) {
+  for (int64_t i = 0; i < rows; ++i) {
+    const float* from = block.c + i * block.stride;
+    Element* to = c + i * c_stride;
+    for_each_group(0, columns, [=](int64_t j, auto n) { store(to + j, load(from + j, n), n); });
+  }
+}
+
+// One thread's part of C.
+template <class Left, class Right>
+void multiply_region(const Product& product, const Region& region, std::byte* scratch, float* rounded) {
+  constexpr Terms kTerms = Scheme<Left, Right>::kTerms;
+  constexpr int64_t kDepth = Scheme<Left, Right>::kDepth;
+  const DenormalsAsZeros<kTerms> environment;
   float* packed_b = reinterpret_cast<float*>(scratch);
   float* packed_a = reinterpret_cast<float*>(scratch + kPackedRightBytes);
-  if (product.depth == 0 && product.from_zero) clear(product, region);
+  const bool rounds = product.c_dtype != DType::f32;
   const int64_t block_rows = even_part(region.row_end - region.row_begin, kBlockRows, kTileRows);
-  const int64_t block_depth = even_part(product.depth, kBlockDepth, 16);
+  const int64_t block_depth = kDepth * even_part(parts_of(product.depth, kDepth), kBlockDepth, 16);
   for (int64_t i = region.row_begin; i < region.row_end; i += block_rows) {
-    const int64_t row_end = std::min(i + block_rows, region.row_end);
-    const int64_t height = even_part(row_end - i, kTileRows, 1);
-    for (int64_t span = region.column_begin; span < region.column_end; span += kSpanColumns) {
-      const int64_t span_end = std::min(span + kSpanColumns, region.column_end);
+    const int64_t rows = std::min(block_rows, region.row_end - i);
+    const int64_t height = even_part(rows, kTileRows, 1);
+    const int64_t span_columns = rounds ? kRoundedColumns : kSpanColumns;
+    for (int64_t span = region.column_begin; span < region.column_end; span += span_columns) {
+      const int64_t span_end = std::min(span + span_columns, region.column_end);
+      const Block block =
+          rounds ? Block{rounded, rounded_block_stride(product.columns)}
+                 : Block{reinterpret_cast<float*>(product.c) + i * product.c_stride + span, product.c_stride};
+      const Tensor c{product.c, {product.c_dtype, {}}};
+      if (product.depth == 0 && product.from_zero) clear(block, rows, span_end - span);
+      if (rounds && !product.from_zero) {
+        with_elements(c, [&](auto* from) {
+          load_block(from + i * product.c_stride + span, product.c_stride, rows, span_end - span, block);
+        });
+      }
       for (int64_t k = 0; k < product.depth; k += block_depth) {
         const int64_t depth = std::min(block_depth, product.depth - k);
-        pack<kTileRows>(at<float>(product.a, i, k), product.a.stride, !product.a.transposed, row_end - i, height, depth,
-                        packed_a);
+        const int64_t steps = parts_of(depth, kDepth);
+        Scheme<Left, Right>::template pack_factor<kTileRows>(product.a, at<Left>(product.a, i, k),
+                                                             !product.a.transposed, rows, height, depth, packed_a);
         for (int64_t j = span; j < span_end; j += kBlockColumns) {
           const int64_t column_end = std::min(j + kBlockColumns, span_end);
-          pack<kTileColumns>(at<Element>(product.b, k, j), product.b.stride, product.b.transposed, column_end - j,
-                             kTileColumns, depth, packed_b);
+          Scheme<Left, Right>::template pack_factor<kTileColumns>(product.b, at<Right>(product.b, k, j),
+                                                                  product.b.transposed, column_end - j, kTileColumns,
+                                                                  depth, packed_b);
           const bool is_last = column_end == span_end;
           const int64_t next_k = is_last ? k + block_depth : k;
           const int64_t next_j = is_last ? span : column_end;
           const Ahead next = next_k >= product.depth
                                  ? Ahead()
-                                 : lines_of<Element>(product.b, {next_k, std::min(next_k + depth, product.depth),
-                                                                 next_j, std::min(next_j + kBlockColumns, span_end)});
-          multiply_block(product, {i, row_end, j, column_end}, k, depth, height, packed_a, packed_b, next);
+                                 : lines_of<Right>(product.b, {next_k, std::min(next_k + depth, product.depth), next_j,
+                                                               std::min(next_j + kBlockColumns, span_end)});
+          multiply_block<kTerms>({block.c + (j - span), block.stride}, rows, column_end - j, steps, height,
+                                 product.from_zero && k == 0, packed_a, packed_b, next);
         }
       }
+      if (!rounds) continue;
+      with_elements(c, [&]<class Element>(const Element*) {
+        round_block(block, rows, span_end - span, c.as<Element>() + i * product.c_stride + span, product.c_stride);
+      });
     }
   }
 }
@@ -121,7 +180,7 @@ void stream(const Product& product, const Region& region) {
                       .a_stride = product.a.stride,
                       .w_stride = product.b.stride,
                       .depth = product.depth,
-                      .c = product.c + j,
+                      .c = reinterpret_cast<float*>(product.c) + j,
                       .c_stride = product.c_stride,
                       .from_zero = product.from_zero};
     multiply_strip<kRows>(strip, at<Element>(product.b, 0, j), std::min<int64_t>(kColumns, region.column_end - j));
@@ -163,26 +222,42 @@ std::pair<int64_t, int64_t> share_of(int64_t count, int64_t grain, int64_t index
   return {std::min(grains * index / parts * grain, count), std::min(grains * (index + 1) / parts * grain, count)};
 }
 
+// Calls body<Left, Right>() for the elements that the factors are read as.
+template <class Body>
+void with_factors(const Product& product, Body&& body) {
+  const Tensor b{const_cast<std::byte*>(product.b.data), {product.b.dtype, {}}};
+  switch (product.a.dtype) {
+    case DType::bf16:
+      return product.b.dtype == DType::bf16 ? body.template operator()<Bf16, Bf16>()
+                                            : body.template operator()<Bf16, float>();
+    case DType::f16:
+      return product.b.dtype == DType::f16 ? body.template operator()<F16, F16>()
+                                           : body.template operator()<F16, RoundedToF16>();
+    default: return with_elements(b, [&]<class Right>(const Right*) { body.template operator()<float, Right>(); });
+  }
+}
+
 }  // namespace
 
 void multiply(const Product& product, Threads& threads, std::byte* scratch) {
   if (product.rows == 0) return;
-  const bool streams = product.rows <= kStripRows && product.b.transposed && !product.a.transposed;
+  const bool streams =
+      product.rows <= kStripRows && product.b.transposed && !product.a.transposed && product.a.dtype == DType::f32;
   const int64_t along_rows = streams ? 1 : threads_along_rows(product, threads.count());
   const int64_t along_columns = threads.count() / along_rows;
-  const Tensor b{const_cast<std::byte*>(product.b.data), {product.b.dtype, {}}};
+  const int64_t rounded_bytes = rounded_product_bytes(product.rows, product.columns);
+  std::byte* rounded = scratch + product_scratch_bytes(threads.count());
   threads.run([&](int thread) {
     const auto [row_begin, row_end] = share_of(product.rows, kTileRows, thread / along_columns, along_rows);
     const auto [column_begin, column_end] =
         share_of(product.columns, kTileColumns, thread % along_columns, along_columns);
     const Region region{row_begin, row_end, column_begin, column_end};
     std::byte* own = scratch + thread * kProductScratchBytes;
-    with_elements(b, [&]<class Element>(const Element*) {
-      if (streams) {
-        multiply_few_rows<Element>(product, region, std::make_index_sequence<kStripRows>());
-      } else {
-        multiply_region<Element>(product, region, own);
+    with_factors(product, [&]<class Left, class Right>() {
+      if constexpr (std::is_same_v<Left, float>) {
+        if (streams) return multiply_few_rows<Right>(product, region, std::make_index_sequence<kStripRows>());
       }
+      multiply_region<Left, Right>(product, region, own, reinterpret_cast<float*>(rounded + thread * rounded_bytes));
     });
   });
 }

@@ -15,18 +15,22 @@ struct Factor {
   bool transposed = false;
 };
 
+// Products of f32 are chains over k; a left factor of 16 bits rounds the right one, in f32 or its own format, as it is
+// read, and one of bf16 takes the terms in pairs (docs/arithmetic.md).
 struct Product {
   int64_t rows;     // M
   int64_t columns;  // N
   int64_t depth;    // K
   Factor a;
   Factor b;
-  float* c;  // row-major
+  std::byte* c;  // row-major
   int64_t c_stride;
-  bool from_zero;  // whether the chains start at +0 instead of going on from what c holds
+  bool from_zero;              // whether the chains start at +0 instead of going on from what c holds
+  DType c_dtype = DType::f32;  // or the left factor's: rounded once
 };
 
-// `scratch`: product_scratch_bytes(threads.count()), aligned to 64 bytes.
+// `scratch`: product_scratch_bytes(threads.count()), aligned to 64 bytes; for a c of 16 bits with
+// rounded_product_bytes(rows, columns) for each thread behind it.
 void multiply(const Product& product, Threads& threads, std::byte* scratch);
 
 }  // namespace headroom::HEADROOM_ISA

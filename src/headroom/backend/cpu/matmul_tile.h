@@ -1,6 +1,8 @@
 // The innermost piece of a product: a tile of C that lives in registers while k runs.
 //   MR rows x NR columns: 14 x 32 with AVX-512 (28 of 32 registers), 6 x 16 with AVX2 (12 of 16).
-// The tile starts from the C it finds and goes on, so every element stays one ascending chain of fused multiply-adds.
+// The tile starts from the C it finds and goes on, so every element stays one chain. A step is one term, or two of
+// bf16, the odd one first: an instruction where there is one (vdpbf16ps), and otherwise two multiply-adds in an
+// environment that takes denormals for zeros, as that instruction does.
 #pragma once
 
 #include <array>
@@ -38,7 +40,49 @@ struct Ahead {
   }
 };
 
-// c[r, j] = (from_zero ? +0 : c[r, j]), then fma(a[k, r], b[k, j], .) for k = 0 .. depth-1.
+// Both of what a 32-bit place of a packed factor holds: a number, or two of bf16, the one of even k in the lower half.
+enum class Terms { one, two };
+
+template <Terms kTerms>
+HEADROOM_INLINE F32x16 add_terms(F32x16 a, F32x16 b, F32x16 sum) {
+  if constexpr (kTerms == Terms::one) {
+    return fma(a, b, sum);
+  } else {
+#if defined(__AVX512BF16__)
+    return F32x16(_mm512_dpbf16_ps(sum.v, (__m512bh)_mm512_castps_si512(a.v), (__m512bh)_mm512_castps_si512(b.v)));
+#else
+    const I32x16 upper(-65536);
+    const F32x16 with_odd = fma(from_bits(bits_of(a) & upper), from_bits(bits_of(b) & upper), sum);
+    return fma(from_bits(shift_left<16>(bits_of(a))), from_bits(shift_left<16>(bits_of(b))), with_odd);
+#endif
+  }
+}
+
+// While it lives, this thread takes denormals for zeros and makes none, if kTerms needs that.
+template <Terms kTerms>
+class DenormalsAsZeros {
+ public:
+#if defined(__AVX512BF16__)
+  static constexpr bool kActs = false;
+#else
+  static constexpr bool kActs = kTerms == Terms::two;
+#endif
+  DenormalsAsZeros() : before_(_mm_getcsr()) {
+    if (kActs) _mm_setcsr(before_ | kFlushToZero | kDenormalsAreZero);
+  }
+  ~DenormalsAsZeros() {
+    if (kActs) _mm_setcsr(before_);
+  }
+  DenormalsAsZeros(const DenormalsAsZeros&) = delete;
+  DenormalsAsZeros& operator=(const DenormalsAsZeros&) = delete;
+
+ private:
+  static constexpr unsigned kFlushToZero = 0x8000;
+  static constexpr unsigned kDenormalsAreZero = 0x40;
+  unsigned before_;
+};
+
+// c[r, j] = (from_zero ? +0 : c[r, j]), then plus the terms of a[k, r] and b[k, j] for k = 0 .. depth-1.
 //   a[depth, kTileRows] and b[depth, kTileColumns] are packed; rows of c are c_stride apart.
 // Meanwhile asks for lines of `ahead` and of next_c, the tile of C that comes next; it may lie beyond the matrix.
 struct TileCall {
@@ -52,7 +96,7 @@ struct TileCall {
   Ahead* ahead;
 };
 
-template <int kRows>
+template <Terms kTerms, int kRows>
 void multiply_tile(const TileCall& call) {
   const int64_t c_stride = call.c_stride;
   float* c = call.c;
@@ -72,7 +116,7 @@ void multiply_tile(const TileCall& call) {
     for (int r = 0; r < kRows; ++r) {
       const F32x16 element(a[r]);
 #pragma GCC unroll 2
-      for (int j = 0; j < kTileVectors; ++j) sums[r][j] = fma(element, row[j], sums[r][j]);
+      for (int j = 0; j < kTileVectors; ++j) sums[r][j] = add_terms<kTerms>(element, row[j], sums[r][j]);
     }
     a += kTileRows;
     b += kTileColumns;
@@ -100,14 +144,15 @@ void multiply_tile(const TileCall& call) {
 
 using TileFunction = void (*)(const TileCall&);
 
-template <size_t... kRowsBelow>
+template <Terms kTerms, size_t... kRowsBelow>
 constexpr std::array<TileFunction, sizeof...(kRowsBelow)> tile_functions(std::index_sequence<kRowsBelow...>) {
-  return {&multiply_tile<static_cast<int>(kRowsBelow) + 1>...};
+  return {&multiply_tile<kTerms, static_cast<int>(kRowsBelow) + 1>...};
 }
 
 // The tile of `rows` rows (1 .. kTileRows) and `columns` columns (1 .. kTileColumns).
-inline void multiply_tile(const TileCall& call, int64_t rows, int64_t columns) {
-  static constexpr auto kFunctions = tile_functions(std::make_index_sequence<kTileRows>());
+template <Terms kTerms>
+void multiply_tile(const TileCall& call, int64_t rows, int64_t columns) {
+  static constexpr auto kFunctions = tile_functions<kTerms>(std::make_index_sequence<kTileRows>());
   const TileFunction function = kFunctions[static_cast<size_t>(rows - 1)];
   if (columns == kTileColumns) return function(call);
   // A ragged right edge: the same tile on a copy of C, whose columns beyond the edge are thrown away.

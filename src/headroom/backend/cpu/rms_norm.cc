@@ -9,8 +9,8 @@ namespace {
 HEADROOM_INLINE float inverse_root(float x) { return 1.0f / _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
 
 // Returns r.
-template <class Weight, class Place>
-HEADROOM_INLINE float normalize_row(const float* x, const Weight* weight, int64_t features, float eps, Place y) {
+template <class Element, class Weight, class Place>
+HEADROOM_INLINE float normalize_row(const Element* x, const Weight* weight, int64_t features, float eps, Place y) {
   F32x16 lanes(0.0f);
   for_each_group(0, features, [&](int64_t f, auto n) {
     const F32x16 group = load(x + f, n);
@@ -23,9 +23,9 @@ HEADROOM_INLINE float normalize_row(const float* x, const Weight* weight, int64_
   return r;
 }
 
-template <class Weight, class Place>
-HEADROOM_INLINE void differentiate_row(const float* x, const Weight* weight, float r, const float* dy, int64_t features,
-                                       Place dx) {
+template <class Element, class Weight, class Place>
+HEADROOM_INLINE void differentiate_row(const Element* x, const Weight* weight, float r, const Element* dy,
+                                       int64_t features, Place dx) {
   F32x16 lanes(0.0f);
   for_each_group(0, features, [&](int64_t f, auto n) {
     lanes = first_lanes(n, fma(load(dy + f, n) * load(weight + f, n), load(x + f, n), lanes), lanes);
@@ -43,38 +43,43 @@ void rms_norm(const Invocation& call) {
   const int64_t features = call.inputs[0].dim(1);
   const float eps = static_cast<float>(call.attributes.real("eps"));
   float* r = call.outputs[1].as<float>();
-  with_elements(call.inputs[1], [&](auto* weight) {
-    split_rows(call, [&](int64_t begin, int64_t end, auto place) {
-      for (int64_t t = begin; t < end; ++t) {
-        r[t] = normalize_row(call.inputs[0].as<const float>() + t * features, weight, features, eps,
-                             place(call.outputs[0]) + t * features);
-      }
+  with_elements(call.inputs[0], [&]<class Element>(const Element* x) {
+    with_elements(call.inputs[1], [&](auto* weight) {
+      split_rows<Element>(call, [&](int64_t begin, int64_t end, auto place) {
+        for (int64_t t = begin; t < end; ++t) {
+          r[t] = normalize_row(x + t * features, weight, features, eps, place(call.outputs[0]) + t * features);
+        }
+      });
     });
   });
 }
 
 void rms_norm_backward(const Invocation& call) {
   const int64_t features = call.inputs[0].dim(1);
-  with_elements(call.inputs[1], [&](auto* weight) {
-    split_rows(call, [&](int64_t begin, int64_t end, auto place) {
-      for (int64_t t = begin; t < end; ++t) {
-        differentiate_row(call.inputs[0].as<const float>() + t * features, weight, call.inputs[2].as<const float>()[t],
-                          call.inputs[3].as<const float>() + t * features, features,
-                          place(call.outputs[0]) + t * features);
-      }
+  const float* r = call.inputs[2].as<const float>();
+  with_elements(call.inputs[0], [&]<class Element>(const Element* x) {
+    const Element* dy = call.inputs[3].as<const Element>();
+    with_elements(call.inputs[1], [&](auto* weight) {
+      split_rows<Element>(call, [&](int64_t begin, int64_t end, auto place) {
+        for (int64_t t = begin; t < end; ++t) {
+          differentiate_row(x + t * features, weight, r[t], dy + t * features, features,
+                            place(call.outputs[0]) + t * features);
+        }
+      });
     });
   });
 }
 
 void rms_norm_weight_gradient(const Invocation& call) {
-  const float* x = call.inputs[0].as<const float>();
   const float* r = call.inputs[1].as<const float>();
-  const float* dy = call.inputs[2].as<const float>();
   const bool continues = call.inputs.size() == 4;
-  chain_over_rows(call.threads, {call.inputs[0], call.inputs[2]}, continues, call.outputs[0].as<float>(),
-                  [=](int64_t t, int64_t i, auto n, F32x16 chain) {
-                    return fma(load(dy + i, n), load(x + i, n) * F32x16(r[t]), chain);
-                  });
+  with_elements(call.inputs[0], [&]<class Element>(const Element* x) {
+    const Element* dy = call.inputs[2].as<const Element>();
+    chain_over_rows(call.threads, {call.inputs[0], call.inputs[2]}, continues, call.outputs[0].as<float>(),
+                    [=](int64_t t, int64_t i, auto n, F32x16 chain) {
+                      return fma(load(dy + i, n), load(x + i, n) * F32x16(r[t]), chain);
+                    });
+  });
 }
 
 }  // namespace headroom::HEADROOM_ISA

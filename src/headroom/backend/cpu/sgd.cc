@@ -1,17 +1,17 @@
 // SGD (ops/sgd.h), in place.
-#include "headroom/backend/cpu/elements.h"
-#include "headroom/backend/kernel.h"
+#include "headroom/backend/cpu/weight_update.h"
 #include "headroom/backend/panel.h"
 
 namespace headroom::HEADROOM_ISA {
 
 void sgd(const Invocation& call) {
-  float* weight = panel_of<float>(call, call.outputs[0]);
+  const float scale = gradient_scale_of(call, 3);
+  if (scale != scale) return;
   const float* gradient = panel_of<const float>(call, call.inputs[1]);
   const F32x16 minus_rate(-call.inputs[2].as<const float>()[0]);
-  const F32x16 gradient_scale(call.inputs.size() == 4 ? *call.inputs[3].as<const float>() : 1.0f);
-  split_elements(call.threads, panel_elements(call, call.inputs[0].elements()), [=](int64_t i, auto n) {
-    store(weight + i, fma(minus_rate, load(gradient + i, n) * gradient_scale, load(weight + i, n)), n);
+  const F32x16 gradient_scale(scale);
+  update_weight(call, [=](int64_t i, auto n, F32x16 weight) {
+    return fma(minus_rate, load(gradient + i, n) * gradient_scale, weight);
   });
 }
 

@@ -65,4 +65,31 @@ HEADROOM_INLINE void store_halves(Bf16* to, I32x16 a, int64_t n) {
   for (int64_t i = 0; i < n && i < 16; ++i) to[i] = padded[i];
 }
 
+// Sixteen elements, or the first n of them, rounded to nearest even.
+HEADROOM_INLINE void store(Bf16* to, F32x16 a) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), rounded_bits(a, Bf16()));
+}
+HEADROOM_INLINE void store(F16* to, F32x16 a) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), rounded_bits(a, F16()));
+}
+HEADROOM_INLINE void store(Bf16* to, F32x16 a, int64_t n) { store_bits(to, rounded_bits(a, Bf16()), n); }
+HEADROOM_INLINE void store(F16* to, F32x16 a, int64_t n) { store_bits(to, rounded_bits(a, F16()), n); }
+HEADROOM_INLINE void stream(Bf16* to, F32x16 a) {
+  _mm256_stream_si256(reinterpret_cast<__m256i*>(to), rounded_bits(a, Bf16()));
+}
+HEADROOM_INLINE void stream(F16* to, F32x16 a) {
+  _mm256_stream_si256(reinterpret_cast<__m256i*>(to), rounded_bits(a, F16()));
+}
+
+// A number in f32 that is read as if it stood in f16.
+struct RoundedToF16 {
+  float value;
+};
+HEADROOM_INLINE F32x16 load(const RoundedToF16* from, int64_t n) {
+  alignas(32) F16 halves[16];
+  store(halves, load(&from->value, n));
+  return load(static_cast<const F16*>(halves));
+}
+HEADROOM_INLINE F32x16 load(const RoundedToF16* from) { return load(from, kLanes); }
+
 }  // namespace headroom::HEADROOM_ISA

@@ -63,6 +63,29 @@ HEADROOM_INLINE void store(float* to, F32x16 a, int64_t n) {
   _mm256_maskstore_ps(to, _mm256_castps_si256(mask.v[0]), a.v[0]);
   _mm256_maskstore_ps(to + 8, _mm256_castps_si256(mask.v[1]), a.v[1]);
 }
+HEADROOM_INLINE __m256i round_to_bf16(__m256 a) {
+  const __m256i bits = _mm256_castps_si256(a);
+  const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+  const __m256i rounded = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
+  const __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
+  const __m256 is_nan = _mm256_cmp_ps(a, a, _CMP_UNORD_Q);
+  const __m256 chosen = _mm256_blendv_ps(_mm256_castsi256_ps(rounded), _mm256_castsi256_ps(quiet), is_nan);
+  return _mm256_srli_epi32(_mm256_castps_si256(chosen), 16);
+}
+HEADROOM_INLINE __m256i rounded_bits(F32x16 a, Bf16) {
+  const __m256i interleaved = _mm256_packus_epi32(round_to_bf16(a.v[0]), round_to_bf16(a.v[1]));
+  return _mm256_permute4x64_epi64(interleaved, 0xd8);
+}
+HEADROOM_INLINE __m256i rounded_bits(F32x16 a, F16) {
+  return _mm256_set_m128i(_mm256_cvtps_ph(a.v[1], _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC),
+                          _mm256_cvtps_ph(a.v[0], _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+template <class Element>
+HEADROOM_INLINE void store_bits(Element* to, __m256i halves, int64_t n) {
+  alignas(32) Element all[16];
+  _mm256_store_si256(reinterpret_cast<__m256i*>(all), halves);
+  for (int64_t i = 0; i < n && i < 16; ++i) to[i] = all[i];
+}
 HEADROOM_INLINE void stream(float* to, F32x16 a) {
   _mm256_stream_ps(to, a.v[0]);
   _mm256_stream_ps(to + 8, a.v[1]);

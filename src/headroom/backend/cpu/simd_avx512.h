@@ -44,6 +44,24 @@ HEADROOM_INLINE F32x16 load(const F16* from) {
 HEADROOM_INLINE void store(float* to, F32x16 a) { _mm512_storeu_ps(to, a.v); }
 HEADROOM_INLINE void store(float* to, F32x16 a, int64_t n) { _mm512_mask_storeu_ps(to, first(n).v, a.v); }
 
+// Sixteen numbers rounded to nearest even, in the bits of the format.
+HEADROOM_INLINE __m256i rounded_bits(F32x16 a, Bf16) {
+  const __m512i bits = _mm512_castps_si512(a.v);
+  const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+  const __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+  const __mmask16 is_nan = _mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q);
+  const __m512i quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x400000));
+  return _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_mask_mov_epi32(rounded, is_nan, quiet), 16));
+}
+HEADROOM_INLINE __m256i rounded_bits(F32x16 a, F16) {
+  return _mm512_cvtps_ph(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+template <class Element>
+HEADROOM_INLINE void store_bits(Element* to, __m256i halves, int64_t n) {
+  _mm256_mask_storeu_epi16(to, first(n).v, halves);
+}
+
 // Past the caches; `to` is aligned to 64 bytes.
 HEADROOM_INLINE void stream(float* to, F32x16 a) { _mm512_stream_ps(to, a.v); }
 

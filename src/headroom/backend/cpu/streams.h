@@ -12,13 +12,20 @@
 
 namespace headroom::HEADROOM_ISA {
 
-// A place in such an output, at a multiple of sixteen elements: `store` takes it like a float*.
+// A place in such an output, at a multiple of sixteen elements: `store` takes it like an Element*.
+template <class Element>
 struct Streamed {
   HEADROOM_INLINE Streamed operator+(int64_t elements) const { return {to + elements}; }
-  float* to;
+  Element* to;
 };
-HEADROOM_INLINE void store(Streamed place, F32x16 a, Whole) { stream(place.to, a); }
-HEADROOM_INLINE void store(Streamed place, F32x16 a, int64_t n) { store(place.to, a, n); }
+template <class Element>
+HEADROOM_INLINE void store(Streamed<Element> place, F32x16 a, Whole) {
+  stream(place.to, a);
+}
+template <class Element>
+HEADROOM_INLINE void store(Streamed<Element> place, F32x16 a, int64_t n) {
+  store(place.to, a, n);
+}
 
 // Whether output 0, and others of its size, are better streamed. `row`: groups begin at its multiples.
 inline bool streams_outputs(const Invocation& call, int64_t row) {
@@ -30,27 +37,27 @@ inline bool streams_outputs(const Invocation& call, int64_t row) {
 }
 
 // Splits [0, count) over the threads and calls body(begin, end, place), where place(output) is what the kernel stores
-// that output to: a Streamed or a float*. Groups of sixteen elements begin at multiples of `row` elements.
-template <class Body>
+// that output, of Elements, to: a Streamed or an Element*. Groups of sixteen elements begin at multiples of `row`.
+template <class Element = float, class Body>
 HEADROOM_INLINE void split_outputs(const Invocation& call, int64_t count, int64_t grain, int64_t row, Body&& body) {
   const bool streams = streams_outputs(call, row);
   call.threads.split(count, grain, [&](int64_t begin, int64_t end, int) {
-    if (!streams) return body(begin, end, [](const Tensor& output) { return output.as<float>(); });
-    body(begin, end, [](const Tensor& output) { return Streamed{output.as<float>()}; });
+    if (!streams) return body(begin, end, [](const Tensor& output) { return output.as<Element>(); });
+    body(begin, end, [](const Tensor& output) { return Streamed<Element>{output.as<Element>()}; });
     _mm_sfence();  // the streamed lines are in memory before this thread says that it is done
   });
 }
 
 // The rows of output 0, which is [rows, row elements].
-template <class Body>
+template <class Element = float, class Body>
 HEADROOM_INLINE void split_rows(const Invocation& call, Body&& body) {
-  split_outputs(call, call.outputs[0].dim(0), 1, call.outputs[0].dim(1), body);
+  split_outputs<Element>(call, call.outputs[0].dim(0), 1, call.outputs[0].dim(1), body);
 }
 
 // The elements of output 0.
-template <class Body>
+template <class Element = float, class Body>
 HEADROOM_INLINE void split_output_elements(const Invocation& call, Body&& body) {
-  split_outputs(call, call.outputs[0].elements(), kElementGrain, kElementGrain, body);
+  split_outputs<Element>(call, call.outputs[0].elements(), kElementGrain, kElementGrain, body);
 }
 
 }  // namespace headroom::HEADROOM_ISA

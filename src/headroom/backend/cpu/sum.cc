@@ -77,12 +77,18 @@ void squared_norm(const Invocation& call) {
 
 void clip_scale(const Invocation& call) {
   const double max_norm = call.attributes.real("max_norm");
+  const bool unscales = call.attributes.has("unscales");
+  const double loss_scale = unscales ? static_cast<double>(*call.inputs.back().as<const float>()) : 1.0;
   TreeSum tree;
-  for (const Tensor& input : call.inputs) tree.add(*input.as<const double>());
-  const double norm = __builtin_sqrt(tree.total());
+  for (const Tensor& input : call.inputs.first(call.inputs.size() - (unscales ? 1 : 0))) {
+    tree.add(*input.as<const double>());
+  }
+  const double norm = __builtin_sqrt(tree.total()) / loss_scale;
   const double ratio = max_norm / (norm + 1e-6);
+  const double factor = (max_norm == 0 || ratio > 1 ? 1.0 : ratio) / loss_scale;
+  const bool skips = unscales && !(norm <= __DBL_MAX__);
   *call.outputs[0].as<float>() = static_cast<float>(norm);
-  *call.outputs[1].as<float>() = max_norm == 0 || ratio > 1 ? 1.0f : static_cast<float>(ratio);
+  *call.outputs[1].as<float>() = skips ? __builtin_nanf("") : static_cast<float>(factor);
 }
 
 }  // namespace headroom::HEADROOM_ISA

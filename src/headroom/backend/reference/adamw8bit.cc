@@ -37,6 +37,7 @@ void adamw8bit(const Invocation& call) {
   const RandomKey key = rounds ? random_key_of(call.inputs[7], call.attributes) : RandomKey{};
   const size_t scale_at = rounds ? 8 : 7;
   const float gradient_scale = call.inputs.size() > scale_at ? *call.inputs[scale_at].as<const float>() : 1.0f;
+  if (gradient_scale != gradient_scale) return;  // a skipped step
   const float beta1 = static_cast<float>(call.attributes.real("beta1"));
   const float beta2 = static_cast<float>(call.attributes.real("beta2"));
   const float one_minus_beta1 = static_cast<float>(1.0 - call.attributes.real("beta1"));

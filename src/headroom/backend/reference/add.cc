@@ -1,13 +1,14 @@
 // c = a + b (ops/add.h).
-#include "headroom/backend/kernel.h"
+#include "headroom/backend/reference/scalar.h"
 
 namespace headroom::reference {
 
 void add(const Invocation& call) {
-  const float* a = call.inputs[0].as<const float>();
-  const float* b = call.inputs[1].as<const float>();
-  float* c = call.outputs[0].as<float>();
-  for (int64_t i = 0; i < call.inputs[0].elements(); ++i) c[i] = a[i] + b[i];
+  with_elements(call.inputs[0], [&]<class Element>(const Element* a) {
+    const Element* b = call.inputs[1].as<const Element>();
+    Element* c = call.outputs[0].as<Element>();
+    for (int64_t i = 0; i < call.inputs[0].elements(); ++i) store_one(c + i, load_one(a + i) + load_one(b + i));
+  });
 }
 
 }  // namespace headroom::reference

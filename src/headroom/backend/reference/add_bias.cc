@@ -7,23 +7,27 @@ namespace headroom::reference {
 // y = x + b.
 void add_bias(const Invocation& call) {
   const int64_t features = call.inputs[0].dim(1);
-  const float* x = call.inputs[0].as<const float>();
-  float* y = call.outputs[0].as<float>();
-  with_elements(call.inputs[1], [&](auto* bias) {
-    for (int64_t i = 0; i < call.inputs[0].elements(); ++i) y[i] = x[i] + load_one(bias + i % features);
+  with_elements(call.inputs[0], [&]<class Element>(const Element* x) {
+    with_elements(call.inputs[1], [&](auto* bias) {
+      Element* y = call.outputs[0].as<Element>();
+      for (int64_t i = 0; i < call.inputs[0].elements(); ++i) {
+        store_one(y + i, load_one(x + i) + load_one(bias + i % features));
+      }
+    });
   });
 }
 
 // db[f] = one chain of additions over the rows, from +0 or from the last input.
 void bias_gradient(const Invocation& call) {
   const int64_t features = call.inputs[0].dim(1);
-  const float* dy = call.inputs[0].as<const float>();
   float* db = call.outputs[0].as<float>();
-  for (int64_t f = 0; f < features; ++f) {
-    float chain = call.inputs.size() == 2 ? db[f] : 0.0f;
-    for (int64_t t = 0; t < call.inputs[0].dim(0); ++t) chain = chain + dy[t * features + f];
-    db[f] = chain;
-  }
+  with_elements(call.inputs[0], [&](auto* dy) {
+    for (int64_t f = 0; f < features; ++f) {
+      float chain = call.inputs.size() == 2 ? db[f] : 0.0f;
+      for (int64_t t = 0; t < call.inputs[0].dim(0); ++t) chain = chain + load_one(dy + t * features + f);
+      db[f] = chain;
+    }
+  });
 }
 
 }  // namespace headroom::reference

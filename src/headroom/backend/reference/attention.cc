@@ -29,15 +29,15 @@ struct Head {
 };
 
 // Goes on with the keys [first, end), at most 64.
-template <class Element>
-void add_block(const float* q, const Head<Element>& head, int64_t first, int64_t end, float scale, Partial& partial) {
+template <class Query, class Element>
+void add_block(const Query* q, const Head<Element>& head, int64_t first, int64_t end, float scale, Partial& partial) {
   const int64_t count = end - first;
   float p[kKeyBlock];
   float new_max = partial.max;
   for (int64_t j = 0; j < count; ++j) {
     float product = 0;
     for (int64_t d = 0; d < head.size; ++d) {
-      product = std::fma(q[d], load_one(&head.keys[(first + j) * head.stride + d]), product);
+      product = std::fma(load_one(q + d), load_one(&head.keys[(first + j) * head.stride + d]), product);
     }
     p[j] = scale * product;
     new_max = max(new_max, p[j]);
@@ -67,8 +67,8 @@ void merge(const Partial& span, int64_t head_size, Partial& all) {
 }
 
 // One row: the query q sees the first `keys` keys of its sequence. Returns log(sum of exp(score)).
-template <class Element>
-float attend(const float* q, const Head<Element>& head, int64_t keys, float scale, float* out) {
+template <class Query, class Element>
+float attend(const Query* q, const Head<Element>& head, int64_t keys, float scale, Query* out) {
   Partial all;
   for (int64_t span_first = 0; span_first < keys; span_first += kKeySpan) {
     const int64_t span_end = std::min(keys, span_first + kKeySpan);
@@ -82,7 +82,7 @@ float attend(const float* q, const Head<Element>& head, int64_t keys, float scal
       merge(span, head.size, all);
     }
   }
-  for (int64_t d = 0; d < head.size; ++d) out[d] = all.output[d] / all.sum;
+  for (int64_t d = 0; d < head.size; ++d) store_one(out + d, all.output[d] / all.sum);
   return all.max + log(all.sum);
 }
 
@@ -93,10 +93,8 @@ void attention(const Invocation& call) {
   const int64_t kv_heads = call.attributes.integer("kv_heads");
   const float scale = static_cast<float>(call.attributes.real("scale"));
   const int64_t head_size = call.inputs[0].dim(1) / heads;
-  const float* q = call.inputs[0].as<const float>();
-  float* out = call.outputs[0].as<float>();
   float* lse = call.outputs[1].as<float>();
-  std::fill_n(out, call.outputs[0].elements(), 0.0f);
+  std::fill_n(call.outputs[0].data, call.outputs[0].type.bytes(), std::byte{0});
   std::fill_n(lse, call.outputs[1].elements(), 0.0f);
   for (int64_t sequence = 0; sequence < call.inputs[3].dim(0); ++sequence) {
     const int32_t* numbers = call.inputs[3].as<const int32_t>() + 4 * sequence;
@@ -105,10 +103,12 @@ void attention(const Invocation& call) {
       const int64_t kv_head = row % heads / (heads / kv_heads);
       const int64_t offset = (first_key * kv_heads + kv_head) * head_size;
       const int64_t keys = position + row / heads - first_query + 1;
-      with_elements(call.inputs[1], [&](auto* k) {
-        const auto* v = reinterpret_cast<decltype(k)>(call.inputs[2].data);
-        const Head<std::remove_cvref_t<decltype(*k)>> head = {k + offset, v + offset, kv_heads * head_size, head_size};
-        lse[row] = attend(q + row * head_size, head, keys, scale, out + row * head_size);
+      with_elements(call.inputs[0], [&]<class Query>(const Query* q) {
+        with_elements(call.inputs[1], [&]<class Element>(const Element* k) {
+          const Element* v = call.inputs[2].as<const Element>();
+          const Head<Element> head = {k + offset, v + offset, kv_heads * head_size, head_size};
+          lse[row] = attend(q + row * head_size, head, keys, scale, call.outputs[0].as<Query>() + row * head_size);
+        });
       });
     }
   }

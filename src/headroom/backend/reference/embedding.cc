@@ -10,11 +10,15 @@ namespace headroom::reference {
 void embedding(const Invocation& call) {
   const int32_t* ids = call.inputs[1].as<const int32_t>();
   const int64_t features = call.inputs[0].dim(1);
-  float* y = call.outputs[0].as<float>();
-  with_elements(call.inputs[0], [&](auto* table) {
-    for (int64_t t = 0; t < call.inputs[1].dim(0); ++t) {
-      for (int64_t f = 0; f < features; ++f) y[t * features + f] = load_one(table + ids[t] * features + f);
-    }
+  with_elements(call.outputs[0], [&]<class Element>(const Element*) {
+    Element* y = call.outputs[0].as<Element>();
+    with_elements(call.inputs[0], [&](auto* table) {
+      for (int64_t t = 0; t < call.inputs[1].dim(0); ++t) {
+        for (int64_t f = 0; f < features; ++f) {
+          store_one(y + t * features + f, load_one(table + ids[t] * features + f));
+        }
+      }
+    });
   });
 }
 
@@ -22,24 +26,25 @@ void embedding(const Invocation& call) {
 // `add` the sum starts at +0 and is added to the last input (base) once; rows without a token keep base.
 void embedding_backward(const Invocation& call) {
   const int32_t* ids = call.inputs[0].as<const int32_t>();
-  const float* dy = call.inputs[1].as<const float>();
   float* dtable = call.outputs[0].as<float>();
   const int64_t tokens = call.inputs[0].dim(0);
   const int64_t features = call.inputs[1].dim(1);
   const bool add = call.attributes.integer("add") != 0;
   const bool has_last_input = call.inputs.size() == 3;
-  for (int64_t v = 0; v < call.outputs[0].dim(0); ++v) {
-    const bool has_token = std::find(ids, ids + tokens, v) != ids + tokens;
-    if (!has_token && has_last_input) continue;
-    for (int64_t f = 0; f < features; ++f) {
-      float& element = dtable[v * features + f];  // holds the last input
-      float chain = has_last_input && !add ? element : 0.0f;
-      for (int64_t t = 0; t < tokens; ++t) {
-        if (ids[t] == v) chain = chain + dy[t * features + f];
+  with_elements(call.inputs[1], [&](auto* dy) {
+    for (int64_t v = 0; v < call.outputs[0].dim(0); ++v) {
+      const bool has_token = std::find(ids, ids + tokens, v) != ids + tokens;
+      if (!has_token && has_last_input) continue;
+      for (int64_t f = 0; f < features; ++f) {
+        float& element = dtable[v * features + f];  // holds the last input
+        float chain = has_last_input && !add ? element : 0.0f;
+        for (int64_t t = 0; t < tokens; ++t) {
+          if (ids[t] == v) chain = chain + load_one(dy + t * features + f);
+        }
+        element = add ? element + chain : chain;
       }
-      element = add ? element + chain : chain;
     }
-  }
+  });
 }
 
 }  // namespace headroom::reference

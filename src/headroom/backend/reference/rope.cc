@@ -11,18 +11,20 @@ void rope(const Invocation& call) {
   const bool inverse = call.attributes.integer("inverse") != 0;
   const int64_t head_size = call.inputs[2].dim(1);
   const int64_t half = head_size / 2;
-  for (int64_t row = 0; row < call.inputs[0].dim(0) * heads; ++row) {
-    const float* x = call.inputs[0].as<const float>() + row * head_size;
-    const float* cosines = call.inputs[2].as<const float>() + positions[row / heads] * head_size;
-    float* y = call.outputs[0].as<float>() + row * head_size;
-    for (int64_t i = 0; i < half; ++i) {
-      const float x1 = x[i];
-      const float x2 = x[i + half];
-      const float sine = inverse ? -cosines[half + i] : cosines[half + i];
-      y[i] = std::fma(-x2, sine, x1 * cosines[i]);
-      y[i + half] = std::fma(x1, sine, x2 * cosines[i]);
+  with_elements(call.inputs[0], [&]<class Element>(const Element* rows) {
+    for (int64_t row = 0; row < call.inputs[0].dim(0) * heads; ++row) {
+      const Element* x = rows + row * head_size;
+      const float* cosines = call.inputs[2].as<const float>() + positions[row / heads] * head_size;
+      Element* y = call.outputs[0].as<Element>() + row * head_size;
+      for (int64_t i = 0; i < half; ++i) {
+        const float x1 = load_one(x + i);
+        const float x2 = load_one(x + i + half);
+        const float sine = inverse ? -cosines[half + i] : cosines[half + i];
+        store_one(y + i, std::fma(-x2, sine, x1 * cosines[i]));
+        store_one(y + i + half, std::fma(x1, sine, x2 * cosines[i]));
+      }
     }
-  }
+  });
 }
 
 }  // namespace headroom::reference

@@ -79,6 +79,11 @@ inline float load_one(const float* from) { return *from; }
 inline float load_one(const Bf16* from) { return bf16_to_f32(from->bits); }
 inline float load_one(const F16* from) { return f16_to_f32(from->bits); }
 
+// Rounded to nearest even where the element has 16 bits.
+inline void store_one(float* to, float value) { *to = value; }
+inline void store_one(Bf16* to, float value) { to->bits = f32_to_bf16(value); }
+inline void store_one(F16* to, float value) { to->bits = f32_to_f16(value); }
+
 // Folds sixteen partial sums: l += l+8, l += l+4, l += l+2, l += l+1.
 template <class Number>
 Number sum_of_lanes(Number (&lanes)[16]) {

@@ -1,17 +1,15 @@
-// SGD (ops/sgd.h), in place.
-#include "headroom/backend/kernel.h"
+// SGD (ops/sgd.h), in place. A skipped step leaves everything.
 #include "headroom/backend/panel.h"
-#include "headroom/backend/reference/scalar.h"
+#include "headroom/backend/reference/weight_update.h"
 
 namespace headroom::reference {
 
 void sgd(const Invocation& call) {
-  float* w = panel_of<float>(call, call.outputs[0]);
+  const float gradient_scale = gradient_scale_of(call, 3);
+  if (gradient_scale != gradient_scale) return;
   const float* gradient = panel_of<const float>(call, call.inputs[1]);
   const float rate = call.inputs[2].as<const float>()[0];
-  const float gradient_scale = call.inputs.size() == 4 ? *call.inputs[3].as<const float>() : 1.0f;
-  const int64_t elements = panel_elements(call, call.inputs[0].elements());
-  for (int64_t i = 0; i < elements; ++i) w[i] = std::fma(-rate, gradient[i] * gradient_scale, w[i]);
+  update_weight(call, [&](int64_t i, float w) { return std::fma(-rate, gradient[i] * gradient_scale, w); });
 }
 
 }  // namespace headroom::reference

@@ -1,5 +1,6 @@
 // Sums of whole values in f64 (ops/sum.h), and the global norm made of them (ops/clip_scale.h).
 #include <algorithm>
+#include <limits>
 
 #include "headroom/backend/kernel.h"
 #include "headroom/backend/reference/scalar.h"
@@ -42,15 +43,21 @@ void squared_norm(const Invocation& call) {
       sum_of_blocks(call.inputs[0], [](double x, double lane) { return std::fma(x, x, lane); });
 }
 
-// norm = sqrt(sum of the inputs); scale = min(1, max_norm / (norm + 1e-6)), or 1 without a max_norm.
+// norm = sqrt(sum of the inputs); scale = min(1, max_norm / (norm + 1e-6)), or 1 without a max_norm. With `unscales`
+// the last input is the loss scale: both are divided by it, and where the norm is no number, scale is NaN: skip.
 void clip_scale(const Invocation& call) {
   const double max_norm = call.attributes.real("max_norm");
-  const double norm = std::sqrt(tree_sum(0, static_cast<int64_t>(call.inputs.size()), [&](int64_t index) {
-    return *call.inputs[static_cast<size_t>(index)].as<const double>();
-  }));
+  const bool unscales = call.attributes.has("unscales");
+  const double loss_scale = unscales ? static_cast<double>(*call.inputs.back().as<const float>()) : 1.0;
+  const int64_t norms = static_cast<int64_t>(call.inputs.size()) - (unscales ? 1 : 0);
+  const double sum =
+      tree_sum(0, norms, [&](int64_t index) { return *call.inputs[static_cast<size_t>(index)].as<const double>(); });
+  const double norm = std::sqrt(sum) / loss_scale;
   const double ratio = max_norm / (norm + 1e-6);
+  const double factor = (max_norm == 0 || ratio > 1 ? 1.0 : ratio) / loss_scale;
   *call.outputs[0].as<float>() = static_cast<float>(norm);
-  *call.outputs[1].as<float>() = max_norm == 0 || ratio > 1 ? 1.0f : static_cast<float>(ratio);
+  *call.outputs[1].as<float>() =
+      unscales && !std::isfinite(norm) ? std::numeric_limits<float>::quiet_NaN() : static_cast<float>(factor);
 }
 
 }  // namespace headroom::reference
