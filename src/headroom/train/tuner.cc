@@ -32,10 +32,19 @@ class Search {
     }
     std::vector<Way> order = combinations_;
     std::stable_sort(order.begin(), order.end(), [&](const Way& a, const Way& b) { return seconds[a] < seconds[b]; });
+    // With several graded levers first the ends and the middle of all but the last, and then all of them around what
+    // was best there.
+    is_thorough_ = false;
     for (const Way& way : order) {
       floor_seconds_ = seconds[way];
       if (floor_seconds_ >= best_seconds_) break;
       Way one = way;
+      search_graded(one, 0);
+    }
+    if (best_) {
+      is_thorough_ = true;
+      Way one = at_start(*best_);
+      floor_seconds_ = seconds[one];
       search_graded(one, 0);
     }
     return best_;
@@ -83,6 +92,13 @@ class Search {
       add_combinations(way, lever + 1);
     }
     way[lever] = 0;
+  }
+
+  Way at_start(Way way) const {
+    for (size_t lever = 0; lever < levers_.size(); ++lever) {
+      if (levers_[lever].graded) way[lever] = 0;
+    }
+    return way;
   }
 
   // The graded levers from `first` on at their last level, or `before_last` levels before it.
@@ -148,20 +164,34 @@ class Search {
     way[lever] = 0;
   }
 
-  // The first level that fits.
+  // The first level that fits, where the bytes between two known levels would have it if they fell evenly, and halfway
+  // where that closed in too slowly.
   void search_last(Way& way, size_t lever) {
     int too_fast = 0;
     int lean = levers_[lever].levels - 1;
+    const auto bytes_at = [&](int level) {
+      way[lever] = level;
+      return static_cast<double>(estimate(way).least_bytes);
+    };
+    double bytes_too_fast = bytes_at(too_fast);
+    double bytes_lean = bytes_at(lean);
+    const auto budget = static_cast<double>(budget_bytes_);
+    bool halves = bytes_too_fast <= budget;  // only its plan does not fit
     while (lean - too_fast > 1) {
-      way[lever] = too_fast + (lean - too_fast) / 2;
-      (may_fit(way) ? lean : too_fast) = way[lever];
+      const int width = lean - too_fast;
+      const double part = halves ? 0.5 : (bytes_too_fast - budget) / (bytes_too_fast - bytes_lean);
+      const int level = std::clamp(too_fast + static_cast<int>(part * width + 0.5), too_fast + 1, lean - 1);
+      const double bytes = bytes_at(level);
+      (bytes <= budget ? lean : too_fast) = level;
+      (bytes <= budget ? bytes_lean : bytes_too_fast) = bytes;
+      halves = 2 * (lean - too_fast) > width;
     }
     for (way[lever] = lean; way[lever] < levers_[lever].levels; ++way[lever]) {
       if (consider(way)) break;  // the plan of a level that the bound lets through may yet be too large
     }
   }
 
-  // Coarsely over this lever, and then closer around the best.
+  // The ends and the middle of this lever; when thorough, coarsely over it, and then closer around the best.
   void search_outer(Way& way, size_t lever) {
     const int last = levers_[lever].levels - 1;
     std::vector<bool> tried(static_cast<size_t>(last) + 1, false);
@@ -174,9 +204,12 @@ class Search {
         if (levers_[other].graded) way[other] = 0;
       }
     };
-    int step = std::max(1, last / 4);
-    for (int level = 0; level <= last; level += step) attempt(level);
+    attempt(0);
     attempt(last);
+    attempt(last / 2);
+    if (!is_thorough_) return;
+    int step = std::max(1, last / 4);
+    for (int level = step; level < last; level += step) attempt(level);
     while (step > 1 && best_ && (*best_)[lever] > 0) {
       step /= 2;
       const int around = (*best_)[lever];
@@ -192,6 +225,7 @@ class Search {
   std::map<Way, int64_t> exact_;
   int64_t budget_bytes_ = 0;
   double floor_seconds_ = 0;  // of the combination that is searched
+  bool is_thorough_ = false;
   std::optional<Way> best_;
   double best_seconds_ = 0;
 };

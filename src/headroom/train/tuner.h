@@ -43,7 +43,8 @@ struct Tuned {
 
 // The way that takes the fewest seconds among those whose bytes are within `budget_bytes`: every combination of levels
 // of levers that are not graded, with the level of graded ones found by halving, so it is the fastest there is as long
-// as their bytes fall and their seconds rise. A level is never taken for faster than the one before it.
+// as their bytes fall and their seconds rise; with several graded levers about the fastest. A level is never taken for
+// faster than the one before it.
 //
 // What is accepted does not depend on what the search finds: the smallest budget is the least that any way takes whose
 // graded levers all stand at their first, all at their last, or all at the level before that. It works, so does every

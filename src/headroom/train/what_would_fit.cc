@@ -84,13 +84,18 @@ std::vector<Change> changes() {
   };
 }
 
-// The levels of `leanest`, of which a change may have left fewer; and the same with one lever at its last level.
+// The levels of `leanest`, of which a change may have left fewer; and for each lever that at its last level with the
+// graded ones at theirs, and the others at their first.
 std::vector<Way> lean_ways(const std::vector<LeverRange>& levers, const Way& leanest) {
-  Way way;
-  for (size_t i = 0; i < levers.size(); ++i) way.push_back(std::min(leanest[i], levers[i].levels - 1));
-  std::vector<Way> ways = {way};
+  Way as_before;
+  Way graded;
   for (size_t i = 0; i < levers.size(); ++i) {
-    ways.push_back(way);
+    as_before.push_back(std::min(leanest[i], levers[i].levels - 1));
+    graded.push_back(levers[i].graded ? levers[i].levels - 1 : 0);
+  }
+  std::vector<Way> ways = {as_before};
+  for (size_t i = 0; i < levers.size(); ++i) {
+    ways.push_back(graded);
     ways.back()[i] = levers[i].levels - 1;
   }
   return ways;
