@@ -25,7 +25,7 @@ constexpr const char* kForward =
 
 const std::vector<LoraLayer> kBoth = {{"q.weight", 4, 6, 2, 1.0}, {"o.weight", 6, 4, 3, 0.5}};
 
-TEST(InsertLora, TheProductGoesOnOverTheRank) {
+TEST(InsertLora, TheProductOfLowRankIsAdded) {
   const Graph before = parse_graph(kForward);
   const Graph after = insert_lora(before, {kBoth[1]});
   verify(after);
@@ -37,8 +37,9 @@ TEST(InsertLora, TheProductGoesOnOverTheRank) {
             "{transpose_a=0, transpose_b=1} @layers.0 forward\n"
             "+ %layers.0/scale: f32[8, 3] activation = scale(%layers.0/matmul) {factor=0.5} @layers.0 forward\n"
             "+ %layers.0/matmul.1: f32[8, 6] activation = matmul(%layers.0/scale, "
-            "%base_model.model.o.lora_B.weight, %o) {transpose_a=0, transpose_b=1} @layers.0 forward\n"
-            "+ %y: f32[8, 6] activation = add(%layers.0/matmul.1, %x) @layers.0 forward\n");
+            "%base_model.model.o.lora_B.weight) {transpose_a=0, transpose_b=1} @layers.0 forward\n"
+            "+ %layers.0/add: f32[8, 6] activation = add(%o, %layers.0/matmul.1) @layers.0 forward\n"
+            "+ %y: f32[8, 6] activation = add(%layers.0/add, %x) @layers.0 forward\n");
 }
 
 TEST(InsertLora, DropoutScalesAndHasAPlaceOfItsOwn) {

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include "headroom/base/errors.h"
+#include "headroom/ops/add.h"
 #include "headroom/ops/matmul.h"
 #include "headroom/ops/random_key.h"
 #include "headroom/ops/scale.h"
@@ -34,12 +35,11 @@ ValueId add_lora(Builder& build, ValueId x, ValueId y, const LoraLayer& layer, c
   const ValueId b = build.input(lora_b_name(layer.weight), f32({layer.outputs, layer.rank}), Role::weight);
   if (settings.rate > 0) {
     const double factor = layer.scale / (1 - settings.rate);
-    const ValueId kept =
-        dropout(build, x, settings.random_key, settings.rows, {settings.rate, factor, random_site(a_name)});
-    return matmul(build, linear(build, kept, a), b, {.b = true}, y);
+    x = dropout(build, x, settings.random_key, settings.rows, {settings.rate, factor, random_site(a_name)});
   }
-  const ValueId low = linear(build, x, a);
-  return matmul(build, layer.scale == 1 ? low : scale(build, low, layer.scale), b, {.b = true}, y);
+  ValueId low = linear(build, x, a);
+  if (settings.rate == 0 && layer.scale != 1) low = scale(build, low, layer.scale);
+  return add(build, y, linear(build, low, b));
 }
 
 }  // namespace headroom

@@ -32,8 +32,8 @@ struct LoraDropout {
   double rate = 0;          // 0: none, and the two above are not needed
 };
 
-// Declares A and B and appends the nodes. x f32[T, I], y f32[T, O] -> f32[T, O], in y's storage: each element's chain
-// of multiply-adds over I goes on over r.
+// Declares A and B and appends the nodes. x f32[T, I], y f32[T, O] -> f32[T, O]: the product is a value of its own, so
+// that all of it can be computed again.
 ValueId add_lora(Builder& build, ValueId x, ValueId y, const LoraLayer& layer, const LoraDropout& dropout);
 
 }  // namespace headroom
