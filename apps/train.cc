@@ -101,6 +101,11 @@ void add_train_flags(CLI::App& command, TrainOptions& options) {
                   "Overflows before a dynamic scale falls: 1 is PyTorch's GradScaler, more DeepSpeed's rules")
       ->group("Lossy");
   command
+      .add_flag(
+          "--watch-numerics", options.watch_numerics,
+          "Shares of NaN, infinities, underflow and zeros among activations and gradients, by layer, in the metrics")
+      ->group("Output");
+  command
       .add_option("--lora-rank", options.lora_rank,
                   "Train adapters of this rank beside the linear layers, and nothing else; 0: all weights. The output "
                   "is a PEFT adapter")

@@ -137,6 +137,30 @@ class LossScale(TrainingTest):
         return self.directory / "louder"
 
 
+class WatchNumerics(TrainingTest):
+    def test_shares_by_layer_and_no_other_bits(self):
+        tokens = ["--tokens", UNTIED / "curve_tokens.json", "--steps", 2]
+        for precision in ("f32", "bf16"):
+            plain, weights = self.train(UNTIED, *tokens, "--precision", precision)
+            for way in ([], ["--grad-accum", 2, "--checkpointing", "full"]):
+                watched, same = self.train(UNTIED, *tokens, *way, "--precision", precision, "--watch-numerics")
+                self.assertEqual(same, weights)
+                for line, other in zip(watched, plain, strict=True):
+                    numerics = line.pop("numerics")
+                    self.assertEqual(line, other)
+                    self.assertLessEqual({"embedding", "layers.0", "layers.1", "head"}, set(numerics))
+                    for shares in numerics["layers.0"].values():
+                        self.assertEqual((shares["nan"], shares["inf"]), (0, 0))
+                    self.assertEqual(set(numerics["layers.0"]), {"activations", "gradients"})
+        # In f16 without a loss scale gradients underflow; with PyTorch's they hardly do.
+        shares = []
+        for scale in ("1e-3", "65536"):
+            lines, _ = self.train(UNTIED, *tokens, *F16, "--loss-scale", scale, "--watch-numerics")
+            shares.append(lines[0]["numerics"]["layers.0"]["gradients"]["underflow"])
+        self.assertGreater(shares[0], 0.5)
+        self.assertLess(shares[1], 0.1)
+
+
 class Refused(TrainingTest):
     def test_what_excludes_what(self):
         tokens = ["--tokens", UNTIED / "curve_tokens.json"]

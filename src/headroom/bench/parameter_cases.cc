@@ -74,6 +74,16 @@ KernelCase join_partials() {
   return one;
 }
 
+// What --watch-numerics reads.
+KernelCase count_numerics(DType dtype) {
+  KernelCase one;
+  one.name = fmt::format("count_numerics 8192x2048, {}", name_of(dtype));
+  one.op = "count_numerics";
+  one.inputs = {{dtype, kWeight.shape}};
+  one.limit = Limit::read;
+  return one;
+}
+
 constexpr int64_t kTokens = 16384, kVocabulary = 32000, kFeatures = 2048;
 
 KernelCase embedding(DType dtype) {
@@ -103,8 +113,16 @@ KernelCase embedding_backward() {
 }  // namespace
 
 std::vector<KernelCase> parameter_cases() {
-  return {adamw(),         adamw8bit(DType::f32), adamw8bit(DType::bf16), sgd(),
-          join_partials(), embedding(DType::f32), embedding(DType::bf16), embedding_backward()};
+  return {adamw(),
+          adamw8bit(DType::f32),
+          adamw8bit(DType::bf16),
+          sgd(),
+          join_partials(),
+          embedding(DType::f32),
+          embedding(DType::bf16),
+          embedding_backward(),
+          count_numerics(DType::f32),
+          count_numerics(DType::bf16)};
 }
 
 }  // namespace headroom

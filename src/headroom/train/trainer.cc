@@ -16,6 +16,7 @@
 #include "headroom/runtime/process_memory.h"
 #include "headroom/runtime/progress.h"
 #include "headroom/train/activation_compression.h"
+#include "headroom/train/numerics.h"
 #include "headroom/train/text_source.h"
 
 namespace headroom {
@@ -215,6 +216,9 @@ TrainResult Trainer::run(const InterruptGuard& interrupt) {
                     R"("seconds": {:.6f})",
                     step, result.loss, learning_rate(settings_.lr, step), is_skipped ? "null" : fmt::format("{}", norm),
                     step * step_tokens, loss.predictions, now - before);
+    if (const std::string numerics = describe_numerics(workspace_.at("step")); !numerics.empty()) {
+      line += fmt::format(R"(, "numerics": {})", numerics);
+    }
     if (scales_loss()) {
       line += fmt::format(R"(, "loss_scale": {}, "skipped": {})", loss_scaler_.scale(), is_skipped);
       loss_scaler_.update(is_skipped);

@@ -16,6 +16,7 @@
 #include "headroom/passes/quantize_weights.h"
 #include "headroom/passes/two_pass_clipping.h"
 #include "headroom/passes/updates_in_backward.h"
+#include "headroom/passes/watch_numerics.h"
 #include "headroom/plan/recompute_choice.h"
 
 namespace headroom {
@@ -138,6 +139,7 @@ TrainingGraphs build_training_graphs(const Model& model, const TrainingShape& sh
     const auto compress = [&](Graph graph) { return compress_activations(std::move(graph), techniques.compress_bits); };
     backward.push_back({"compress_activations", compress, false});
   }
+  if (shape.watch_numerics) backward.push_back({"watch_numerics", watch_numerics, false});
   Graph step = run_passes(std::move(trained.graph), backward, trace);
 
   TrainingGraphs built;

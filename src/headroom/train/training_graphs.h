@@ -28,6 +28,7 @@ struct TrainingShape {
   // Of activations, what is kept of them, and products: f32, bf16 or f16.
   DType precision = DType::f32;
   DType weights = DType::f32;  // or bf16
+  bool watch_numerics = false;
 
   // Products of bf16 take pairs of tokens. Rows have an even number of places then, a last one that predicts nothing,
   // so that no pair is cut wherever the batch is.

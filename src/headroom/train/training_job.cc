@@ -54,7 +54,8 @@ TrainingShape read_shape(const TrainOptions& options, const Model& model) {
           .data_shards = options.data_shards,
           .lora = read_lora(options, model),
           .precision = read_precision(options).activations,
-          .weights = read_precision(options).weights};
+          .weights = read_precision(options).weights,
+          .watch_numerics = options.watch_numerics};
 }
 
 Optimizer parse_optimizer(const std::string& name) {
