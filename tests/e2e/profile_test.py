@@ -68,6 +68,21 @@ class Profile(TrainingTest):
         self.assertLessEqual(measured, predicted)
         self.assertLessEqual(predicted - measured, max(predicted // 100, 8 * MIB))
 
+    def test_loads_and_stores_beside_compute(self):
+        flags = self.flags("--disk", ".", "--offload", "all", "--profile", "profile")
+        self.train(self.model, *flags, environment=self.here)
+        events = self.read_json("profile/trace.json")["traceEvents"]
+        moments = {"b": {}, "e": {}}
+        for event in events:
+            if event["ph"] in moments:
+                moments[event["ph"]][event["id"]] = (event["ts"], event["cat"], event["name"])
+        self.assertEqual({kind for _, kind, _ in moments["b"].values()}, {"load", "store"})
+        self.assertEqual(moments["b"].keys(), moments["e"].keys())
+        for number, (begin, *what) in moments["b"].items():
+            end, *ended = moments["e"][number]
+            self.assertEqual(what, ended)
+            self.assertLess(begin, end)
+
     def test_the_plan_counts_it(self):
         command = ["plan", "tiny-4m", "--batch-size", 1, "--seq-len", 64, "--threads", 1, "--report", "plan.json"]
         self.headroom(*command)
