@@ -207,6 +207,7 @@ class Bench:
         command = [self.args.headroom, "train", model, *files, "--report", self.directory / "report.json", "--quiet"]
         command += [*case["flags"], *shlex.split(self.args.flags)]
         if case.get("offload"):
+            (self.directory / "offload").mkdir(exist_ok=True)
             command += ["--disk", self.directory / "offload"]
         return [str(part) for part in command]
 
