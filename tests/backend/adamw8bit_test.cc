@@ -133,6 +133,15 @@ TEST(Adamw8bit, InstructionSetsAgreeOnAnyShapeAndNumber) {
   }
 }
 
+TEST(Adamw8bit, LeavesEverythingInASkippedStep) {
+  Random random(7);
+  std::vector<Array> inputs = first_state(random.array(f32({5, 300})));
+  inputs.insert(inputs.end(), {random.array(f32({5, 300})), scalars_of(1), Array(f32({1}))});
+  inputs.back().set(0, NAN);
+  const std::vector<Array> got = expect_kernels_agree("adamw8bit", inputs, attributes_of(0.9, 0.95));
+  for (size_t i = 0; i < 5; ++i) expect_same_bits(inputs[i], got[i], "state");
+}
+
 // A bf16 weight is the f32 result rounded to one of its two neighbours, and both occur.
 TEST(Adamw8bit, RoundsBf16WeightsStochastically) {
   Random random(6);
