@@ -67,7 +67,7 @@ Graph random_step(uint64_t seed) {
 
 // Every graph input after three steps, and the results of each, as bytes by name.
 std::vector<std::vector<std::byte>> run(const Graph& graph, const std::string& directory) {
-  Job job{.graphs = {&graph}, .threads = 2};
+  Job job{.graphs = {&graph}, .threads = 1};
   Plan plan = plan_job(job);
   Workspace workspace({graph}, plan, choose_isa(), directory);
   std::mt19937_64 random(11);
@@ -116,7 +116,7 @@ std::vector<std::vector<std::byte>> run(const Graph& graph, const std::string& d
 TEST(OffloadRun, ChangesNoBitWhateverLeaves) {
   const TemporaryDirectory directory;
   int moved = 0;
-  for (uint64_t seed = 0; seed < 60; ++seed) {
+  for (uint64_t seed = 0; seed < 24; ++seed) {
     const Graph plain = random_step(seed);
     const auto expected = run(plain, "");
     std::mt19937_64 random(seed);
@@ -128,13 +128,13 @@ TEST(OffloadRun, ChangesNoBitWhateverLeaves) {
       plan.values.erase("scalars");
       Graph graph = offload(plain, plan);
       verify(graph);
-      if (overlap) graph = prefetch(std::move(graph), 2);
+      if (overlap) graph = prefetch(std::move(graph), 1);
       verify(graph);
       moved += graph.nodes.size() > plain.nodes.size() ? 1 : 0;
       ASSERT_EQ(run(graph, directory.path()), expected) << "seed " << seed << "\n" << to_text(graph);
     }
   }
-  EXPECT_GT(moved, 100);
+  EXPECT_GT(moved, 40);
 }
 
 TEST(OffloadRun, TakesAsMuchAsIsAskedFor) {

@@ -152,7 +152,7 @@ TEST(OffloadFile, ADiskThatIsTooSmallIsRefusedAtOnce) {
     OffloadFile file(directory.path(), int64_t{1} << 60);
     FAIL();
   } catch (const MachineFailure& error) {
-    EXPECT_NE(std::string(error.what()).find("no room for the 1.00 EiB"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("no room for the 1073741824.00 GiB"), std::string::npos) << error.what();
   }
   EXPECT_THROW(OffloadFile(directory.path() + "/absent", kPage), InvalidInput);
 }

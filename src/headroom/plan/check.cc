@@ -154,8 +154,8 @@ class Machine {
   void hold(Tier tier, int64_t begin, int64_t bytes, ValueId id, const std::string& name) {
     const int64_t end_of_tier = tier == Tier::disk ? plan_.disk_bytes : plan_.arena_bytes;
     ensure(begin >= 0 && begin % alignment_ == 0 && bytes >= 0 && begin + bytes <= end_of_tier,
-           "{}: '{}' ({} bytes at {}) does not lie on a line of {} within {} bytes", where(), name, bytes, begin,
-           alignment_, end_of_tier);
+           "{}: '{}' ({} bytes at {}) does not lie on a line of {} within the {} of {} bytes", where(), name, bytes,
+           begin, alignment_, tier == Tier::disk ? "file" : "arena", end_of_tier);
     if (bytes == 0) return;
     Held& of_tier = held(tier);
     auto next = of_tier.lower_bound(begin);
