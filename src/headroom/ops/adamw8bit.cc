@@ -4,6 +4,7 @@
 #include "headroom/backend/dynamic_map.h"
 #include "headroom/base/errors.h"
 #include "headroom/ops/expect.h"
+#include "headroom/ops/panel.h"
 #include "headroom/ops/random_key.h"
 
 namespace headroom {
@@ -15,7 +16,7 @@ void expect_range(std::string_view what, double value, double below) {
 }
 
 // Inputs: weight, m, m_scale, v, v_scale, gradient, scalars, then random_key where the weight is bf16, then
-// gradient_scale if there is one.
+// gradient_scale if there is one. Of a panel (ops/panel.h) the scales are whole.
 class Adamw8bit : public Op {
  public:
   Adamw8bit() : Op("adamw8bit") {}
@@ -26,11 +27,12 @@ class Adamw8bit : public Op {
     if (weight.dtype != DType::bf16) expect_dtype(name(), "weight is f32 or bf16", DType::f32, weight);
     const size_t rounded = weight.dtype == DType::bf16 ? 1 : 0;
     expect_inputs(name(), inputs, 7 + rounded, 8 + rounded);
-    expect_type(name(), "m has weight's shape", codes_type(weight.shape), inputs[1]);
-    expect_type(name(), "m_scale is one number a block of 256", scales_type(weight.shape), inputs[2]);
-    expect_type(name(), "v has weight's shape", codes_type(weight.shape), inputs[3]);
-    expect_type(name(), "v_scale is one number a block of 256", scales_type(weight.shape), inputs[4]);
-    expect_type(name(), "gradient has weight's shape", f32(weight.shape), inputs[5]);
+    expect_panel(name(), "weight is whole", weight, weight, attributes);
+    expect_panel(name(), "m has weight's shape", codes_type(weight.shape), inputs[1], attributes);
+    expect_scales(inputs[2], "m_scale is one number a block of 256", weight, attributes);
+    expect_panel(name(), "v has weight's shape", codes_type(weight.shape), inputs[3], attributes);
+    expect_scales(inputs[4], "v_scale is one number a block of 256", weight, attributes);
+    expect_panel(name(), "gradient has weight's shape", f32(weight.shape), inputs[5], attributes);
     expect_type(name(), "scalars is f32[3]", f32({3}), inputs[6]);
     if (rounded == 1) expect_random_key(name(), inputs[7], attributes);
     if (inputs.size() == 8 + rounded) expect_type(name(), "gradient_scale is f32[1]", f32({1}), inputs[7 + rounded]);
@@ -41,6 +43,8 @@ class Adamw8bit : public Op {
     return {inputs.begin(), inputs.begin() + 5};
   }
 
+  int64_t panel_unit() const override { return kDynamicBlock; }
+
   std::vector<StoragePair> in_place(const TypedNode&) const override {
     std::vector<StoragePair> pairs;
     for (int i = 0; i < 5; ++i) pairs.push_back({.output = i, .input = i});
@@ -48,7 +52,18 @@ class Adamw8bit : public Op {
   }
 
   Price price(const TypedNode& node) const override {
-    return {.flops = 40 * static_cast<double>(node.inputs[0].shape.elements()), .bytes = bytes_touched(node)};
+    const auto updated = static_cast<double>(updated_elements(node.inputs[0], node.attributes));
+    // Weight and codes are read and written, the gradient is read.
+    const auto bytes = static_cast<double>(2 * size_of(node.inputs[0].dtype) + 4 + sizeof(float));
+    return {.flops = 40 * updated, .bytes = bytes * updated};
+  }
+
+ private:
+  // Those of a panel hold its blocks, too.
+  void expect_scales(const Type& got, std::string_view rule, const Type& weight, const Attributes& attributes) const {
+    if (!attributes.has("first")) return expect_type(name(), rule, scales_type(weight.shape), got);
+    const int64_t last = attributes.integer("first") + attributes.integer("elements");
+    expect_type(name(), rule, f32({std::max(got.shape.elements(), dynamic_blocks(last))}), got);
   }
 };
 

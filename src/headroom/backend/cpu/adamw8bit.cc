@@ -6,6 +6,7 @@
 #include "headroom/backend/cpu/random_words.h"
 #include "headroom/backend/dynamic_map.h"
 #include "headroom/backend/kernel.h"
+#include "headroom/backend/panel.h"
 #include "headroom/backend/stochastic_rounding.h"
 
 namespace headroom::HEADROOM_ISA {
@@ -74,16 +75,21 @@ HEADROOM_INLINE void store_weight(Bf16* to, F32x16 w, I32x16 word, int64_t n) {
 
 template <class Element>
 HEADROOM_INLINE void update(const Invocation& call, const Step& step, const RandomKey& key) {
-  Element* weight = call.outputs[0].as<Element>();
-  const float* gradient = call.inputs[5].as<const float>();
-  const int64_t elements = call.outputs[0].elements();
+  Element* weight = panel_of<Element>(call, call.outputs[0]);
+  uint8_t* all_m_codes = panel_of<uint8_t>(call, call.outputs[1]);
+  uint8_t* all_v_codes = panel_of<uint8_t>(call, call.outputs[3]);
+  const int64_t panel_first = first_of_panel(call);
+  float* m_scales = call.outputs[2].as<float>() + panel_first / kDynamicBlock;
+  float* v_scales = call.outputs[4].as<float>() + panel_first / kDynamicBlock;
+  const float* gradient = panel_of<const float>(call, call.inputs[5]);
+  const int64_t elements = panel_elements(call, call.outputs[0].elements());
   call.threads.split(elements, 4 * kDynamicBlock, [&](int64_t begin, int64_t end, int) {
     for (int64_t first = begin; first < end; first += kDynamicBlock) {
       const int64_t count = std::min(kDynamicBlock, end - first);
-      uint8_t* m_codes = call.outputs[1].as<uint8_t>() + first;
-      uint8_t* v_codes = call.outputs[3].as<uint8_t>() + first;
-      float& m_scale = call.outputs[2].as<float>()[first / kDynamicBlock];
-      float& v_scale = call.outputs[4].as<float>()[first / kDynamicBlock];
+      uint8_t* m_codes = all_m_codes + first;
+      uint8_t* v_codes = all_v_codes + first;
+      float& m_scale = m_scales[first / kDynamicBlock];
+      float& v_scale = v_scales[first / kDynamicBlock];
       Moment mean;
       Moment square;
       decode(kSignedMap, m_codes, count, mean);
@@ -95,7 +101,7 @@ HEADROOM_INLINE void update(const Invocation& call, const Step& step, const Rand
       I32x16 words[4];
       for_each_group(0, count, [&](int64_t i, auto n) {
         if constexpr (sizeof(Element) == 2) {
-          if (i % kRandomElements == 0) random_words(key, first + i, words);
+          if (i % kRandomElements == 0) random_words(key, panel_first + first + i, words);
         }
         const F32x16 g = load(gradient + first + i, n) * step.gradient_scale;
         const F32x16 m = fma(g, step.one_minus_beta1, (load(mean.at + i, n) * old_m_scale) * step.beta1);

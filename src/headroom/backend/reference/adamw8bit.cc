@@ -3,6 +3,7 @@
 
 #include "headroom/backend/dynamic_map.h"
 #include "headroom/backend/kernel.h"
+#include "headroom/backend/panel.h"
 #include "headroom/backend/reference/random_word.h"
 #include "headroom/backend/stochastic_rounding.h"
 
@@ -27,11 +28,13 @@ void encode(const DynamicMap& map, const float* moment, int64_t count, uint8_t* 
 
 void adamw8bit(const Invocation& call) {
   const Tensor& weight = call.outputs[0];
-  uint8_t* m_codes = call.outputs[1].as<uint8_t>();
-  float* m_scales = call.outputs[2].as<float>();
-  uint8_t* v_codes = call.outputs[3].as<uint8_t>();
-  float* v_scales = call.outputs[4].as<float>();
-  const float* gradient = call.inputs[5].as<const float>();
+  const int64_t panel_first = first_of_panel(call);
+  const int64_t elements = panel_elements(call, weight.elements());
+  uint8_t* m_codes = panel_of<uint8_t>(call, call.outputs[1]);
+  float* m_scales = call.outputs[2].as<float>() + panel_first / kDynamicBlock;
+  uint8_t* v_codes = panel_of<uint8_t>(call, call.outputs[3]);
+  float* v_scales = call.outputs[4].as<float>() + panel_first / kDynamicBlock;
+  const float* gradient = panel_of<const float>(call, call.inputs[5]);
   const float* scalars = call.inputs[6].as<const float>();
   const bool rounds = weight.type.dtype == DType::bf16;
   const RandomKey key = rounds ? random_key_of(call.inputs[7], call.attributes) : RandomKey{};
@@ -44,9 +47,9 @@ void adamw8bit(const Invocation& call) {
   const float one_minus_beta2 = static_cast<float>(1.0 - call.attributes.real("beta2"));
   const float eps = static_cast<float>(call.attributes.real("eps"));
   const float decay = std::fma(-scalars[0], static_cast<float>(call.attributes.real("weight_decay")), 1.0f);
-  for (int64_t block = 0; block < call.outputs[2].elements(); ++block) {
+  for (int64_t block = 0; block < dynamic_blocks(elements); ++block) {
     const int64_t first = block * kDynamicBlock;
-    const int64_t count = std::min(kDynamicBlock, weight.elements() - first);
+    const int64_t count = std::min(kDynamicBlock, elements - first);
     float m[kDynamicBlock];
     float v[kDynamicBlock];
     for (int64_t i = 0; i < count; ++i) {
@@ -55,11 +58,12 @@ void adamw8bit(const Invocation& call) {
       v[i] = std::fma(one_minus_beta2 * g, g, (kUnsignedMap.values[v_codes[first + i]] * v_scales[block]) * beta2);
       const float update = m[i] / (std::sqrt(v[i]) / scalars[2] + eps);
       if (rounds) {
-        Bf16* w = weight.as<Bf16>() + first + i;
+        Bf16* w = panel_of<Bf16>(call, weight) + first + i;
         const F32 next = std::fma(-scalars[1], update, load_one(w) * decay);
-        w->bits = static_cast<uint16_t>(round_to_bf16_stochastically(next, random_word(key, first + i)).v);
+        w->bits =
+            static_cast<uint16_t>(round_to_bf16_stochastically(next, random_word(key, panel_first + first + i)).v);
       } else {
-        float* w = weight.as<float>() + first + i;
+        float* w = panel_of<float>(call, weight) + first + i;
         *w = std::fma(-scalars[1], update, *w * decay);
       }
     }
