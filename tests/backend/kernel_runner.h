@@ -195,7 +195,7 @@ inline bool is_same_at(const Array& a, const Array& b, int64_t i) {
     case DType::f64: return is_same(a.as<double>()[i], b.as<double>()[i]);
     case DType::i32: return is_same(a.as<int32_t>()[i], b.as<int32_t>()[i]);
     case DType::u8: return is_same(a.as<uint8_t>()[i], b.as<uint8_t>()[i]);
-    default: return is_same(a.as<uint16_t>()[i], b.as<uint16_t>()[i]);
+    default: return is_same(a.as<uint16_t>()[i], b.as<uint16_t>()[i]) || is_same(a.at(i), b.at(i));
   }
 }
 

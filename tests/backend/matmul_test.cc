@@ -219,7 +219,7 @@ TEST(Matmul, WrongOperandsAreRefused) {
   EXPECT_THROW(op->output_types(depths, transposes(0, 0)), InvalidInput);
   const std::vector<Type> ranks = {f32({3, 4}), f32({4})};
   EXPECT_THROW(op->output_types(ranks, transposes(0, 0)), InvalidInput);
-  const std::vector<Type> formats = {{DType::bf16, {3, 4}}, f32({4, 5})};
+  const std::vector<Type> formats = {{DType::bf16, {3, 4}}, {DType::f16, {4, 5}}};
   EXPECT_THROW(op->output_types(formats, transposes(0, 0)), InvalidInput);
   const std::vector<Type> sums = {f32({3, 4}), f32({4, 5}), f32({5, 3})};
   EXPECT_THROW(op->output_types(sums, transposes(0, 0)), InvalidInput);

@@ -13,7 +13,8 @@ constexpr const char* kGraph =
     "graph step\n"
     "input %ids: i32[8] input\n"
     "input %table: f32[16, 4] weight\n"
-    "input %norm: f32[4] weight on disk\n"
+    "input %norm: f32[4] weight\n"
+    "input %away: f32[4] weight on disk\n"
     "%embedding: f32[8, 4] activation = embedding(%table, %ids) forward\n"
     "%layers.0/rms_norm: f32[8, 4] activation, %layers.0/rms_norm.1: f32[8] activation = rms_norm(%embedding, %norm) "
     "{eps=1e-05} @layers.0 forward\n"
@@ -46,7 +47,7 @@ TEST(GraphText, BuilderWritesTheSameGraph) {
   const ValueId ids = build.input("ids", i32({8}), Role::input);
   const ValueId table = build.input("table", f32({16, 4}), Role::weight);
   const ValueId norm = build.input("norm", f32({4}), Role::weight);
-  graph.value(norm).tier = Tier::disk;
+  graph.value(build.input("away", f32({4}), Role::weight)).tier = Tier::disk;
   const ValueId h = build.value("embedding", {table, ids});
   build.set_scope("layers.0");
   const std::vector<ValueId> normed = build.node("rms_norm", {h, norm}, {{"eps", 1e-5}});

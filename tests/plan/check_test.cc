@@ -2,6 +2,7 @@
 // every way in which a plan is broken on purpose.
 #include "headroom/plan/check.h"
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -97,7 +98,7 @@ TEST_F(CheckedPlan, NoticesAWrongAlignment) {
 
 TEST_F(CheckedPlan, NoticesTheArenasEnd) {
   offset(d) = plan.arena_bytes - 192;
-  expect_error("within the arena");
+  expect_error(fmt::format("within {} bytes", plan.arena_bytes));
 }
 
 TEST_F(CheckedPlan, NoticesAnInputOverwritten) {
