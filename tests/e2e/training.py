@@ -35,9 +35,10 @@ def losses(directory):
 
 
 def bits(directory):
-    """Everything of a finished run that must be the same bits: metrics but for the clock, and the weights' file."""
-    weights = (directory / "model.safetensors").read_bytes()
-    return losses(directory), hashlib.sha256(weights).hexdigest()
+    """Everything of a finished run that must be the same bits: metrics but for the clock, and the files of weights."""
+    weights = sorted(directory.glob("*.safetensors"))
+    assert weights, f"{directory}: no weights"
+    return losses(directory), {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in weights}
 
 
 class TrainingTest(frame.CommandTest):
