@@ -76,7 +76,7 @@ def arguments():
     parser.add_argument("--steps", type=int, default=3, help="timed steps of each side in a round")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--set", choices=list(SETS), default="plain", help="sides that belong together")
-    parser.add_argument("--sides", help="or comma-separated: " + ", ".join([*HEADROOM, *TORCH]))
+    parser.add_argument("--sides", help="or comma-separated: " + ", ".join([*HEADROOM, *TORCH]).replace("%", "%%"))
     return parser.parse_args()
 
 

@@ -18,6 +18,9 @@ constexpr int32_t kLeastAway = 16;
 
 constexpr int64_t kLeastPanelBytes = 64 * kKiB;
 constexpr int64_t kMostPanelBytes = 4 * kMiB;
+// Wider ones where so many would not hold all that can leave: each is a few nodes, which planning walks again and
+// again.
+constexpr double kMostPanels = 4096;
 
 enum class Kind : uint8_t { optimizer_state, gradient, activation, weight };
 
@@ -99,6 +102,7 @@ OffloadPlan plan_offload(const Graph& step, const OffloadSettings& settings) {
   const std::vector<Unit> units = find_units(step, settings.kinds);
   double left = 0;
   for (const Unit& unit : units) left += static_cast<double>(unit.bytes);
+  const int64_t widest = std::max(kMostPanelBytes, static_cast<int64_t>(left / kMostPanels));
   left *= settings.share;
   int64_t largest = 0;
   for (const Unit& unit : units) {
@@ -107,7 +111,7 @@ OffloadPlan plan_offload(const Graph& step, const OffloadSettings& settings) {
     plan.values.insert(step.value(unit.root).name);
     largest = std::max(largest, unit.bytes);
   }
-  plan.panel_bytes = std::clamp(largest / 8, kLeastPanelBytes, kMostPanelBytes);
+  plan.panel_bytes = std::clamp(largest / 8, kLeastPanelBytes, widest);
   return plan;
 }
 
