@@ -20,6 +20,8 @@ SETTINGS = {
     "micro-batches": ["--grad-accum", 2],
     "sgd": ["--optimizer", "sgd"],
     "shards": ["--data-shards", 2],
+    "8-bit states": ["--optimizer", "adamw8bit"],
+    "all in few bits": ["--precision", "bf16", "--master-weights", "bf16", "--optimizer", "adamw8bit"],
 }
 
 
