@@ -44,21 +44,17 @@ bool is_sum(const Graph& graph, const Carry& carry) { return graph.value(carry.i
 
 Graph accumulate_gradients(Graph graph) {
   const Uses uses(graph);
-  const std::vector<ValueId> inputs = graph.inputs;
   Builder build(graph);
-  for (const ValueId weight : inputs) {
-    if (graph.value(weight).role != Role::weight) continue;
-    const std::string name = graph.value(weight).name;
-    const ValueId gradient = graph.find(gradient_name(name));
-    if (gradient == kNoValue) continue;
+  for (const TrainedWeight& one : trained_weights(graph)) {
+    const std::string name = graph.value(one.weight).name;
     std::vector<int32_t> found;
-    collect_uses(graph, uses, gradient, found);
+    collect_uses(graph, uses, one.gradient, found);
     for (size_t use = 0; use < found.size(); ++use) {
       const std::string sum_name = use == 0 ? name + ".gradient_sum" : fmt::format("{}.gradient_sum.{}", name, use);
       const ValueId part = graph.nodes[static_cast<size_t>(found[use])].outputs.front();
       const ValueId sum = build.input(sum_name, graph.value(part).type, Role::gradient);
       graph.nodes[static_cast<size_t>(found[use])].inputs.push_back(sum);
-      build.carry(sum, use == 0 ? gradient : part);
+      build.carry(sum, use == 0 ? one.gradient : part);
     }
   }
   return graph;

@@ -11,21 +11,6 @@
 namespace headroom {
 namespace {
 
-struct Trained {
-  ValueId weight;
-  ValueId gradient;
-};
-
-std::vector<Trained> trained_weights(const Graph& graph) {
-  std::vector<Trained> trained;
-  for (const ValueId id : graph.inputs) {
-    if (graph.value(id).role != Role::weight) continue;
-    const ValueId gradient = graph.find(gradient_name(graph.value(id).name));
-    if (gradient != kNoValue) trained.push_back({id, gradient});
-  }
-  return trained;
-}
-
 // A weight in bf16 is rounded stochastically, by words of its own.
 void round_at_random(Builder& build, ValueId weight, std::vector<ValueId>& operands, Attributes& attributes) {
   if (build.type(weight).dtype != DType::bf16) return;
@@ -33,7 +18,8 @@ void round_at_random(Builder& build, ValueId weight, std::vector<ValueId>& opera
   attributes.set("site", random_site(build.graph().value(weight).name));
 }
 
-void append_adamw(Builder& build, const Trained& trained, std::vector<ValueId> tail, const UpdateSettings& settings) {
+void append_adamw(Builder& build, const TrainedWeight& trained, std::vector<ValueId> tail,
+                  const UpdateSettings& settings) {
   const std::string name = build.graph().value(trained.weight).name;
   const Type type = f32(build.type(trained.weight).shape);
   const ValueId m = build.input(name + ".adam_m", type, Role::optimizer_state);
@@ -52,7 +38,7 @@ void append_adamw(Builder& build, const Trained& trained, std::vector<ValueId> t
   build.carry(v, next[2]);
 }
 
-void append_adamw8bit(Builder& build, const Trained& trained, const std::vector<ValueId>& tail,
+void append_adamw8bit(Builder& build, const TrainedWeight& trained, const std::vector<ValueId>& tail,
                       const UpdateSettings& settings) {
   const std::string name = build.graph().value(trained.weight).name;
   const Shape shape = build.type(trained.weight).shape;
@@ -73,7 +59,7 @@ void append_adamw8bit(Builder& build, const Trained& trained, const std::vector<
   build.carry(old.v_scale, next.v_scale);
 }
 
-void append_sgd(Builder& build, const Trained& trained, const std::vector<ValueId>& tail) {
+void append_sgd(Builder& build, const TrainedWeight& trained, const std::vector<ValueId>& tail) {
   std::vector<ValueId> operands = {trained.weight, trained.gradient};
   operands.insert(operands.end(), tail.begin(), tail.end());
   Attributes attributes;
@@ -84,14 +70,14 @@ void append_sgd(Builder& build, const Trained& trained, const std::vector<ValueI
 }  // namespace
 
 Graph append_updates(Graph graph, const UpdateSettings& settings) {
-  const std::vector<Trained> trained = trained_weights(graph);
+  const std::vector<TrainedWeight> trained = trained_weights(graph);
   std::erase_if(graph.results, [&](ValueId id) { return graph.value(id).role == Role::gradient; });
   Builder build(graph);
   build.set_phase(Phase::update);
   const ValueId scalars = build.input("update_scalars", f32({3}), Role::input);
 
   std::vector<ValueId> squared_norms;
-  for (const Trained& one : trained) {
+  for (const TrainedWeight& one : trained) {
     build.set_scope(graph.value(one.weight).name);
     squared_norms.push_back(build.value("squared_norm", {one.gradient}));
   }
@@ -108,7 +94,7 @@ Graph append_updates(Graph graph, const UpdateSettings& settings) {
   build.result(clip[0]);
 
   for (size_t place = 0; place < trained.size(); ++place) {
-    const Trained& one = trained[place];
+    const TrainedWeight& one = trained[place];
     build.set_scope(graph.value(one.weight).name);
     std::vector<ValueId> tail = {scalars};
     if (settings.grad_clip > 0 || settings.loss_scaled) {

@@ -13,22 +13,6 @@
 namespace headroom {
 namespace {
 
-struct Trained {
-  std::string name;
-  ValueId gradient;
-};
-
-std::vector<Trained> trained_weights(const Graph& graph) {
-  std::vector<Trained> trained;
-  for (const ValueId id : graph.inputs) {
-    const Value& value = graph.value(id);
-    if (value.role != Role::weight) continue;
-    const ValueId gradient = graph.find(gradient_name(value.name));
-    if (gradient != kNoValue) trained.push_back({value.name, gradient});
-  }
-  return trained;
-}
-
 const Node& producer_of(const Graph& graph, const Uses& uses, ValueId value) {
   const int32_t index = uses.producer[static_cast<size_t>(value)];
   ensure(index >= 0, "the gradient '{}' is made by no node", graph.value(value).name);
@@ -64,12 +48,13 @@ Graph keep_shard(const Graph& accumulating, int level) {
   const Uses uses(accumulating);
   Builder build(graph);
   build.set_phase(Phase::update);
-  for (const Trained& one : trained_weights(accumulating)) {
-    build.set_scope(one.name);
+  for (const TrainedWeight& one : trained_weights(accumulating)) {
+    const std::string& name = accumulating.value(one.weight).name;
+    build.set_scope(name);
     const Type& type = accumulating.value(one.gradient).type;
-    const ValueId target = partial_sum(build, one.name, level, type);
+    const ValueId target = partial_sum(build, name, level, type);
     std::vector<ValueId> parts;
-    for (int below = level; below-- > 0;) parts.push_back(partial_sum(build, one.name, below, type));
+    for (int below = level; below-- > 0;) parts.push_back(partial_sum(build, name, below, type));
     parts.push_back(add_uses(accumulating, uses, one.gradient, build));
     build.carry(target, join_partials(build, target, parts));
   }
@@ -79,20 +64,21 @@ Graph keep_shard(const Graph& accumulating, int level) {
 Graph join_last_shard(Graph graph, int64_t shards) {
   Builder build(graph);
   build.set_phase(Phase::update);
-  for (const Trained& one : trained_weights(graph)) {
-    build.set_scope(one.name);
+  for (const TrainedWeight& one : trained_weights(graph)) {
+    const std::string name = graph.value(one.weight).name;
+    build.set_scope(name);
     const Type type = graph.value(one.gradient).type;
     std::vector<ValueId> parts;
     // The partial sums that are alive when the last shard ends: a power of two of shards for each bit of their number.
     for (int level = shard_levels(shards); level-- > 0;) {
-      if (((shards - 1) >> level & 1) != 0) parts.push_back(partial_sum(build, one.name, level, type));
+      if (((shards - 1) >> level & 1) != 0) parts.push_back(partial_sum(build, name, level, type));
     }
     const ValueId target = parts.front();
     parts.erase(parts.begin());
     parts.push_back(one.gradient);
     graph.value(one.gradient).name += "_of_shard";
     const ValueId joined = join_partials(build, target, parts, true);
-    graph.value(joined).name = gradient_name(one.name);
+    graph.value(joined).name = gradient_name(name);
     build.carry(target, joined);
     std::replace(graph.results.begin(), graph.results.end(), one.gradient, joined);
   }

@@ -32,6 +32,16 @@ std::vector<bool> values_below_weights(const Graph& graph, const Predicate& is_t
 
 std::string gradient_name(std::string_view weight) { return fmt::format("{}.gradient", weight); }
 
+std::vector<TrainedWeight> trained_weights(const Graph& graph) {
+  std::vector<TrainedWeight> trained;
+  for (const ValueId id : graph.inputs) {
+    if (graph.value(id).role != Role::weight) continue;
+    const ValueId gradient = graph.find(gradient_name(graph.value(id).name));
+    if (gradient != kNoValue) trained.push_back({id, gradient});
+  }
+  return trained;
+}
+
 Graph differentiate(Graph graph, ValueId loss, ValueId seed, const Predicate& is_trained) {
   const std::vector<bool> wanted = values_below_weights(graph, is_trained);
   const size_t forward_nodes = graph.nodes.size();

@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "headroom/graph/graph.h"
 
@@ -19,5 +20,12 @@ Graph differentiate(Graph graph, ValueId loss, ValueId seed,
                     const std::function<bool(const Value&)>& is_trained = nullptr);
 
 std::string gradient_name(std::string_view weight);
+
+struct TrainedWeight {
+  ValueId weight = kNoValue;    // a graph input
+  ValueId gradient = kNoValue;  // the value of that name: the last step of making it
+};
+// Of a differentiated graph, in the order of its inputs.
+std::vector<TrainedWeight> trained_weights(const Graph& graph);
 
 }  // namespace headroom
