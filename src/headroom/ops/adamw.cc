@@ -9,11 +9,6 @@
 namespace headroom {
 namespace {
 
-void expect_range(std::string_view what, double value, double below) {
-  if (value >= 0 && value < below) return;
-  throw InvalidInput("adamw: {} is out of range; expected 0 or more and below {}, got {}", what, below, value);
-}
-
 class Adamw : public Op {
  public:
   Adamw() : Op("adamw") {}
@@ -28,10 +23,10 @@ class Adamw : public Op {
     expect_panel(name(), "gradient has weight's shape", state, inputs[3], attributes);
     expect_type(name(), "scalars is f32[3]", f32({3}), inputs[4]);
     if (inputs.size() == 6) expect_type(name(), "gradient_scale is f32[1]", f32({1}), inputs[5]);
-    expect_range("beta1", attributes.real("beta1"), 1);
-    expect_range("beta2", attributes.real("beta2"), 1);
-    expect_range("eps", attributes.real("eps"), 1);
-    expect_range("weight_decay", attributes.real("weight_decay"), 1e6);
+    expect_range(name(), "beta1", attributes.real("beta1"), 1);
+    expect_range(name(), "beta2", attributes.real("beta2"), 1);
+    expect_range(name(), "eps", attributes.real("eps"), 1);
+    expect_range(name(), "weight_decay", attributes.real("weight_decay"), 1e6);
     return {inputs[0], inputs[1], inputs[2]};
   }
 

@@ -10,11 +10,6 @@
 namespace headroom {
 namespace {
 
-void expect_range(std::string_view what, double value, double below) {
-  if (value >= 0 && value < below) return;
-  throw InvalidInput("adamw8bit: {} is out of range; expected 0 or more and below {}, got {}", what, below, value);
-}
-
 // Inputs: weight, m, m_scale, v, v_scale, gradient, scalars, then random_key where the weight is bf16, then
 // gradient_scale if there is one. Of a panel (ops/panel.h) the scales are whole.
 class Adamw8bit : public Op {
@@ -36,10 +31,10 @@ class Adamw8bit : public Op {
     expect_type(name(), "scalars is f32[3]", f32({3}), inputs[6]);
     if (rounded == 1) expect_random_key(name(), inputs[7], attributes);
     if (inputs.size() == 8 + rounded) expect_type(name(), "gradient_scale is f32[1]", f32({1}), inputs[7 + rounded]);
-    expect_range("beta1", attributes.real("beta1"), 1);
-    expect_range("beta2", attributes.real("beta2"), 1);
-    expect_range("eps", attributes.real("eps"), 1);
-    expect_range("weight_decay", attributes.real("weight_decay"), 1e6);
+    expect_range(name(), "beta1", attributes.real("beta1"), 1);
+    expect_range(name(), "beta2", attributes.real("beta2"), 1);
+    expect_range(name(), "eps", attributes.real("eps"), 1);
+    expect_range(name(), "weight_decay", attributes.real("weight_decay"), 1e6);
     return {inputs.begin(), inputs.begin() + 5};
   }
 

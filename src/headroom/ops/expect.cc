@@ -49,6 +49,11 @@ void expect_factors(std::string_view op, const Type& left, const Type& right) {
                      name_of(left.dtype), to_string(right));
 }
 
+void expect_range(std::string_view op, std::string_view what, double value, double below) {
+  if (value >= 0 && value < below) return;
+  throw InvalidInput("{}: {} is out of range; expected 0 or more and below {}, got {}", op, what, below, value);
+}
+
 DType result_dtype(std::string_view op, const Attributes& attributes, DType otherwise) {
   if (!attributes.has("result")) return otherwise;
   const int64_t dtype = attributes.integer("result");

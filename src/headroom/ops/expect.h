@@ -38,6 +38,9 @@ void expect_factors(std::string_view op, const Type& left, const Type& right);
 // `otherwise`.
 DType result_dtype(std::string_view op, const Attributes& attributes, DType otherwise);
 
+// An attribute: 0 <= value < below.
+void expect_range(std::string_view op, std::string_view what, double value, double below);
+
 // The bytes of all operands, each touched once.
 double bytes_touched(const TypedNode& node);
 
