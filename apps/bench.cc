@@ -1,4 +1,4 @@
-#include "headroom/api/bench.h"
+#include "headroom/verbs/bench.h"
 
 #include <fmt/core.h>
 
@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.h"
-#include "headroom/api/bench_model.h"
 #include "headroom/base/bytes.h"
+#include "headroom/verbs/bench_model.h"
 
 namespace headroom {
 namespace {

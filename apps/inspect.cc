@@ -1,4 +1,4 @@
-#include "headroom/api/inspect.h"
+#include "headroom/verbs/inspect.h"
 
 #include <fmt/format.h>
 

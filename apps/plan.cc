@@ -4,22 +4,22 @@
 #include <optional>
 
 #include "commands.h"
-#include "headroom/api/bench.h"
 #include "headroom/api/conversation.h"
-#include "headroom/api/device_floor.h"
-#include "headroom/api/mesh_plan.h"
 #include "headroom/api/model_source.h"
 #include "headroom/api/prompt.h"
 #include "headroom/api/run_report.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/threads.h"
-#include "headroom/bench/machine_profile.h"
-#include "headroom/formats/json_object.h"
-#include "headroom/formats/tokenizer.h"
+#include "headroom/formats/json/json_object.h"
+#include "headroom/formats/tokenizer/tokenizer.h"
 #include "headroom/generate/generation_job.h"
+#include "headroom/measure/machine_profile.h"
 #include "headroom/train/dataset.h"
 #include "headroom/train/training_job.h"
+#include "headroom/verbs/bench.h"
+#include "headroom/verbs/device_floor.h"
+#include "headroom/verbs/mesh_plan.h"
 
 namespace headroom {
 namespace {

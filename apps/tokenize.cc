@@ -3,7 +3,7 @@
 
 #include "commands.h"
 
-#include "headroom/formats/tokenize_json.h"
+#include "headroom/verbs/tokenize.h"
 
 namespace headroom {
 

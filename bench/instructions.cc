@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "headroom/base/errors.h"
-#include "headroom/bench/kernel_bench.h"
+#include "headroom/measure/kernel_bench.h"
 #include "headroom/runtime/arena.h"
 
 int main(int argc, char** argv) {

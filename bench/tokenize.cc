@@ -10,7 +10,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "headroom/formats/token_encoder.h"
+#include "headroom/formats/tokenizer/token_encoder.h"
 
 namespace {
 

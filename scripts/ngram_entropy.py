@@ -14,7 +14,7 @@ import math
 import sys
 from collections import Counter
 
-HEADER_BYTES = 128  # of a token file: src/headroom/train/token_file.h
+HEADER_BYTES = 128  # of a token file: src/headroom/data/token_file.h
 
 
 def tokens_of(path):

@@ -18,7 +18,7 @@
 
 #include "headroom/backend/kernel.h"
 #include "headroom/backend/matmul_blocks.h"
-#include "headroom/bench/limit_probes.h"
+#include "headroom/measure/limit_probes.h"
 #include "headroom/runtime/arena.h"
 
 namespace headroom::bench {

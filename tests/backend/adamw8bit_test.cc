@@ -4,7 +4,7 @@
 #include <bit>
 
 #include "headroom/backend/dynamic_map.h"
-#include "headroom/formats/safetensors.h"
+#include "headroom/formats/weights/safetensors.h"
 #include "tests/backend/oracle.h"
 
 namespace headroom::testing {

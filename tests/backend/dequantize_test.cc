@@ -1,7 +1,7 @@
 // Weights out of 4 and 8 bits: kernels agree, and NF4 is bitsandbytes' (tests/data/nf4) but for the rounding of a mean.
 #include "headroom/backend/dynamic_map.h"
 #include "headroom/backend/quantized_weights.h"
-#include "headroom/formats/safetensors.h"
+#include "headroom/formats/weights/safetensors.h"
 #include "tests/backend/oracle.h"
 
 namespace headroom::testing {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "headroom/formats/hash.h"
+#include "headroom/formats/tokenizer/hash.h"
 
 namespace headroom {
 

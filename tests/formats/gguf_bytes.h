@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "headroom/formats/gguf_types.h"
+#include "headroom/formats/gguf/gguf_types.h"
 
 namespace headroom::gguf_bytes {
 

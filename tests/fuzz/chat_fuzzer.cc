@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "headroom/base/errors.h"
-#include "headroom/formats/chat_template.h"
+#include "headroom/formats/chat/chat_template.h"
 
 namespace {
 

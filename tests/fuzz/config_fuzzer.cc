@@ -1,6 +1,6 @@
 // A config.json: refused with a sentence, or a model whose parameters can be counted.
 #include "headroom/base/errors.h"
-#include "headroom/formats/json_object.h"
+#include "headroom/formats/json/json_object.h"
 #include "headroom/models/model.h"
 #include "tests/fuzz/input_file.h"
 

@@ -3,11 +3,11 @@
 #include <vector>
 
 #include "headroom/base/errors.h"
-#include "headroom/formats/gguf_config.h"
-#include "headroom/formats/gguf_vocabulary.h"
-#include "headroom/formats/gguf_weights.h"
-#include "headroom/formats/json_object.h"
-#include "headroom/formats/tokenizer_parts.h"
+#include "headroom/formats/gguf/gguf_config.h"
+#include "headroom/formats/gguf/gguf_vocabulary.h"
+#include "headroom/formats/gguf/gguf_weights.h"
+#include "headroom/formats/json/json_object.h"
+#include "headroom/formats/tokenizer/tokenizer_parts.h"
 #include "headroom/models/model.h"
 #include "tests/fuzz/input_file.h"
 

@@ -2,7 +2,7 @@
 #include <vector>
 
 #include "headroom/base/errors.h"
-#include "headroom/formats/safetensors.h"
+#include "headroom/formats/weights/safetensors.h"
 #include "tests/fuzz/input_file.h"
 
 namespace {

@@ -3,8 +3,8 @@
 #include <vector>
 
 #include "headroom/base/errors.h"
-#include "headroom/formats/stream_decoder.h"
-#include "headroom/formats/tokenizer.h"
+#include "headroom/formats/tokenizer/stream_decoder.h"
+#include "headroom/formats/tokenizer/tokenizer.h"
 #include "tests/fuzz/input_file.h"
 
 namespace {

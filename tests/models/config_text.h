@@ -7,7 +7,7 @@
 #include <string>
 
 #include "headroom/base/errors.h"
-#include "headroom/formats/json_object.h"
+#include "headroom/formats/json/json_object.h"
 #include "headroom/models/model.h"
 
 namespace headroom::testing {

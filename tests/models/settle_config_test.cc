@@ -1,7 +1,7 @@
 // What weights decide: the dtype that a config does not name, and an output layer of its own.
 #include "headroom/models/settle_config.h"
 
-#include "headroom/formats/safetensors_writer.h"
+#include "headroom/formats/weights/safetensors_writer.h"
 #include "headroom/models/weights.h"
 #include "tests/models/config_text.h"
 #include "tests/temporary_directory.h"

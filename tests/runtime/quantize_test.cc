@@ -10,8 +10,8 @@
 #include "headroom/backend/quantized_weights.h"
 #include "headroom/base/block_reader.h"
 #include "headroom/base/errors.h"
-#include "headroom/formats/safetensors.h"
-#include "headroom/formats/safetensors_writer.h"
+#include "headroom/formats/weights/safetensors.h"
+#include "headroom/formats/weights/safetensors_writer.h"
 #include "tests/temporary_directory.h"
 
 namespace headroom {

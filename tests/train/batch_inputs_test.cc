@@ -4,10 +4,10 @@
 
 #include <bit>
 
+#include "headroom/data/marked_token.h"
 #include "headroom/models/fill_random.h"
 #include "headroom/models/presets.h"
 #include "headroom/plan/job.h"
-#include "headroom/train/marked_token.h"
 #include "tests/temporary_directory.h"
 
 namespace headroom {

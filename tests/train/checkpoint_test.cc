@@ -13,7 +13,7 @@
 #include "headroom/base/atomic_file.h"
 #include "headroom/base/block_reader.h"
 #include "headroom/base/errors.h"
-#include "headroom/formats/safetensors.h"
+#include "headroom/formats/weights/safetensors.h"
 #include "tests/temporary_directory.h"
 
 namespace headroom {

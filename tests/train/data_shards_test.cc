@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "headroom/base/errors.h"
-#include "headroom/formats/json_object.h"
+#include "headroom/formats/json/json_object.h"
 #include "headroom/models/fill_random.h"
 #include "headroom/models/rotary.h"
 #include "headroom/passes/data_shards.h"

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "headroom/base/errors.h"
-#include "headroom/train/marked_token.h"
-#include "headroom/train/text_encoder.h"
+#include "headroom/data/marked_token.h"
+#include "headroom/data/text_encoder.h"
 
 namespace headroom {
 

@@ -7,7 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "headroom/formats/weight_files.h"
+#include "headroom/formats/weights/weight_files.h"
 #include "headroom/models/adapter.h"
 
 namespace headroom {

@@ -3,8 +3,8 @@
 #include "headroom/api/prompt.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
-#include "headroom/formats/chat_template_source.h"
-#include "headroom/formats/utf8.h"
+#include "headroom/formats/chat/chat_template_source.h"
+#include "headroom/formats/tokenizer/utf8.h"
 #include "headroom/generate/generation_job.h"
 
 namespace headroom {

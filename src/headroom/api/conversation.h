@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "headroom/formats/chat_template.h"
-#include "headroom/formats/tokenizer.h"
+#include "headroom/formats/chat/chat_template.h"
+#include "headroom/formats/tokenizer/tokenizer.h"
 #include "headroom/headroom.h"
 #include "headroom/models/model.h"
 

@@ -11,7 +11,7 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/file.h"
-#include "headroom/formats/json_object.h"
+#include "headroom/formats/json/json_object.h"
 #include "headroom/runtime/arena.h"
 #include "headroom/runtime/interrupt.h"
 #include "headroom/runtime/process_memory.h"

@@ -10,10 +10,10 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/convert.h"
 #include "headroom/base/errors.h"
-#include "headroom/formats/gguf_file.h"
-#include "headroom/formats/json_reader.h"
-#include "headroom/formats/weight_files.h"
-#include "headroom/formats/weight_writer.h"
+#include "headroom/formats/gguf/gguf_file.h"
+#include "headroom/formats/json/json_reader.h"
+#include "headroom/formats/weights/weight_files.h"
+#include "headroom/formats/weights/weight_writer.h"
 
 namespace headroom {
 namespace {

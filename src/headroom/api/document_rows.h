@@ -5,9 +5,9 @@
 #include <functional>
 #include <vector>
 
+#include "headroom/data/document_encoder.h"
 #include "headroom/generate/evaluator.h"
 #include "headroom/generate/text_windows.h"
-#include "headroom/train/document_encoder.h"
 
 namespace headroom {
 

@@ -13,8 +13,9 @@
 #include "headroom/base/errors.h"
 #include "headroom/base/file.h"
 #include "headroom/base/real_math.h"
-#include "headroom/formats/json_object.h"
-#include "headroom/formats/safetensors_writer.h"
+#include "headroom/data/tokenizer_encoder.h"
+#include "headroom/formats/json/json_object.h"
+#include "headroom/formats/weights/safetensors_writer.h"
 #include "headroom/generate/evaluation_job.h"
 #include "headroom/generate/evaluator.h"
 #include "headroom/generate/model_comparison.h"
@@ -23,7 +24,6 @@
 #include "headroom/runtime/interrupt.h"
 #include "headroom/runtime/process_memory.h"
 #include "headroom/runtime/progress.h"
-#include "headroom/train/tokenizer_encoder.h"
 
 namespace headroom {
 namespace {

@@ -6,9 +6,9 @@
 
 #include "headroom/base/atomic_file.h"
 #include "headroom/base/errors.h"
-#include "headroom/formats/gguf_tokenizer_json.h"
-#include "headroom/formats/gguf_vocabulary.h"
-#include "headroom/formats/tokenizer.h"
+#include "headroom/formats/gguf/gguf_tokenizer_json.h"
+#include "headroom/formats/gguf/gguf_vocabulary.h"
+#include "headroom/formats/tokenizer/tokenizer.h"
 #include "headroom/models/presets.h"
 #include "headroom/models/settle_config.h"
 #include "headroom/models/weights.h"

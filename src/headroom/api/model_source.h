@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
-#include "headroom/formats/json_object.h"
-#include "headroom/formats/tokenizer.h"
+#include "headroom/formats/json/json_object.h"
+#include "headroom/formats/tokenizer/tokenizer.h"
 #include "headroom/models/model.h"
 
 namespace headroom {

@@ -6,8 +6,8 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/file.h"
-#include "headroom/formats/json_object.h"
-#include "headroom/formats/token_encoder.h"
+#include "headroom/formats/json/json_object.h"
+#include "headroom/formats/tokenizer/token_encoder.h"
 
 namespace headroom {
 namespace {

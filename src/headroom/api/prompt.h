@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "headroom/formats/tokenizer.h"
+#include "headroom/formats/tokenizer/tokenizer.h"
 #include "headroom/headroom.h"
 #include "headroom/models/model.h"
 

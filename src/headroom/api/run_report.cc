@@ -13,7 +13,7 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/file.h"
-#include "headroom/formats/json_object.h"
+#include "headroom/formats/json/json_object.h"
 #include "headroom/plan/picture.h"
 #include "headroom/plan/report.h"
 #include "headroom/runtime/process_memory.h"

@@ -5,7 +5,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
-#include "headroom/formats/tensor_loader.h"
+#include "headroom/formats/weights/tensor_loader.h"
 #include "headroom/headroom.h"
 #include "headroom/runtime/fit.h"
 

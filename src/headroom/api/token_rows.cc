@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "headroom/base/errors.h"
-#include "headroom/formats/json_reader.h"
+#include "headroom/formats/json/json_reader.h"
 
 namespace headroom {
 

@@ -6,7 +6,7 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/threads.h"
-#include "headroom/formats/chat_template.h"
+#include "headroom/formats/chat/chat_template.h"
 #include "headroom/models/adapter.h"
 #include "headroom/passes/pass_dump.h"
 

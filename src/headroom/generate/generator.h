@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "headroom/formats/stream_decoder.h"
-#include "headroom/formats/tensor_loader.h"
+#include "headroom/formats/tokenizer/stream_decoder.h"
+#include "headroom/formats/weights/tensor_loader.h"
 #include "headroom/generate/generation_steps.h"
 #include "headroom/generate/sampler.h"
 #include "headroom/generate/stop_strings.h"

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "headroom/base/errors.h"
-#include "headroom/formats/utf8_check.h"
+#include "headroom/formats/tokenizer/utf8_check.h"
 
 namespace headroom {
 

@@ -5,7 +5,7 @@
 #include <unordered_set>
 
 #include "headroom/base/errors.h"
-#include "headroom/formats/weight_files.h"
+#include "headroom/formats/weights/weight_files.h"
 #include "headroom/graph/op.h"
 #include "headroom/models/fill_random.h"
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "headroom/formats/adapter_config.h"
-#include "headroom/formats/tensor_loader.h"
+#include "headroom/formats/weights/adapter_config.h"
+#include "headroom/formats/weights/tensor_loader.h"
 #include "headroom/models/model.h"
 #include "headroom/ops/lora.h"
 #include "headroom/runtime/workspace.h"

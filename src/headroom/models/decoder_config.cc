@@ -2,7 +2,7 @@
 #include <fmt/core.h>
 
 #include "headroom/base/errors.h"
-#include "headroom/formats/json_object.h"
+#include "headroom/formats/json/json_object.h"
 #include "headroom/models/decoder.h"
 
 namespace headroom {

@@ -9,7 +9,7 @@
 #include "headroom/base/convert.h"
 #include "headroom/base/file.h"
 #include "headroom/base/threads.h"
-#include "headroom/formats/weight_writer.h"
+#include "headroom/formats/weights/weight_writer.h"
 #include "headroom/models/fill_random.h"
 
 namespace headroom {

@@ -3,7 +3,7 @@
 // in the decoder of decoder.h; projections without biases, unless the config asks for them.
 #include "headroom/models/llama.h"
 
-#include "headroom/formats/json_object.h"
+#include "headroom/formats/json/json_object.h"
 
 namespace headroom {
 namespace {

@@ -3,7 +3,7 @@
 #include <span>
 
 #include "headroom/base/errors.h"
-#include "headroom/formats/json_object.h"
+#include "headroom/formats/json/json_object.h"
 
 extern "C" {
 [[gnu::weak]] extern const headroom::Architecture* const __start_headroom_architectures[];

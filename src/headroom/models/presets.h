@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "headroom/formats/json_object.h"
+#include "headroom/formats/json/json_object.h"
 
 namespace headroom {
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "headroom/base/errors.h"
-#include "headroom/formats/json_object.h"
+#include "headroom/formats/json/json_object.h"
 #include "headroom/models/decoder.h"
 
 namespace headroom {

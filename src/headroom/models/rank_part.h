@@ -9,7 +9,7 @@
 
 #include <cstdint>
 
-#include "headroom/formats/json_object.h"
+#include "headroom/formats/json/json_object.h"
 
 namespace headroom {
 

@@ -6,7 +6,7 @@
 
 #include "headroom/base/errors.h"
 #include "headroom/base/real_math.h"
-#include "headroom/formats/json_object.h"
+#include "headroom/formats/json/json_object.h"
 
 namespace headroom {
 namespace {

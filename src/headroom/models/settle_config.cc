@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "headroom/formats/weight_files.h"
+#include "headroom/formats/weights/weight_files.h"
 #include "headroom/models/model.h"
 
 namespace headroom {

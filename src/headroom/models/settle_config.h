@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "headroom/formats/json_object.h"
+#include "headroom/formats/json/json_object.h"
 
 namespace headroom {
 

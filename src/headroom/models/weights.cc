@@ -7,7 +7,7 @@
 
 #include "headroom/base/errors.h"
 #include "headroom/base/fingerprint.h"
-#include "headroom/formats/weight_files.h"
+#include "headroom/formats/weights/weight_files.h"
 #include "headroom/ops/dequantize.h"
 #include "headroom/runtime/quantize.h"
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "headroom/formats/tensor_loader.h"
+#include "headroom/formats/weights/tensor_loader.h"
 #include "headroom/models/model.h"
 #include "headroom/runtime/workspace.h"
 

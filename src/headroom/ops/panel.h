@@ -1,7 +1,7 @@
 // Panels of updates: with the attributes `first` and `elements` a node updates elements [first, first + elements) of
 // its weight, so that what lies on disk passes through memory piece by piece. Of each tensor of the weight's size it is
 // given either that panel, of any shape, or the whole, which it uses from `first` on. The kernels' side is
-// backend/panel.h.
+// backend/update_panel.h.
 #pragma once
 
 #include <string_view>

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "headroom/backend/kernel.h"
-#include "headroom/formats/tensor_loader.h"
+#include "headroom/formats/weights/tensor_loader.h"
 
 namespace headroom {
 

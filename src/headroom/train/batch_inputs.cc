@@ -4,9 +4,9 @@
 #include <array>
 
 #include "headroom/base/errors.h"
+#include "headroom/data/marked_token.h"
 #include "headroom/models/rotary.h"
 #include "headroom/ops/random_key.h"
-#include "headroom/train/marked_token.h"
 
 namespace headroom {
 namespace {

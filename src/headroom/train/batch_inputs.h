@@ -3,8 +3,8 @@
 
 #include <vector>
 
+#include "headroom/data/token_batches.h"
 #include "headroom/runtime/workspace.h"
-#include "headroom/train/token_batches.h"
 #include "headroom/train/training_graphs.h"
 
 namespace headroom {

@@ -9,9 +9,9 @@
 #include "headroom/base/atomic_file.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
-#include "headroom/formats/json_object.h"
-#include "headroom/formats/safetensors.h"
-#include "headroom/formats/safetensors_writer.h"
+#include "headroom/formats/json/json_object.h"
+#include "headroom/formats/weights/safetensors.h"
+#include "headroom/formats/weights/safetensors_writer.h"
 
 namespace headroom {
 namespace {

@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "headroom/base/shape.h"
-#include "headroom/formats/tensor_loader.h"
+#include "headroom/formats/weights/tensor_loader.h"
 #include "headroom/runtime/offload_file.h"
 
 namespace headroom {

@@ -5,13 +5,13 @@
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
-#include "headroom/formats/gguf_file.h"
-#include "headroom/formats/json_reader.h"
+#include "headroom/data/encode_files.h"
+#include "headroom/data/import_ids.h"
+#include "headroom/data/text_source.h"
+#include "headroom/data/tokenizer_encoder.h"
+#include "headroom/formats/gguf/gguf_file.h"
+#include "headroom/formats/json/json_reader.h"
 #include "headroom/runtime/progress.h"
-#include "headroom/train/text_source.h"
-#include "headroom/train/token_json.h"
-#include "headroom/train/tokenize_files.h"
-#include "headroom/train/tokenizer_encoder.h"
 
 namespace headroom {
 namespace {

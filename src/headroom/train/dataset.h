@@ -5,9 +5,9 @@
 #include <optional>
 #include <string>
 
+#include "headroom/data/token_batches.h"
 #include "headroom/headroom.h"
 #include "headroom/train/checkpoint.h"
-#include "headroom/train/token_batches.h"
 
 namespace headroom {
 

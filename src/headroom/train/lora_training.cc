@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "headroom/base/errors.h"
+#include "headroom/data/text_source.h"
 #include "headroom/models/weights.h"
-#include "headroom/train/text_source.h"
 
 namespace headroom {
 namespace {

@@ -5,9 +5,9 @@
 #include <tuple>
 
 #include "headroom/base/block_reader.h"
-#include "headroom/bench/disk_probe.h"
-#include "headroom/bench/kernel_bench.h"
-#include "headroom/bench/op_profile.h"
+#include "headroom/measure/disk_probe.h"
+#include "headroom/measure/kernel_bench.h"
+#include "headroom/measure/op_profile.h"
 #include "headroom/models/initialize.h"
 #include "headroom/models/presets.h"
 #include "headroom/plan/job.h"

@@ -1,11 +1,11 @@
 // The rates of this machine for the cost model (plan/cost_model.h): small training steps of several shapes are run, and
-// what each op took on operands of each size is remembered (bench/op_profile.h).
+// what each op took on operands of each size is remembered (measure/op_profile.h).
 #pragma once
 
 #include <string>
 
 #include "headroom/backend/kernel.h"
-#include "headroom/bench/machine.h"
+#include "headroom/measure/machine.h"
 #include "headroom/plan/cost_model.h"
 
 namespace headroom {

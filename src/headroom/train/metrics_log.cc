@@ -3,7 +3,7 @@
 #include <filesystem>
 
 #include "headroom/base/errors.h"
-#include "headroom/formats/json_reader.h"
+#include "headroom/formats/json/json_reader.h"
 
 namespace headroom {
 namespace {

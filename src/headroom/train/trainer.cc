@@ -9,15 +9,15 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/fingerprint.h"
-#include "headroom/formats/gguf_file.h"
-#include "headroom/formats/json_object.h"
+#include "headroom/data/text_source.h"
+#include "headroom/formats/gguf/gguf_file.h"
+#include "headroom/formats/json/json_object.h"
 #include "headroom/models/weights.h"
 #include "headroom/passes/data_shards.h"
 #include "headroom/runtime/process_memory.h"
 #include "headroom/runtime/progress.h"
 #include "headroom/train/activation_compression.h"
 #include "headroom/train/numerics.h"
-#include "headroom/train/text_source.h"
 
 namespace headroom {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "headroom/formats/weight_writer.h"
+#include "headroom/formats/weights/weight_writer.h"
 #include "headroom/headroom.h"
 #include "headroom/runtime/interrupt.h"
 #include "headroom/runtime/workspace.h"

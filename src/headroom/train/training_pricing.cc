@@ -4,11 +4,11 @@
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/threads.h"
-#include "headroom/bench/profile.h"
-#include "headroom/formats/gguf_file.h"
+#include "headroom/data/tokenizer_encoder.h"
+#include "headroom/formats/gguf/gguf_file.h"
+#include "headroom/measure/profile.h"
 #include "headroom/train/dataset.h"
 #include "headroom/train/machine_rates.h"
-#include "headroom/train/tokenizer_encoder.h"
 
 namespace headroom {
 namespace {

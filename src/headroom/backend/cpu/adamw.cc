@@ -1,6 +1,6 @@
 // AdamW (ops/adamw.h), in place.
 #include "headroom/backend/cpu/weight_update.h"
-#include "headroom/backend/panel.h"
+#include "headroom/backend/update_panel.h"
 
 namespace headroom::HEADROOM_ISA {
 

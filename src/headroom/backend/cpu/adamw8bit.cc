@@ -6,8 +6,8 @@
 #include "headroom/backend/cpu/random_words.h"
 #include "headroom/backend/dynamic_map.h"
 #include "headroom/backend/kernel.h"
-#include "headroom/backend/panel.h"
 #include "headroom/backend/stochastic_rounding.h"
+#include "headroom/backend/update_panel.h"
 
 namespace headroom::HEADROOM_ISA {
 namespace {

@@ -1,6 +1,6 @@
 // SGD (ops/sgd.h), in place.
 #include "headroom/backend/cpu/weight_update.h"
-#include "headroom/backend/panel.h"
+#include "headroom/backend/update_panel.h"
 
 namespace headroom::HEADROOM_ISA {
 

@@ -7,8 +7,8 @@
 #include "headroom/backend/cpu/elements.h"
 #include "headroom/backend/cpu/random_words.h"
 #include "headroom/backend/gradient_scale.h"
-#include "headroom/backend/panel.h"
 #include "headroom/backend/stochastic_rounding.h"
+#include "headroom/backend/update_panel.h"
 
 namespace headroom::HEADROOM_ISA {
 

@@ -1,6 +1,6 @@
 // AdamW (ops/adamw.h), in place. A skipped step leaves everything.
-#include "headroom/backend/panel.h"
 #include "headroom/backend/reference/weight_update.h"
+#include "headroom/backend/update_panel.h"
 
 namespace headroom::reference {
 

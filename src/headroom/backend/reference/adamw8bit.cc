@@ -3,9 +3,9 @@
 
 #include "headroom/backend/dynamic_map.h"
 #include "headroom/backend/kernel.h"
-#include "headroom/backend/panel.h"
 #include "headroom/backend/reference/random_word.h"
 #include "headroom/backend/stochastic_rounding.h"
+#include "headroom/backend/update_panel.h"
 
 namespace headroom::reference {
 namespace {

@@ -2,9 +2,9 @@
 #pragma once
 
 #include "headroom/backend/gradient_scale.h"
-#include "headroom/backend/panel.h"
 #include "headroom/backend/reference/random_word.h"
 #include "headroom/backend/stochastic_rounding.h"
+#include "headroom/backend/update_panel.h"
 
 namespace headroom::reference {
 

@@ -1,0 +1,79 @@
+#include "headroom/data/tokenizer_encoder.h"
+
+#include "headroom/base/bytes.h"
+#include "headroom/base/errors.h"
+#include "headroom/base/fingerprint.h"
+#include "headroom/data/document_encoder.h"
+#include "headroom/data/text_source.h"
+#include "headroom/formats/chat/chat_template_source.h"
+#include "headroom/formats/gguf/gguf_vocabulary.h"
+#include "headroom/formats/tokenizer/tokenizer_parts.h"
+
+namespace headroom {
+namespace {
+
+// Of what decides the ids: all of a tokenizer.json, but not the weights beside the vocabulary of a GGUF file.
+uint64_t fingerprint_of_tokenizer(const std::string& path) {
+  if (!GgufFile::is_gguf(path)) return fingerprint_of_file(Tokenizer::file_of(path));
+  const GgufFile file(path);
+  return GgufVocabulary(file).fingerprint();
+}
+
+// Of a model without a chat template, or with one that is damaged, nothing; it is refused when a conversation comes.
+std::optional<ChatTemplateSource> sound_template_of(const std::string& model) {
+  try {
+    return chat_template_of(model);
+  } catch (const InvalidInput&) {
+    return std::nullopt;
+  }
+}
+
+uint64_t fingerprint_of(const std::string& model) {
+  Fingerprint all;
+  all.add(static_cast<int64_t>(fingerprint_of_tokenizer(model)));
+  const std::optional<ChatTemplateSource> source = sound_template_of(model);
+  if (!source) return all.value();
+  for (const std::string& text : {source->text, source->tokens.bos, source->tokens.eos}) {
+    all.add(static_cast<int64_t>(text.size()));
+    all.add(text);
+  }
+  return all.value();
+}
+
+}  // namespace
+
+TokenizerEncoder::TokenizerEncoder(const std::string& path, int64_t model_vocabulary)
+    : model_(path), tokenizer_(path), encoder_(tokenizer_), fingerprint_(fingerprint_of(path)) {
+  if (tokenizer_.vocab_size() > model_vocabulary) {
+    throw InvalidInput("{}: the tokenizer has {} ids, the model's embedding {} rows; they do not belong together",
+                       Tokenizer::file_of(path), tokenizer_.vocab_size(), model_vocabulary);
+  }
+}
+
+void TokenizerEncoder::begin(Frame frame, const Emit& emit) {
+  frame_ = frame;
+  emit_ = &emit;
+  if (frame != Frame::none) emit(tokenizer_.parts().before);
+  encoder_.begin(false, emit);
+}
+
+void TokenizerEncoder::end() {
+  encoder_.finish();
+  if (frame_ == Frame::whole) (*emit_)(tokenizer_.parts().after);
+}
+
+std::vector<ChatSegment> TokenizerEncoder::conversation(const nlohmann::ordered_json& messages) {
+  if (!chat_template_) chat_template_.emplace(load_chat_template(model_, kMaxExampleBytes));
+  return chat_segments(*chat_template_, messages);
+}
+
+int64_t example_bound_bytes(const std::string& model, std::span<const std::string> files, int64_t max_example_tokens) {
+  if (!any_are_json_lines(files)) return 0;
+  const int64_t examples = DocumentEncoder::memory_bound_bytes(max_example_tokens);
+  const std::optional<ChatTemplateSource> source = sound_template_of(model);
+  if (!source) return examples;
+  const int64_t source_bytes = static_cast<int64_t>(source->text.size());
+  return add_sizes(examples, ChatTemplate::memory_bound_bytes(source_bytes, kMaxExampleBytes), "examples");
+}
+
+}  // namespace headroom

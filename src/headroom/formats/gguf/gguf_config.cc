@@ -1,0 +1,269 @@
+#include "headroom/formats/gguf/gguf_config.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "headroom/base/errors.h"
+#include "headroom/base/real_math.h"
+#include "headroom/formats/gguf/gguf_names.h"
+#include "headroom/formats/json/json_reader.h"
+
+namespace headroom {
+namespace {
+
+constexpr int64_t kLargest = int64_t{1} << 24;  // of any dimension
+constexpr double kTwoPi = 6.283185307179586;
+
+constexpr GgufArchitecture kArchitectures[] = {{"llama", "LlamaForCausalLM", true},
+                                               {"qwen2", "Qwen2ForCausalLM", false}};
+
+// Keys of the architecture that decide nothing here, or whose tensors say it already.
+constexpr std::array<std::string_view, 5> kHarmless = {"vocab_size", "rope.scaling.finetuned", "tensor_data_layout",
+                                                       "rope.scaling.original_context_length", "expert_used_count"};
+
+const GgufArchitecture& find(std::string_view GgufArchitecture::*side, std::string_view name, std::string_view where) {
+  std::string known;
+  for (const GgufArchitecture& architecture : kArchitectures) {
+    if (architecture.*side == name) return architecture;
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", architecture.*side);
+  }
+  throw InvalidInput("{}: {} is not supported; expected one of {}", where, printable(name), known);
+}
+
+const GgufArchitecture& architecture_of(const GgufFile& file) {
+  return find(&GgufArchitecture::name, file.text("general.architecture"), file.path() + ": general.architecture");
+}
+
+// The keys of one architecture, and which of them have been asked for.
+class Keys {
+ public:
+  explicit Keys(const GgufFile& file) : file_(file), architecture_(architecture_of(file)) {}
+
+  const GgufFile& file() const { return file_; }
+  const GgufArchitecture& architecture() const { return architecture_; }
+  std::string full(std::string_view key) {
+    asked_.emplace_back(key);
+    return fmt::format("{}.{}", architecture_.name, key);
+  }
+  bool has(std::string_view key) { return file_.has(full(key)); }
+  int64_t integer(std::string_view key, int64_t max = kLargest) { return file_.integer(full(key), 1, max); }
+  int64_t integer_or(std::string_view key, int64_t fallback, int64_t max = kLargest) {
+    return has(key) ? integer(key, max) : fallback;
+  }
+  double real_or(std::string_view key, double fallback, double min, double max) {
+    return file_.real_or(full(key), fallback, min, max);
+  }
+  // Refuses a key whose value is not the one that headroom computes with.
+  void expect(std::string_view key, bool holds, const std::string& expected) {
+    if (!holds) throw InvalidInput("{}: {}: is not supported; expected {}", file_.path(), full(key), expected);
+  }
+  void refuse_others() {
+    const std::string prefix = std::string(architecture_.name) + ".";
+    for (const std::string_view key : file_.keys()) {
+      if (!key.starts_with(prefix)) continue;
+      const std::string_view name = key.substr(prefix.size());
+      if (std::find(kHarmless.begin(), kHarmless.end(), name) != kHarmless.end()) continue;
+      if (std::find(asked_.begin(), asked_.end(), name) != asked_.end()) continue;
+      throw InvalidInput("{}: {}: this key is unknown and might change the numbers", file_.path(), printable(key));
+    }
+  }
+
+ private:
+  const GgufFile& file_;
+  const GgufArchitecture& architecture_;
+  std::vector<std::string> asked_;
+};
+
+GgufHeads read_heads(Keys& keys) {
+  GgufHeads heads;
+  heads.heads = keys.integer("attention.head_count", 1 << 16);
+  heads.kv_heads = keys.integer_or("attention.head_count_kv", heads.heads, 1 << 16);
+  const int64_t features = keys.integer("embedding_length");
+  heads.head_dim = keys.integer_or("attention.key_length", std::max<int64_t>(1, features / heads.heads), 1 << 16);
+  keys.expect("attention.value_length", keys.integer_or("attention.value_length", heads.head_dim) == heads.head_dim,
+              fmt::format("attention.key_length, which is {}", heads.head_dim));
+  keys.expect("rope.dimension_count", keys.integer_or("rope.dimension_count", heads.head_dim) == heads.head_dim,
+              fmt::format("the size of a head, which is {}", heads.head_dim));
+  heads.interleaved = keys.architecture().interleaved;
+  return heads;
+}
+
+// Metadata are f32: 1e-6 reads as 9.99999997e-07. The shortest decimal that rounds to it is what was meant.
+double decimal_of(double value) {
+  std::array<char, 32> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), static_cast<float>(value)).ptr;
+  double decimal = value;
+  std::from_chars(digits.data(), end, decimal);
+  return decimal;
+}
+
+nlohmann::ordered_json llama3_scaling(const GgufFile& file, int64_t tensor, const GgufHeads& heads, double theta) {
+  const GgufTensor factors = file.tensor(tensor);
+  if (factors.type->number != kGgmlF32 || factors.shape != Shape{heads.head_dim / 2}) {
+    throw InvalidInput("{}: tensor {} is {} {}; expected F32 [{}], half of a head", file.path(), kRopeFactors,
+                       factors.type->name, to_string(factors.shape), heads.head_dim / 2);
+  }
+  std::vector<float> divisors(static_cast<size_t>(heads.head_dim / 2));
+  file.file().read(factors.offset_bytes, divisors.data(), factors.size_bytes);
+  const std::optional<Llama3Scaling> scaling = fit_llama3_scaling(divisors, theta);
+  if (!scaling) {
+    throw InvalidInput("{}: tensor {} holds divisors of rotary frequencies that are not those of llama3 scaling",
+                       file.path(), kRopeFactors);
+  }
+  return {{"rope_type", "llama3"},
+          {"factor", scaling->factor},
+          {"low_freq_factor", scaling->low_freq_factor},
+          {"high_freq_factor", scaling->high_freq_factor},
+          {"original_max_position_embeddings", static_cast<int64_t>(scaling->original_positions)}};
+}
+
+// rope_scaling of config.json; null for none.
+nlohmann::ordered_json rope_scaling(Keys& keys, const GgufHeads& heads, double theta) {
+  const GgufFile& file = keys.file();
+  const std::string type = file.text_or(keys.full("rope.scaling.type"), "none");
+  const double factor = decimal_of(keys.real_or("rope.scaling.factor", 1.0, 1.0, 1e6));
+  const double old_factor = decimal_of(keys.real_or("rope.scale_linear", 1.0, 1.0, 1e6));
+  const int64_t divisors = file.find(kRopeFactors);
+  keys.expect("rope.scaling.type", type == "none" || type == "linear", "none or linear, got " + printable(type));
+  if (divisors >= 0) {
+    keys.expect("rope.scaling.type", type == "none" && old_factor == 1.0,
+                fmt::format("none beside the tensor {}", kRopeFactors));
+    return llama3_scaling(file, divisors, heads, theta);
+  }
+  if (type == "linear" && factor != 1.0) return {{"type", "linear"}, {"factor", factor}};
+  if (old_factor != 1.0) return {{"type", "linear"}, {"factor", old_factor}};
+  return nullptr;
+}
+
+// What all matrices are stored as; float32 where they differ or are quantised.
+const char* dtype_of_matrices(const GgufFile& file) {
+  uint32_t common = kGgmlF32;
+  bool first = true;
+  for (int64_t index = 0; index < file.count(); ++index) {
+    const GgufTensor tensor = file.tensor(index);
+    if (tensor.shape.rank() < 2) continue;
+    if (!first && tensor.type->number != common) return "float32";
+    common = tensor.type->number;
+    first = false;
+  }
+  return common == kGgmlF16 ? "float16" : common == kGgmlBf16 ? "bfloat16" : "float32";
+}
+
+int64_t vocabulary_of(Keys& keys) {
+  const GgufFile& file = keys.file();
+  const int64_t embedding = file.find("token_embd.weight");
+  if (embedding >= 0 && file.tensor(embedding).shape.rank() > 0) return file.tensor(embedding).shape[0];
+  return keys.integer_or("vocab_size", std::max<int64_t>(1, file.length("tokenizer.ggml.tokens")));
+}
+
+// Divides a frequency with a wavelength of at most original/high by 1, of at least original/low by factor; between the
+// two its inverse goes linearly with the frequency.
+double llama3_divisor(const Llama3Scaling& scaling, double frequency) {
+  const double turns = scaling.original_positions * frequency / kTwoPi;
+  const double share = (turns - scaling.low_freq_factor) / (scaling.high_freq_factor - scaling.low_freq_factor);
+  const double smooth = std::clamp(share, 0.0, 1.0);
+  return 1.0 / ((1.0 - smooth) / scaling.factor + smooth);
+}
+
+double frequency_of(double theta, size_t pair, size_t pairs) {
+  return real::pow(theta, -static_cast<double>(pair) / static_cast<double>(pairs));
+}
+
+}  // namespace
+
+const GgufArchitecture& find_gguf_architecture(std::string_view hugging_face, std::string_view where) {
+  return find(&GgufArchitecture::hugging_face, hugging_face, where);
+}
+
+GgufHeads read_gguf_heads(const GgufFile& file) {
+  Keys keys(file);
+  return read_heads(keys);
+}
+
+nlohmann::ordered_json gguf_config(const GgufFile& file) {
+  Keys keys(file);
+  const GgufHeads heads = read_heads(keys);
+  const bool is_llama = keys.architecture().interleaved;
+  const double theta = decimal_of(keys.real_or("rope.freq_base", 10000.0, 1.0, 1e12));
+  nlohmann::ordered_json config = {
+      {"architectures", {keys.architecture().hugging_face}},
+      {"model_type", keys.architecture().name},
+      {"vocab_size", vocabulary_of(keys)},
+      {"hidden_size", keys.integer("embedding_length")},
+      {"intermediate_size", keys.integer("feed_forward_length")},
+      {"num_hidden_layers", keys.integer("block_count", 1 << 16)},
+      {"num_attention_heads", heads.heads},
+      {"num_key_value_heads", heads.kv_heads},
+      {"head_dim", heads.head_dim},
+      {"hidden_act", "silu"},
+      {"max_position_embeddings", keys.integer("context_length")},
+      {"rms_norm_eps", decimal_of(keys.real_or("attention.layer_norm_rms_epsilon", 1e-6, 0.0, 1.0))},
+      {"rope_theta", theta},
+      {"tie_word_embeddings", file.find("token_embd.weight") >= 0 && file.find("output.weight") < 0},
+      {"torch_dtype", dtype_of_matrices(file)}};
+  if (is_llama) {
+    config["attention_bias"] = file.find("blk.0.attn_q.bias") >= 0;
+    config["mlp_bias"] = file.find("blk.0.ffn_gate.bias") >= 0;
+  }
+  if (const nlohmann::ordered_json scaling = rope_scaling(keys, heads, theta); !scaling.is_null()) {
+    config["rope_scaling"] = scaling;
+  }
+  for (const auto& [key, name] :
+       {std::pair{"tokenizer.ggml.bos_token_id", "bos_token_id"}, {"tokenizer.ggml.eos_token_id", "eos_token_id"}}) {
+    if (file.has(key)) config[name] = file.integer(key, 0, kLargest);
+  }
+  constexpr const char* kEndOfTurn = "tokenizer.ggml.eot_token_id";
+  if (file.has(kEndOfTurn)) {
+    const int64_t end_of_turn = file.integer(kEndOfTurn, 0, kLargest);
+    nlohmann::ordered_json& end = config["eos_token_id"];
+    end = end.is_null() || end == end_of_turn ? nlohmann::ordered_json(end_of_turn)
+                                              : nlohmann::ordered_json::array({end, end_of_turn});
+  }
+  keys.expect("expert_count", file.integer_or(keys.full("expert_count"), 0, 0, kLargest) == 0, "0: no experts");
+  keys.refuse_others();
+  return config;
+}
+
+std::vector<float> llama3_divisors(const Llama3Scaling& scaling, double rope_theta, int64_t head_dim) {
+  std::vector<float> divisors(static_cast<size_t>(head_dim / 2));
+  for (size_t pair = 0; pair < divisors.size(); ++pair) {
+    divisors[pair] = static_cast<float>(llama3_divisor(scaling, frequency_of(rope_theta, pair, divisors.size())));
+  }
+  return divisors;
+}
+
+std::optional<Llama3Scaling> fit_llama3_scaling(std::span<const float> divisors, double rope_theta) {
+  if (divisors.empty()) return std::nullopt;
+  Llama3Scaling scaling;
+  scaling.factor = decimal_of(*std::max_element(divisors.begin(), divisors.end()));
+  if (!(scaling.factor >= 1.0 && scaling.factor <= 1e6)) return std::nullopt;
+  // Between the borders 1/divisor = (1 - s)/factor + s with s linear in the frequency: two points give the line.
+  double first_frequency = 0, first_share = 0;
+  for (size_t pair = 0; pair < divisors.size(); ++pair) {
+    const double divisor = divisors[pair];
+    if (!(divisor > 1.0 + 1e-6 && divisor < scaling.factor * (1.0 - 1e-6))) continue;
+    const double share = (1.0 / divisor - 1.0 / scaling.factor) / (1.0 - 1.0 / scaling.factor);
+    const double frequency = frequency_of(rope_theta, pair, divisors.size());
+    if (first_frequency == 0) {
+      first_frequency = frequency;
+      first_share = share;
+      continue;
+    }
+    const double slope = (first_share - share) / (first_frequency - frequency);
+    const double at_zero = share - slope * frequency;  // -low / (high - low)
+    scaling.high_freq_factor = decimal_of(1.0 - 1.0 / at_zero);
+    scaling.original_positions = std::round(slope * kTwoPi * (scaling.high_freq_factor - 1.0));
+  }
+  const double rounded = std::round(scaling.high_freq_factor * 64) / 64;
+  if (std::abs(rounded - scaling.high_freq_factor) < 1e-3) scaling.high_freq_factor = rounded;
+  for (size_t pair = 0; pair < divisors.size(); ++pair) {
+    const double expected = llama3_divisor(scaling, frequency_of(rope_theta, pair, divisors.size()));
+    if (!(std::abs(divisors[pair] - expected) <= 1e-5 * expected)) return std::nullopt;
+  }
+  return scaling;
+}
+
+}  // namespace headroom

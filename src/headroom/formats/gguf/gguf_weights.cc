@@ -1,0 +1,166 @@
+#include "headroom/formats/gguf/gguf_weights.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstring>
+
+#include "headroom/base/convert.h"
+#include "headroom/base/errors.h"
+#include "headroom/formats/gguf/gguf_config.h"
+#include "headroom/formats/gguf/gguf_names.h"
+#include "headroom/formats/json/json_reader.h"
+#include "headroom/formats/weights/q8_0.h"
+
+namespace headroom {
+namespace {
+
+constexpr int64_t kStagingBlocks = 512;
+
+// Whole blocks as `wanted`.
+void decode_blocks(const GgmlType& type, const std::byte* in, int64_t blocks, DType wanted, void* out) {
+  switch (type.number) {
+    case kGgmlF32: return convert_elements(DType::f32, in, wanted, out, blocks);
+    case kGgmlF16: return convert_elements(DType::f16, in, wanted, out, blocks);
+    case kGgmlBf16: return convert_elements(DType::bf16, in, wanted, out, blocks);
+    default: break;
+  }
+  std::array<float, kStagingBlocks * kQ8BlockElements> numbers;
+  for (int64_t done = 0; done < blocks; done += kStagingBlocks) {
+    const int64_t elements = std::min(kStagingBlocks, blocks - done) * kQ8BlockElements;
+    dequantize_q8_0(in + done * kQ8BlockBytes, elements, numbers.data());
+    convert_elements(DType::f32, numbers.data(), wanted,
+                     static_cast<std::byte*>(out) + done * kQ8BlockElements * size_of(wanted), elements);
+  }
+}
+
+void check_type(const GgufFile& file, const GgufTensor& tensor) {
+  for (const uint32_t known : {kGgmlF32, kGgmlF16, kGgmlBf16, kGgmlQ8_0}) {
+    if (tensor.type->number == known) return;
+  }
+  throw InvalidInput(
+      "{}: tensor {} is stored as {}, which headroom does not read yet; expected F32, F16, BF16 or Q8_0; try such a "
+      "file of the same model",
+      file.path(), printable(tensor.name), tensor.type->name);
+}
+
+}  // namespace
+
+GgufWeights::GgufWeights(const std::string& path) : file_(path) {
+  const GgufHeads heads = read_gguf_heads(file_);
+  places_.reserve(static_cast<size_t>(file_.count()));
+  for (int32_t index = 0; index < file_.count(); ++index) {
+    const GgufTensor tensor = file_.tensor(index);
+    if (tensor.name == kRopeFactors) continue;
+    check_type(file_, tensor);
+    const std::optional<std::string> name = hugging_face_name(tensor.name);
+    const RotaryProjection projection = rotary_projection(tensor.name);
+    const bool interleaved = heads.interleaved && projection != RotaryProjection::none;
+    if (interleaved) {
+      const int64_t rows = (projection == RotaryProjection::query ? heads.heads : heads.kv_heads) * heads.head_dim;
+      if (tensor.shape.rank() == 0 || tensor.shape[0] != rows) {
+        throw InvalidInput("{}: tensor {} has shape {}; expected {} rows, for the heads in the metadata", path,
+                           printable(tensor.name), to_string(tensor.shape), rows);
+      }
+    }
+    places_.push_back(
+        {name ? *name : std::string(tensor.name), index, interleaved ? static_cast<int32_t>(heads.head_dim) : 0});
+  }
+  std::sort(places_.begin(), places_.end(), [](const Place& a, const Place& b) { return a.name < b.name; });
+}
+
+StoredTensor GgufWeights::tensor(int64_t index) const {
+  const Place& place = places_.at(static_cast<size_t>(index));
+  const GgufTensor tensor = file_.tensor(place.tensor);
+  StoredTensor stored;
+  stored.name = place.name;
+  stored.type = tensor.type->stored;
+  stored.type_name = tensor.type->name;
+  stored.shape = tensor.shape;
+  stored.offset_bytes = tensor.offset_bytes;
+  stored.size_bytes = tensor.size_bytes;
+  stored.in_order = place.head_dim == 0;
+  return stored;
+}
+
+int64_t GgufWeights::find(std::string_view name) const {
+  const auto place = std::lower_bound(places_.begin(), places_.end(), name,
+                                      [](const Place& a, std::string_view wanted) { return a.name < wanted; });
+  return place != places_.end() && place->name == name ? place - places_.begin() : -1;
+}
+
+void GgufWeights::read_in_order(const GgufTensor& tensor, int64_t first, int64_t count, DType wanted,
+                                std::byte* out) const {
+  const GgmlType& type = *tensor.type;
+  std::array<std::byte, kStagingBlocks * kQ8BlockBytes> staging;
+  const int64_t most_blocks = static_cast<int64_t>(staging.size()) / type.block_bytes;
+  std::array<double, kQ8BlockElements> partial;  // one block, as `wanted`, of which not all is asked for
+  for (int64_t at = first; at < first + count;) {
+    const int64_t block = at / type.block_elements;
+    const int64_t skipped = at % type.block_elements;
+    const int64_t whole_blocks = (first + count - at) / type.block_elements;
+    const bool is_whole = skipped == 0 && whole_blocks > 0;
+    const int64_t blocks = is_whole ? std::min(most_blocks, whole_blocks) : 1;
+    file_.file().read(tensor.offset_bytes + block * type.block_bytes, staging.data(), blocks * type.block_bytes);
+    std::byte* target = out + (at - first) * size_of(wanted);
+    if (is_whole) {
+      decode_blocks(type, staging.data(), blocks, wanted, target);
+      at += blocks * type.block_elements;
+    } else {
+      decode_blocks(type, staging.data(), 1, wanted, partial.data());
+      const int64_t run = std::min(type.block_elements - skipped, first + count - at);
+      std::memcpy(target, reinterpret_cast<const std::byte*>(partial.data()) + skipped * size_of(wanted),
+                  static_cast<size_t>(run * size_of(wanted)));
+      at += run;
+    }
+  }
+}
+
+const GgmlType& GgufWeights::type_of(const StoredTensor& tensor) const {
+  return *file_.tensor(places_.at(static_cast<size_t>(find(tensor.name))).tensor).type;
+}
+
+int64_t GgufWeights::unit_bytes(const StoredTensor& tensor) const { return type_of(tensor).block_bytes; }
+
+void GgufWeights::decode(const StoredTensor& tensor, int64_t first, std::span<const std::byte> bytes, DType wanted,
+                         void* out, NanCheck nan_check) const {
+  ensure(tensor.in_order, "{}: is not stored in order", tensor.name);
+  const GgmlType& type = type_of(tensor);
+  const int64_t blocks = static_cast<int64_t>(bytes.size()) / type.block_bytes;
+  decode_blocks(type, bytes.data(), blocks, wanted, out);
+  if (nan_check == NanCheck::refuse) refuse_nan(tensor, first, wanted, out, blocks * type.block_elements);
+}
+
+void GgufWeights::refuse_nan(const StoredTensor& tensor, int64_t first, DType wanted, const void* out,
+                             int64_t count) const {
+  const int64_t nan = find_nan(wanted, out, count);
+  if (nan < 0) return;
+  throw InvalidInput("{}: tensor {} holds a NaN at element {}; the file is damaged or its training diverged", path(),
+                     printable(tensor.name), first + nan);
+}
+
+void GgufWeights::read(const StoredTensor& stored, int64_t first, int64_t count, DType wanted, void* out,
+                       NanCheck nan_check) const {
+  ensure(first >= 0 && count >= 0 && first <= stored.shape.elements() - count,
+         "{}: elements {} to {} lie outside the tensor", stored.name, first, first + count);
+  ensure(wanted != DType::i32, "{}: weights are no integers", stored.name);
+  const Place& place = places_.at(static_cast<size_t>(find(stored.name)));
+  const GgufTensor tensor = file_.tensor(place.tensor);
+  auto* target = static_cast<std::byte*>(out);
+  if (place.head_dim == 0) {
+    read_in_order(tensor, first, count, wanted, target);
+  } else {
+    const int64_t row_elements = tensor.shape.elements() / tensor.shape[0];
+    for (int64_t done = 0; done < count;) {
+      const int64_t row = (first + done) / row_elements;
+      const int64_t column = (first + done) % row_elements;
+      const int64_t run = std::min(row_elements - column, count - done);
+      read_in_order(tensor, interleaved_row(row, place.head_dim) * row_elements + column, run, wanted,
+                    target + done * size_of(wanted));
+      done += run;
+    }
+  }
+  if (nan_check == NanCheck::refuse) refuse_nan(stored, first, wanted, out, count);
+}
+
+}  // namespace headroom

@@ -1,0 +1,50 @@
+// The weights of a GGUF file as those of a Hugging Face model: names translated, the rows of queries and keys in
+// Hugging Face's order, quantised blocks read as the numbers they stand for.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "headroom/formats/gguf/gguf_file.h"
+#include "headroom/formats/weights/tensor_file.h"
+
+namespace headroom {
+
+class GgufWeights final : public TensorFile {
+ public:
+  // Throws as GgufFile does, and InvalidInput for an architecture that is not llama or qwen2, for a tensor of a type
+  // that cannot be read, and for heads that do not fit the tensors. Tensors that no table names keep their names;
+  // rope_freqs.weight, which gguf_config.h reads, is left out.
+  explicit GgufWeights(const std::string& path);
+
+  const std::string& path() const override { return file_.path(); }
+  int64_t count() const override { return static_cast<int64_t>(places_.size()); }
+  StoredTensor tensor(int64_t index) const override;
+  int64_t find(std::string_view name) const override;
+  // Also reads Q8_0, as f32 rounded to `wanted`.
+  void read(const StoredTensor& tensor, int64_t first, int64_t count, DType wanted, void* out,
+            NanCheck nan_check = NanCheck::allow) const override;
+  const File& file() const override { return file_.file(); }
+  int64_t unit_bytes(const StoredTensor& tensor) const override;
+  void decode(const StoredTensor& tensor, int64_t first, std::span<const std::byte> bytes, DType wanted, void* out,
+              NanCheck nan_check) const override;
+
+ private:
+  struct Place {
+    std::string name;
+    int32_t tensor;    // of file_
+    int32_t head_dim;  // of interleaved rows; 0: rows are in order
+  };
+
+  const GgmlType& type_of(const StoredTensor& tensor) const;
+  void refuse_nan(const StoredTensor& tensor, int64_t first, DType wanted, const void* out, int64_t count) const;
+  void read_in_order(const GgufTensor& tensor, int64_t first, int64_t count, DType wanted, std::byte* out) const;
+
+  GgufFile file_;
+  std::vector<Place> places_;  // by name
+};
+
+}  // namespace headroom

@@ -1,0 +1,245 @@
+#include "headroom/formats/json/json_object.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "headroom/base/atomic_file.h"
+#include "headroom/base/bytes.h"
+#include "headroom/base/errors.h"
+#include "headroom/formats/gguf/gguf_config.h"
+#include "headroom/formats/json/json_reader.h"
+
+namespace headroom {
+
+using Json = nlohmann::ordered_json;
+
+struct JsonObject::State {
+  std::shared_ptr<const Json> document;  // owns `members`
+  const Json* members = nullptr;
+  std::string prefix;  // "config.json: " or "config.json: rope_scaling."
+  std::set<std::string, std::less<>> asked;
+};
+
+namespace {
+
+// The whole file, proven to be one JSON object of bounded depth.
+std::string read_text(const std::string& path) {
+  const File file = File::open(path);
+  const int64_t size_bytes = file.size_bytes();
+  if (size_bytes > JsonObject::kMaxFileBytes) {
+    throw InvalidInput("{}: has {} bytes; expected a JSON document of at most {}", path, format_count(size_bytes),
+                       format_count(JsonObject::kMaxFileBytes));
+  }
+  JsonReader check(file, 0, size_bytes, path);
+  if (check.at_end()) throw InvalidInput("{}: is empty; expected a JSON object", path);
+  if (check.peek() != JsonReader::Kind::object) check.fail("expected a JSON object");
+  check.skip();
+  check.finish();
+  std::string text(static_cast<size_t>(size_bytes), '\0');
+  file.read(0, text.data(), size_bytes);
+  return text;
+}
+
+// JSON leaves open what a repeated name means; readers disagree, so it is refused.
+Json parse_without_repeats(const std::string& text, const std::string& path) {
+  std::vector<std::set<std::string>> names;
+  const auto check = [&](int /*depth*/, Json::parse_event_t event, Json& value) {
+    if (event == Json::parse_event_t::object_start) names.emplace_back();
+    if (event == Json::parse_event_t::object_end) names.pop_back();
+    if (event == Json::parse_event_t::key && !names.back().insert(value.get<std::string>()).second) {
+      throw InvalidInput("{}: the member {} occurs twice", path, printable(value.get<std::string>()));
+    }
+    return true;
+  };
+  return Json::parse(text, check);
+}
+
+bool is_in(double value, double min, double max) { return std::isfinite(value) && value >= min && value <= max; }
+
+std::optional<int64_t> as_integer(const Json& value, int64_t min, int64_t max) {
+  if (!value.is_number_integer()) return std::nullopt;
+  if (value.is_number_unsigned() && value.get<uint64_t>() > static_cast<uint64_t>(INT64_MAX)) return std::nullopt;
+  const int64_t number = value.get<int64_t>();
+  if (number < min || number > max) return std::nullopt;
+  return number;
+}
+
+std::string integer_range(int64_t min, int64_t max) {
+  return max == INT64_MAX ? fmt::format("of at least {}", min) : fmt::format("from {} to {}", min, max);
+}
+
+}  // namespace
+
+JsonObject JsonObject::read(const std::string& path) {
+  const std::string text = read_text(path);
+  try {
+    return of(parse_without_repeats(text, path), path);
+  } catch (const Json::exception&) {  // a number beyond a double's range
+    throw InvalidInput("{}: holds a number that no double can hold; expected the JSON object of a config", path);
+  }
+}
+
+JsonObject JsonObject::of(Json object, std::string_view name) {
+  auto state = std::make_shared<State>();
+  state->document = std::make_shared<const Json>(std::move(object));
+  state->members = state->document.get();
+  state->prefix = fmt::format("{}: ", name);
+  return JsonObject(std::move(state));
+}
+
+JsonObject JsonObject::with(std::string_view key, Json value) const {
+  Json changed = *state_->members;
+  if (value.is_null()) {
+    changed.erase(std::string(key));
+  } else {
+    changed[std::string(key)] = std::move(value);
+  }
+  JsonObject copy = of(std::move(changed), "");
+  copy.state_->prefix = state_->prefix;
+  return copy;
+}
+
+const Json& JsonObject::json() const { return *state_->members; }
+
+const Json* JsonObject::find(std::string_view key) const {
+  state_->asked.emplace(key);
+  const auto member = state_->members->find(std::string(key));
+  if (member == state_->members->end() || member->is_null()) return nullptr;
+  return &*member;
+}
+
+void JsonObject::refuse(std::string_view key, std::string_view expected) const {
+  throw InvalidInput("{}: expected {}, got {}", where(key), expected, show(key));
+}
+
+const Json& JsonObject::require(std::string_view key, const char* expected) const {
+  const Json* value = find(key);
+  if (value == nullptr) throw InvalidInput("{}: is missing; expected {}", where(key), expected);
+  return *value;
+}
+
+std::string JsonObject::where(std::string_view key) const { return state_->prefix + printable(key); }
+
+std::string JsonObject::show(std::string_view key) const {
+  const auto member = state_->members->find(std::string(key));
+  return member == state_->members->end() ? "absent"
+                                          : printable(member->dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+bool JsonObject::has(std::string_view key) const { return find(key) != nullptr; }
+
+bool JsonObject::is_text(std::string_view key) const {
+  const Json* value = find(key);
+  return value != nullptr && value->is_string();
+}
+
+bool JsonObject::is_array(std::string_view key) const {
+  const Json* value = find(key);
+  return value != nullptr && value->is_array();
+}
+
+int64_t JsonObject::integer(std::string_view key, int64_t min, int64_t max) const {
+  const std::optional<int64_t> number = as_integer(require(key, "an integer"), min, max);
+  if (!number) refuse(key, "an integer " + integer_range(min, max));
+  return *number;
+}
+
+double JsonObject::real(std::string_view key, double min, double max) const {
+  const Json& value = require(key, "a number");
+  if (!value.is_number() || !is_in(value.get<double>(), min, max)) {
+    refuse(key, fmt::format("a number from {} to {}", min, max));
+  }
+  return value.get<double>();
+}
+
+bool JsonObject::boolean(std::string_view key) const {
+  const Json& value = require(key, "true or false");
+  if (!value.is_boolean()) refuse(key, "true or false");
+  return value.get<bool>();
+}
+
+std::string JsonObject::text(std::string_view key) const {
+  const Json& value = require(key, "a text");
+  if (!value.is_string()) refuse(key, "a text");
+  return value.get<std::string>();
+}
+
+JsonObject JsonObject::object(std::string_view key) const {
+  const Json& value = require(key, "an object");
+  if (!value.is_object()) refuse(key, "an object");
+  auto state = std::make_shared<State>();
+  state->document = state_->document;
+  state->members = &value;
+  state->prefix = where(key) + ".";
+  return JsonObject(std::move(state));
+}
+
+std::vector<int64_t> JsonObject::integers(std::string_view key, int64_t min, int64_t max) const {
+  const Json& value = require(key, "an array of integers");
+  const std::string expected = "an array of integers " + integer_range(min, max);
+  if (!value.is_array()) refuse(key, expected);
+  std::vector<int64_t> result;
+  for (const Json& element : value) {
+    const std::optional<int64_t> number = as_integer(element, min, max);
+    if (!number) refuse(key, expected);
+    result.push_back(*number);
+  }
+  return result;
+}
+
+std::vector<std::string> JsonObject::texts(std::string_view key) const {
+  const Json& value = require(key, "an array of texts");
+  const auto is_text = [](const Json& element) { return element.is_string(); };
+  if (!value.is_array() || !std::all_of(value.begin(), value.end(), is_text)) refuse(key, "an array of texts");
+  return value.get<std::vector<std::string>>();
+}
+
+int64_t JsonObject::integer_or(std::string_view key, int64_t fallback, int64_t min, int64_t max) const {
+  return has(key) ? integer(key, min, max) : fallback;
+}
+
+double JsonObject::real_or(std::string_view key, double fallback, double min, double max) const {
+  return has(key) ? real(key, min, max) : fallback;
+}
+
+bool JsonObject::boolean_or(std::string_view key, bool fallback) const { return has(key) ? boolean(key) : fallback; }
+
+std::string JsonObject::text_or(std::string_view key, std::string_view fallback) const {
+  return has(key) ? text(key) : std::string(fallback);
+}
+
+std::optional<JsonObject> JsonObject::object_if(std::string_view key) const {
+  if (!has(key)) return std::nullopt;
+  return object(key);
+}
+
+std::vector<std::string> JsonObject::keys() const {
+  std::vector<std::string> result;
+  for (const auto& [key, value] : state_->members->items()) {
+    if (!value.is_null()) result.push_back(key);
+  }
+  return result;
+}
+
+std::vector<std::string> JsonObject::unread() const {
+  std::vector<std::string> result = keys();
+  std::erase_if(result, [this](const std::string& key) { return state_->asked.contains(key); });
+  return result;
+}
+
+// Texts may come from paths, which need not be UTF-8.
+void write_json(const std::string& path, const Json& document) {
+  write_file_atomically(path, document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+JsonObject read_config(const std::string& model) {
+  if (GgufFile::is_gguf(model)) return JsonObject::of(gguf_config(GgufFile(model)), model);
+  std::error_code error;
+  const bool is_directory = std::filesystem::is_directory(model, error);
+  return JsonObject::read(is_directory ? (std::filesystem::path(model) / "config.json").string() : model);
+}
+
+}  // namespace headroom

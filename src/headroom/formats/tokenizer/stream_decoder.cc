@@ -1,0 +1,33 @@
+#include "headroom/formats/tokenizer/stream_decoder.h"
+
+#include <algorithm>
+
+#include "headroom/formats/tokenizer/tokenizer_parts.h"
+#include "headroom/formats/tokenizer/utf8.h"
+
+namespace headroom {
+
+StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, bool skip_special_tokens)
+    : parts_(tokenizer.parts()), skip_special_tokens_(skip_special_tokens) {}
+
+std::string_view StreamDecoder::push(int32_t id) {
+  text_.clear();
+  if (skip_special_tokens_ && std::binary_search(parts_.special_ids.begin(), parts_.special_ids.end(), id))
+    return text_;
+  if (!parts_.model.pieces.contains(id)) return text_;
+  piece_ = parts_.text_of(id);
+  for (const auto& step : parts_.decoder) step->apply(piece_, state_);
+  pending_ += piece_;
+  pending_.erase(0, append_lossy_utf8(text_, pending_, false));
+  return text_;
+}
+
+std::string_view StreamDecoder::finish() {
+  text_.clear();
+  append_lossy_utf8(text_, pending_, true);
+  pending_.clear();
+  state_ = {};
+  return text_;
+}
+
+}  // namespace headroom

@@ -1,0 +1,307 @@
+#include "headroom/formats/weights/safetensors.h"
+
+#include <algorithm>
+#include <numeric>
+#include <span>
+
+#include "headroom/base/bytes.h"
+#include "headroom/base/convert.h"
+#include "headroom/base/errors.h"
+#include "headroom/formats/json/json_reader.h"
+
+namespace headroom {
+namespace {
+
+struct TypeFacts {
+  std::string_view name;
+  int64_t bytes;
+};
+
+// In the order of StoredType, whose last, encoded, no safetensors file has.
+constexpr std::array<TypeFacts, 17> kTypes = {{{"F64", 8},
+                                               {"F32", 4},
+                                               {"F16", 2},
+                                               {"BF16", 2},
+                                               {"I64", 8},
+                                               {"I32", 4},
+                                               {"I16", 2},
+                                               {"I8", 1},
+                                               {"U64", 8},
+                                               {"U32", 4},
+                                               {"U16", 2},
+                                               {"U8", 1},
+                                               {"BOOL", 1},
+                                               {"F8_E4M3", 1},
+                                               {"F8_E5M2", 1},
+                                               {"F8_E8M0", 1},
+                                               {"C64", 8}}};
+constexpr int64_t kLengthBytes = 8;
+constexpr int64_t kStagingBytes = 32 * 1024;
+constexpr std::string_view kMetadata = "__metadata__";
+
+std::optional<DType> dtype_of(StoredType type) {
+  switch (type) {
+    case StoredType::f64: return DType::f64;
+    case StoredType::f32: return DType::f32;
+    case StoredType::f16: return DType::f16;
+    case StoredType::bf16: return DType::bf16;
+    case StoredType::i32: return DType::i32;
+    case StoredType::u8: return DType::u8;
+    default: return std::nullopt;
+  }
+}
+
+uint64_t read_length(const File& file) {
+  std::array<uint8_t, kLengthBytes> bytes = {};
+  file.read(0, bytes.data(), kLengthBytes);
+  uint64_t length = 0;
+  for (size_t index = 0; index < bytes.size(); ++index) length |= uint64_t{bytes[index]} << (8 * index);
+  return length;
+}
+
+}  // namespace
+
+std::string_view name_of(StoredType type) { return kTypes.at(static_cast<size_t>(type)).name; }
+int64_t size_of(StoredType type) { return kTypes.at(static_cast<size_t>(type)).bytes; }
+
+StoredType stored_type_of(DType dtype) {
+  switch (dtype) {
+    case DType::f64: return StoredType::f64;
+    case DType::f32: return StoredType::f32;
+    case DType::f16: return StoredType::f16;
+    case DType::bf16: return StoredType::bf16;
+    case DType::i32: return StoredType::i32;
+    case DType::u8: return StoredType::u8;
+  }
+  throw InternalError("no stored type for dtype {}", static_cast<int>(dtype));
+}
+
+// Reads the entries of the header one after the other; run twice, first to count, then to keep.
+struct SafetensorsFile::HeaderParser {
+  explicit HeaderParser(const SafetensorsFile& owner)
+      : owner_path(owner.path()), json(owner.file_, kLengthBytes, owner.data_begin_, owner.path() + ": the header") {}
+
+  const std::string& owner_path;
+  JsonReader json;
+  std::string name;
+
+  // The next tensor's name; its entry must be read or skipped next. False at the end of the header.
+  bool next() {
+    while (json.next_key(name)) {
+      if (name != kMetadata) return true;
+      read_metadata();
+    }
+    json.finish();
+    return false;
+  }
+
+  void read_metadata() {
+    std::string key;
+    for (json.begin_object(); json.next_key(key);) {
+      if (json.peek() != JsonReader::Kind::text) json.fail("__metadata__ maps names to texts only");
+      json.skip();
+    }
+  }
+
+  Record read_entry(int64_t data_bytes) {
+    Record record;
+    std::string key;
+    bool has_dtype = false, has_shape = false, has_offsets = false;
+    std::array<int64_t, 2> offsets = {};
+    const auto once = [&](bool& seen) {
+      if (seen) json.fail(fmt::format("tensor {} has {} twice", printable(name), key));
+      seen = true;
+    };
+    for (json.begin_object(); json.next_key(key);) {
+      if (key == "dtype") {
+        once(has_dtype);
+        record.type = read_type();
+      } else if (key == "shape") {
+        once(has_shape);
+        read_shape(record);
+      } else if (key == "data_offsets") {
+        once(has_offsets);
+        size_t number = 0;
+        for (json.begin_array(); json.next_element();) {
+          if (number == 2) json.fail(fmt::format("tensor {}: data_offsets are two numbers", printable(name)));
+          offsets[number++] = json.integer(0, data_bytes);
+        }
+        if (number != 2) json.fail(fmt::format("tensor {}: data_offsets are two numbers", printable(name)));
+      } else {
+        json.skip();
+      }
+    }
+    if (!has_dtype || !has_shape || !has_offsets) {
+      json.fail(fmt::format("tensor {} lacks dtype, shape or data_offsets", printable(name)));
+    }
+    check_size(record, offsets);
+    record.begin = offsets[0];
+    return record;
+  }
+
+  StoredType read_type() {
+    const std::string text = json.text(16);
+    for (size_t index = 0; index < kTypes.size(); ++index) {
+      if (kTypes[index].name == text) return static_cast<StoredType>(index);
+    }
+    json.fail(fmt::format("tensor {} has the unknown dtype {}", printable(name), printable(text)));
+  }
+
+  void read_shape(Record& record) {
+    for (json.begin_array(); json.next_element();) {
+      if (record.rank == Shape::kMaxRank) {
+        json.fail(fmt::format("tensor {} has more than {} dimensions", printable(name), Shape::kMaxRank));
+      }
+      record.dims[record.rank++] = json.integer(0, INT64_MAX);
+    }
+  }
+
+  void check_size(const Record& record, const std::array<int64_t, 2>& offsets) {
+    const std::string what = fmt::format("{}: tensor {}", owner_path, printable(name));
+    int64_t size_bytes = size_of(record.type);
+    for (int axis = 0; axis < record.rank; ++axis) {
+      size_bytes = multiply_sizes(size_bytes, record.dims[static_cast<size_t>(axis)], what);
+    }
+    if (offsets[1] - offsets[0] != size_bytes) {
+      throw InvalidInput("{}: its shape and dtype {} need {} bytes, its data_offsets [{}, {}] hold {}", what,
+                         name_of(record.type), size_bytes, offsets[0], offsets[1], offsets[1] - offsets[0]);
+    }
+  }
+};
+
+SafetensorsFile::SafetensorsFile(const std::string& path) : file_(File::open(path)) {
+  const int64_t file_bytes = file_.size_bytes();
+  if (file_bytes < kLengthBytes) {
+    throw InvalidInput("{}: has {} bytes; expected a safetensors file, which begins with 8 bytes of length", path,
+                       file_bytes);
+  }
+  const uint64_t length = read_length(file_);
+  if (length > static_cast<uint64_t>(kMaxHeaderBytes)) {
+    throw InvalidInput(
+        "{}: announces a header of {} bytes; expected at most {}: not a safetensors file, or a damaged one", path,
+        length, format_count(kMaxHeaderBytes));
+  }
+  if (static_cast<int64_t>(length) > file_bytes - kLengthBytes) {
+    throw InvalidInput("{}: the file is truncated; its header has {} bytes, the file {}", path, length, file_bytes);
+  }
+  data_begin_ = kLengthBytes + static_cast<int64_t>(length);
+  data_bytes_ = file_bytes - data_begin_;
+  parse_header();
+  check_layout();
+  index_names();
+}
+
+std::string_view SafetensorsFile::name_of_record(const Record& record) const {
+  return std::string_view(names_).substr(record.name_begin, record.name_bytes);
+}
+
+int64_t SafetensorsFile::size_of_record(const Record& record) const {
+  int64_t size_bytes = size_of(record.type);
+  for (int axis = 0; axis < record.rank; ++axis) size_bytes *= record.dims[static_cast<size_t>(axis)];
+  return size_bytes;
+}
+
+void SafetensorsFile::parse_header() {
+  size_t tensors = 0, name_bytes = 0;
+  HeaderParser count(*this);
+  for (count.json.begin_object(); count.next(); count.json.skip()) {
+    ++tensors;
+    name_bytes += count.name.size();
+  }
+  records_.reserve(tensors);
+  names_.reserve(name_bytes);
+  HeaderParser keep(*this);
+  for (keep.json.begin_object(); keep.next();) {
+    Record record = keep.read_entry(data_bytes_);
+    record.name_begin = static_cast<uint32_t>(names_.size());
+    record.name_bytes = static_cast<uint16_t>(keep.name.size());
+    names_ += keep.name;
+    records_.push_back(record);
+  }
+}
+
+void SafetensorsFile::check_layout() {
+  // Tensors without elements may share an offset; the end decides their place.
+  std::sort(records_.begin(), records_.end(), [this](const Record& a, const Record& b) {
+    return a.begin != b.begin ? a.begin < b.begin : size_of_record(a) < size_of_record(b);
+  });
+  int64_t end = 0;
+  for (const Record& record : records_) {
+    if (record.begin != end) {
+      throw InvalidInput("{}: tensor {} begins at byte {} of the data, the one before ends at {}; expected neither {}",
+                         path(), printable(name_of_record(record)), record.begin, end, "overlap nor hole");
+    }
+    end = record.begin + size_of_record(record);
+  }
+  if (end != data_bytes_) {
+    throw InvalidInput("{}: its tensors end at byte {} of the data, the file has {} bytes of data; expected the same",
+                       path(), end, data_bytes_);
+  }
+}
+
+void SafetensorsFile::index_names() {
+  by_name_.resize(records_.size());
+  std::iota(by_name_.begin(), by_name_.end(), 0u);
+  const auto name_at = [this](uint32_t index) { return name_of_record(records_[index]); };
+  std::sort(by_name_.begin(), by_name_.end(), [&](uint32_t a, uint32_t b) { return name_at(a) < name_at(b); });
+  const auto same = [&](uint32_t a, uint32_t b) { return name_at(a) == name_at(b); };
+  const auto twice = std::adjacent_find(by_name_.begin(), by_name_.end(), same);
+  if (twice != by_name_.end()) {
+    throw InvalidInput("{}: tensor {} occurs twice in the header", path(), printable(name_at(*twice)));
+  }
+}
+
+StoredTensor SafetensorsFile::tensor(int64_t index) const {
+  const Record& record = records_.at(static_cast<size_t>(index));
+  StoredTensor tensor;
+  tensor.name = name_of_record(record);
+  tensor.type = record.type;
+  tensor.type_name = headroom::name_of(record.type);
+  tensor.shape = Shape::from(std::span(record.dims).first(record.rank));
+  tensor.offset_bytes = data_begin_ + record.begin;
+  tensor.size_bytes = size_of_record(record);
+  return tensor;
+}
+
+int64_t SafetensorsFile::find(std::string_view name) const {
+  const auto found = std::lower_bound(
+      by_name_.begin(), by_name_.end(), name,
+      [this](uint32_t index, std::string_view wanted) { return name_of_record(records_[index]) < wanted; });
+  return found != by_name_.end() && name_of_record(records_[*found]) == name ? int64_t{*found} : -1;
+}
+
+void SafetensorsFile::read(const StoredTensor& tensor, int64_t first, int64_t count, DType wanted, void* out,
+                           NanCheck nan_check) const {
+  const int64_t stored_bytes = size_of(tensor.type);
+  ensure(first >= 0 && count >= 0 && first <= tensor.size_bytes / stored_bytes - count,
+         "{}: elements {} to {} lie outside the tensor", tensor.name, first, first + count);
+  alignas(64) std::array<std::byte, kStagingBytes> staging;
+  const int64_t step = kStagingBytes / stored_bytes;
+  for (int64_t done = 0; done < count;) {
+    const int64_t run = std::min(count - done, step);
+    const std::span<std::byte> bytes = std::span(staging).first(static_cast<size_t>(run * stored_bytes));
+    file_.read(tensor.offset_bytes + (first + done) * stored_bytes, bytes.data(), run * stored_bytes);
+    decode(tensor, first + done, bytes, wanted, static_cast<std::byte*>(out) + done * size_of(wanted), nan_check);
+    done += run;
+  }
+}
+
+void SafetensorsFile::decode(const StoredTensor& tensor, int64_t first, std::span<const std::byte> bytes, DType wanted,
+                             void* out, NanCheck nan_check) const {
+  const std::optional<DType> stored = dtype_of(tensor.type);
+  const auto is_integer = [](DType dtype) { return dtype == DType::i32 || dtype == DType::u8; };
+  const bool convertible = stored && (*stored == wanted || (!is_integer(*stored) && !is_integer(wanted)));
+  if (!convertible) {
+    throw InvalidInput("{}: tensor {} is stored as {}; expected a dtype that converts to {}", path(),
+                       printable(tensor.name), name_of(tensor.type), name_of(wanted));
+  }
+  const int64_t count = static_cast<int64_t>(bytes.size()) / size_of(tensor.type);
+  convert_elements(*stored, bytes.data(), wanted, out, count);
+  const int64_t nan = nan_check == NanCheck::refuse ? find_nan(wanted, out, count) : -1;
+  if (nan >= 0) {
+    throw InvalidInput("{}: tensor {} holds a NaN at element {}; the file is damaged or its training diverged", path(),
+                       printable(tensor.name), first + nan);
+  }
+}
+
+}  // namespace headroom

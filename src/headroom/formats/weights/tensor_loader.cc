@@ -1,0 +1,81 @@
+#include "headroom/formats/weights/tensor_loader.h"
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+
+#include "headroom/base/block_reader.h"
+#include "headroom/base/bytes.h"
+#include "headroom/base/errors.h"
+
+namespace headroom {
+namespace {
+
+// In pieces that the staging memory holds. Elements of a piece are whole blocks of any quantised format.
+void pour(const TensorLoad& load, std::span<std::byte> staging, NanCheck nan_check) {
+  constexpr int64_t kPiece = TensorLoad::kPieceBytes;
+  const auto address = static_cast<int64_t>(reinterpret_cast<uintptr_t>(staging.data()));
+  const int64_t head = round_up(address, kPiece) - address;
+  std::byte* memory = staging.data() + head;
+  const int64_t element_bytes = size_of(load.wanted);
+  const int64_t most = (static_cast<int64_t>(staging.size()) - head) / (kPiece * element_bytes) * kPiece;
+  ensure(most > 0, "{} bytes of staging memory", staging.size());
+  const int64_t elements = load.source.stored.shape.elements();
+  for (int64_t first = 0; first < elements; first += most) {
+    const int64_t count = std::min(most, elements - first);
+    load.source.read(first, count, load.wanted, memory, nan_check);
+    load.sink(first * element_bytes, memory, count * element_bytes);
+  }
+}
+
+}  // namespace
+
+LoadStatistics load_tensors(std::vector<TensorLoad> loads, std::span<std::byte> staging, NanCheck nan_check,
+                            const LoadProgress& progress) {
+  const auto begin = std::chrono::steady_clock::now();
+  std::stable_sort(loads.begin(), loads.end(), [](const TensorLoad& a, const TensorLoad& b) {
+    if (a.source.file != b.source.file) return a.source.file->path() < b.source.file->path();
+    return a.source.stored.offset_bytes < b.source.stored.offset_bytes;
+  });
+  // What lies in another order, or goes to a sink, comes last, tensor by tensor.
+  const auto one_by_one = std::stable_partition(
+      loads.begin(), loads.end(), [](const TensorLoad& a) { return a.source.stored.in_order && a.out != nullptr; });
+  LoadStatistics use;
+  std::vector<ReadRange> ranges;
+  for (const TensorLoad& load : loads) use.bytes += load.source.stored.size_bytes;
+  for (auto load = loads.begin(); load != one_by_one; ++load) {
+    const StoredTensor& stored = load->source.stored;
+    ranges.push_back(
+        {&load->source.file->file(), stored.offset_bytes, stored.size_bytes, load->source.file->unit_bytes(stored)});
+  }
+  BlockReader reader(staging);
+  reader.read(
+      ranges,
+      [&](const ReadPiece& piece) {
+        const TensorLoad& load = loads[piece.range];
+        const StoredTensor& stored = load.source.stored;
+        const int64_t units = stored.size_bytes / ranges[piece.range].unit_bytes;
+        const int64_t first = piece.offset_bytes / ranges[piece.range].unit_bytes * (stored.shape.elements() / units);
+        load.source.file->decode(stored, first, piece.bytes, load.wanted, load.out + first * size_of(load.wanted),
+                                 nan_check);
+      },
+      [&](int64_t done) {
+        if (progress) progress(done, use.bytes);
+      });
+  int64_t done = 0;
+  for (const ReadRange& range : ranges) done += range.size_bytes;
+  for (auto load = one_by_one; load != loads.end(); ++load) {
+    const StoredTensor& stored = load->source.stored;
+    if (load->out != nullptr) {
+      load->source.read(0, stored.shape.elements(), load->wanted, load->out, nan_check);
+    } else {
+      pour(*load, staging, nan_check);
+    }
+    done += stored.size_bytes;
+    if (progress) progress(done, use.bytes);
+  }
+  use.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return use;
+}
+
+}  // namespace headroom

@@ -1,0 +1,150 @@
+#include "headroom/formats/weights/weight_files.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "headroom/base/bytes.h"
+#include "headroom/base/errors.h"
+#include "headroom/formats/gguf/gguf_weights.h"
+#include "headroom/formats/json/json_reader.h"
+
+namespace headroom {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Calls visit(tensor, shard) for each pair of the index's weight_map.
+template <class Visit>
+void read_weight_map(const File& index, Visit&& visit) {
+  JsonReader json(index, 0, index.size_bytes(), index.path());
+  bool found = false;
+  std::string key, tensor;
+  for (json.begin_object(); json.next_key(key);) {
+    if (key != "weight_map") {
+      json.skip();
+      continue;
+    }
+    if (found) json.fail("weight_map occurs twice");
+    found = true;
+    for (json.begin_object(); json.next_key(tensor);) visit(json, tensor, json.text(255));
+  }
+  json.finish();
+  if (!found) throw InvalidInput("{}: has no weight_map; expected the index of a sharded model", index.path());
+}
+
+// A name inside the model's directory, not a way out of it.
+bool is_plain_name(const std::string& name) {
+  return name.ends_with(".safetensors") && name.find('/') == std::string::npos && name.find('\0') == std::string::npos;
+}
+
+}  // namespace
+
+WeightFiles::WeightFiles(const std::string& path) : path_(path) {
+  std::error_code error;
+  std::string single = path;
+  if (fs::is_directory(path, error)) {
+    single = path + "/model.safetensors";
+    const std::string index = path + "/model.safetensors.index.json";
+    if (!fs::exists(single, error)) {
+      if (fs::exists(index, error)) {
+        open_sharded(path, index);
+        return;
+      }
+      throw InvalidInput("{}: has no weights; expected model.safetensors or model.safetensors.index.json in it", path);
+    }
+  }
+  std::unique_ptr<TensorFile> file;
+  if (GgufFile::is_gguf(single)) {
+    file = std::make_unique<GgufWeights>(single);
+  } else {
+    file = std::make_unique<SafetensorsFile>(single);
+  }
+  shards_.push_back({fs::path(single).filename().string(), std::move(file)});
+  for (int64_t index = 0; index < shards_[0].file->count(); ++index)
+    places_.push_back({0, static_cast<uint32_t>(index)});
+  sort_places();
+}
+
+void WeightFiles::open_sharded(const std::string& directory, const std::string& index_path) {
+  const File index = File::open(index_path);
+  if (index.size_bytes() > kMaxIndexBytes) {
+    throw InvalidInput("{}: has {} bytes; expected at most {}", index_path, format_count(index.size_bytes()),
+                       format_count(kMaxIndexBytes));
+  }
+  collect_shards(index, directory);
+  check_listing(index);
+  sort_places();
+}
+
+std::vector<WeightFiles::Shard>::iterator WeightFiles::lower_bound(const std::string& name) {
+  return std::lower_bound(shards_.begin(), shards_.end(), name,
+                          [](const Shard& shard, const std::string& wanted) { return shard.name < wanted; });
+}
+
+void WeightFiles::collect_shards(const File& index, const std::string& directory) {
+  read_weight_map(index, [&](const JsonReader& json, const std::string&, const std::string& name) {
+    const auto place = lower_bound(name);
+    if (place != shards_.end() && place->name == name) return;
+    if (!is_plain_name(name)) {
+      json.fail(
+          fmt::format("{} is no shard; expected the name of a .safetensors file beside the index", printable(name)));
+    }
+    if (static_cast<int64_t>(shards_.size()) == kMaxShards) json.fail(fmt::format("more than {} shards", kMaxShards));
+    shards_.insert(place, Shard{name, nullptr});
+  });
+  int64_t header_bytes = 0;
+  for (Shard& shard : shards_) {
+    auto file = std::make_unique<SafetensorsFile>(directory + "/" + shard.name);
+    header_bytes += file->header_bytes();
+    shard.file = std::move(file);
+    if (header_bytes > kMaxHeaderBytes) {
+      throw InvalidInput("{}: the headers of its shards have more than {} bytes together", index.path(),
+                         format_count(kMaxHeaderBytes));
+    }
+  }
+}
+
+void WeightFiles::check_listing(const File& index) {
+  int64_t tensors = 0;
+  for (const Shard& shard : shards_) tensors += shard.file->count();
+  read_weight_map(index, [&](const JsonReader& json, const std::string& tensor, const std::string& name) {
+    const auto shard = lower_bound(name);
+    const int64_t place = shard->file->find(tensor);
+    if (place < 0) json.fail(fmt::format("tensor {} is not in {}", printable(tensor), printable(name)));
+    if (count() == tensors) json.fail(fmt::format("tensor {} is listed twice", printable(tensor)));
+    places_.push_back({static_cast<uint32_t>(shard - shards_.begin()), static_cast<uint32_t>(place)});
+  });
+}
+
+void WeightFiles::sort_places() {
+  std::sort(places_.begin(), places_.end(), [this](Place a, Place b) { return at(a).stored.name < at(b).stored.name; });
+  const auto twice = std::adjacent_find(places_.begin(), places_.end(),
+                                        [this](Place a, Place b) { return at(a).stored.name == at(b).stored.name; });
+  if (twice == places_.end()) return;
+  throw InvalidInput("{}: tensor {} is listed twice in the index", path_, printable(at(*twice).stored.name));
+}
+
+WeightTensor WeightFiles::at(Place place) const {
+  const TensorFile* file = shards_[place.shard].file.get();
+  return {file, file->tensor(place.tensor)};
+}
+
+std::optional<WeightTensor> WeightFiles::find(std::string_view name) const {
+  const auto place = std::lower_bound(places_.begin(), places_.end(), name,
+                                      [this](Place a, std::string_view wanted) { return at(a).stored.name < wanted; });
+  if (place == places_.end() || at(*place).stored.name != name) return std::nullopt;
+  return at(*place);
+}
+
+WeightTensor WeightFiles::require(std::string_view name, const Shape& shape) const {
+  const std::optional<WeightTensor> tensor = find(name);
+  if (!tensor)
+    throw InvalidInput("{}: tensor {} is missing; the weights do not belong to this config.json", path_, name);
+  if (tensor->stored.shape != shape) {
+    throw InvalidInput("{}: tensor {} has shape {} (expected {}); the file does not belong to this config.json",
+                       tensor->file->path(), name, to_string(tensor->stored.shape), to_string(shape));
+  }
+  return *tensor;
+}
+
+}  // namespace headroom

@@ -1,0 +1,64 @@
+// The loss head against its products alone, and the ops over rows of logits.
+//   T tokens, F features, V vocabulary.
+#include "headroom/measure/kernel_case.h"
+
+namespace headroom {
+namespace {
+
+// `products` of T x V x F: one forwards, three backwards (logits again, dx, dweight).
+KernelCase loss(bool backward, int64_t tokens, int64_t features, int64_t vocabulary) {
+  const std::string_view op = backward ? "linear_cross_entropy_backward" : "linear_cross_entropy";
+  KernelCase one;
+  one.name = fmt::format("{} {}", op, dimensions({tokens, features, vocabulary}));
+  one.op = op;
+  one.inputs = {f32({tokens, features}), f32({vocabulary, features}), i32({tokens})};
+  if (backward) one.inputs.insert(one.inputs.end(), {f32({tokens}), f32({1})});
+  one.limit = Limit::fma;
+  one.fill = [=](std::span<const Tensor> inputs) {
+    fill_ids(inputs[2], static_cast<int32_t>(vocabulary));
+    if (backward) fill_constant(inputs[3], 10);  // about the logarithm of the vocabulary
+  };
+  one.work = (backward ? 6.0 : 2.0) * static_cast<double>(tokens * features) * static_cast<double>(vocabulary);
+  return one;
+}
+
+// Three products: what the two apart do in four.
+KernelCase loss_with_gradients(int64_t tokens, int64_t features, int64_t vocabulary) {
+  KernelCase one;
+  one.op = "linear_cross_entropy_with_gradients";
+  one.name = fmt::format("{} {}", one.op, dimensions({tokens, features, vocabulary}));
+  one.inputs = {f32({tokens, features}), f32({vocabulary, features}), i32({tokens}), f32({1})};
+  one.limit = Limit::fma;
+  one.fill = [=](std::span<const Tensor> inputs) { fill_ids(inputs[2], static_cast<int32_t>(vocabulary)); };
+  one.work = 6.0 * static_cast<double>(tokens * features) * static_cast<double>(vocabulary);
+  return one;
+}
+
+constexpr int64_t kTokens = 1024, kVocabulary = 32000;
+
+KernelCase over_logits(std::string_view op, std::vector<Type> inputs) {
+  KernelCase one;
+  one.name = fmt::format("{} {}", op, dimensions({kTokens, kVocabulary}));
+  one.op = op;
+  one.inputs = std::move(inputs);
+  one.limit = Limit::read;
+  return one;
+}
+
+}  // namespace
+
+std::vector<KernelCase> loss_cases() {
+  const Type logits = f32({kTokens, kVocabulary});
+  const Type lse = f32({kTokens});
+  KernelCase divergence = over_logits("kl_divergence", {logits, lse, logits, lse});
+  divergence.fill = [](std::span<const Tensor> inputs) {
+    fill_constant(inputs[1], 10);
+    fill_constant(inputs[3], 10);
+  };
+  return {loss(false, 1024, 768, 32000),      loss(true, 1024, 768, 32000),    loss_with_gradients(1024, 768, 32000),
+          over_logits("logsumexp", {logits}), over_logits("argmax", {logits}), divergence};
+}
+
+}  // namespace headroom
+
+HEADROOM_KERNEL_CASES(loss_cases);

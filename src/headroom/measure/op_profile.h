@@ -1,0 +1,19 @@
+// What ops took on this machine, measured once and remembered beside the machine's limits (measure/machine_profile.h):
+// $XDG_CACHE_HOME/headroom/ops-avx2-2.json, a file for each instruction set and number of threads. The choice among
+// plans and the predicted time of a step read it; no result does.
+#pragma once
+
+#include <optional>
+
+#include "headroom/backend/kernel.h"
+#include "headroom/plan/cost_model.h"
+
+namespace headroom {
+
+// What is remembered of this machine. A file that is absent, stale, of another machine or corrupt is none.
+std::optional<MachineRates> remembered_rates(Isa isa, int threads);
+
+// Writes it atomically. A place that cannot be written is no error.
+void remember_rates(const MachineRates& rates, Isa isa, int threads);
+
+}  // namespace headroom

@@ -1,0 +1,316 @@
+#include "headroom/verbs/bench_model.h"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "headroom/api/model_source.h"
+#include "headroom/api/run_report.h"
+#include "headroom/backend/kernel.h"
+#include "headroom/base/bytes.h"
+#include "headroom/base/errors.h"
+#include "headroom/formats/json/json_object.h"
+#include "headroom/generate/batched_steps.h"
+#include "headroom/measure/kernel_bench.h"
+#include "headroom/measure/limit_probes.h"
+#include "headroom/measure/machine.h"
+#include "headroom/models/initialize.h"
+#include "headroom/models/weights.h"
+#include "headroom/plan/cost_model.h"
+#include "headroom/runtime/process_memory.h"
+#include "headroom/runtime/progress.h"
+#include "headroom/train/sample_inputs.h"
+#include "headroom/train/training_job.h"
+
+namespace headroom {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Clock = std::chrono::steady_clock;
+
+constexpr int64_t kLargestPrefill = 512;  // rows of a step
+constexpr int64_t kSmallestPrefill = 32;
+constexpr int64_t kMostBatch = 4096;
+constexpr int64_t kMostRepeats = 1000;
+constexpr int64_t kBufferBytes = 256 * kKiB;
+
+void expect_range(const char* flag, int64_t got, int64_t least, int64_t most) {
+  if (got < least || got > most) throw InvalidInput("{} {}: expected {} to {}", flag, got, least, most);
+}
+
+void check_options(const ModelBenchOptions& options, const Model& model) {
+  expect_range("--batch", options.batch, 1, kMostBatch);
+  expect_range("--repeat", options.repeat, 1, kMostRepeats);
+  for (const auto& [flag, tokens] : {std::pair{"--prompt", options.prompt}, {"--generate", options.generate}}) {
+    if (tokens < 0) throw InvalidInput("{} {}: expected a number of 0 or more", flag, tokens);
+    if (tokens > model.max_positions()) {
+      throw InvalidInput("{} {}: the model has {} positions; expected at most as many", flag, tokens,
+                         model.max_positions());
+    }
+  }
+  if (options.prompt == 0 && options.generate == 0 && !options.train) {
+    throw InvalidInput("--prompt 0 --generate 0: nothing is left to measure; expected one of them, or --train");
+  }
+}
+
+bool has_weights(const std::string& model) {
+  std::error_code error;
+  return std::filesystem::is_directory(model, error) ||
+         (std::filesystem::exists(model, error) && !model.ends_with(".json"));
+}
+
+// Weights into a workspace: the files', or random ones.
+void load(const ModelBenchOptions& options, const Model& model, Workspace& workspace) {
+  Progress progress("loading", options.quiet);
+  if (has_weights(options.model)) {
+    load_weights(options.model, model, workspace, [&](int64_t done, int64_t total) { progress.show(done, total); });
+  } else {
+    fill_initial_weights(model, workspace, 0, workspace.threads());
+  }
+}
+
+double flops_of(const Graph& graph) {
+  double flops = 0;
+  for (const Node& node : graph.nodes) flops += price_of(graph, node).flops;
+  return flops;
+}
+
+// Of one prompt read at once, whatever the chunks: the price of attention knows the sequence there, not in a cache that
+// has room for more.
+double prefill_flops(const Model& model, int64_t tokens) {
+  Graph graph;
+  Builder build(graph);
+  StepInputs inputs;
+  inputs.tokens = build.input("tokens", i32({tokens}), Role::input);
+  inputs.positions = build.input("positions", i32({tokens}), Role::input);
+  inputs.sequences = build.input("sequences", i32({1, 4}), Role::input);
+  const int64_t head_dim = 2 * static_cast<int64_t>(model.rotary_frequencies().size());
+  inputs.rotary_table = build.input("rotary_table", f32({tokens, head_dim}), Role::input);
+  model.forward(build, inputs, model.stored_dtype());
+  return flops_of(graph);
+}
+
+// What a step must read: every weight (of a table only the rows that are picked), and `fill` of the caches.
+double bytes_read_by(const Graph& graph, double fill) {
+  double bytes = 0;
+  for (const Node& node : graph.nodes) {
+    const double touched = price_of(graph, node).bytes;
+    for (const ValueId id : node.inputs) {
+      const Value& value = graph.value(id);
+      const double size = static_cast<double>(value.bytes());
+      if (value.role == Role::weight) bytes += std::min(size, touched);
+      if (value.role == Role::kv_cache) bytes += std::min(size * fill, touched);
+    }
+  }
+  return bytes;
+}
+
+// Repeats of one measurement, each beside its limit.
+class Repeats {
+ public:
+  // The limit of reading is measured on the job's own arena, which is only read, if that is large enough.
+  Repeats(const ModelBenchOptions& options, Workspace& workspace, Isa isa)
+      : options_(options), workspace_(workspace), isa_(isa) {}
+
+  // `work` is the flops or bytes of one run. Fills seconds, spread, rate and share of `rate`.
+  template <class Run>
+  void measure(ModelRate& rate, Limit limit, double work, Run&& run) {
+    Progress progress("measuring " + rate.test, options_.quiet);
+    std::vector<double> seconds;
+    std::vector<double> shares;
+    for (int64_t round = 0; round <= options_.repeat; ++round) {
+      const double most = limit_rate(limit);
+      const Clock::time_point start = Clock::now();
+      run();
+      const double taken = std::chrono::duration<double>(Clock::now() - start).count();
+      progress.show(round + 1, options_.repeat + 1);
+      if (round == 0) continue;  // warms up
+      seconds.push_back(taken);
+      shares.push_back(most > 0 ? work / taken / most : 0);
+    }
+    rate.seconds = median(seconds);
+    rate.spread = seconds.back() / seconds.front() - 1;
+    rate.tokens_per_second = static_cast<double>(rate.batch * rate.tokens) / rate.seconds;
+    (limit == Limit::fma ? rate.flops_per_second : rate.bytes_per_second) = work / rate.seconds;
+    rate.share = median(shares);
+  }
+
+ private:
+  double limit_rate(Limit limit) const {
+    if (limit == Limit::fma) return fma_rate(isa_, workspace_.threads());
+    if (workspace_.plan().arena_bytes < LimitProbes::kMemoryBytes) return 0;
+    const auto memory = workspace_.memory().first(static_cast<size_t>(LimitProbes::kMemoryBytes));
+    return LimitProbes(isa_, memory, workspace_.threads()).measure(Limit::read);
+  }
+
+  const ModelBenchOptions& options_;
+  Workspace& workspace_;
+  Isa isa_;
+};
+
+// Rows of the prefill step, from the fastest to the leanest, each an even part of the prompt.
+std::vector<int64_t> prefill_rows_to_try(int64_t prompt) {
+  if (prompt == 0) return {0};
+  std::vector<int64_t> rows;
+  for (int64_t most = kLargestPrefill; most >= kSmallestPrefill; most /= 2) {
+    const int64_t steps = (prompt + most - 1) / most;
+    const int64_t even = (prompt + steps - 1) / steps;
+    if (rows.empty() || even < rows.back()) rows.push_back(even);
+  }
+  return rows;
+}
+
+// `chosen` becomes the one that fits.
+FittedJob fit_batch(const ModelBenchOptions& options, const Model& model, BatchedShape& chosen) {
+  std::vector<BatchedShape> shapes;
+  std::vector<Candidate> candidates;
+  for (const int64_t rows : prefill_rows_to_try(options.prompt)) {
+    shapes.push_back({.sequences = options.batch,
+                      .context = std::max(options.prompt, options.generate),
+                      .prefill_rows = rows,
+                      .decodes = options.generate > 0});
+    multiply_sizes(shapes.back().sequences, shapes.back().context, "--batch x --prompt");
+  }
+  for (const BatchedShape& shape : shapes) {
+    candidates.push_back({fmt::format("{} sequences, prefill in chunks of {}", shape.sequences, shape.prefill_rows),
+                          [&] { return build_batched_graphs(model, shape); }});
+  }
+  const int threads = threads_to_use(options.threads);
+  FittedJob job = fit_job(candidates, resolve_budget(options.memory),
+                          {.threads = threads, .buffer_bytes = kBufferBytes + threads * kFillBytes});
+  chosen = shapes[job.candidate];
+  return job;
+}
+
+TrainOptions training_options(const ModelBenchOptions& options) {
+  TrainOptions train;
+  static_cast<RunOptions&>(train) = options;
+  train.batch_size = options.batch;
+  train.seq_len = options.seq_len;
+  train.clip_mode = "one-pass";  // a step is one graph here
+  train.grad_accum = 1;
+  return train;
+}
+
+using OnRate = std::function<void(const ModelRate&)>;
+
+void measure_batch(const ModelBenchOptions& options, const Model& model, const BatchedShape& shape,
+                   Workspace& workspace, Isa isa, const OnRate& add) {
+  load(options, model, workspace);
+  BatchedSteps steps(workspace, model, shape);
+  Repeats repeats(options, workspace, isa);
+  if (options.prompt > 0) {
+    ModelRate rate{.test = "prefill", .batch = options.batch, .tokens = options.prompt};
+    const double flops = static_cast<double>(options.batch) * prefill_flops(model, options.prompt);
+    repeats.measure(rate, Limit::fma, flops, [&] { steps.prefill(options.prompt); });
+    add(rate);
+  }
+  if (options.generate > 0) {
+    ModelRate rate{.test = "decode", .batch = options.batch, .tokens = options.generate};
+    const double fill = static_cast<double>(options.generate + 1) / 2 / static_cast<double>(shape.context);
+    const double bytes = bytes_read_by(workspace.at("decode").graph(), fill);
+    repeats.measure(rate, Limit::read, static_cast<double>(options.generate) * bytes, [&] {
+      for (int64_t position = 0; position < options.generate; ++position) steps.decode(position);
+    });
+    add(rate);
+  }
+}
+
+void measure_training(const ModelBenchOptions& options, const Model& model, Workspace& workspace, Isa isa,
+                      const OnRate& add) {
+  const TrainingShape shape = read_training_settings(training_options(options), model).shape;
+  load(options, model, workspace);
+  fill_sample_inputs(model, shape, workspace);
+  Executor& step = workspace.at("step");
+  ModelRate rate{.test = "train", .batch = options.batch, .tokens = options.seq_len};
+  Repeats(options, workspace, isa).measure(rate, Limit::fma, flops_of(step.graph()), [&] { step.run(); });
+  add(rate);
+}
+
+Json json_of(const ModelRate& rate) {
+  Json json = {{"test", rate.test},       {"batch", rate.batch},   {"tokens", rate.tokens},
+               {"seconds", rate.seconds}, {"spread", rate.spread}, {"tokens_per_second", rate.tokens_per_second}};
+  if (rate.flops_per_second > 0) json["flops_per_second"] = rate.flops_per_second;
+  if (rate.bytes_per_second > 0) json["bytes_per_second"] = rate.bytes_per_second;
+  if (rate.share > 0) json["share"] = rate.share;
+  return json;
+}
+
+using Fit = std::function<FittedJob()>;
+
+// Each of the jobs, of which the one that needs most is returned; of several refusals the one that names the largest
+// budget is thrown, so that it works for all.
+FittedJob fit_all(const std::vector<Fit>& fits) {
+  std::optional<FittedJob> largest;
+  std::optional<BudgetExceeded> refusal;
+  for (const Fit& fit : fits) {
+    try {
+      FittedJob job = fit();
+      if (!largest || job.predicted_peak_bytes > largest->predicted_peak_bytes) largest = std::move(job);
+    } catch (const BudgetExceeded& error) {
+      if (!refusal || error.smallest_budget_bytes > refusal->smallest_budget_bytes) refusal = error;
+    }
+  }
+  if (refusal) throw *refusal;
+  return std::move(*largest);
+}
+
+}  // namespace
+
+Json bench_model(const ModelBenchOptions& options, const OnRate& on_rate) {
+  restart_peak();
+  const Isa isa = choose_isa();
+  const std::unique_ptr<Model> model =
+      has_weights(options.model) ? open_model_directory(options.model) : open_model_config(options.model);
+  check_options(options, *model);
+
+  // All jobs are fitted before anything runs, and again when their turn comes: one at a time is in memory.
+  BatchedShape shape;
+  const Fit fit_steps = [&] { return fit_batch(options, *model, shape); };
+  const Fit fit_train = [&] { return fit_training(training_options(options), *model, 0); };
+  const bool has_batch = options.prompt > 0 || options.generate > 0;
+  std::vector<Fit> fits;
+  if (has_batch) fits.push_back(fit_steps);
+  if (options.train) fits.push_back(fit_train);
+  fit_to_run(options, [&] { return fit_all(fits); });
+
+  Json result;
+  result["machine"] = {{"cpu", processor_name()},
+                       {"processors", available_processors()},
+                       {"isa", name_of(isa)},
+                       {"threads", threads_to_use(options.threads)}};
+  result["model"] = {{"parameters", parameter_count(*model)}, {"dtype", name_of(model->stored_dtype())}};
+  result["tests"] = Json::array();
+  const OnRate add = [&](const ModelRate& rate) {
+    result["tests"].push_back(json_of(rate));
+    if (on_rate) on_rate(rate);
+  };
+  std::vector<Json> reports;
+  const auto run = [&](FittedJob job, const char* title, const auto& measure) {
+    announce_plan(job, options, title);
+    restart_peak();
+    check_reserve(job.reserve_bytes + job.plan.arena_bytes);
+    Workspace workspace(std::move(job.graphs), job.plan, isa);
+    measure(workspace);
+    reports.push_back(report_of(job));
+    announce_result(memory_use(job), options.quiet);
+  };
+  if (has_batch) {
+    run(fit_steps(), "plan of prefill and decoding",
+        [&](Workspace& workspace) { measure_batch(options, *model, shape, workspace, isa, add); });
+  }
+  if (options.train) {
+    run(fit_train(), "plan of the training step",
+        [&](Workspace& workspace) { measure_training(options, *model, workspace, isa, add); });
+  }
+  // The fields of a report are those of the job that needs more.
+  const auto predicted = [](const Json& report) { return report["predicted_peak_bytes"].get<int64_t>(); };
+  for (const auto& [key, value] : std::ranges::max_element(reports, {}, predicted)->items()) result[key] = value;
+  result["jobs"] = reports;
+  if (!options.report.empty()) write_json(options.report, result);
+  return result;
+}
+
+}  // namespace headroom

@@ -1,0 +1,51 @@
+#include "headroom/verbs/device_floor.h"
+
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+
+#include "headroom/plan/cost_model.h"
+
+namespace headroom {
+
+DeviceFloor device_floor(const Device& device, std::span<const Graph> graphs,
+                         const std::function<int64_t(std::string_view graph)>& runs, bool half) {
+  DeviceFloor floor;
+  for (const Graph& graph : graphs) {
+    const auto times = static_cast<double>(runs(graph.name));
+    if (times == 0) continue;
+    for (const Node& node : graph.nodes) {
+      const Price price = price_of(graph, node);
+      floor.flops += times * price.flops;
+      floor.bytes += times * price.bytes;
+    }
+  }
+  floor.compute_seconds = floor.flops / (half ? device.bf16_flops_per_second : device.f32_flops_per_second);
+  floor.memory_seconds = floor.bytes / device.memory_bytes_per_second;
+  return floor;
+}
+
+std::string describe(const Device& device, const DeviceFloor& floor, bool trains) {
+  return fmt::format(
+      "{}: {:.3g} Tflop and {:.3g} GB of traffic a {}; at its peak rates at least {:.3g} ms to compute, {:.3g} ms to "
+      "move\n",
+      device.name, floor.flops / 1e12, floor.bytes / 1e9, trains ? "step" : "token", floor.compute_seconds * 1e3,
+      floor.memory_seconds * 1e3);
+}
+
+nlohmann::ordered_json json_of(const Device& device, const DeviceFloor& floor) {
+  return {{"name", device.name},
+          {"memory_bytes", device.memory_bytes},
+          {"usable_bytes", device.usable_bytes()},
+          {"memory_bytes_per_second", device.memory_bytes_per_second},
+          {"f32_flops_per_second", device.f32_flops_per_second},
+          {"tf32_flops_per_second", device.tf32_flops_per_second},
+          {"bf16_flops_per_second", device.bf16_flops_per_second},
+          {"host_link_bytes_per_second", device.host_link_bytes_per_second},
+          {"flops", floor.flops},
+          {"bytes", floor.bytes},
+          {"least_compute_seconds", floor.compute_seconds},
+          {"least_memory_seconds", floor.memory_seconds}};
+}
+
+}  // namespace headroom

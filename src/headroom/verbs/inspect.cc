@@ -1,0 +1,190 @@
+#include "headroom/verbs/inspect.h"
+
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "headroom/api/model_source.h"
+#include "headroom/base/errors.h"
+#include "headroom/base/file.h"
+#include "headroom/formats/gguf/gguf_vocabulary.h"
+#include "headroom/formats/json/json_object.h"
+#include "headroom/formats/tokenizer/tokenizer.h"
+#include "headroom/formats/tokenizer/tokenizer_parts.h"
+#include "headroom/formats/weights/weight_files.h"
+
+namespace headroom {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+Json describe_tensors(const std::string& path) {
+  const WeightFiles files(path);
+  Json tensors = Json::array();
+  std::map<std::string, int64_t> bytes_by_dtype;
+  int64_t elements = 0;
+  int64_t bytes = 0;
+  for (int64_t i = 0; i < files.count(); ++i) {
+    const WeightTensor weight = files.tensor(i);
+    const StoredTensor& tensor = weight.stored;
+    elements += tensor.shape.elements();
+    bytes += tensor.size_bytes;
+    bytes_by_dtype[std::string(tensor.type_name)] += tensor.size_bytes;
+    tensors.push_back({{"name", tensor.name},
+                       {"dtype", tensor.type_name},
+                       {"shape", std::vector<int64_t>(tensor.shape.begin(), tensor.shape.end())},
+                       {"bytes", tensor.size_bytes},
+                       {"file", fs::path(weight.file->path()).filename().string()}});
+  }
+  return {{"elements", elements}, {"bytes", bytes}, {"bytes_by_dtype", bytes_by_dtype}, {"tensors", tensors}};
+}
+
+std::string_view kind_of(const BpeModel& model) {
+  switch (model.alphabet) {
+    case BpeModel::Alphabet::bytes: return "byte-level BPE";
+    case BpeModel::Alphabet::characters: return "BPE";
+    case BpeModel::Alphabet::fallback_bytes: return "BPE with byte fallback";
+  }
+  return "";
+}
+
+Json describe_tokenizer(const std::string& path) {
+  const Tokenizer tokenizer(path);
+  const TokenizerParts& parts = tokenizer.parts();
+  Json json = {{"file", Tokenizer::file_of(path)},
+               {"kind", kind_of(parts.model)},
+               {"vocabulary", tokenizer.vocab_size()},
+               {"special_tokens", parts.special_ids.size()}};
+  const auto token = [&](int32_t id) { return Json{{"id", id}, {"piece", tokenizer.piece(id)}}; };
+  const auto add = [&](const char* key, std::optional<int32_t> id) {
+    if (id) json[key] = token(*id);
+  };
+  add("bos", tokenizer.bos_id());
+  add("eos", tokenizer.eos_id());
+  add("pad", tokenizer.pad_id());
+  json["before_text"] = Json::array();
+  for (const int32_t id : parts.before) json["before_text"].push_back(token(id));
+  json["after_text"] = Json::array();
+  for (const int32_t id : parts.after) json["after_text"].push_back(token(id));
+  return json;
+}
+
+// The part of the model that a parameter belongs to, by the module that its name names.
+std::string_view role_of(std::string_view name) {
+  if (name.ends_with("norm.weight")) return "norms";
+  if (name.find(".self_attn.") != std::string_view::npos) return "attention";
+  if (name.find(".mlp.") != std::string_view::npos) return "mlp";
+  if (name.find("embed_tokens") != std::string_view::npos) return "embedding";
+  if (name.starts_with("lm_head")) return "output";
+  return "other";
+}
+
+Json describe_model(const std::string& path) {
+  const std::unique_ptr<Model> model = open_model_config(path);
+  Json roles = Json::object();
+  for (const Parameter& parameter : model->parameters()) {
+    Json& count = roles[std::string(role_of(parameter.name))];
+    count = (count.is_null() ? 0 : count.get<int64_t>()) + parameter.shape.elements();
+  }
+  const int64_t parameters = parameter_count(*model);
+  return {{"architecture", model->architecture()},
+          {"parameters", parameters},
+          {"parameters_by_role", roles},
+          {"dtype", name_of(model->stored_dtype())},
+          {"bytes", parameters * size_of(model->stored_dtype())},
+          {"layers", model->layers()},
+          {"features", model->features()},
+          {"vocabulary", model->vocabulary()},
+          {"max_positions", model->max_positions()}};
+}
+
+Json describe_checkpoint(const fs::path& path) {
+  const JsonObject state = JsonObject::read((path / "state.json").string());
+  Json settings = Json::object();
+  if (const std::optional<JsonObject> saved = state.object_if("settings")) {
+    for (const std::string& key : saved->keys())
+      settings[key] = saved->is_text(key) ? saved->text(key) : saved->show(key);
+  }
+  return {{"step", state.integer("step", 0, INT64_MAX)},
+          {"headroom", state.text_or("headroom", "")},
+          {"settings", settings}};
+}
+
+// A .json file by its content: a config is small and has no "model" in it.
+bool is_tokenizer(const std::string& path) {
+  return File::open(path).size_bytes() > JsonObject::kMaxFileBytes || JsonObject::read(path).has("model");
+}
+
+bool has_weights(const fs::path& directory) {
+  return fs::exists(directory / "model.safetensors") || fs::exists(directory / "model.safetensors.index.json");
+}
+
+Json describe_directory(const fs::path& place) {
+  const std::string path = place.string();
+  Json json;
+  if (fs::exists(place / "state.json")) json["checkpoint"] = describe_checkpoint(place);
+  if (fs::exists(place / "config.json")) json["model"] = describe_model(path);
+  if (fs::exists(place / "tokenizer.json")) json["tokenizer"] = describe_tokenizer(path);
+  if (has_weights(place)) json["weights"] = describe_tensors(path);
+  const fs::path optimizer = place / "optimizer.safetensors";
+  if (fs::exists(optimizer)) json["optimizer"] = describe_tensors(optimizer.string());
+  if (json.is_null())
+    throw InvalidInput("{}: neither a model, a checkpoint nor a tokenizer is in this directory", path);
+  return json;
+}
+
+// A GGUF file under its own names; what it is to headroom beside that, or why it is nothing.
+Json describe_gguf(const std::string& path) {
+  const GgufFile file(path);
+  Json json;
+  const auto add = [&](const char* section, Json (*describe)(const std::string&)) {
+    try {
+      json[section] = describe(path);
+    } catch (const InvalidInput& refusal) {
+      json[section] = {{"refused", refusal.what()}};
+    }
+  };
+  if (file.count() > 0) add("model", describe_model);
+  if (GgufVocabulary::is_in(file)) add("tokenizer", describe_tokenizer);
+  Json& metadata = json["metadata"] = Json::object();
+  for (const std::string_view key : file.keys()) metadata[std::string(key)] = file.show(key);
+  Json tensors = Json::array();
+  std::map<std::string, int64_t> bytes_by_dtype;
+  int64_t elements = 0, bytes = 0;
+  for (int64_t i = 0; i < file.count(); ++i) {
+    const GgufTensor tensor = file.tensor(i);
+    elements += tensor.shape.elements();
+    bytes += tensor.size_bytes;
+    bytes_by_dtype[std::string(tensor.type->name)] += tensor.size_bytes;
+    tensors.push_back({{"name", tensor.name},
+                       {"dtype", tensor.type->name},
+                       {"shape", std::vector<int64_t>(tensor.shape.begin(), tensor.shape.end())},
+                       {"bytes", tensor.size_bytes},
+                       {"file", fs::path(path).filename().string()}});
+  }
+  json["weights"] = {
+      {"elements", elements}, {"bytes", bytes}, {"bytes_by_dtype", bytes_by_dtype}, {"tensors", tensors}};
+  return json;
+}
+
+}  // namespace
+
+nlohmann::ordered_json inspect(const std::string& path) {
+  if (!fs::exists(path)) throw InvalidInput("{}: there is no such file or directory", path);
+  const fs::path place(path);
+  if (fs::is_directory(place)) return describe_directory(place);
+  if (place.extension() == ".safetensors") return {{"weights", describe_tensors(path)}};
+  if (GgufFile::is_gguf(path)) return describe_gguf(path);
+  if (place.extension() != ".json") {
+    throw InvalidInput(
+        "{}: this kind of file is unknown; expected a directory, a config.json, a tokenizer.json, a .safetensors or a "
+        ".gguf file",
+        path);
+  }
+  if (is_tokenizer(path)) return {{"tokenizer", describe_tokenizer(path)}};
+  return {{"model", describe_model(path)}};
+}
+
+}  // namespace headroom

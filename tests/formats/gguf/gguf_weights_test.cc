@@ -1,0 +1,142 @@
+#include "headroom/formats/gguf/gguf_weights.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "headroom/base/errors.h"
+#include "headroom/formats/gguf/gguf_names.h"
+#include "headroom/formats/weights/weight_files.h"
+#include "tests/formats/gguf_bytes.h"
+#include "tests/temporary_directory.h"
+
+namespace headroom {
+namespace {
+
+using namespace gguf_bytes;
+
+const std::string kData = HEADROOM_SOURCE_DIR "/tests/data/";
+
+std::string llama_keys() {
+  return word("general.architecture", "llama") + number("llama.attention.head_count", 2) +
+         number("llama.embedding_length", 16);
+}
+
+TEST(GgufNames, TranslateBothWays) {
+  for (const auto& [gguf, hugging_face] : {std::pair{"token_embd.weight", "model.embed_tokens.weight"},
+                                           {"output_norm.weight", "model.norm.weight"},
+                                           {"output.weight", "lm_head.weight"},
+                                           {"blk.0.attn_norm.weight", "model.layers.0.input_layernorm.weight"},
+                                           {"blk.12.attn_q.bias", "model.layers.12.self_attn.q_proj.bias"},
+                                           {"blk.3.attn_output.weight", "model.layers.3.self_attn.o_proj.weight"},
+                                           {"blk.3.ffn_norm.weight", "model.layers.3.post_attention_layernorm.weight"},
+                                           {"blk.99.ffn_down.weight", "model.layers.99.mlp.down_proj.weight"}}) {
+    EXPECT_EQ(hugging_face_name(gguf), hugging_face);
+    EXPECT_EQ(gguf_name(hugging_face), gguf);
+  }
+  for (const char* name : {"blk.attn_q.weight", "blk..attn_q.weight", "blk.01.attn_q.weight", "blk.1.attn_x.weight",
+                           "blk.1.attn_q", "rope_freqs.weight", "blk.1234567890.attn_q.weight"}) {
+    EXPECT_EQ(hugging_face_name(name), std::nullopt) << name;
+  }
+}
+
+TEST(GgufNames, PutHalvesOfAHeadSideBySide) {
+  std::vector<int64_t> rows;
+  for (int64_t row = 0; row < 16; ++row) rows.push_back(interleaved_row(row, 8));
+  EXPECT_EQ(rows, (std::vector<int64_t>{0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15}));
+  for (int64_t row = 0; row < 16; ++row) EXPECT_EQ(halved_row(rows[static_cast<size_t>(row)], 8), row);
+}
+
+// gqa.gguf was made from gqa/model.safetensors by the Python package and llama.cpp's permutation.
+TEST(GgufWeights, AreThoseOfTheHuggingFaceModel) {
+  const WeightFiles ours(kData + "gguf/gqa.gguf");
+  const WeightFiles theirs(kData + "llama/gqa");
+  ASSERT_EQ(ours.count(), theirs.count());
+  for (int64_t i = 0; i < theirs.count(); ++i) {
+    const StoredTensor wanted = theirs.tensor(i).stored;
+    const WeightTensor tensor = ours.require(wanted.name, wanted.shape);
+    const int64_t elements = wanted.shape.elements();
+    std::vector<float> expected(static_cast<size_t>(elements)), got(expected);
+    theirs.tensor(i).read(0, elements, DType::f32, expected.data());
+    tensor.read(0, elements, DType::f32, got.data(), NanCheck::refuse);
+    EXPECT_EQ(std::memcmp(got.data(), expected.data(), got.size() * 4), 0) << wanted.name;
+    // In pieces that respect no row.
+    std::fill(got.begin(), got.end(), 0.0f);
+    for (int64_t first = 0; first < elements; first += 37) {
+      tensor.read(first, std::min<int64_t>(37, elements - first), DType::f32, got.data() + first);
+    }
+    EXPECT_EQ(std::memcmp(got.data(), expected.data(), got.size() * 4), 0) << wanted.name;
+  }
+}
+
+class GgufWeightsTest : public testing::Test {
+ protected:
+  // One tensor of 16-element rows in a llama file.
+  GgufWeights open(const std::string& entry, const std::string& data) {
+    const std::string bytes = head(1, 3) + llama_keys() + entry;
+    return GgufWeights(directory_.write("a.gguf", pad(bytes) + data));
+  }
+  TemporaryDirectory directory_;
+};
+
+TEST_F(GgufWeightsTest, ReadsEveryTypeInPiecesThatRespectNoBlock) {
+  const GgufFile values(kData + "gguf/values.gguf");
+  const auto content = [&](const char* name) {
+    const GgufTensor tensor = values.tensor(values.find(name));
+    std::string bytes(static_cast<size_t>(tensor.size_bytes), '\0');
+    values.file().read(tensor.offset_bytes, bytes.data(), tensor.size_bytes);
+    return bytes;
+  };
+  for (const auto& [name, type] : {std::pair{"f32", kGgmlF32}, {"f16", kGgmlF16}, {"bf16", kGgmlBf16}}) {
+    const GgufWeights file = open(tensor("t", {3, 2}, type, 0), content(name));
+    float got[4];
+    file.read(file.tensor(0), 1, 4, DType::f32, got);
+    EXPECT_EQ(got[0], -2.0f);
+    EXPECT_EQ(got[3], 1.0f);
+    uint16_t narrow[6];
+    file.read(file.tensor(0), 0, 6, DType::bf16, narrow);
+    EXPECT_EQ(bf16_to_f32(narrow[5]), 2.0f);
+  }
+  const GgufWeights file = open(tensor("t", {96, 4}, kGgmlQ8_0, 0), content("q8_0"));
+  const std::string numbers = content("q8_0.numbers");
+  ASSERT_EQ(file.tensor(0).type_name, "Q8_0");
+  for (const int64_t step : {384, 100, 33, 1}) {
+    std::vector<float> got(384);
+    for (int64_t first = 0; first < 384; first += step) {
+      file.read(file.tensor(0), first, std::min(step, 384 - first), DType::f32, got.data() + first);
+    }
+    EXPECT_EQ(std::memcmp(got.data(), numbers.data(), numbers.size()), 0) << step;
+  }
+}
+
+// The longest runs cross the reader's buffers.
+TEST_F(GgufWeightsTest, ReadsLongRowsOfBlocks) {
+  std::string blocks;
+  for (int block = 0; block < 1500; ++block) {
+    blocks += bytes_of(f32_to_f16(1.0f));
+    for (int i = 0; i < 32; ++i) blocks += static_cast<char>((block + i) % 127);
+  }
+  const GgufWeights file = open(tensor("t", {48000}, kGgmlQ8_0, 0), blocks);
+  std::vector<float> got(48000 - 5);
+  file.read(file.tensor(0), 5, 48000 - 5, DType::f32, got.data());
+  for (size_t i = 0; i < got.size(); ++i) {
+    ASSERT_EQ(got[i], static_cast<float>(((i + 5) / 32 + (i + 5) % 32) % 127)) << i;
+  }
+}
+
+TEST_F(GgufWeightsTest, RefusesWhatItCannotRead) {
+  EXPECT_ERROR(InvalidInput, "tensor t is stored as Q4_0, which headroom does not read yet; expected F32, F16, BF16",
+               open(tensor("t", {32}, 2, 0), std::string(18, 'x')));
+  EXPECT_ERROR(InvalidInput, "tensor blk.0.attn_q.weight has shape [8, 16]; expected 16 rows, for the heads in the",
+               open(tensor("blk.0.attn_q.weight", {16, 8}, kGgmlF32, 0), std::string(512, '\0')));
+  const GgufWeights nan = open(tensor("t", {4}, kGgmlF32, 0), std::string(16, '\xff'));
+  float out[4];
+  EXPECT_ERROR(InvalidInput, "tensor t holds a NaN at element 2",
+               nan.read(nan.tensor(0), 2, 2, DType::f32, out, NanCheck::refuse));
+  EXPECT_ERROR(InvalidInput, "general.architecture: gemma is not supported; expected one of llama, qwen2",
+               GgufWeights(directory_.write("b.gguf", head(0, 1) + word("general.architecture", "gemma"))));
+}
+
+}  // namespace
+}  // namespace headroom

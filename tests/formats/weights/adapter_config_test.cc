@@ -1,0 +1,87 @@
+#include "headroom/formats/weights/adapter_config.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "headroom/base/errors.h"
+#include "tests/temporary_directory.h"
+
+namespace headroom {
+namespace {
+
+constexpr const char* kPlain =
+    R"("peft_type": "LORA", "r": 8, "lora_alpha": 16, "target_modules": ["q_proj", "mlp.up_proj"])";
+
+class AdapterConfigTest : public ::testing::Test {
+ protected:
+  AdapterConfig read(const std::string& members) {
+    std::ofstream(directory_.path() + "/adapter_config.json") << "{" << members << "}";
+    return read_adapter_config(directory_.path());
+  }
+  void expect_refused(const std::string& member, const std::string& words) {
+    try {
+      read(std::string(kPlain) + ", " + member);
+      ADD_FAILURE() << "accepted: " << member;
+    } catch (const InvalidInput& error) {
+      EXPECT_NE(std::string(error.what()).find(words), std::string::npos) << error.what();
+    }
+  }
+  TemporaryDirectory directory_;
+};
+
+TEST_F(AdapterConfigTest, ReadsWhatDecidesTheNumbers) {
+  const AdapterConfig config = read(std::string(kPlain) + R"(, "rank_pattern": {"layers.1.self_attn.q_proj": 4},
+      "alpha_pattern": {"up_proj": 2}, "lora_dropout": 0.1, "bias": "none", "modules_to_save": null, "use_dora": false,
+      "layers_to_transform": null, "init_lora_weights": true, "eva_config": null, "megatron_core": "megatron.core",
+      "task_type": "CAUSAL_LM", "base_model_name_or_path": "a", "some_new_member": null, "another": {})");
+  EXPECT_EQ(config.dropout, 0.1);
+  EXPECT_TRUE(config.has_target("model.layers.0.self_attn.q_proj"));
+  EXPECT_TRUE(config.has_target("model.layers.0.mlp.up_proj"));
+  EXPECT_FALSE(config.has_target("model.layers.0.self_attn.xq_proj"));
+  EXPECT_EQ(config.rank_of("model.layers.0.self_attn.q_proj"), 8);
+  EXPECT_EQ(config.rank_of("model.layers.1.self_attn.q_proj"), 4);
+  EXPECT_EQ(config.rank_of("model.layers.11.self_attn.q_proj"), 8);
+  EXPECT_EQ(config.scale_of("model.layers.1.self_attn.q_proj"), 4.0);
+  EXPECT_EQ(config.scale_of("model.layers.1.mlp.up_proj"), 0.25);
+}
+
+TEST_F(AdapterConfigTest, ReadsWhatItWrites) {
+  AdapterConfig config{.rank = 16,
+                       .alpha = 12.5,
+                       .dropout = 0.05,
+                       .rank_stabilized = true,
+                       .targets = {"v_proj"},
+                       .ranks = {{"layers.3.self_attn.v_proj", 2}},
+                       .alphas = {{"v_proj", 3}}};
+  write_adapter_config(config, "base", directory_.path());
+  const AdapterConfig read = read_adapter_config(directory_.path());
+  EXPECT_EQ(read.rank, 16);
+  EXPECT_EQ(read.alpha, 12.5);
+  EXPECT_EQ(read.dropout, 0.05);
+  EXPECT_EQ(read.targets, config.targets);
+  EXPECT_EQ(read.ranks, config.ranks);
+  EXPECT_EQ(read.alphas, config.alphas);
+  EXPECT_EQ(read.scale_of("layers.0.self_attn.v_proj"), 3.0 / 4.0);
+}
+
+TEST_F(AdapterConfigTest, RefusesWhatItDoesNotCompute) {
+  expect_refused(R"("use_dora": true)",
+                 "use_dora: asks for DoRA, which headroom does not compute; expected it to be absent, got true");
+  expect_refused(R"("modules_to_save": ["lm_head"])", "modules_to_save: asks for layers that are trained as a whole");
+  expect_refused(R"("fan_in_fan_out": true)", "fan_in_fan_out");
+  expect_refused(R"("bias": "all")", "bias: asks for trained biases, which headroom does not compute; expected none");
+  expect_refused(R"("layers_to_transform": [0])", "layers_to_transform");
+  expect_refused(R"("target_parameters": ["x"])", "target_parameters");
+  expect_refused(R"("init_lora_weights": "pissa")", "changes the base's weights");
+  expect_refused(R"("rank_pattern": {".*q_proj": 4})", "got the regular expression .*q_proj");
+  expect_refused(R"("shiny_new_thing": 1)", "shiny_new_thing: unknown member, which might change the numbers; got 1");
+  EXPECT_THROW(read(R"("peft_type": "LOHA")"), InvalidInput);
+  EXPECT_THROW(read(R"("peft_type": "LORA", "r": 0, "target_modules": ["q"])"), InvalidInput);
+  EXPECT_THROW(read(R"("peft_type": "LORA", "target_modules": "all-linear")"), InvalidInput);
+  EXPECT_THROW(read(R"("peft_type": "LORA", "target_modules": ["q"], "lora_dropout": 2)"), InvalidInput);
+  EXPECT_THROW(read_adapter_config(directory_.path() + "/nowhere"), InvalidInput);
+}
+
+}  // namespace
+}  // namespace headroom
