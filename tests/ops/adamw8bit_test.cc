@@ -40,7 +40,7 @@ TEST(Adamw8bitOp, TakesTwoBytesAParameterAndUpdatesInPlace) {
                               declare("ms", scales_type(shape)), declare("v", codes_type(shape)),
                               declare("vs", scales_type(shape))};
   const Adamw8bitState next =
-      adamw8bit(test.build, old, test.input("g", f32(shape)), test.input("scalars", f32({3})), kNoValue, {}, 7);
+      adamw8bit(test.build, old, test.input("g", f32(shape)), test.input("scalars", f32({3})), kNoValue, {});
   const std::vector<ValueId> roots = storage_roots(test.graph);
   EXPECT_EQ(roots[static_cast<size_t>(next.weight)], old.weight);
   EXPECT_EQ(roots[static_cast<size_t>(next.m)], old.m);

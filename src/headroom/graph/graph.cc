@@ -4,7 +4,7 @@
 #include <array>
 
 #include "headroom/base/errors.h"
-#include "headroom/graph/op.h"
+#include "headroom/graph/operands.h"
 
 namespace headroom {
 namespace {
@@ -85,14 +85,9 @@ Uses::Uses(const Graph& graph) : producer(graph.values.size(), -1), readers(grap
 std::vector<ValueId> storage_roots(const Graph& graph) {
   std::vector<ValueId> roots(graph.values.size());
   for (size_t id = 0; id < roots.size(); ++id) roots[id] = static_cast<ValueId>(id);
-  std::vector<Type> inputs;
-  std::vector<Type> outputs;
+  OperandTypes types;
   for (const Node& node : graph.nodes) {
-    inputs.clear();
-    outputs.clear();
-    for (const ValueId input : node.inputs) inputs.push_back(graph.value(input).type);
-    for (const ValueId output : node.outputs) outputs.push_back(graph.value(output).type);
-    for (const StoragePair& pair : node.op->in_place({inputs, outputs, node.attributes})) {
+    for (const StoragePair& pair : node.op->in_place(types.of(graph, node))) {
       roots[static_cast<size_t>(node.outputs[static_cast<size_t>(pair.output)])] =
           roots[static_cast<size_t>(node.inputs[static_cast<size_t>(pair.input)])];
     }

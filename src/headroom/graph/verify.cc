@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "headroom/base/errors.h"
-#include "headroom/graph/op.h"
+#include "headroom/graph/operands.h"
 
 namespace headroom {
 namespace {
@@ -51,11 +51,9 @@ void check_definitions(const Graph& graph) {
 }
 
 void check_types(const Graph& graph) {
-  std::vector<Type> inputs;
+  OperandTypes types;
   for (const Node& node : graph.nodes) {
-    inputs.clear();
-    for (const ValueId id : node.inputs) inputs.push_back(graph.value(id).type);
-    const std::vector<Type> outputs = node.op->output_types(inputs, node.attributes);
+    const std::vector<Type> outputs = node.op->output_types(types.of(graph, node).inputs, node.attributes);
     ensure(outputs.size() == node.outputs.size(), "graph {}: {} makes {} values, the node has {}", graph.name,
            node.op->name(), outputs.size(), node.outputs.size());
     for (size_t i = 0; i < outputs.size(); ++i) {

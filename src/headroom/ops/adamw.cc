@@ -48,12 +48,12 @@ AdamwState adamw(Builder& build, const AdamwState& state, ValueId gradient, Valu
                  const AdamwSettings& settings) {
   std::vector<ValueId> inputs = {state.weight, state.m, state.v, gradient, scalars};
   if (gradient_scale != kNoValue) inputs.push_back(gradient_scale);
-  const std::vector<ValueId> outputs = build.node("adamw", inputs,
-                                                  {{"beta1", settings.beta1},
-                                                   {"beta2", settings.beta2},
-                                                   {"eps", settings.eps},
-                                                   {"weight_decay", settings.weight_decay}},
-                                                  Role::optimizer_state);
+  Attributes attributes = {{"beta1", settings.beta1},
+                           {"beta2", settings.beta2},
+                           {"eps", settings.eps},
+                           {"weight_decay", settings.weight_decay}};
+  draw_for_weight(build, state.weight, inputs, attributes);
+  const std::vector<ValueId> outputs = build.node("adamw", inputs, attributes, Role::optimizer_state);
   build.graph().value(outputs[0]).role = Role::weight;
   return {outputs[0], outputs[1], outputs[2]};
 }

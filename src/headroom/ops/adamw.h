@@ -14,7 +14,7 @@ struct AdamwSettings {
 
 // What the step reads: graph inputs, since they change from step to step.
 struct AdamwState {
-  ValueId weight = kNoValue;  // f32, any shape
+  ValueId weight = kNoValue;  // f32, or bf16 rounded stochastically; any shape
   ValueId m = kNoValue;       // f32, weight's shape: running mean of the gradient
   ValueId v = kNoValue;       // f32, weight's shape: running mean of its square
 };

@@ -68,16 +68,13 @@ Type codes_type(const Shape& weight) { return u8(weight); }
 Type scales_type(const Shape& weight) { return f32({dynamic_blocks(weight.elements())}); }
 
 Adamw8bitState adamw8bit(Builder& build, const Adamw8bitState& state, ValueId gradient, ValueId scalars,
-                         ValueId gradient_scale, const AdamwSettings& settings, int64_t site) {
+                         ValueId gradient_scale, const AdamwSettings& settings) {
   std::vector<ValueId> inputs = {state.weight, state.m, state.m_scale, state.v, state.v_scale, gradient, scalars};
   Attributes attributes = {{"beta1", settings.beta1},
                            {"beta2", settings.beta2},
                            {"eps", settings.eps},
                            {"weight_decay", settings.weight_decay}};
-  if (build.type(state.weight).dtype == DType::bf16) {
-    inputs.push_back(random_key(build));
-    attributes.set("site", site);
-  }
+  draw_for_weight(build, state.weight, inputs, attributes);
   if (gradient_scale != kNoValue) inputs.push_back(gradient_scale);
   const std::vector<ValueId> next = build.node("adamw8bit", inputs, attributes, Role::optimizer_state);
   build.graph().value(next[0]).role = Role::weight;

@@ -22,10 +22,10 @@ Type scales_type(const Shape& weight);
 
 // One step, in place: returns the new state in the storage of the old (declare the carries yourself). gradient f32,
 // weight's shape; scalars and gradient_scale as adamw's, where NaN skips the step. A bf16 weight draws from the graph
-// input random_key at `site`.
+// input random_key.
 //   m' = (1 - beta1) g + beta1 m,  v' = beta2 v + (1 - beta2) g^2 from the decoded moments, w' from m' and v' before
 //   they are encoded, as adamw's.
 Adamw8bitState adamw8bit(Builder& build, const Adamw8bitState& state, ValueId gradient, ValueId scalars,
-                         ValueId gradient_scale, const AdamwSettings& settings, int64_t site);
+                         ValueId gradient_scale, const AdamwSettings& settings);
 
 }  // namespace headroom

@@ -31,8 +31,15 @@ class ClipScale : public Op {
 
 }  // namespace
 
-ClipScaleResult clip_scale(Builder& build, const std::vector<ValueId>& squared_norms, double max_norm) {
-  const std::vector<ValueId> outputs = build.node("clip_scale", squared_norms, {{"max_norm", max_norm}});
+ClipScaleResult clip_scale(Builder& build, const std::vector<ValueId>& squared_norms, double max_norm,
+                           ValueId loss_scale) {
+  std::vector<ValueId> inputs = squared_norms;
+  Attributes attributes = {{"max_norm", max_norm}};
+  if (loss_scale != kNoValue) {
+    inputs.push_back(loss_scale);
+    attributes.set("unscales", int64_t{1});
+  }
+  const std::vector<ValueId> outputs = build.node("clip_scale", inputs, attributes);
   return {outputs[0], outputs[1]};
 }
 

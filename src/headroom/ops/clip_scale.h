@@ -12,11 +12,10 @@ struct ClipScaleResult {
   ValueId scale;  // f32[1]: min(1, max_norm / (norm + 1e-6)); 1 when max_norm is 0. A NaN norm gives NaN.
 };
 
-// With the attribute "unscales" the gradients come multiplied by a loss scale, f32[1], which is the node's last input:
-// norm and scale are then divided by it, and where the norm is no number, scale is NaN, which makes updates leave
-// everything as it is (train/loss_scaler.h).
-
 // squared_norms: one or more f64[1], added as a balanced binary tree in their order. max_norm >= 0; 0: no clipping.
-ClipScaleResult clip_scale(Builder& build, const std::vector<ValueId>& squared_norms, double max_norm);
+// With a loss_scale f32[1] the gradients come multiplied by it: norm and scale are divided by it, and where the norm is
+// no number, scale is NaN, which makes updates leave everything as it is (train/loss_scaler.h).
+ClipScaleResult clip_scale(Builder& build, const std::vector<ValueId>& squared_norms, double max_norm,
+                           ValueId loss_scale = kNoValue);
 
 }  // namespace headroom

@@ -66,6 +66,20 @@ std::vector<Type> compressed_types(const Type& x, int64_t bits) {
   return {u8({rows, activation_row_bytes(features, bits)}), {DType::bf16, {rows, activation_blocks(features)}}};
 }
 
+std::vector<ValueId> compress(Builder& build, ValueId x, int64_t bits, ValueId rows) {
+  std::vector<ValueId> inputs = {x};
+  Attributes attributes = {{"bits", bits}};
+  if (bits != 16) {
+    inputs.insert(inputs.end(), {random_key(build), rows});
+    attributes.set("site", random_site(build.graph().value(x).name));
+  }
+  return build.node("compress", inputs, attributes);
+}
+
+ValueId decompress(Builder& build, const std::vector<ValueId>& compressed, int64_t bits, int64_t features) {
+  return build.value("decompress", compressed, {{"bits", bits}, {"features", features}});
+}
+
 }  // namespace headroom
 
 static const headroom::Compress compress_op;

@@ -12,9 +12,10 @@ namespace headroom {
 // value, bf16[T, F].
 std::vector<Type> compressed_types(const Type& x, int64_t bits);
 
-// Nodes are added by passes/compress_activations; their operands:
-//   compress(x f32[T, F], random_key i32[4], rows i32[2]) {bits = 8 or 4, site}; rows[0] is the number of x's first row
-//   in the batch, so that a micro-batch draws what the whole batch would; compress(x) {bits = 16}
-//   decompress(what compress made) {bits, features = F} -> f32[T, F]
+// x f32[T, F]. With 8 and 4 bits the graph input random_key is drawn from, and rows i32[2] is read: rows[0] is the
+// number of x's first row in the batch, so that a micro-batch draws what the whole batch would.
+std::vector<ValueId> compress(Builder& build, ValueId x, int64_t bits, ValueId rows);
+// What compress made of x f32[T, features]; f32[T, features].
+ValueId decompress(Builder& build, const std::vector<ValueId>& compressed, int64_t bits, int64_t features);
 
 }  // namespace headroom

@@ -18,6 +18,12 @@ int64_t random_site(std::string_view name) {
   return static_cast<int64_t>((print.value() ^ print.value() >> 32) & 0xffffffffu);
 }
 
+void draw_for_weight(Builder& build, ValueId weight, std::vector<ValueId>& inputs, Attributes& attributes) {
+  if (build.type(weight).dtype != DType::bf16) return;
+  inputs.push_back(random_key(build));
+  attributes.set("site", random_site(build.graph().value(weight).name));
+}
+
 void expect_random_key(std::string_view op, const Type& got, const Attributes& attributes) {
   expect_type(op, "random_key is i32[4]", i32({4}), got);
   const int64_t site = attributes.integer("site");

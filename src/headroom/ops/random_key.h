@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <span>
+#include <vector>
 
 #include "headroom/graph/builder.h"
 
@@ -18,6 +19,10 @@ ValueId random_key(Builder& build);
 
 // What a node calls its place: a function of a name that no technique changes (a weight's, a value's of the forward).
 int64_t random_site(std::string_view name);
+
+// Of an update: a weight in bf16 is rounded stochastically, by words of its own. Adds the random key to `inputs` and
+// the site to `attributes`; leaves both as they are for a weight in f32.
+void draw_for_weight(Builder& build, ValueId weight, std::vector<ValueId>& inputs, Attributes& attributes);
 
 // Of an update, whose first input is the weight: the inputs without the last, which is the random key of a weight in
 // bf16, rounded stochastically; those of a weight in f32 as they are. Throws InvalidInput otherwise.

@@ -37,7 +37,9 @@ class Sgd : public Op {
 ValueId sgd(Builder& build, ValueId weight, ValueId gradient, ValueId scalars, ValueId gradient_scale) {
   std::vector<ValueId> inputs = {weight, gradient, scalars};
   if (gradient_scale != kNoValue) inputs.push_back(gradient_scale);
-  return build.value("sgd", inputs, {}, Role::weight);
+  Attributes attributes;
+  draw_for_weight(build, weight, inputs, attributes);
+  return build.value("sgd", inputs, attributes, Role::weight);
 }
 
 }  // namespace headroom

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "headroom/base/errors.h"
-#include "headroom/graph/builder.h"
+#include "headroom/ops/zero.h"
 #include "headroom/passes/differentiate.h"
 
 namespace headroom {
@@ -77,7 +77,7 @@ Graph zero_gradient_sums(const Graph& accumulating) {
     if (!is_sum(accumulating, carry)) continue;
     const Value& sum = accumulating.value(carry.input);
     const ValueId input = build.input(sum.name, sum.type, Role::gradient);
-    build.carry(input, build.value("zero", {input}, {}, Role::gradient));
+    build.carry(input, zero(build, input));
   }
   return graph;
 }

@@ -1,9 +1,9 @@
 #include "headroom/passes/checkpoint.h"
 
 #include <algorithm>
-#include <unordered_map>
 
 #include "headroom/graph/op.h"
+#include "headroom/graph/rewrite.h"
 
 namespace headroom {
 namespace {
@@ -18,7 +18,7 @@ class Rewrite {
     for (size_t index = 0; index < count; ++index) {
       if (graph_.nodes[index].phase != Phase::forward) {
         for (const ValueId input : graph_.nodes[index].inputs) make_again(input);
-        redirect(graph_.nodes[index]);
+        again_.apply(graph_.nodes[index].inputs);
       }
       nodes_.push_back(graph_.nodes[index]);
     }
@@ -37,28 +37,21 @@ class Rewrite {
 
   // Appends copies of the nodes that `value` is computed from, down to what is kept.
   void make_again(ValueId value) {
-    if (static_cast<size_t>(value) >= producer_.size() || again_.contains(value)) return;
+    if (static_cast<size_t>(value) >= producer_.size() || again_.has(value)) return;
     const int32_t index = producer_[static_cast<size_t>(value)];
     if (!is_marked(index)) return;
     Node copy = graph_.nodes[static_cast<size_t>(index)];
     for (const ValueId input : copy.inputs) make_again(input);
-    redirect(copy);
+    again_.apply(copy.inputs);
     copy.phase = Phase::backward;
     for (ValueId& output : copy.outputs) {
       Value again = graph_.value(output);
       again.name += "/again";
-      again_[output] = static_cast<ValueId>(graph_.values.size());
-      output = again_[output];
+      again_.put(output, static_cast<ValueId>(graph_.values.size()));
+      output = again_.of(output);
       graph_.values.push_back(std::move(again));
     }
     nodes_.push_back(std::move(copy));
-  }
-
-  void redirect(Node& node) const {
-    for (ValueId& input : node.inputs) {
-      const auto found = again_.find(input);
-      if (found != again_.end()) input = found->second;
-    }
   }
 
   Graph graph_;
@@ -66,7 +59,7 @@ class Rewrite {
   const std::vector<ValueId> roots_;
   const std::vector<bool>& marked_;
   std::vector<Node> nodes_;
-  std::unordered_map<ValueId, ValueId> again_;
+  Replacements again_;
 };
 
 }  // namespace

@@ -1,12 +1,12 @@
 #include "headroom/passes/compress_activations.h"
 
 #include <algorithm>
+#include <unordered_map>
 #include <vector>
 
 #include "headroom/base/errors.h"
-#include "headroom/graph/builder.h"
+#include "headroom/graph/rewrite.h"
 #include "headroom/ops/compress.h"
-#include "headroom/ops/random_key.h"
 
 namespace headroom {
 namespace {
@@ -55,43 +55,25 @@ Graph compress_activations(Graph graph, int64_t bits) {
   if (kept.empty()) return graph;
   const ValueId rows = graph.find("loss_range");
   ensure(rows != kNoValue, "the graph {} has no input loss_range", graph.name);
-  std::vector<Node> nodes = std::move(graph.nodes);
-  graph.nodes.clear();
   Builder build(graph);
-  const ValueId key = bits == 16 ? kNoValue : random_key(build);
-  std::vector<ValueId> restored(graph.values.size(), kNoValue);
-  std::vector<std::vector<ValueId>> compressed(graph.values.size());
-  for (int32_t index = 0; index < static_cast<int32_t>(nodes.size()); ++index) {
-    Node& node = nodes[static_cast<size_t>(index)];
-    build.set_scope(node.scope);
+  Replacements restored;
+  std::unordered_map<ValueId, std::vector<ValueId>> compressed;
+  int32_t index = 0;
+  rebuild_nodes(build, [&](Node&& node) {
     build.set_phase(Phase::backward);
     for (const Kept& one : kept) {
       if (one.first != index) continue;
       const int64_t features = graph.value(one.value).type.shape[1];
-      restored[static_cast<size_t>(one.value)] = build.value("decompress", compressed[static_cast<size_t>(one.value)],
-                                                             {{"bits", bits}, {"features", features}});
+      restored.put(one.value, decompress(build, compressed.at(one.value), bits, features));
     }
-    if (node.phase != Phase::forward) {
-      for (ValueId& input : node.inputs) {
-        const size_t place = static_cast<size_t>(input);
-        if (place < restored.size() && restored[place] != kNoValue) input = restored[place];
-      }
-    }
-    const std::string scope = node.scope;
+    if (node.phase != Phase::forward) restored.apply(node.inputs);
     graph.nodes.push_back(std::move(node));
-    build.set_scope(scope);
     build.set_phase(Phase::forward);
     for (const Kept& one : kept) {
-      if (one.last != index) continue;
-      std::vector<ValueId> operands = {one.value};
-      Attributes attributes = {{"bits", bits}};
-      if (bits != 16) {
-        operands.insert(operands.end(), {key, rows});
-        attributes.set("site", random_site(graph.value(one.value).name));
-      }
-      compressed[static_cast<size_t>(one.value)] = build.node("compress", operands, attributes);
+      if (one.last == index) compressed[one.value] = compress(build, one.value, bits, rows);
     }
-  }
+    ++index;
+  });
   return graph;
 }
 

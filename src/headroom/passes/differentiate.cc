@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "headroom/base/errors.h"
-#include "headroom/graph/builder.h"
+#include "headroom/ops/add.h"
 
 namespace headroom {
 namespace {
@@ -65,7 +65,7 @@ Graph differentiate(Graph graph, ValueId loss, ValueId seed, const Predicate& is
       const size_t input = static_cast<size_t>(node.inputs[i]);
       if (of_inputs[i] == kNoValue || !wanted[input]) continue;
       ValueId& gradient = gradients[input];
-      gradient = gradient == kNoValue ? of_inputs[i] : build.value("add", {gradient, of_inputs[i]});
+      gradient = gradient == kNoValue ? of_inputs[i] : add(build, gradient, of_inputs[i]);
     }
   }
   for (const ValueId id : graph.inputs) {

@@ -2,6 +2,7 @@
 
 #include "headroom/base/errors.h"
 #include "headroom/graph/op.h"
+#include "headroom/graph/rewrite.h"
 
 namespace headroom {
 
@@ -32,11 +33,7 @@ Graph fuse_loss_gradients(Graph graph) {
     forward.attributes = backward.attributes;
     is_replaced[place] = true;
   }
-  std::vector<Node> kept;
-  for (size_t place = 0; place < graph.nodes.size(); ++place) {
-    if (!is_replaced[place]) kept.push_back(std::move(graph.nodes[place]));
-  }
-  graph.nodes = std::move(kept);
+  erase_nodes(graph, is_replaced);
   return without_dead_nodes(std::move(graph));
 }
 

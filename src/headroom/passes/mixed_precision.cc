@@ -3,19 +3,18 @@
 #include <vector>
 
 #include "headroom/base/errors.h"
-#include "headroom/graph/op.h"
+#include "headroom/graph/operands.h"
 
 namespace headroom {
 
 Graph mixed_precision(Graph graph, DType dtype) {
+  OperandTypes types;
   for (Node& node : graph.nodes) {
     if (node.op->name() == "embedding") node.attributes.set("result", static_cast<int64_t>(dtype));
-    std::vector<Type> inputs;
-    for (const ValueId input : node.inputs) inputs.push_back(graph.value(input).type);
-    const std::vector<Type> types = node.op->output_types(inputs, node.attributes);
-    ensure(types.size() == node.outputs.size(), "{} makes {} values, not {}", node.op->name(), types.size(),
+    const std::vector<Type> made = node.op->output_types(types.of(graph, node).inputs, node.attributes);
+    ensure(made.size() == node.outputs.size(), "{} makes {} values, not {}", node.op->name(), made.size(),
            node.outputs.size());
-    for (size_t i = 0; i < types.size(); ++i) graph.value(node.outputs[i]).type = types[i];
+    for (size_t i = 0; i < made.size(); ++i) graph.value(node.outputs[i]).type = made[i];
   }
   return graph;
 }

@@ -8,7 +8,8 @@
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
-#include "headroom/graph/op.h"
+#include "headroom/graph/operands.h"
+#include "headroom/graph/rewrite.h"
 #include "headroom/passes/offload_visits.h"
 
 namespace headroom {
@@ -88,7 +89,7 @@ class Rewrite {
       append_panels(node);
     } else {
       Node copy = node;
-      redirect(copy);
+      buffers_.apply(copy.inputs);
       graph_.nodes.push_back(std::move(copy));
     }
     for (const ValueId id : node.outputs) {
@@ -108,7 +109,8 @@ class Rewrite {
     const std::vector<ValueId> ready = {add_like(place.storage.root, "loaded", graph_.value(original).type)};
     append("load", {place.on_disk}, buffer, {}, reader);
     append("loaded", buffer, ready, {}, reader);
-    buffers_[original] = place.newest = ready.front();
+    place.newest = ready.front();
+    buffers_.put(original, place.newest);
   }
 
   void end_visit(Place& place, const Node& last) {
@@ -140,7 +142,7 @@ class Rewrite {
       moved.push_back(place != nullptr && place->visit().by_panels ? place : nullptr);
     }
     Node resident = node;  // with the newest buffers of what is in memory
-    redirect(resident);
+    buffers_.apply(resident.inputs);
     Panel next = begin_panel(node, moved, 0, std::min(size, elements));
     for (int64_t number = 0; number < count; ++number) {
       const Panel panel = std::move(next);
@@ -218,11 +220,7 @@ class Rewrite {
   }
 
   std::vector<StoragePair> in_place_pairs(const Node& node) const {
-    std::vector<Type> inputs;
-    std::vector<Type> outputs;
-    for (const ValueId id : node.inputs) inputs.push_back(graph_.value(id).type);
-    for (const ValueId id : node.outputs) outputs.push_back(graph_.value(id).type);
-    return node.op->in_place({inputs, outputs, node.attributes});
+    return node.op->in_place(OperandTypes().of(graph_, node));
   }
 
   // Bytes of an element of the widest tensor that has panels.
@@ -292,18 +290,11 @@ class Rewrite {
     graph_.nodes.push_back({find_op(op), inputs, outputs, attributes, by.scope, by.phase});
   }
 
-  // Operands that were loaded take the buffer's place.
-  void redirect(Node& node) const {
-    for (ValueId& input : node.inputs) {
-      if (const auto found = buffers_.find(input); found != buffers_.end()) input = found->second;
-    }
-  }
-
   Graph graph_;
   const OffloadPlan& plan_;
   std::unordered_map<ValueId, Place> places_;     // by root
   std::unordered_map<ValueId, Place*> place_of_;  // of each original value that left
-  std::unordered_map<ValueId, ValueId> buffers_;  // original value -> where it was last loaded to
+  Replacements buffers_;                          // of an original value: where it was last loaded to
   std::vector<Store> stores_;                     // begun and not waited for
   int count_ = 0;
 };

@@ -3,19 +3,15 @@
 #include <algorithm>
 #include <vector>
 
-#include "headroom/graph/op.h"
+#include "headroom/graph/operands.h"
 
 namespace headroom {
 namespace {
 
 // The values whose storage the node overwrites.
 std::vector<ValueId> overwritten(const Graph& graph, const Node& node) {
-  std::vector<Type> inputs;
-  std::vector<Type> outputs;
-  for (const ValueId id : node.inputs) inputs.push_back(graph.value(id).type);
-  for (const ValueId id : node.outputs) outputs.push_back(graph.value(id).type);
   std::vector<ValueId> values;
-  for (const StoragePair& pair : node.op->in_place({inputs, outputs, node.attributes})) {
+  for (const StoragePair& pair : node.op->in_place(OperandTypes().of(graph, node))) {
     values.push_back(node.inputs[static_cast<size_t>(pair.input)]);
   }
   return values;

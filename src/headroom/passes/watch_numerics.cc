@@ -5,7 +5,7 @@
 #include <map>
 #include <vector>
 
-#include "headroom/graph/builder.h"
+#include "headroom/graph/rewrite.h"
 #include "headroom/ops/count_numerics.h"
 
 namespace headroom {
@@ -23,21 +23,17 @@ std::string numerics_name(std::string_view scope, Phase phase) {
 }
 
 Graph watch_numerics(Graph graph) {
-  const std::vector<Node> nodes = std::move(graph.nodes);
-  graph.nodes.clear();
   Builder build(graph);
   std::map<std::string, ValueId> counts;  // so far, by name
-  for (const Node& node : nodes) {
+  rebuild_nodes(build, [&](Node&& node) {
     graph.nodes.push_back(node);
-    if (node.phase == Phase::update) continue;
-    build.set_scope(node.scope);
-    build.set_phase(node.phase);
+    if (node.phase == Phase::update) return;
     for (const ValueId output : node.outputs) {
       if (!is_watched(graph.value(output))) continue;
       const auto [entry, is_first] = counts.try_emplace(numerics_name(node.scope, node.phase), kNoValue);
       entry->second = count_numerics(build, output, entry->second);
     }
-  }
+  });
   for (const auto& [name, value] : counts) {
     graph.value(value).name = name;
     graph.results.push_back(value);

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "headroom/base/errors.h"
-#include "headroom/graph/op.h"
+#include "headroom/graph/operands.h"
 
 namespace headroom {
 namespace {
@@ -94,8 +94,7 @@ class Machine {
       expect_held(id);
       --reads_left_[static_cast<size_t>(id)];
     }
-    gather_types(node);
-    const TypedNode typed = {inputs_, outputs_, node.attributes};
+    const TypedNode typed = types_.of(graph_, node);
     const int64_t scratch_bytes = node.op->scratch_bytes(typed, threads_);
     ensure(placed_.scratch_bytes[at_] == scratch_bytes, "{}: the plan has {} bytes of scratch; expected {}", where(),
            placed_.scratch_bytes[at_], scratch_bytes);
@@ -117,13 +116,6 @@ class Machine {
     if (scratch_bytes > 0) held(Tier::device).erase(placed_.scratch_offsets_bytes[at_]);
     for (const ValueId id : node.inputs) drop_if_dead(id);
     for (const ValueId id : node.outputs) drop_if_dead(id);
-  }
-
-  void gather_types(const Node& node) {
-    inputs_.clear();
-    outputs_.clear();
-    for (const ValueId id : node.inputs) inputs_.push_back(graph_.value(id).type);
-    for (const ValueId id : node.outputs) outputs_.push_back(graph_.value(id).type);
   }
 
   // The output at `position` takes its bytes, from an operand that dies here where the op allows it.
@@ -193,8 +185,7 @@ class Machine {
   const std::string scratch_name_ = "scratch";
   std::vector<int32_t> reads_left_;
   std::array<Held, 2> held_;  // by tier
-  std::vector<Type> inputs_;
-  std::vector<Type> outputs_;
+  OperandTypes types_;
 };
 
 }  // namespace

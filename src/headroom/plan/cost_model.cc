@@ -4,6 +4,8 @@
 #include <cmath>
 #include <unordered_map>
 
+#include "headroom/graph/operands.h"
+
 namespace headroom {
 namespace {
 
@@ -23,13 +25,7 @@ double squared_distance(const Price& a, const Price& b) {
 
 }  // namespace
 
-Price price_of(const Graph& graph, const Node& node) {
-  std::vector<Type> inputs;
-  std::vector<Type> outputs;
-  for (const ValueId id : node.inputs) inputs.push_back(graph.value(id).type);
-  for (const ValueId id : node.outputs) outputs.push_back(graph.value(id).type);
-  return node.op->price({inputs, outputs, node.attributes});
-}
+Price price_of(const Graph& graph, const Node& node) { return node.op->price(OperandTypes().of(graph, node)); }
 
 MachineRates typical_rates(int threads) {
   const double count = std::max(threads, 1);

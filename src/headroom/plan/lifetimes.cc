@@ -4,26 +4,10 @@
 #include <numeric>
 
 #include "headroom/base/errors.h"
-#include "headroom/graph/op.h"
+#include "headroom/graph/operands.h"
 
 namespace headroom {
 namespace {
-
-// The types of a node's operands, gathered into buffers that are used again for the next node.
-class OperandTypes {
- public:
-  TypedNode of(const Graph& graph, const Node& node) {
-    inputs_.clear();
-    outputs_.clear();
-    for (const ValueId id : node.inputs) inputs_.push_back(graph.value(id).type);
-    for (const ValueId id : node.outputs) outputs_.push_back(graph.value(id).type);
-    return {inputs_, outputs_, node.attributes};
-  }
-
- private:
-  std::vector<Type> inputs_;
-  std::vector<Type> outputs_;
-};
 
 // Storages while they are still being merged. Each is named after one of its values, its root.
 class Storages {

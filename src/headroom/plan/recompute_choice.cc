@@ -4,7 +4,7 @@
 #include <map>
 #include <numeric>
 
-#include "headroom/graph/op.h"
+#include "headroom/graph/operands.h"
 #include "headroom/plan/cost_model.h"
 #include "headroom/plan/lifetimes.h"
 
@@ -293,11 +293,7 @@ class Layers {
       if (output != kOutside) one.outputs.push_back(output);
     }
     if (one.outputs.size() == node.outputs.size()) {
-      std::vector<Type> inputs;
-      std::vector<Type> outputs;
-      for (const ValueId id : node.inputs) inputs.push_back(graph_.value(id).type);
-      for (const ValueId id : node.outputs) outputs.push_back(graph_.value(id).type);
-      one.reuses = node.op->may_reuse({inputs, outputs, node.attributes});
+      one.reuses = node.op->may_reuse(OperandTypes().of(graph_, node));
     }
     one.seconds = seconds_of(graph_, node, rates_);
     return one;
