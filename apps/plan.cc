@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "headroom/api/conversation.h"
+#include "headroom/api/job_settings.h"
 #include "headroom/api/model_source.h"
 #include "headroom/api/prompt.h"
 #include "headroom/api/run_report.h"
@@ -52,19 +53,22 @@ Fitted fit(PlanOptions& options) {
   if (options.task == "generate") {
     options.generate.model = options.model;
     options.generate.adapter = options.train.adapter;
+    GenerationSettings settings = generation_settings(options.generate);
     const int64_t tokenizer_bytes = tokenizer_bytes_of(options.model);
     const bool has_prompt = !options.generate.prompt.empty() || !options.generate.prompt_file.empty();
     if (has_prompt && tokenizer_bytes > 0 && !options.generate.chat) {
       const auto prompt = encode_prompt(options.generate, open_tokenizer(options.model, *model), *model);
-      options.generate.context = context_for(options.generate, *model, static_cast<int64_t>(prompt.size()));
+      settings.context = context_for(settings, *model, static_cast<int64_t>(prompt.size()));
     }
-    return {fit_generation(options.generate, *model, tokenizer_bytes, chat_template_bytes_of(options.generate)).job,
-            {}};
+    FittedGeneration fitted = fit_generation(settings, *model, resolve_budget(options.run.memory), tokenizer_bytes,
+                                             chat_template_bytes_of(options.generate));
+    return {std::move(fitted.job), {}};
   }
   options.train.model = options.model;
-  take_shape_of_tokens(options.train);
-  FittedTraining fitted =
-      fit_training(options.train, *model, uses_tokenizer(options.train) ? tokenizer_bytes_of(options.model) : 0);
+  TrainingRequest request = training_request(options.train);
+  take_shape_of_tokens(request);
+  FittedTraining fitted = fit_training(request, *model, resolve_budget(options.run.memory),
+                                       uses_tokenizer(request) ? tokenizer_bytes_of(options.model) : 0);
   const TrainingShape shape = fitted.shape;
   return {std::move(fitted), shape};
 }

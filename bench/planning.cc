@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "headroom/api/job_settings.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
-#include "headroom/headroom.h"
 #include "headroom/models/presets.h"
 #include "headroom/ops/embedding.h"
 #include "headroom/ops/matmul.h"
@@ -125,28 +125,26 @@ void search(const Preset& preset) {
   options.threads = kThreads;
   options.batch_size = 8;
   options.seq_len = 512;
+  const TrainingRequest request = training_request(options);
   const auto refused_below = [&]() -> int64_t {
-    options.memory = "1";
     try {
-      fit_training(options, *model, 0);
+      fit_training(request, *model, {1}, 0);
     } catch (const BudgetExceeded& error) {
       return error.smallest_budget_bytes;
     }
     return 0;
   };
   const int64_t least = refused_below();
-  options.memory = "1000TiB";
-  const int64_t ample = fit_training(options, *model, 0).predicted_peak_bytes;
+  const int64_t ample = fit_training(request, *model, {1000 * 1024 * kGiB}, 0).predicted_peak_bytes;
   fmt::print("\n| {}, 8 x 512 | budget | predicted peak | search ms | choice |\n|---|---:|---:|---:|---|\n",
              preset.name);
   for (const double share : {1.0, 0.75, 0.5, 0.25, 0.0, -0.1}) {
     const auto budget = least + static_cast<int64_t>(share * static_cast<double>(ample - least));
-    options.memory = fmt::format("{}", budget);
     const auto start = std::chrono::steady_clock::now();
     std::string choice = "refused";
     std::string peak;
     try {
-      const FittedTraining job = fit_training(options, *model, 0);
+      const FittedTraining job = fit_training(request, *model, {budget}, 0);
       choice = job.choice;
       peak = format_bytes(job.predicted_peak_bytes);
     } catch (const BudgetExceeded&) {

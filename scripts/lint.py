@@ -46,6 +46,7 @@ FLOORS = {
     "api": "base formats data graph backend ops plan runtime passes models generate train measure",
     "verbs": "base formats data graph backend ops plan runtime passes models generate train measure api",
 }
+OPTION_FLOORS = ("api", "verbs")  # who may read the options of the public header; they make settings of them
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<](headroom/([^">]+))[">]')
 RELATIVE_INCLUDE = re.compile(r'^\s*#\s*include\s+"(?!headroom/|tests/|bench/|apps/)([^"]+)"')
 
@@ -134,6 +135,8 @@ def check_floors(path, lines):
             if path.startswith(("src/", "include/")):
                 yield "floors", f'{path}:{number}: "{relative[1]}"; expected a path from src/, "headroom/FLOOR/FILE.h"'
         found = INCLUDE.match(line)
+        if found and found[2] == "headroom.h" and floor and floor not in OPTION_FLOORS:
+            yield "floors", f"{path}:{number}: {floor} includes the public header; expected its own settings instead"
         if not found or "/" not in found[2]:
             continue
         used = found[2].split("/")[0]

@@ -56,6 +56,10 @@ class Lint(unittest.TestCase):
         self.write("include/headroom/a.h", HEADER + '\n#include "headroom/base/b.h"\n')
         self.assert_breach("the public API includes headroom/base/b.h")
 
+    def test_options_of_the_public_header_below_the_api(self):
+        self.write("src/headroom/train/a.h", HEADER + '\n#include "headroom/headroom.h"\n')
+        self.assert_breach("train includes the public header")
+
     def test_long_files_and_longer_kernels(self):
         self.write("src/headroom/base/a.cc", "int a;\n" * 601)
         self.write("src/headroom/backend/cpu/b.cc", "int b;\n" * 800)

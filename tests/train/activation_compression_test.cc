@@ -7,8 +7,8 @@
 namespace headroom {
 namespace {
 
-TrainOptions compressing(const char* format) {
-  TrainOptions options;
+TrainingRequest compressing(const char* format) {
+  TrainingRequest options;
   options.compress_activations = format;
   return options;
 }
@@ -21,7 +21,7 @@ TEST(ActivationCompression, ReadsItsFormats) {
 }
 
 TEST(ActivationCompression, RefusesWhatItCannotDo) {
-  const auto message_of = [](const TrainOptions& options) -> std::string {
+  const auto message_of = [](const TrainingRequest& options) -> std::string {
     try {
       compression_bits(options);
     } catch (const InvalidInput& error) {
@@ -34,7 +34,7 @@ TEST(ActivationCompression, RefusesWhatItCannotDo) {
       message_of(compressing("sparse")),
       "--compress-activations sparse: no op of this model makes many zeros (SiLU has none; ReLU would), so nothing "
       "would get smaller; expected bf16, 8 or 4");
-  TrainOptions options = compressing("8");
+  TrainingRequest options = compressing("8");
   options.precision = "bf16";
   EXPECT_EQ(
       message_of(options),
@@ -44,11 +44,11 @@ TEST(ActivationCompression, RefusesWhatItCannotDo) {
 
 // The budget may not choose what decides numbers.
 TEST(ActivationCompression, LeavesTheBudgetNoChoiceOfCheckpointing) {
-  TrainOptions options = compressing("8");
+  TrainingRequest options = compressing("8");
   EXPECT_EQ(checkpointing_of(options), "none");
   options.checkpointing = "full";
   EXPECT_EQ(checkpointing_of(options), "full");
-  EXPECT_EQ(checkpointing_of(TrainOptions{}), "auto");
+  EXPECT_EQ(checkpointing_of(TrainingRequest{}), "auto");
 }
 
 }  // namespace

@@ -168,7 +168,7 @@ TEST(DataShards, TheTreeIsAnotherSumThanTheChain) {
 }
 
 TEST(DataShards, MicroBatchesDoNotCrossShards) {
-  TrainOptions options;
+  TrainingRequest options;
   options.batch_size = 12;
   const auto cut = [&](int64_t shards, int64_t micro_batches) {
     options.data_shards = shards;

@@ -7,12 +7,14 @@
 #include <optional>
 
 #include "headroom/api/document_rows.h"
+#include "headroom/api/job_settings.h"
 #include "headroom/api/model_source.h"
 #include "headroom/api/run_report.h"
 #include "headroom/api/token_rows.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/file.h"
 #include "headroom/base/real_math.h"
+#include "headroom/base/threads.h"
 #include "headroom/data/tokenizer_encoder.h"
 #include "headroom/formats/json/json_object.h"
 #include "headroom/formats/weights/safetensors_writer.h"
@@ -218,7 +220,7 @@ EvalResult evaluate(const EvalOptions& options) {
   WindowShape windows;
   TokenRowsShape rows;
   if (reads_text) {
-    windows = read_window_shape(options, *model);
+    windows = window_shape({options.seq_len, options.stride}, *model);
   } else {
     rows = read_token_rows(options.tokens, model->vocabulary(), model->max_positions(), [](auto) {});
     if (rows.row_length < 2 && options.logits.empty()) {
@@ -227,7 +229,8 @@ EvalResult evaluate(const EvalOptions& options) {
     }
   }
   const EvaluationShape shape =
-      read_evaluation_shape(options, *model, reads_text ? windows.seq_len - 1 : rows.row_length);
+      evaluation_shape(*model, options.batch_size, reads_text ? windows.seq_len - 1 : rows.row_length,
+                       !options.logits.empty() || !options.reference.empty(), options.adapter);
   if (reference != nullptr && shape.row_tokens > reference->max_positions()) {
     throw InvalidInput("--reference {}: it has {} positions; expected {}, the tokens of a row", options.reference,
                        reference->max_positions(), shape.row_tokens);
@@ -235,7 +238,8 @@ EvalResult evaluate(const EvalOptions& options) {
   const int64_t tokenizer_bytes = reads_text ? tokenizer_bytes_of(options.model) : 0;
   const int64_t document_bytes = reads_text ? example_bound_bytes(options.model, options.data, windows.seq_len) : 0;
   FittedJob job = fit_to_run(options, [&] {
-    return fit_evaluation(options, *model, reference.get(), shape, tokenizer_bytes, document_bytes);
+    return fit_evaluation(*model, reference.get(), shape, resolve_budget(options.memory),
+                          threads_to_use(options.threads), trace_settings(options), tokenizer_bytes, document_bytes);
   });
   announce_plan(job, options, "plan of the evaluation");
 

@@ -8,13 +8,13 @@
 #include <optional>
 
 #include "headroom/api/conversation.h"
+#include "headroom/api/job_settings.h"
 #include "headroom/api/model_source.h"
 #include "headroom/api/prompt.h"
 #include "headroom/api/run_report.h"
 #include "headroom/base/errors.h"
 #include "headroom/formats/chat/chat_template_source.h"
 #include "headroom/formats/json/json_object.h"
-#include "headroom/generate/generation_job.h"
 #include "headroom/generate/generator.h"
 #include "headroom/runtime/process_memory.h"
 
@@ -118,17 +118,18 @@ GenerateResult generate(const GenerateOptions& given) {
   check_chat_flags(options);
   const Isa isa = choose_isa();
   const std::unique_ptr<Model> model = open_model_directory(options.model);
-  read_generation_shape(options, *model);  // the flags, before the tokenizer takes its time
+  GenerationSettings settings = generation_settings(options);
+  generation_shape(settings, *model);  // before the tokenizer takes its time
   const Tokenizer tokenizer = open_tokenizer(options.model, *model);
   std::vector<int32_t> prompt;
   if (!options.chat) prompt = encode_prompt(options, tokenizer, *model);
-  options.context = context_for(options, *model, static_cast<int64_t>(prompt.size()));
+  options.context = settings.context = context_for(settings, *model, static_cast<int64_t>(prompt.size()));
   std::optional<ChatTemplate> chat_template;
   if (options.chat) chat_template = load_chat_template(options.model, conversation_bytes(options.context));
   GenerationShape shape;
   FittedJob job = fit_to_run(options, [&] {
-    FittedGeneration fitted =
-        fit_generation(options, *model, tokenizer_bytes_of(options.model), chat_template_bytes_of(options));
+    FittedGeneration fitted = fit_generation(settings, *model, resolve_budget(options.memory),
+                                             tokenizer_bytes_of(options.model), chat_template_bytes_of(options));
     shape = fitted.shape;
     return std::move(fitted.job);
   });
@@ -136,7 +137,7 @@ GenerateResult generate(const GenerateOptions& given) {
 
   check_reserve(job.reserve_bytes + job.plan.arena_bytes);
   Workspace workspace(std::move(job.graphs), job.plan, isa);
-  Generator generator(options, shape, *model, tokenizer, end_ids_of(options.model, *model, tokenizer), workspace);
+  Generator generator(settings, shape, *model, tokenizer, end_ids_of(options.model, *model, tokenizer), workspace);
   const LoadUse load = load_use(generator.load());
   Totals totals;
   if (options.chat) {

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "headroom/api/job_settings.h"
 #include "headroom/api/model_source.h"
 #include "headroom/api/run_report.h"
 #include "headroom/backend/kernel.h"
@@ -122,11 +123,12 @@ nlohmann::ordered_json describe_data(const TokenFileInfo& info) {
           {"split_borders", info.split_borders}};
 }
 
-void write_report(const TrainOptions& options, const FittedJob& job, const Dataset& data, const TrainResult& result) {
+void write_report(const TrainOptions& options, const TrainingRequest& request, const FittedJob& job,
+                  const Dataset& data, const TrainResult& result) {
   nlohmann::ordered_json report = report_of(job);
   add_load(report, result);
   report["step"] = result.step;
-  report["tokens"] = result.step * options.batch_size * options.seq_len;
+  report["tokens"] = result.step * request.batch_size * request.seq_len;
   if (options.tokens.empty()) report["data"] = describe_data(data.train_info());
   report["seconds"] = result.seconds;
   report["tokens_per_second"] = result.tokens_per_second;
@@ -164,18 +166,18 @@ std::unique_ptr<Profile> start_profile(const TrainOptions& options, Workspace& w
 
 }  // namespace
 
-TrainResult train(const TrainOptions& given) {
+TrainResult train(const TrainOptions& options) {
   restart_peak();
-  TrainOptions options = given;
   check_options(options);
   check_output(options);
   const Isa isa = choose_isa();
   const std::unique_ptr<Model> model = open_model_directory(options.model);
-  take_shape_of_tokens(options);
-  TrainingSettings settings = read_training_settings(options, *model);
+  TrainingRequest request = training_request(options);
+  take_shape_of_tokens(request);
+  TrainingSettings settings = read_training_settings(request, *model);
   FittedJob job = fit_to_run(options, [&] {
-    FittedTraining fitted =
-        fit_training(options, *model, uses_tokenizer(options) ? tokenizer_bytes_of(options.model) : 0);
+    FittedTraining fitted = fit_training(request, *model, resolve_budget(options.memory),
+                                         uses_tokenizer(request) ? tokenizer_bytes_of(options.model) : 0);
     settings.shape = fitted.shape;
     return fitted;
   });
@@ -184,23 +186,30 @@ TrainResult train(const TrainOptions& given) {
   Output output(options.output);
   const DirectoryLock lock(options.output);
   remove_leftovers(options.output);
-  const Dataset data(options, model->vocabulary(), settings.shape.micro_rows);
-  options.steps = settings.lr.steps = decide_steps(options, data);
-  if (options.warmup_steps > options.steps) {
-    throw InvalidInput("--warmup-steps {}: the run has {} steps; expected at most as many", options.warmup_steps,
-                       options.steps);
+  const Dataset data(request, model->vocabulary(), settings.shape.micro_rows);
+  settings.lr.steps = decide_steps(options, data);
+  if (settings.lr.warmup_steps > settings.lr.steps) {
+    throw InvalidInput("--warmup-steps {}: the run has {} steps; expected at most as many", settings.lr.warmup_steps,
+                       settings.lr.steps);
   }
 
   check_reserve(job.reserve_bytes + job.plan.arena_bytes);
   Workspace workspace(std::move(job.graphs), job.plan, isa, options.disk);
   const std::unique_ptr<Profile> profile =
       start_profile(options, workspace, isa, {job.reserve_bytes, job.budget.bytes});
-  Trainer trainer(options, *model, settings, data, workspace);
+  Trainer trainer(request, *model, settings, data, workspace);
   const LoadUse load = load_use(trainer.load());
   trainer.require_disk_space();
   output.keep();
   const InterruptGuard interrupt;
-  TrainResult result = trainer.run(interrupt);
+  const Trainer::Outcome outcome = trainer.run(interrupt);
+  TrainResult result;
+  result.step = outcome.step;
+  result.loss = outcome.loss;
+  result.eval_loss = outcome.eval_loss;
+  result.seconds = outcome.seconds;
+  result.tokens_per_second = outcome.tokens_per_second;
+  result.stopped_by_signal = outcome.stopped_by_signal;
   if (result.stopped_by_signal == 0) {
     if (!settings.shape.lora.is_on()) copy_config_and_tokenizer(options.model, options.output, settings.shape.weights);
     trainer.save_weights();
@@ -211,7 +220,7 @@ TrainResult train(const TrainOptions& given) {
   }
   static_cast<LoadUse&>(result) = load;
   static_cast<MemoryUse&>(result) = memory_use(job);
-  if (!options.report.empty()) write_report(options, job, data, result);
+  if (!options.report.empty()) write_report(options, request, job, data, result);
   if (!options.quiet) {
     fmt::print(stderr, "{} step {}: loss {:.4f}",
                result.stopped_by_signal != 0 ? "interrupted and saved after" : "trained to", result.step, result.loss);

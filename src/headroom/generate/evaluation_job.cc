@@ -4,9 +4,7 @@
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
-#include "headroom/base/threads.h"
 #include "headroom/models/adapter.h"
-#include "headroom/passes/pass_dump.h"
 
 namespace headroom {
 namespace {
@@ -22,50 +20,50 @@ void expect_count(const char* flag, int64_t got, int64_t least) {
 
 }  // namespace
 
-WindowShape read_window_shape(const EvalOptions& options, const Model& model) {
+WindowShape window_shape(const WindowShape& asked, const Model& model) {
   WindowShape shape;
-  shape.seq_len = options.seq_len != 0 ? options.seq_len : std::min(kDefaultSeqLen, model.max_positions());
+  shape.seq_len = asked.seq_len != 0 ? asked.seq_len : std::min(kDefaultSeqLen, model.max_positions());
   expect_count("--seq-len", shape.seq_len, 2);
   if (shape.seq_len - 1 > model.max_positions()) {
     throw InvalidInput("--seq-len {}: the model has {} positions; expected at most {}", shape.seq_len,
                        model.max_positions(), model.max_positions() + 1);
   }
-  shape.stride = options.stride != 0 ? options.stride : shape.seq_len;
+  shape.stride = asked.stride != 0 ? asked.stride : shape.seq_len;
   if (shape.stride < 1 || shape.stride > shape.seq_len) {
-    throw InvalidInput("--stride {}: expected 1 to {}, the tokens of a window", options.stride, shape.seq_len);
+    throw InvalidInput("--stride {}: expected 1 to {}, the tokens of a window", asked.stride, shape.seq_len);
   }
   return shape;
 }
 
-EvaluationShape read_evaluation_shape(const EvalOptions& options, const Model& model, int64_t row_tokens) {
-  expect_count("--batch-size", options.batch_size, 1);
-  if (multiply_sizes(options.batch_size, row_tokens, "--batch-size x row length") > int64_t{1} << 30) {
-    throw InvalidInput("--batch-size {} x {} tokens a row: expected at most 2^30 tokens", options.batch_size,
-                       row_tokens);
+EvaluationShape evaluation_shape(const Model& model, int64_t rows, int64_t row_tokens, bool wants_logits,
+                                 const std::string& adapter) {
+  expect_count("--batch-size", rows, 1);
+  if (multiply_sizes(rows, row_tokens, "--batch-size x row length") > int64_t{1} << 30) {
+    throw InvalidInput("--batch-size {} x {} tokens a row: expected at most 2^30 tokens", rows, row_tokens);
   }
   EvaluationShape shape;
-  shape.rows = options.batch_size;
+  shape.rows = rows;
   shape.row_tokens = row_tokens;
-  shape.adapter = open_adapter(options.adapter, model);
-  if (!options.logits.empty() || !options.reference.empty()) {
+  shape.adapter = open_adapter(adapter, model);
+  if (wants_logits) {
     shape.logit_rows = std::clamp<int64_t>(kLogitBytes / (4 * model.vocabulary()), 1, shape.tokens());
   }
   return shape;
 }
 
-FittedJob fit_evaluation(const EvalOptions& options, const Model& model, const Model* reference,
-                         const EvaluationShape& shape, int64_t tokenizer_bytes, int64_t document_bytes) {
-  PassTrace trace = trace_passes(options);
+FittedJob fit_evaluation(const Model& model, const Model* reference, const EvaluationShape& shape, const Budget& budget,
+                         int threads, const TraceSettings& tracing, int64_t tokenizer_bytes, int64_t document_bytes) {
+  PassTrace trace = trace_passes(tracing);
   ReserveInputs reserve;
-  reserve.threads = threads_to_use(options.threads);
+  reserve.threads = threads;
   reserve.buffer_bytes = kBufferBytes + size_of(DType::i32) * shape.row_tokens + document_bytes;
   reserve.tokenizer_bytes = tokenizer_bytes;
   const Candidate only{fmt::format("{} rows of {} tokens at a time", shape.rows, shape.row_tokens), [&] {
                          return reference == nullptr ? build_evaluation_graphs(model, shape, &trace)
                                                      : build_comparison_graphs(model, *reference, shape, &trace);
                        }};
-  FittedJob job = fit_job({only}, resolve_budget(options.memory), reserve);
-  finish_trace(trace, options);
+  FittedJob job = fit_job({only}, budget, reserve);
+  finish_trace(trace, tracing);
   return job;
 }
 

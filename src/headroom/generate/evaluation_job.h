@@ -2,29 +2,30 @@
 #pragma once
 
 #include "headroom/generate/evaluation_graphs.h"
-#include "headroom/headroom.h"
+#include "headroom/passes/pass_dump.h"
 #include "headroom/runtime/fit.h"
 
 namespace headroom {
 
-// Windows of text: options.seq_len tokens, of which the last is only predicted, and the step from one window to the
-// next. Where the options leave them open: as many as the model has positions for, at most 1024; no overlap.
+// Windows of text: tokens, of which the last is only predicted, and the step from one window to the next.
 struct WindowShape {
   int64_t seq_len = 0;
   int64_t stride = 0;
 };
 
-// Throws InvalidInput naming the flag that is out of range or does not fit the model.
-WindowShape read_window_shape(const EvalOptions& options, const Model& model);
+// What `asked` leaves open (0) is as many as the model has positions for, at most 1024; no overlap. Throws InvalidInput
+// naming the flag that is out of range or does not fit the model.
+WindowShape window_shape(const WindowShape& asked, const Model& model);
 
-// Of rows of `row_tokens` tokens that go through the model, options.batch_size at a time, with the rows of logits that
-// fit a buffer where options.logits or options.reference asks for them. Throws as read_window_shape.
-EvaluationShape read_evaluation_shape(const EvalOptions& options, const Model& model, int64_t row_tokens);
+// Of `rows` rows of `row_tokens` tokens at a time, with the rows of logits that fit a buffer where they are wanted, and
+// the adapter of that PEFT directory, if any. Throws as window_shape.
+EvaluationShape evaluation_shape(const Model& model, int64_t rows, int64_t row_tokens, bool wants_logits,
+                                 const std::string& adapter);
 
-// Fits the job into options.memory. `reference`: the model to compare with, null for none. `tokenizer_bytes`: what
+// Fits the job into the budget. `reference`: the model to compare with, null for none. `tokenizer_bytes`: what
 // the tokenizer that the text is encoded with takes (Tokenizer::memory_bound_bytes), 0 for none; `document_bytes`: what
 // its documents take beside it. Throws as fit_job does.
-FittedJob fit_evaluation(const EvalOptions& options, const Model& model, const Model* reference,
-                         const EvaluationShape& shape, int64_t tokenizer_bytes, int64_t document_bytes);
+FittedJob fit_evaluation(const Model& model, const Model* reference, const EvaluationShape& shape, const Budget& budget,
+                         int threads, const TraceSettings& tracing, int64_t tokenizer_bytes, int64_t document_bytes);
 
 }  // namespace headroom

@@ -1,36 +1,61 @@
 // A generation job fitted into its budget, from the config and the flags alone: what `plan` prints and `generate` runs.
 #pragma once
 
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "headroom/generate/generation_graphs.h"
-#include "headroom/headroom.h"
+#include "headroom/generate/sampler.h"
+#include "headroom/passes/pass_dump.h"
 #include "headroom/runtime/fit.h"
 
 namespace headroom {
 
-// The context that prompt and new tokens need, at most what the model has positions for; options.context where it is
-// set. Throws InvalidInput when the prompt does not fit.
-int64_t context_for(const GenerateOptions& options, const Model& model, int64_t prompt_tokens);
+// What a run is asked for. Each number is in its range; whether it fits the model is asked below.
+struct GenerationSettings {
+  std::string model;    // directory or file
+  std::string adapter;  // PEFT directory; empty: none
+  bool chats = false;
+  int64_t most_new_tokens = 0;
+  int64_t context = 0;                   // 0: what prompt and new tokens need
+  std::optional<int64_t> prefill_chunk;  // none: the largest that the budget allows
+  DType cache_dtype = DType::f32;
+  SamplingSettings sampler;
+  std::vector<std::string> stop;
+  std::string logprobs;  // file; empty: none
+  std::function<void(std::string_view text)> on_text;
+  int threads = 1;
+  bool quiet = false;
+  TraceSettings trace;
+};
 
-// options.max_new_tokens, or what it is by default.
-int64_t most_new_tokens(const GenerateOptions& options);
+// What most_new_tokens is where nobody says it.
+int64_t default_new_tokens(bool chats);
+
+// The context that prompt and new tokens need, at most what the model has positions for; settings.context where it is
+// set. Throws InvalidInput when the prompt does not fit.
+int64_t context_for(const GenerationSettings& settings, const Model& model, int64_t prompt_tokens);
 
 // The longest text that a conversation of this many tokens may have, in bytes: a bound for planning, far above what
 // tokens are worth.
 int64_t conversation_bytes(int64_t context);
 
-// Throws InvalidInput naming the flag that is out of range or does not fit the model. Where options.context is 0 a
-// prompt of options.prefill_chunk or 128 tokens is assumed. Without options.prefill_chunk the chunk is the largest that
-// a budget may allow.
-GenerationShape read_generation_shape(const GenerateOptions& options, const Model& model);
+// Throws InvalidInput naming the flag that does not fit the model. Where settings.context is 0 a prompt of
+// settings.prefill_chunk or 128 tokens is assumed. Without a prefill_chunk the chunk is the largest that a budget may
+// allow.
+GenerationShape generation_shape(const GenerationSettings& settings, const Model& model);
 
 struct FittedGeneration {
   FittedJob job;
   GenerationShape shape;  // with the chunk that fits
 };
 
-// Fits the job into options.memory. `tokenizer_bytes`: what the model's tokenizer takes
-// (Tokenizer::memory_bound_bytes); `chat_template_bytes`: of its template, with options.chat. Throws as fit_job does.
-FittedGeneration fit_generation(const GenerateOptions& options, const Model& model, int64_t tokenizer_bytes,
-                                int64_t chat_template_bytes = 0);
+// Fits the job into the budget. `tokenizer_bytes`: what the model's tokenizer takes
+// (Tokenizer::memory_bound_bytes); `chat_template_bytes`: of its template, with a chat. Throws as fit_job does.
+FittedGeneration fit_generation(const GenerationSettings& settings, const Model& model, const Budget& budget,
+                                int64_t tokenizer_bytes, int64_t chat_template_bytes = 0);
 
 }  // namespace headroom

@@ -20,33 +20,33 @@ std::span<int32_t> vocabulary_order(const Workspace& workspace, const Generation
 
 }  // namespace
 
-Generator::Generator(const GenerateOptions& options, const GenerationShape& shape, const Model& model,
+Generator::Generator(const GenerationSettings& settings, const GenerationShape& shape, const Model& model,
                      const Tokenizer& tokenizer, std::vector<int32_t> end_ids, Workspace& workspace)
-    : options_(options),
+    : settings_(settings),
       model_(model),
       tokenizer_(tokenizer),
       shape_(shape),
       workspace_(workspace),
       steps_(workspace, model, shape_),
-      sampler_({options.temperature, options.top_k, options.top_p, options.seed}, vocabulary_order(workspace, shape_)),
+      sampler_(settings.sampler, vocabulary_order(workspace, shape_)),
       end_ids_(std::move(end_ids)),
-      stops_(std::make_unique<StopStrings>(options.stop)) {
+      stops_(std::make_unique<StopStrings>(settings.stop)) {
   cached_.reserve(static_cast<size_t>(shape_.context));
 }
 
 LoadStatistics Generator::load() {
-  Progress progress("loading", options_.quiet);
-  const LoadStatistics use = load_weights(options_.model, model_, workspace_,
+  Progress progress("loading", settings_.quiet);
+  const LoadStatistics use = load_weights(settings_.model, model_, workspace_,
                                           [&](int64_t done, int64_t total) { progress.show(done, total); });
-  const LoadStatistics adapter = load_adapter(options_.adapter, model_, workspace_);
+  const LoadStatistics adapter = load_adapter(settings_.adapter, model_, workspace_);
   return {use.bytes + adapter.bytes, use.seconds + adapter.seconds};
 }
 
 Continuation Generator::run(std::span<const int32_t> prompt) {
   const InterruptGuard interrupt;
   decoder_ = std::make_unique<StreamDecoder>(tokenizer_, true);
-  stops_ = std::make_unique<StopStrings>(options_.stop);
-  if (!options_.logprobs.empty()) log_ = std::make_unique<TokenLog>(options_.logprobs, prompt);
+  stops_ = std::make_unique<StopStrings>(settings_.stop);
+  if (!settings_.logprobs.empty()) log_ = std::make_unique<TokenLog>(settings_.logprobs, prompt);
   Continuation result;
   const Progress clock("", true);
   read_prompt(prompt, interrupt, result);
@@ -63,7 +63,7 @@ Continuation Generator::run(std::span<const int32_t> prompt) {
 
 // The last token of the prompt is read in any case: its logits give the first new one.
 void Generator::read_prompt(std::span<const int32_t> prompt, const InterruptGuard& interrupt, Continuation& result) {
-  Progress progress("reading the prompt", options_.quiet);
+  Progress progress("reading the prompt", settings_.quiet);
   const auto end = prompt.end() - 1;
   const auto held = std::mismatch(prompt.begin(), end, cached_.begin(), cached_.end()).first - prompt.begin();
   steps_.keep(held);
@@ -81,7 +81,7 @@ void Generator::read_prompt(std::span<const int32_t> prompt, const InterruptGuar
 
 void Generator::write_text(const InterruptGuard& interrupt, Continuation& result) {
   const int64_t room = shape_.context - steps_.tokens();
-  const int64_t wanted = most_new_tokens(options_);
+  const int64_t wanted = settings_.most_new_tokens;
   const int64_t most = std::min(wanted, room);
   result.finish = most < wanted ? "context" : "length";
   while (result.new_tokens < most && interrupt.signal() == 0) {
@@ -114,7 +114,7 @@ size_t Generator::feed(std::span<const int32_t> tokens) {
 
 int32_t Generator::next_token() {
   if (!std::isfinite(steps_.lse())) {
-    throw InvalidInput("{}: the logits of token {} are no finite numbers; the weights are damaged", options_.model,
+    throw InvalidInput("{}: the logits of token {} are no finite numbers; the weights are damaged", settings_.model,
                        steps_.tokens());
   }
   return sampler_.pick(steps_.logits(), static_cast<uint64_t>(steps_.tokens()));
@@ -123,7 +123,7 @@ int32_t Generator::next_token() {
 void Generator::emit(std::string_view text, Continuation& result) const {
   if (text.empty()) return;
   result.text += text;
-  if (options_.on_text) options_.on_text(text);
+  if (settings_.on_text) settings_.on_text(text);
 }
 
 }  // namespace headroom

@@ -10,11 +10,11 @@
 
 #include "headroom/formats/tokenizer/stream_decoder.h"
 #include "headroom/formats/weights/tensor_loader.h"
+#include "headroom/generate/generation_job.h"
 #include "headroom/generate/generation_steps.h"
 #include "headroom/generate/sampler.h"
 #include "headroom/generate/stop_strings.h"
 #include "headroom/generate/token_log.h"
-#include "headroom/headroom.h"
 #include "headroom/runtime/interrupt.h"
 
 namespace headroom {
@@ -33,15 +33,15 @@ struct Continuation {
 class Generator {
  public:
   // All borrowed. A token of `end_ids` ends a text and is not part of it. `shape` and `workspace` are those of
-  // fit_generation(options, ...).
-  Generator(const GenerateOptions& options, const GenerationShape& shape, const Model& model,
+  // fit_generation(settings, ...).
+  Generator(const GenerationSettings& settings, const GenerationShape& shape, const Model& model,
             const Tokenizer& tokenizer, std::vector<int32_t> end_ids, Workspace& workspace);
 
   // Reads the weights from the model's directory.
   LoadStatistics load();
 
   // Runs to an end id, a stop string, the last token asked for, a full context, or a signal. Text goes to
-  // options.on_text as it becomes certain and is in the result; the file of log-probabilities is written. `prompt` is
+  // settings.on_text as it becomes certain and is in the result; the file of log-probabilities is written. `prompt` is
   // not empty, fits the context, and its ids are in the model's vocabulary. Throws InvalidInput when the logits are no
   // numbers.
   Continuation run(std::span<const int32_t> prompt);
@@ -53,7 +53,7 @@ class Generator {
   int32_t next_token();
   void emit(std::string_view text, Continuation& result) const;
 
-  const GenerateOptions& options_;
+  const GenerationSettings& settings_;
   const Model& model_;
   const Tokenizer& tokenizer_;
   const GenerationShape shape_;

@@ -11,12 +11,12 @@
 
 namespace headroom {
 
-PassTrace trace_passes(const RunOptions& options) {
+PassTrace trace_passes(const TraceSettings& settings) {
   PassTrace trace;
-  trace.disabled = options.disable_passes;
-  if (options.dump_passes.empty()) return trace;
-  create_directories(options.dump_passes);
-  trace.watch = [directory = options.dump_passes, count = std::make_shared<int>(0)](
+  trace.disabled = settings.disabled;
+  if (settings.directory.empty()) return trace;
+  create_directories(settings.directory);
+  trace.watch = [directory = settings.directory, count = std::make_shared<int>(0)](
                     std::string_view pass, const Graph& before, const Graph& after) {
     const std::string stem = fmt::format("{}/{:02}-{}-{}", directory, ++*count, after.name, pass);
     write_file_atomically(stem + ".graph", to_text(after));
@@ -25,9 +25,9 @@ PassTrace trace_passes(const RunOptions& options) {
   return trace;
 }
 
-void finish_trace(const PassTrace& trace, const RunOptions& options) {
+void finish_trace(const PassTrace& trace, const TraceSettings& settings) {
   check_disabled(trace);
-  if (!options.verbose) return;
+  if (!settings.says_seconds) return;
   for (const auto& [pass, seconds] : trace.seconds) fmt::print(stderr, "pass {:<24} {:8.2f} ms\n", pass, seconds * 1e3);
 }
 

@@ -6,7 +6,7 @@
 
 namespace headroom {
 
-int64_t compression_bits(const TrainOptions& options) {
+int64_t compression_bits(const TrainingRequest& options) {
   const std::string& format = options.compress_activations;
   if (format == "none") return 0;
   if (format == "sparse") {
@@ -27,7 +27,7 @@ int64_t compression_bits(const TrainOptions& options) {
   return bits;
 }
 
-std::string checkpointing_of(const TrainOptions& options) {
+std::string checkpointing_of(const TrainingRequest& options) {
   return options.checkpointing == "auto" && options.compress_activations != "none" ? "none" : options.checkpointing;
 }
 

@@ -4,7 +4,7 @@
 
 namespace headroom {
 
-bool clips_tensors(const TrainOptions& options) {
+bool clips_tensors(const TrainingRequest& options) {
   const std::string& mode = options.clip_mode;
   if (mode != "auto" && mode != "one-pass" && mode != "two-pass" && mode != "tensor") {
     throw InvalidInput("--clip-mode {}: expected auto, one-pass, two-pass or tensor", mode);
@@ -22,7 +22,7 @@ bool clips_tensors(const TrainOptions& options) {
   return mode == "tensor";
 }
 
-std::vector<bool> two_pass_choices(const TrainOptions& options, const TrainingShape& shape) {
+std::vector<bool> two_pass_choices(const TrainingRequest& options, const TrainingShape& shape) {
   const bool is_possible = options.grad_clip > 0 && shape.micro_batches == 1;
   if (options.clip_mode == "two-pass") return {true};
   if (options.clip_mode != "auto" || !is_possible) return {false};

@@ -4,7 +4,7 @@
 
 namespace headroom {
 
-int64_t micro_batches_with_shards(const TrainOptions& options) {
+int64_t micro_batches_with_shards(const TrainingRequest& options) {
   const int64_t shards = options.data_shards;
   if (shards < 1) throw InvalidInput("--data-shards {}: expected a number of 1 or more", shards);
   if (options.batch_size % shards != 0) {

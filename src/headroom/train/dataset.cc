@@ -36,7 +36,7 @@ std::string describe(const TokenFileInfo& info) {
 }
 
 std::unique_ptr<TokenFile> encode_files(const std::vector<std::string>& files, TextEncoder& encoder,
-                                        const TrainOptions& options, const std::string& name) {
+                                        const TrainingRequest& options, const std::string& name) {
   const std::string output = options.output + "/" + name;
   {
     Progress progress("encoding text", options.quiet);
@@ -83,22 +83,22 @@ BatchShape first_batch_shape(const std::string& json_path) {
 
 }  // namespace
 
-bool reads_examples(const TrainOptions& options) {
+bool reads_examples(const TrainingRequest& options) {
   return any_are_json_lines(options.data) || any_are_json_lines(options.eval_data);
 }
 
-bool reads_text(const TrainOptions& options) { return options.tokens.empty() || !options.eval_data.empty(); }
+bool reads_text(const TrainingRequest& options) { return options.tokens.empty() || !options.eval_data.empty(); }
 
-bool uses_tokenizer(const TrainOptions& options) { return reads_text(options) || GgufFile::is_gguf(options.model); }
+bool uses_tokenizer(const TrainingRequest& options) { return reads_text(options) || GgufFile::is_gguf(options.model); }
 
-void take_shape_of_tokens(TrainOptions& options) {
+void take_shape_of_tokens(TrainingRequest& options) {
   if (options.tokens.empty()) return;
   const BatchShape shape = first_batch_shape(options.tokens);
   options.batch_size = shape.rows;
   options.seq_len = shape.row_length;
 }
 
-Dataset::Dataset(const TrainOptions& options, int64_t vocabulary, int64_t micro_rows) {
+Dataset::Dataset(const TrainingRequest& options, int64_t vocabulary, int64_t micro_rows) {
   const bool needs_tokenizer = options.tokens.empty() || !options.eval_data.empty();
   std::unique_ptr<TokenizerEncoder> encoder;
   if (needs_tokenizer) encoder = std::make_unique<TokenizerEncoder>(options.model, vocabulary);

@@ -6,30 +6,30 @@
 #include <string>
 
 #include "headroom/data/token_batches.h"
-#include "headroom/headroom.h"
 #include "headroom/train/checkpoint.h"
+#include "headroom/train/training_request.h"
 
 namespace headroom {
 
 // Whether the run reads text, for which it needs the tokenizer.
-bool reads_text(const TrainOptions& options);
+bool reads_text(const TrainingRequest& options);
 
 // Whether the data may hold examples, as the names of the files say.
-bool reads_examples(const TrainOptions& options);
+bool reads_examples(const TrainingRequest& options);
 
 // Whether the run takes the model's tokenizer: to read text, or to write it beside weights that were in a GGUF file.
-bool uses_tokenizer(const TrainOptions& options);
+bool uses_tokenizer(const TrainingRequest& options);
 
 // Where options.tokens is given, its first step decides options.batch_size and options.seq_len. Throws InvalidInput for
 // a file of another form.
-void take_shape_of_tokens(TrainOptions& options);
+void take_shape_of_tokens(TrainingRequest& options);
 
 class Dataset {
  public:
   // Makes (or finds again) DIR/train.tokens and DIR/eval.tokens under options.output, with a progress line.
   // `batch_size` and `micro_rows`: rows of an update and of an evaluation step. Throws as tokenize_files and
   // TokenBatches do.
-  Dataset(const TrainOptions& options, int64_t vocabulary, int64_t micro_rows);
+  Dataset(const TrainingRequest& options, int64_t vocabulary, int64_t micro_rows);
 
   const TokenBatches& train() const { return *train_; }
   const TokenBatches* evaluation() const { return evaluation_ ? &*evaluation_ : nullptr; }

@@ -15,7 +15,7 @@ namespace {
 // Steps between nothing computed again and as little kept as can be.
 constexpr int kRecomputeDepths = 16;
 
-Lever checkpointing(const TrainOptions& options) {
+Lever checkpointing(const TrainingRequest& options) {
   const std::string mode = checkpointing_of(options);
   if (mode != "none" && mode != "full" && mode != "auto") {
     throw InvalidInput("--checkpointing {}: expected none, full or auto", mode);
@@ -61,7 +61,7 @@ std::vector<int64_t> divisors(int64_t rows) {
   return chosen;
 }
 
-Lever micro_batches(const TrainOptions& options, const TrainingShape& whole) {
+Lever micro_batches(const TrainingRequest& options, const TrainingShape& whole) {
   const int64_t rows = whole.micro_rows * whole.micro_batches;
   Lever lever{.name = "micro-batches", .forced = options.grad_accum > 0};
   std::vector<int64_t> counts = {whole.micro_batches};
@@ -80,7 +80,7 @@ Lever micro_batches(const TrainOptions& options, const TrainingShape& whole) {
   return lever;
 }
 
-Lever clipping(const TrainOptions& options, const TrainingShape& whole) {
+Lever clipping(const TrainingRequest& options, const TrainingShape& whole) {
   const std::vector<bool> choices = two_pass_choices(options, whole);
   Lever lever{.name = "clipping", .forced = options.clip_mode != "auto"};
   for (const bool two_pass : choices) lever.levels.push_back(two_pass ? "two-pass clipping" : "");
@@ -94,14 +94,14 @@ Lever clipping(const TrainOptions& options, const TrainingShape& whole) {
 }
 
 // Never chosen: it changes numbers.
-Lever compression(const TrainOptions& options) {
+Lever compression(const TrainingRequest& options) {
   const int64_t bits = compression_bits(options);
   return {.name = "compressed activations", .levels = {""}, .forced = true, .set = [bits](TrainingWay& way, int) {
             way.techniques.compress_bits = bits;
           }};
 }
 
-Lever offloading(const TrainOptions& options) {
+Lever offloading(const TrainingRequest& options) {
   const std::vector<OffloadSettings> choices = offload_choices(options);
   Lever lever{.name = "offload", .graded = true, .forced = options.offload != "auto"};
   for (const OffloadSettings& choice : choices) lever.levels.push_back(describe(choice));
@@ -111,7 +111,7 @@ Lever offloading(const TrainOptions& options) {
 
 }  // namespace
 
-std::vector<Lever> training_levers(const TrainOptions& options, const TrainingShape& whole) {
+std::vector<Lever> training_levers(const TrainingRequest& options, const TrainingShape& whole) {
   return {checkpointing(options),   loss_gradients(),     micro_batches(options, whole),
           clipping(options, whole), compression(options), offloading(options)};
 }

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "headroom/headroom.h"
 #include "headroom/train/training_graphs.h"
+#include "headroom/train/training_request.h"
 #include "headroom/train/tuner.h"
 
 namespace headroom {
@@ -30,7 +30,7 @@ struct Lever {
 
 // Those that `options` leave open, and those that they force, which have one level. `whole` is the shape with
 // as few micro-batches as the options allow. Throws InvalidInput for a flag's unknown value.
-std::vector<Lever> training_levers(const TrainOptions& options, const TrainingShape& whole);
+std::vector<Lever> training_levers(const TrainingRequest& options, const TrainingShape& whole);
 
 std::vector<LeverRange> ranges_of(const std::vector<Lever>& levers);
 TrainingWay way_of(const std::vector<Lever>& levers, const TrainingShape& whole, const Way& levels);

@@ -20,14 +20,14 @@ std::vector<std::string> split(const std::string& list) {
   return names;
 }
 
-int read_base_bits(const TrainOptions& options) {
+int read_base_bits(const TrainingRequest& options) {
   if (options.base_bits.empty()) return 0;
   if (options.base_bits == "4") return 4;
   if (options.base_bits == "8") return 8;
   throw InvalidInput("--base-bits {}: expected 4 (NF4) or 8", options.base_bits);
 }
 
-AdapterConfig read_flags(const TrainOptions& options) {
+AdapterConfig read_flags(const TrainingRequest& options) {
   AdapterConfig config;
   config.rank = options.lora_rank;
   config.alpha = options.lora_alpha;
@@ -38,7 +38,7 @@ AdapterConfig read_flags(const TrainOptions& options) {
   return config;
 }
 
-AdapterConfig read_adapter(const TrainOptions& options) {
+AdapterConfig read_adapter(const TrainingRequest& options) {
   const AdapterConfig config = read_adapter_config(options.adapter);
   if (options.lora_rank != 0 && options.lora_rank != config.rank) {
     throw InvalidInput("--lora-rank {}: the adapter {} has rank {}; leave the flag out", options.lora_rank,
@@ -49,7 +49,7 @@ AdapterConfig read_adapter(const TrainOptions& options) {
 
 }  // namespace
 
-LoraTraining read_lora(const TrainOptions& options, const Model& model) {
+LoraTraining read_lora(const TrainingRequest& options, const Model& model) {
   const int base_bits = read_base_bits(options);
   if (options.lora_rank < 0) {
     throw InvalidInput("--lora-rank {}: expected 0 (all weights are trained) or more", options.lora_rank);
@@ -77,7 +77,7 @@ LoraTraining read_lora(const TrainOptions& options, const Model& model) {
   return lora;
 }
 
-RunSettings settings_of_lora(const LoraTraining& lora, const TrainOptions& options, const Model& model) {
+RunSettings settings_of_lora(const LoraTraining& lora, const TrainingRequest& options, const Model& model) {
   if (!lora.is_on()) return {};
   std::string targets;
   for (const std::string& target : lora.config.targets) targets += (targets.empty() ? "" : ",") + target;

@@ -3,9 +3,9 @@
 
 #include <vector>
 
-#include "headroom/headroom.h"
 #include "headroom/models/adapter.h"
 #include "headroom/train/checkpoint.h"
+#include "headroom/train/training_request.h"
 
 namespace headroom {
 
@@ -20,9 +20,9 @@ struct LoraTraining {
 
 // From the flags and, where options.adapter names one, from the adapter to continue. Throws InvalidInput naming the
 // flag that is out of range or does not fit another or the model.
-LoraTraining read_lora(const TrainOptions& options, const Model& model);
+LoraTraining read_lora(const TrainingRequest& options, const Model& model);
 
 // What of it changes the numbers; nothing where it is off.
-RunSettings settings_of_lora(const LoraTraining& lora, const TrainOptions& options, const Model& model);
+RunSettings settings_of_lora(const LoraTraining& lora, const TrainingRequest& options, const Model& model);
 
 }  // namespace headroom

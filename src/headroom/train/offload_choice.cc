@@ -2,7 +2,6 @@
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
-#include "headroom/base/threads.h"
 
 namespace headroom {
 namespace {
@@ -20,7 +19,7 @@ OffloadKinds kinds_of(const std::string& flag) {
 
 }  // namespace
 
-std::vector<OffloadSettings> offload_choices(const TrainOptions& options) {
+std::vector<OffloadSettings> offload_choices(const TrainingRequest& options) {
   const OffloadKinds kinds = kinds_of(options.offload);
   const bool is_forced = options.offload != "none" && options.offload != "auto";
   if (options.disk.empty()) {
@@ -29,14 +28,13 @@ std::vector<OffloadSettings> offload_choices(const TrainOptions& options) {
       throw InvalidInput("--disk-limit {}: expected with --disk DIR", options.disk_limit);
     return {{}};
   }
-  const int threads = threads_to_use(options.threads);
   std::vector<OffloadSettings> choices;
   if (!is_forced) choices.push_back({});
   if (!kinds.any()) return choices;
   for (int part = is_forced ? kParts : 1; part <= kParts; ++part) {
-    choices.push_back({kinds, static_cast<double>(part) / kParts, true, threads});
+    choices.push_back({kinds, static_cast<double>(part) / kParts, true, options.threads});
   }
-  choices.push_back({kinds, 1, false, threads});
+  choices.push_back({kinds, 1, false, options.threads});
   return choices;
 }
 
@@ -46,7 +44,7 @@ std::string describe(const OffloadSettings& choice) {
                      choice.overlap ? "" : ", one transfer at a time");
 }
 
-void check_disk_limit(const TrainOptions& options, const Plan& plan) {
+void check_disk_limit(const TrainingRequest& options, const Plan& plan) {
   if (options.disk_limit.empty()) return;
   const int64_t limit = parse_bytes(options.disk_limit, "--disk-limit");
   if (plan.disk_bytes <= limit) return;

@@ -15,7 +15,7 @@ DType read_format(const char* flag, const std::string& name, std::initializer_li
 
 }  // namespace
 
-Precision read_precision(const TrainOptions& options) {
+Precision read_precision(const TrainingRequest& options) {
   Precision precision;
   precision.activations =
       read_format("--precision", options.precision, {DType::f32, DType::bf16, DType::f16}, "f32, bf16 or f16");

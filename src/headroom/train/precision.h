@@ -2,8 +2,8 @@
 #pragma once
 
 #include "headroom/base/dtype.h"
-#include "headroom/headroom.h"
 #include "headroom/train/loss_scaler.h"
+#include "headroom/train/training_request.h"
 
 namespace headroom {
 
@@ -15,6 +15,6 @@ struct Precision {
 };
 
 // Throws InvalidInput naming the option that is unknown or excluded by another.
-Precision read_precision(const TrainOptions& options);
+Precision read_precision(const TrainingRequest& options);
 
 }  // namespace headroom

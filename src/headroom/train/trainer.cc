@@ -50,7 +50,7 @@ std::vector<TensorDeclaration> declarations_of(std::span<const StateTensor> tens
   return declarations;
 }
 
-int64_t kept(const TrainOptions& options) {
+int64_t kept(const TrainingRequest& options) {
   return options.keep_checkpoints == 0 ? std::numeric_limits<int32_t>::max() : options.keep_checkpoints;
 }
 
@@ -64,8 +64,8 @@ uint64_t fingerprint_of_config(const std::string& model) {
 
 }  // namespace
 
-Trainer::Trainer(const TrainOptions& options, const Model& model, const TrainingSettings& settings, const Dataset& data,
-                 Workspace& workspace)
+Trainer::Trainer(const TrainingRequest& options, const Model& model, const TrainingSettings& settings,
+                 const Dataset& data, Workspace& workspace)
     : options_(options),
       model_(model),
       settings_(settings),
@@ -187,10 +187,10 @@ void Trainer::save(int64_t step) {
   checkpoints_.save({step, run_settings(), carried}, state(), kept(options_), workspace_.staging());
 }
 
-TrainResult Trainer::run(const InterruptGuard& interrupt) {
+Trainer::Outcome Trainer::run(const InterruptGuard& interrupt) {
   MetricsLog metrics(options_.output + "/metrics.jsonl", done_steps_);
   Progress progress("training", options_.quiet);
-  TrainResult result;
+  Outcome result;
   result.eval_loss = std::numeric_limits<double>::quiet_NaN();
   const int64_t steps = settings_.lr.steps;
   const int64_t step_tokens = settings_.shape.micro_rows * settings_.shape.micro_batches * settings_.shape.seq_len;

@@ -4,7 +4,6 @@
 #include <string>
 
 #include "headroom/formats/weights/weight_writer.h"
-#include "headroom/headroom.h"
 #include "headroom/runtime/interrupt.h"
 #include "headroom/runtime/workspace.h"
 #include "headroom/train/batch_inputs.h"
@@ -13,13 +12,14 @@
 #include "headroom/train/loss_scaler.h"
 #include "headroom/train/metrics_log.h"
 #include "headroom/train/training_job.h"
+#include "headroom/train/training_request.h"
 
 namespace headroom {
 
 class Trainer {
  public:
   // All borrowed. `options.output` exists and is locked by the caller; `settings.lr.steps` is known.
-  Trainer(const TrainOptions& options, const Model& model, const TrainingSettings& settings, const Dataset& data,
+  Trainer(const TrainingRequest& options, const Model& model, const TrainingSettings& settings, const Dataset& data,
           Workspace& workspace);
 
   // Takes the state of the newest checkpoint, or where there is none and options.resume is not set, of the model.
@@ -28,10 +28,17 @@ class Trainer {
   // Throws MachineFailure unless checkpoints and the model will fit on the disk.
   void require_disk_space() const;
 
-  // Runs to the last step, or to a signal: finishes the step and saves. Fills step, loss, eval_loss, seconds,
-  // tokens_per_second and stopped_by_signal. Throws InvalidInput when the loss is no number any more; the checkpoints
-  // stay.
-  TrainResult run(const InterruptGuard& interrupt);
+  struct Outcome {
+    int64_t step = 0;
+    double loss = 0;
+    double eval_loss = 0;  // NaN without evaluation
+    double seconds = 0;
+    double tokens_per_second = 0;
+    int stopped_by_signal = 0;  // 0: ran to the end
+  };
+  // Runs to the last step, or to a signal: finishes the step and saves. Throws InvalidInput when the loss is no number
+  // any more; the checkpoints stay.
+  Outcome run(const InterruptGuard& interrupt);
 
   // The weights in DIR, f32, in files of options.shard_size; with LoRA the adapter alone, as PEFT's files.
   void save_weights() const;
@@ -53,7 +60,7 @@ class Trainer {
   void save_adapter() const;
   int64_t final_bytes() const;
 
-  const TrainOptions& options_;
+  const TrainingRequest& options_;
   const Model& model_;
   const TrainingSettings& settings_;
   const Dataset& data_;

@@ -27,7 +27,7 @@ void expect_count(const char* flag, int64_t got, int64_t least) {
   if (got < least) throw InvalidInput("{} {}: expected a number of {} or more", flag, got, least);
 }
 
-TrainingShape read_shape(const TrainOptions& options, const Model& model) {
+TrainingShape read_shape(const TrainingRequest& options, const Model& model) {
   expect_count("--batch-size", options.batch_size, 1);
   expect_count("--grad-accum", options.grad_accum, 0);
   expect_count("--seq-len", options.seq_len, 2);
@@ -65,7 +65,7 @@ Optimizer parse_optimizer(const std::string& name) {
   throw InvalidInput("--optimizer {}: unknown optimizer; expected adamw, adamw8bit or sgd", name);
 }
 
-UpdateSettings read_updates(const TrainOptions& options) {
+UpdateSettings read_updates(const TrainingRequest& options) {
   expect_flag(options.beta1 >= 0 && options.beta1 < 1, "--beta1", options.beta1, "0 <= beta1 < 1");
   expect_flag(options.beta2 >= 0 && options.beta2 < 1, "--beta2", options.beta2, "0 <= beta2 < 1");
   expect_flag(options.eps >= 0 && std::isfinite(options.eps), "--eps", options.eps, "0 or more");
@@ -85,7 +85,7 @@ UpdateSettings read_updates(const TrainOptions& options) {
   return updates;
 }
 
-LrSettings read_lr(const TrainOptions& options) {
+LrSettings read_lr(const TrainingRequest& options) {
   expect_flag(options.lr >= 0 && std::isfinite(options.lr), "--lr", options.lr, "0 or more");
   expect_count("--warmup-steps", options.warmup_steps, 0);
   expect_count("--steps", options.steps, 0);
@@ -95,14 +95,14 @@ LrSettings read_lr(const TrainOptions& options) {
 
 }  // namespace
 
-TrainingSettings read_training_settings(const TrainOptions& options, const Model& model) {
+TrainingSettings read_training_settings(const TrainingRequest& options, const Model& model) {
   return {read_shape(options, model), read_updates(options), read_lr(options), read_precision(options)};
 }
 
-FittedTraining fit_training(const TrainOptions& options, const Model& model, int64_t tokenizer_bytes) {
+FittedTraining fit_training(const TrainingRequest& options, const Model& model, const Budget& budget,
+                            int64_t tokenizer_bytes) {
   TrainingPricing pricing(options, model, tokenizer_bytes);
-  const Budget budget = resolve_budget(options.memory);
-  PassTrace trace = trace_passes(options);
+  PassTrace trace = trace_passes(options.trace);
   const Tuned tuned = tune(ranges_of(pricing.levers()), pricing, budget.bytes);
   if (!tuned.way) {
     refuse(pricing.fit(tuned.leanest, budget, trace),
@@ -112,7 +112,7 @@ FittedTraining fit_training(const TrainOptions& options, const Model& model, int
   check_disk_limit(options, job.plan);
   job.techniques = pricing.explain(*tuned.way);
   trace.optional = pricing.optional_passes();
-  finish_trace(trace, options);
+  finish_trace(trace, options.trace);
   job.choice += describe_compression(job.graphs);
   return job;
 }

@@ -1,11 +1,11 @@
 // A training job fitted into its budget, from the config and the flags alone: what `plan` prints and `train` runs.
 #pragma once
 
-#include "headroom/headroom.h"
 #include "headroom/runtime/fit.h"
 #include "headroom/train/lr_schedule.h"
 #include "headroom/train/precision.h"
 #include "headroom/train/training_graphs.h"
+#include "headroom/train/training_request.h"
 
 namespace headroom {
 
@@ -19,14 +19,15 @@ struct TrainingSettings {
 };
 
 // Throws InvalidInput naming the flag that is out of range, or does not fit another or the model.
-TrainingSettings read_training_settings(const TrainOptions& options, const Model& model);
+TrainingSettings read_training_settings(const TrainingRequest& options, const Model& model);
 
 struct FittedTraining : FittedJob {
   TrainingShape shape;  // the batch in the micro-batches that were chosen
 };
 
-// Fits the job into options.memory: the fastest way there is within it. `tokenizer_bytes`: what the
+// Fits the job into the budget: the fastest way there is within it. `tokenizer_bytes`: what the
 // tokenizer that the data are encoded with takes (Tokenizer::memory_bound_bytes), 0 for none. Throws as fit_job does.
-FittedTraining fit_training(const TrainOptions& options, const Model& model, int64_t tokenizer_bytes);
+FittedTraining fit_training(const TrainingRequest& options, const Model& model, const Budget& budget,
+                            int64_t tokenizer_bytes);
 
 }  // namespace headroom

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "headroom/base/bytes.h"
-#include "headroom/base/threads.h"
 #include "headroom/data/tokenizer_encoder.h"
 #include "headroom/formats/gguf/gguf_file.h"
 #include "headroom/measure/profile.h"
@@ -18,16 +17,16 @@ constexpr int64_t kBufferBytes = 1 * kMiB;
 // While text is encoded: reading and writing buffers beside the tokenizer.
 constexpr int64_t kEncodingBytes = 1 * kMiB;
 
-ReserveInputs reserve_of(const TrainOptions& options, int64_t tokenizer_bytes) {
+ReserveInputs reserve_of(const TrainingRequest& options, int64_t tokenizer_bytes) {
   ReserveInputs reserve;
-  reserve.threads = threads_to_use(options.threads);
+  reserve.threads = options.threads;
   reserve.buffer_bytes = kBufferBytes;
   if (tokenizer_bytes > 0) {
     reserve.released_bytes = tokenizer_bytes + kEncodingBytes +
                              std::max(example_bound_bytes(options.model, options.data, options.seq_len),
                                       example_bound_bytes(options.model, options.eval_data, options.seq_len));
   }
-  if (!options.profile.empty()) {
+  if (options.profiles) {
     reserve.profile_node_bytes = Profile::kNodeBytes;
     reserve.buffer_bytes += Profile::kFixedBytes;
   }
@@ -38,7 +37,7 @@ ReserveInputs reserve_of(const TrainOptions& options, int64_t tokenizer_bytes) {
 
 }  // namespace
 
-TrainingPricing::TrainingPricing(const TrainOptions& options, const Model& model, int64_t tokenizer_bytes)
+TrainingPricing::TrainingPricing(const TrainingRequest& options, const Model& model, int64_t tokenizer_bytes)
     : model_(model),
       settings_(read_training_settings(options, model)),
       levers_(training_levers(options, settings_.shape)),
@@ -46,7 +45,7 @@ TrainingPricing::TrainingPricing(const TrainOptions& options, const Model& model
       rates_(known_rates(choose_isa(), reserve_.threads)),
       evaluates_(!options.eval_data.empty()) {
   trace_.verifies = false;  // the way that is taken is built again, and verified
-  trace_.disabled = options.disable_passes;
+  trace_.disabled = options.trace.disabled;
 }
 
 FittedTraining TrainingPricing::fit(const Way& levels, const Budget& budget, PassTrace& trace) const {

@@ -4,11 +4,11 @@
 #include <string>
 #include <vector>
 
-#include "headroom/headroom.h"
 #include "headroom/plan/cost_model.h"
 #include "headroom/runtime/fit.h"
 #include "headroom/train/levers.h"
 #include "headroom/train/training_job.h"
+#include "headroom/train/training_request.h"
 #include "headroom/train/tuner.h"
 
 namespace headroom {
@@ -16,7 +16,7 @@ namespace headroom {
 class TrainingPricing final : public Pricing {
  public:
   // `model` is borrowed. `tokenizer_bytes` and errors as of fit_training.
-  TrainingPricing(const TrainOptions& options, const Model& model, int64_t tokenizer_bytes);
+  TrainingPricing(const TrainingRequest& options, const Model& model, int64_t tokenizer_bytes);
 
   const std::vector<Lever>& levers() const { return levers_; }
   // Passes that some way asked about so far could have left out.

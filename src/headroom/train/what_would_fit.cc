@@ -12,14 +12,14 @@ namespace {
 
 struct Change {
   const char* flags;
-  const char* price;                         // in words
-  std::function<bool(TrainOptions&)> apply;  // false: nothing to change
+  const char* price;                            // in words
+  std::function<bool(TrainingRequest&)> apply;  // false: nothing to change
 };
 
 // Sets a flag that stands at another value.
 template <class T>
-std::function<bool(TrainOptions&)> set(T TrainOptions::*member, T value) {
-  return [=](TrainOptions& options) {
+std::function<bool(TrainingRequest&)> set(T TrainingRequest::*member, T value) {
+  return [=](TrainingRequest& options) {
     if (options.*member == value) return false;
     options.*member = value;
     return true;
@@ -35,52 +35,52 @@ bool halve(int64_t& number, int64_t least) {
 // What costs least first.
 std::vector<Change> changes() {
   return {
-      {"--checkpointing auto", "the same numbers", set<std::string>(&TrainOptions::checkpointing, "auto")},
-      {"--grad-accum 0", "the same numbers", set<int64_t>(&TrainOptions::grad_accum, 0)},
+      {"--checkpointing auto", "the same numbers", set<std::string>(&TrainingRequest::checkpointing, "auto")},
+      {"--grad-accum 0", "the same numbers", set<int64_t>(&TrainingRequest::grad_accum, 0)},
       {"--clip-mode auto", "the same numbers",
-       [](TrainOptions& options) {
+       [](TrainingRequest& options) {
          if (options.clip_mode != "one-pass") return false;
          options.clip_mode = "auto";
          return true;
        }},
       {"--disk DIR", "the same numbers, with traffic of that disk",
-       [](TrainOptions& options) {
+       [](TrainingRequest& options) {
          if (!options.disk.empty() || options.offload == "none") return false;
          options.disk = ".";
          return true;
        }},
       {"--clip-mode tensor", "other numbers",
-       [](TrainOptions& options) {
+       [](TrainingRequest& options) {
          if (options.grad_clip == 0 || options.clip_mode == "tensor") return false;
          options.clip_mode = "tensor";
          return true;
        }},
       {"--optimizer adamw8bit", "other numbers",
-       [](TrainOptions& options) {
+       [](TrainingRequest& options) {
          if (options.optimizer != "adamw") return false;
          options.optimizer = "adamw8bit";
          return true;
        }},
       {"--compress-activations 8", "other numbers",
-       [](TrainOptions& options) {
+       [](TrainingRequest& options) {
          if (options.compress_activations != "none") return false;
          options.compress_activations = "8";
          return true;
        }},
       {"half the --batch-size", "other numbers",
-       [](TrainOptions& options) {
+       [](TrainingRequest& options) {
          options.grad_accum = 0;
          return options.tokens.empty() && halve(options.batch_size, 1);
        }},
       {"half the --seq-len", "other numbers",
-       [](TrainOptions& options) { return options.tokens.empty() && halve(options.seq_len, 2); }},
+       [](TrainingRequest& options) { return options.tokens.empty() && halve(options.seq_len, 2); }},
       {"--lora-rank 8", "only adapters are trained",
-       [](TrainOptions& options) {
+       [](TrainingRequest& options) {
          if (options.lora_rank != 0) return false;
          options.lora_rank = 8;
          return true;
        }},
-      {"--optimizer sgd", "another optimizer", set<std::string>(&TrainOptions::optimizer, "sgd")},
+      {"--optimizer sgd", "another optimizer", set<std::string>(&TrainingRequest::optimizer, "sgd")},
   };
 }
 
@@ -102,7 +102,7 @@ std::vector<Way> lean_ways(const std::vector<LeverRange>& levers, const Way& lea
 }
 
 // What the changed job takes in a lean way that fits.
-std::optional<int64_t> bytes_of(const TrainOptions& options, const Model& model, int64_t tokenizer_bytes,
+std::optional<int64_t> bytes_of(const TrainingRequest& options, const Model& model, int64_t tokenizer_bytes,
                                 const Way& leanest, int64_t budget_bytes) {
   try {
     TrainingPricing pricing(options, model, tokenizer_bytes);
@@ -117,11 +117,11 @@ std::optional<int64_t> bytes_of(const TrainOptions& options, const Model& model,
 
 }  // namespace
 
-std::string what_would_fit(const TrainOptions& options, const Model& model, int64_t tokenizer_bytes, const Way& leanest,
-                           const Budget& budget) {
+std::string what_would_fit(const TrainingRequest& options, const Model& model, int64_t tokenizer_bytes,
+                           const Way& leanest, const Budget& budget) {
   std::string lines;
   for (const Change& change : changes()) {
-    TrainOptions changed = options;
+    TrainingRequest changed = options;
     if (!change.apply(changed)) continue;
     const std::optional<int64_t> bytes = bytes_of(changed, model, tokenizer_bytes, leanest, budget.bytes);
     if (bytes) lines += fmt::format("\n  would fit: {} ({}), in {}", change.flags, change.price, format_bytes(*bytes));

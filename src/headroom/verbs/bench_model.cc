@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "headroom/api/job_settings.h"
 #include "headroom/api/model_source.h"
 #include "headroom/api/run_report.h"
 #include "headroom/backend/kernel.h"
@@ -184,14 +185,14 @@ FittedJob fit_batch(const ModelBenchOptions& options, const Model& model, Batche
   return job;
 }
 
-TrainOptions training_options(const ModelBenchOptions& options) {
+TrainingRequest request_of(const ModelBenchOptions& options) {
   TrainOptions train;
   static_cast<RunOptions&>(train) = options;
   train.batch_size = options.batch;
   train.seq_len = options.seq_len;
   train.clip_mode = "one-pass";  // a step is one graph here
   train.grad_accum = 1;
-  return train;
+  return training_request(train);
 }
 
 using OnRate = std::function<void(const ModelRate&)>;
@@ -220,7 +221,7 @@ void measure_batch(const ModelBenchOptions& options, const Model& model, const B
 
 void measure_training(const ModelBenchOptions& options, const Model& model, Workspace& workspace, Isa isa,
                       const OnRate& add) {
-  const TrainingShape shape = read_training_settings(training_options(options), model).shape;
+  const TrainingShape shape = read_training_settings(request_of(options), model).shape;
   load(options, model, workspace);
   fill_sample_inputs(model, shape, workspace);
   Executor& step = workspace.at("step");
@@ -269,7 +270,7 @@ Json bench_model(const ModelBenchOptions& options, const OnRate& on_rate) {
   // All jobs are fitted before anything runs, and again when their turn comes: one at a time is in memory.
   BatchedShape shape;
   const Fit fit_steps = [&] { return fit_batch(options, *model, shape); };
-  const Fit fit_train = [&] { return fit_training(training_options(options), *model, 0); };
+  const Fit fit_train = [&] { return fit_training(request_of(options), *model, resolve_budget(options.memory), 0); };
   const bool has_batch = options.prompt > 0 || options.generate > 0;
   std::vector<Fit> fits;
   if (has_batch) fits.push_back(fit_steps);

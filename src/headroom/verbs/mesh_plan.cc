@@ -9,6 +9,7 @@
 #include <optional>
 #include <tuple>
 
+#include "headroom/api/job_settings.h"
 #include "headroom/api/model_source.h"
 #include "headroom/base/errors.h"
 #include "headroom/generate/generation_job.h"
@@ -85,16 +86,13 @@ struct RankFit {
 
 RankFit fit_rank(const MeshJob& job, const Model& part, int64_t memory_bytes) {
   if (!job.trains) {
-    GenerateOptions options = job.generate;
-    options.memory = fmt::format("{}", memory_bytes);
-    return {fit_generation(options, part, 0).job, {}};
+    return {fit_generation(generation_settings(job.generate), part, {memory_bytes}, 0).job, {}};
   }
-  TrainOptions options = job.train;
-  options.memory = fmt::format("{}", memory_bytes);
-  options.batch_size = rows_of_rank(job);
-  options.disk.clear();
-  if (job.mesh.pipe > 1 && options.grad_accum == 0) options.grad_accum = options.batch_size;
-  FittedTraining fitted = fit_training(options, part, 0);
+  TrainingRequest request = training_request(job.train);
+  request.batch_size = rows_of_rank(job);
+  request.disk.clear();
+  if (job.mesh.pipe > 1 && request.grad_accum == 0) request.grad_accum = request.batch_size;
+  FittedTraining fitted = fit_training(request, part, {memory_bytes}, 0);
   const TrainingShape shape = fitted.shape;
   return {std::move(fitted), shape};
 }
