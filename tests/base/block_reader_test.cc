@@ -11,6 +11,7 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/direct_file.h"
 #include "headroom/base/errors.h"
+#include "headroom/base/page.h"
 #include "tests/temporary_directory.h"
 
 namespace headroom {
@@ -130,7 +131,7 @@ TEST_F(BlockReaderTest, DirectReadsGiveTheBytesOfOrdinaryOnes) {
     const DirectFile direct(file);
     std::vector<char> memory(3 * 65536);
     const auto begin = static_cast<int64_t>(reinterpret_cast<uintptr_t>(memory.data()));
-    char* data = memory.data() + (round_up(begin, DirectFile::kAlignmentBytes) - begin);
+    char* data = memory.data() + (round_up(begin, kPageBytes) - begin);
     for (const int64_t offset : {0, 65536, 98304, 131072}) {
       const size_t expected = offset < 100'003 ? std::min<size_t>(65536, 100'003 - static_cast<size_t>(offset)) : 0;
       ASSERT_EQ(direct.read_some(offset, data, 65536), static_cast<int64_t>(expected));

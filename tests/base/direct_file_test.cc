@@ -8,13 +8,12 @@
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/base/page.h"
 #include "headroom/base/threads.h"
 #include "tests/temporary_directory.h"
 
 namespace headroom {
 namespace {
-
-constexpr int64_t kPage = DirectFile::kAlignmentBytes;
 
 // Pieces of all sizes at any offset, from memory at the same place in a page and at another one.
 TEST(DirectWriter, WritesTheBytesOfOrdinaryWrites) {
@@ -34,13 +33,13 @@ TEST(DirectWriter, WritesTheBytesOfOrdinaryWrites) {
     DirectWriter writer(file);
     Threads threads(3);
     threads.split(static_cast<int64_t>(ends.size()), 1, [&](int64_t begin, int64_t end, int) {
-      std::vector<char> memory(400'001 + 3 * kPage);
+      std::vector<char> memory(400'001 + 3 * kPageBytes);
       const auto address = static_cast<int64_t>(reinterpret_cast<uintptr_t>(memory.data()));
       for (int64_t i = begin; i < end; ++i) {
         const int64_t offset = i == 0 ? 0 : ends[static_cast<size_t>(i - 1)];
         const int64_t size = ends[static_cast<size_t>(i)] - offset;
         const int64_t shift = i % 3 == 0 ? 1 : 0;
-        char* data = memory.data() + (round_up(address, kPage) - address) + offset % kPage + shift;
+        char* data = memory.data() + (round_up(address, kPageBytes) - address) + offset % kPageBytes + shift;
         std::copy_n(text.data() + offset, size, data);
         writer.write(offset, data, size);
       }
@@ -59,11 +58,11 @@ TEST(DirectWriter, SaysThatTheDiskIsFull) {
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
   File file = File::create(directory / "a");
   EXPECT_ERROR(MachineFailure, "cannot write 300,000 more bytes after 0", file.reserve(300'000));
-  std::vector<char> memory(300'000 + kPage);
+  std::vector<char> memory(300'000 + kPageBytes);
   const auto address = static_cast<int64_t>(reinterpret_cast<uintptr_t>(memory.data()));
   DirectWriter writer(file);
   EXPECT_ERROR(MachineFailure, "cannot write",
-               writer.write(0, memory.data() + (round_up(address, kPage) - address), 300'000));
+               writer.write(0, memory.data() + (round_up(address, kPageBytes) - address), 300'000));
   ::setrlimit(RLIMIT_FSIZE, &old_limit);
   ::signal(SIGXFSZ, old_handler);
 }

@@ -8,12 +8,11 @@
 #include <random>
 
 #include "headroom/base/errors.h"
+#include "headroom/base/page.h"
 #include "tests/temporary_directory.h"
 
 namespace headroom {
 namespace {
-
-constexpr int64_t kPage = OffloadFile::kAlignmentBytes;
 
 class Pages {
  public:
@@ -49,16 +48,16 @@ INSTANTIATE_TEST_SUITE_P(, Transfers,
 // Random reads and writes, many in flight, against a copy in memory that sees them in the order of their begins.
 TEST_P(Transfers, AreAsIfDoneOneAfterTheOther) {
   constexpr int64_t kFilePages = 2048;
-  OffloadFile file(directory_.path(), kFilePages * kPage);
+  OffloadFile file(directory_.path(), kFilePages * kPageBytes);
   const auto stream = make(file);
   if (!stream) GTEST_SKIP() << "io_uring is denied here";
   std::mt19937_64 random(7);
   const auto below = [&](int64_t bound) { return static_cast<int64_t>(random() % static_cast<uint64_t>(bound)); };
   constexpr int64_t kSlotPages = 512;
   constexpr size_t kSlots = 8;
-  std::vector<char> expected(static_cast<size_t>(kFilePages * kPage), 0);
+  std::vector<char> expected(static_cast<size_t>(kFilePages * kPageBytes), 0);
   struct Slot {
-    std::unique_ptr<Pages> memory = std::make_unique<Pages>(kSlotPages * kPage);
+    std::unique_ptr<Pages> memory = std::make_unique<Pages>(kSlotPages * kPageBytes);
     TransferRequest request;
     std::vector<char> wanted;  // of a read
     bool busy = false;
@@ -77,13 +76,13 @@ TEST_P(Transfers, AreAsIfDoneOneAfterTheOther) {
     const int64_t pages = 1 + below(kSlotPages);
     const int64_t first = below(kFilePages - pages + 1);
     slot.request.is_write = below(2) == 0;
-    slot.request.parts = {{first * kPage, slot.memory->at(0), pages * kPage}};
+    slot.request.parts = {{first * kPageBytes, slot.memory->at(0), pages * kPageBytes}};
     if (pages > 3) {  // in two parts
-      slot.request.parts = {{first * kPage, slot.memory->at(0), 2 * kPage},
-                            {(first + 2) * kPage, slot.memory->at(2 * kPage), (pages - 2) * kPage}};
+      slot.request.parts = {{first * kPageBytes, slot.memory->at(0), 2 * kPageBytes},
+                            {(first + 2) * kPageBytes, slot.memory->at(2 * kPageBytes), (pages - 2) * kPageBytes}};
     }
-    char* place = expected.data() + first * kPage;
-    const auto bytes = static_cast<size_t>(pages * kPage);
+    char* place = expected.data() + first * kPageBytes;
+    const auto bytes = static_cast<size_t>(pages * kPageBytes);
     if (slot.request.is_write) {
       std::memset(slot.memory->at(0), round % 251, bytes);
       std::memset(place, round % 251, bytes);
@@ -99,13 +98,13 @@ TEST_P(Transfers, AreAsIfDoneOneAfterTheOther) {
 }
 
 TEST_P(Transfers, AFileThatWasCutShortEndsTheRun) {
-  OffloadFile file(directory_.path(), 16 * kPage);
+  OffloadFile file(directory_.path(), 16 * kPageBytes);
   const auto stream = make(file);
   if (!stream) GTEST_SKIP() << "io_uring is denied here";
-  ASSERT_EQ(ftruncate(file.descriptor(), 8 * kPage), 0);
-  const Pages memory(16 * kPage);
+  ASSERT_EQ(ftruncate(file.descriptor(), 8 * kPageBytes), 0);
+  const Pages memory(16 * kPageBytes);
   TransferRequest request;
-  request.parts = {{0, memory.at(0), 16 * kPage}};
+  request.parts = {{0, memory.at(0), 16 * kPageBytes}};
   stream->begin(request);
   try {
     stream->wait(request);
@@ -120,16 +119,16 @@ TEST_P(Transfers, AFileThatWasCutShortEndsTheRun) {
 
 // A descriptor that cannot be written to stands for a disk that fails.
 TEST_P(Transfers, AnErrorOfTheDiskEndsTheRun) {
-  OffloadFile file(directory_.path(), 16 * kPage);
+  OffloadFile file(directory_.path(), 16 * kPageBytes);
   const auto stream = make(file);
   if (!stream) GTEST_SKIP() << "io_uring is denied here";
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
   ASSERT_GE(dup2(ends[0], file.descriptor()), 0);
-  const Pages memory(4 * kPage);
+  const Pages memory(4 * kPageBytes);
   TransferRequest first;
   first.is_write = true;
-  first.parts = {{0, memory.at(0), 4 * kPage}};
+  first.parts = {{0, memory.at(0), 4 * kPageBytes}};
   stream->begin(first);
   EXPECT_THROW(stream->wait(first), MachineFailure);
   close(ends[0]);
@@ -138,12 +137,12 @@ TEST_P(Transfers, AnErrorOfTheDiskEndsTheRun) {
 
 TEST(OffloadFile, BeginsAsZerosAndLeavesNoName) {
   const TemporaryDirectory directory;
-  OffloadFile file(directory.path(), 4 * kPage);
+  OffloadFile file(directory.path(), 4 * kPageBytes);
   EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
-  const Pages memory(4 * kPage);
-  std::memset(memory.at(0), 1, 4 * kPage);
-  file.read(0, memory.at(0), 4 * kPage);
-  for (int64_t i = 0; i < 4 * kPage; ++i) ASSERT_EQ(*memory.at(i), std::byte{0});
+  const Pages memory(4 * kPageBytes);
+  std::memset(memory.at(0), 1, 4 * kPageBytes);
+  file.read(0, memory.at(0), 4 * kPageBytes);
+  for (int64_t i = 0; i < 4 * kPageBytes; ++i) ASSERT_EQ(*memory.at(i), std::byte{0});
 }
 
 TEST(OffloadFile, ADiskThatIsTooSmallIsRefusedAtOnce) {
@@ -154,7 +153,7 @@ TEST(OffloadFile, ADiskThatIsTooSmallIsRefusedAtOnce) {
   } catch (const MachineFailure& error) {
     EXPECT_NE(std::string(error.what()).find("no room for the 1073741824.00 GiB"), std::string::npos) << error.what();
   }
-  EXPECT_THROW(OffloadFile(directory.path() + "/absent", kPage), InvalidInput);
+  EXPECT_THROW(OffloadFile(directory.path() + "/absent", kPageBytes), InvalidInput);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/convert.h"
 #include "headroom/base/errors.h"
+#include "headroom/base/page.h"
 #include "headroom/formats/gguf/gguf_file.h"
 #include "headroom/formats/json/json_reader.h"
 #include "headroom/formats/weights/weight_files.h"
@@ -21,7 +22,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kHeapBytesPerTensor = 1024;  // names, declarations, ranges, the output's header and index
-constexpr int64_t kPageBytes = 4096;
 constexpr int64_t kCompanionBytes = 1 * kMiB;  // the buffer that copies the tokenizer's files, and the config's text
 
 bool is_real(StoredType type) {
@@ -45,9 +45,7 @@ struct StagingParts {
 
   // Of `thread`, with the place in a page that `file_offset` has, so that writing needs no copy.
   std::byte* place(int thread, int64_t file_offset) const {
-    std::byte* begin = converted.data() + thread * (converted_bytes_a_thread + kPageBytes);
-    const int64_t address = static_cast<int64_t>(reinterpret_cast<uintptr_t>(begin));
-    return begin + ((file_offset - address) % kPageBytes + kPageBytes) % kPageBytes;
+    return place_in_page(converted.data() + thread * (converted_bytes_a_thread + kPageBytes), file_offset);
   }
 };
 

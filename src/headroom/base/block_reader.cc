@@ -13,7 +13,6 @@
 namespace headroom {
 namespace {
 
-constexpr int64_t kAlignment = DirectFile::kAlignmentBytes;
 constexpr int kMostThreads = 16;
 constexpr int64_t kMostBlockBytes = 4 * kMiB;
 constexpr int64_t kSmallBlockBytes = 256 * kKiB;  // blocks grow beyond it when there are threads enough
@@ -56,7 +55,7 @@ class Course {
       file_ = std::make_shared<const DirectFile>(*range.file);
       source_ = range.file;
     }
-    const int64_t begin = round_down(range.offset_bytes + place_.offset_bytes, kAlignment);
+    const int64_t begin = round_down(range.offset_bytes + place_.offset_bytes, kPageBytes);
     block = {blocks_++, file_, place_, begin, 0};
     place_ = walk(place_, begin,
                   [&](Place, int64_t position, int64_t bytes) { block.size_bytes = position + bytes - begin; });
@@ -118,20 +117,20 @@ class Course {
 
 std::span<std::byte> aligned(std::span<std::byte> memory) {
   const auto begin = static_cast<int64_t>(reinterpret_cast<uintptr_t>(memory.data()));
-  return memory.subspan(static_cast<size_t>(round_up(begin, kAlignment) - begin));
+  return memory.subspan(static_cast<size_t>(round_up(begin, kPageBytes) - begin));
 }
 
 }  // namespace
 
 int BlockReader::threads_for(int64_t staging_bytes) {
-  return static_cast<int>(std::clamp<int64_t>((staging_bytes - kAlignment) / kSmallBlockBytes, 1, kMostThreads));
+  return static_cast<int>(std::clamp<int64_t>((staging_bytes - kPageBytes) / kSmallBlockBytes, 1, kMostThreads));
 }
 
 BlockReader::BlockReader(std::span<std::byte> staging)
     : staging_(aligned(staging)), threads_(threads_for(static_cast<int64_t>(staging.size()))) {
   ensure(static_cast<int64_t>(staging.size()) >= kLeastStagingBytes, "{} bytes of staging memory", staging.size());
   const int64_t share = static_cast<int64_t>(staging_.size()) / threads_.count();
-  block_bytes_ = std::min(round_down(share, kAlignment), kMostBlockBytes);
+  block_bytes_ = std::min(round_down(share, kPageBytes), kMostBlockBytes);
 }
 
 void BlockReader::read(std::span<const ReadRange> ranges, const Sink& sink, const Progress& progress) {
@@ -142,7 +141,7 @@ void BlockReader::read(std::span<const ReadRange> ranges, const Sink& sink, cons
     for (Block block;;) {
       try {
         if (!course.next(block)) return;
-        const int64_t got = block.file->read_some(block.begin, memory, round_up(block.size_bytes, kAlignment));
+        const int64_t got = block.file->read_some(block.begin, memory, round_up(block.size_bytes, kPageBytes));
         if (got < block.size_bytes) {
           throw InvalidInput("{}: the file is truncated; expected {} bytes at offset {}, got {}",
                              ranges[block.first.range].file->path(), block.size_bytes, block.begin, got);

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "headroom/base/file.h"
+#include "headroom/base/page.h"
 #include "headroom/base/threads.h"
 
 namespace headroom {
@@ -32,7 +33,7 @@ struct ReadPiece {
 class BlockReader {
  public:
   static constexpr int64_t kLeastStagingBytes = 128 * 1024;
-  static constexpr int64_t kMostStagingBytes = 64 * 1024 * 1024 + 4096;  // more is not used
+  static constexpr int64_t kMostStagingBytes = 64 * 1024 * 1024 + kPageBytes;  // more is not used
   static constexpr int64_t kLargestUnitBytes = 64 * 1024;
 
   // Threads that read through so much staging memory, the caller's included: known before, for the budget.

@@ -65,7 +65,7 @@ int64_t DirectFile::read_some(int64_t offset, void* data, int64_t size_bytes) co
     if (got == 0) break;
     done += got;
     // Cut short within an aligned block: the rest by the ordinary way.
-    if (done % kAlignmentBytes != 0) {
+    if (done % kPageBytes != 0) {
       return done + file_.read_some(offset + done, static_cast<char*>(data) + done, size_bytes - done);
     }
   }
@@ -78,7 +78,7 @@ bool DirectFile::is_cached(int64_t offset, int64_t size_bytes) const {
   CacheRange range = {static_cast<uint64_t>(offset), static_cast<uint64_t>(inside)};
   CacheState state = {};
   if (::syscall(kCachestat, file_.descriptor_, &range, &state, 0u) != 0) return false;
-  return static_cast<int64_t>(state.cached) * kAlignmentBytes >= inside;
+  return static_cast<int64_t>(state.cached) * kPageBytes >= inside;
 }
 
 DirectWriter::DirectWriter(File& file) : file_(file), descriptor_(open_direct(file.descriptor_, O_WRONLY)) {}
@@ -88,11 +88,10 @@ DirectWriter::~DirectWriter() {
 }
 
 void DirectWriter::write(int64_t offset, const void* data, int64_t size_bytes) {
-  constexpr int64_t kPage = DirectFile::kAlignmentBytes;
   const char* bytes = static_cast<const char*>(data);
-  const bool congruent = static_cast<int64_t>(reinterpret_cast<uintptr_t>(data)) % kPage == offset % kPage;
-  const int64_t head = round_up(offset, kPage) - offset;
-  const int64_t pages = (size_bytes - head) / kPage * kPage;
+  const bool congruent = static_cast<int64_t>(reinterpret_cast<uintptr_t>(data)) % kPageBytes == offset % kPageBytes;
+  const int64_t head = round_up(offset, kPageBytes) - offset;
+  const int64_t pages = (size_bytes - head) / kPageBytes * kPageBytes;
   if (descriptor_ < 0 || !congruent || pages < kLeastDirectWriteBytes) {
     file_.write(offset, data, size_bytes);
     return;
@@ -105,7 +104,7 @@ void DirectWriter::write(int64_t offset, const void* data, int64_t size_bytes) {
 // What could not be written, for whatever reason, is left to the ordinary way, which knows what to say.
 int64_t DirectWriter::write_pages(int64_t offset, const char* data, int64_t size_bytes) {
   int64_t done = 0;
-  while (done < size_bytes && done % DirectFile::kAlignmentBytes == 0) {
+  while (done < size_bytes && done % kPageBytes == 0) {
     const int64_t wanted = std::min(size_bytes - done, kLargestTransferBytes);
     const ssize_t put = ::pwrite(descriptor_, data + done, static_cast<size_t>(wanted), offset + done);
     if (put < 0 && errno == EINTR) continue;

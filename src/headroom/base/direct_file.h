@@ -7,21 +7,19 @@
 #include <cstdint>
 
 #include "headroom/base/file.h"
+#include "headroom/base/page.h"
 
 namespace headroom {
 
 class DirectFile {
  public:
-  // Of offsets, sizes and memory; what every disk and file system of today is content with.
-  static constexpr int64_t kAlignmentBytes = 4096;
-
   // `file` is borrowed.
   explicit DirectFile(const File& file);
   ~DirectFile();
   DirectFile(const DirectFile&) = delete;
   DirectFile& operator=(const DirectFile&) = delete;
 
-  // As File::read_some; offset, size and memory are multiples of kAlignmentBytes. Threads may read at the same time.
+  // As File::read_some; offset, size and memory are multiples of kPageBytes. Threads may read at the same time.
   int64_t read_some(int64_t offset, void* data, int64_t size_bytes) const;
   // Whether reads go past the page cache.
   bool is_direct() const { return direct_.load(std::memory_order_relaxed); }
@@ -44,7 +42,7 @@ class DirectWriter {
   DirectWriter& operator=(const DirectWriter&) = delete;
 
   // As File::write. Direct are the whole pages of a large piece whose memory and offset are equal modulo
-  // DirectFile::kAlignmentBytes. Threads may write at the same time.
+  // kPageBytes. Threads may write at the same time.
   void write(int64_t offset, const void* data, int64_t size_bytes);
 
  private:

@@ -8,13 +8,13 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/convert.h"
 #include "headroom/base/errors.h"
+#include "headroom/base/page.h"
 
 namespace headroom {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int64_t kPageBytes = 4096;
 constexpr int kLeastRounds = 5;
 constexpr int kMostRounds = 15;
 constexpr double kSecondsOfCase = 0.3;    // rounds beyond the least stop after so much

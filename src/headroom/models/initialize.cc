@@ -8,6 +8,7 @@
 
 #include "headroom/base/convert.h"
 #include "headroom/base/file.h"
+#include "headroom/base/page.h"
 #include "headroom/base/threads.h"
 #include "headroom/formats/weights/weight_writer.h"
 #include "headroom/models/fill_random.h"
@@ -17,7 +18,6 @@ namespace {
 
 constexpr int64_t kPieceElements = 1024 * 1024;  // written at once
 constexpr int64_t kStepElements = 32 * 1024;     // made at once
-constexpr int64_t kPageBytes = 4096;
 
 // What a thread fills and writes.
 struct Buffers {
@@ -25,10 +25,7 @@ struct Buffers {
   std::vector<std::byte> stored;
 
   // In `stored`, with the place in a page that `file_offset` has, so that writing needs no copy.
-  std::byte* place(int64_t file_offset) {
-    const int64_t address = static_cast<int64_t>(reinterpret_cast<uintptr_t>(stored.data()));
-    return stored.data() + ((file_offset - address) % kPageBytes + kPageBytes) % kPageBytes;
-  }
+  std::byte* place(int64_t file_offset) { return place_in_page(stored.data(), file_offset); }
 };
 
 // The parameters of one file in pieces, for threads to take one after the other until one of them fails.

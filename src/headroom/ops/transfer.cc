@@ -2,13 +2,13 @@
 #include "headroom/ops/transfer.h"
 
 #include "headroom/base/errors.h"
+#include "headroom/base/page.h"
 #include "headroom/ops/expect.h"
 
 namespace headroom {
 namespace {
 
 constexpr size_t kMostOperands = 64;
-constexpr int64_t kPageBytes = 4096;
 
 // The range that the attributes name, checked against the disk value of type `on_disk`; all of it without attributes.
 int64_t elements_of_range(std::string_view op, const Type& on_disk, const Attributes& attributes) {

@@ -8,14 +8,13 @@
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/base/page.h"
 #include "headroom/graph/operands.h"
 #include "headroom/graph/rewrite.h"
 #include "headroom/passes/offload_visits.h"
 
 namespace headroom {
 namespace {
-
-constexpr int64_t kPageBytes = 4096;
 
 // Rewrites the graph node by node: values that left are known by their disk value and, during a visit, by their buffer.
 class Rewrite {

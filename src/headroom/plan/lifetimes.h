@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "headroom/base/bytes.h"
+#include "headroom/base/page.h"
 #include "headroom/graph/graph.h"
 
 namespace headroom {
@@ -19,7 +20,7 @@ namespace headroom {
 // Every block starts at a multiple of the alignment and takes whole multiples of it: lines, or where a disk reads and
 // writes blocks directly, its pages.
 inline constexpr int64_t kAlignmentBytes = 64;
-inline constexpr int64_t kDiskAlignmentBytes = 4096;
+inline constexpr int64_t kDiskAlignmentBytes = kPageBytes;
 
 // `bytes` rounded up to the alignment; throws InvalidInput naming `what` on overflow.
 int64_t padded_bytes(int64_t bytes, std::string_view what, int64_t alignment_bytes = kAlignmentBytes);

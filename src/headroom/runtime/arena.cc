@@ -8,12 +8,12 @@
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/base/page.h"
 
 namespace headroom {
 namespace {
 
 constexpr int64_t kHugePageBytes = 2 * kMiB;
-constexpr int64_t kPageBytes = 4096;
 
 }  // namespace
 

@@ -21,7 +21,7 @@ class Arena {
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
-  // Aligned to 4096 bytes at least.
+  // Aligned to a page at least.
   std::span<std::byte> bytes() const { return {data_, static_cast<size_t>(size_bytes_)}; }
   int64_t size_bytes() const { return size_bytes_; }
 

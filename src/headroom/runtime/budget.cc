@@ -4,6 +4,7 @@
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/base/page.h"
 #include "headroom/runtime/process_memory.h"
 
 namespace headroom {
@@ -22,7 +23,7 @@ int64_t reserve_bytes(const ReserveInputs& inputs) {
                                inputs.tokenizer_bytes + inputs.graph_nodes * (kNodeBytes + inputs.profile_node_bytes) +
                                inputs.buffer_bytes + inputs.arena_bytes / 512;
   const int64_t before_arena = kProgramBytes + inputs.released_bytes;
-  return round_up(std::max(beside_arena, before_arena - inputs.arena_bytes), 4096);
+  return round_up(std::max(beside_arena, before_arena - inputs.arena_bytes), kPageBytes);
 }
 
 Budget resolve_budget(std::string_view flag) {

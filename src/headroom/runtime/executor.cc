@@ -4,6 +4,7 @@
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/base/page.h"
 #include "headroom/graph/op.h"
 
 namespace headroom {
@@ -65,7 +66,7 @@ uint32_t Executor::bind_request(const Node& node, const GraphPlan& plan) {
     const int64_t first = node.attributes.has("first") ? node.attributes.integer("first") : 0;
     const Tensor buffer = place(buffers[i], plan);
     request.parts.push_back({plan.offsets_bytes[static_cast<size_t>(on_disk[i])] + first * size_of(type.dtype),
-                             buffer.data, round_up(buffer.type.bytes(), OffloadFile::kAlignmentBytes)});
+                             buffer.data, round_up(buffer.type.bytes(), kPageBytes)});
   }
   const auto number = static_cast<uint32_t>(requests_.size());
   requests_.push_back(std::move(request));

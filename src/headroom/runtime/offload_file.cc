@@ -10,6 +10,7 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/file.h"
+#include "headroom/base/page.h"
 
 namespace headroom {
 namespace {
@@ -40,7 +41,7 @@ void throw_offload_error(const std::string& directory, const char* verb, int err
 
 OffloadSink sink_into(OffloadFile& file, int64_t offset) {
   return [&file, offset](int64_t first_byte, const std::byte* data, int64_t size_bytes) {
-    file.write(offset + first_byte, data, round_up(size_bytes, OffloadFile::kAlignmentBytes));
+    file.write(offset + first_byte, data, round_up(size_bytes, kPageBytes));
   };
 }
 
@@ -88,11 +89,11 @@ void OffloadFile::write(int64_t offset, const std::byte* data, int64_t size_byte
 
 void OffloadFile::for_each_piece(int64_t offset, int64_t size_bytes, std::span<std::byte> memory,
                                  const Piece& piece) const {
-  const int64_t most = static_cast<int64_t>(memory.size()) / kAlignmentBytes * kAlignmentBytes;
+  const int64_t most = static_cast<int64_t>(memory.size()) / kPageBytes * kPageBytes;
   ensure(most > 0, "{} bytes of memory for pieces", memory.size());
   for (int64_t done = 0; done < size_bytes; done += most) {
     const int64_t wanted = std::min(most, size_bytes - done);
-    read(offset + done, memory.data(), round_up(wanted, kAlignmentBytes));
+    read(offset + done, memory.data(), round_up(wanted, kPageBytes));
     piece(done, memory.first(static_cast<size_t>(wanted)));
   }
 }

@@ -1,5 +1,6 @@
 // The file that holds what does not fit in memory: scratch without a name, so that it ends with the process however
-// that ends, as large as the plan says from the start, so that a full disk is found then. It begins as zeros.
+// that ends, as large as the plan says from the start, so that a full disk is found then. It begins as zeros. Offsets,
+// sizes and memory are multiples of kPageBytes.
 #pragma once
 
 #include <cstddef>
@@ -12,11 +13,8 @@ namespace headroom {
 
 class OffloadFile {
  public:
-  // Of offsets, sizes and memory.
-  static constexpr int64_t kAlignmentBytes = 4096;
-
   // Throws InvalidInput where `directory` does not exist or cannot be written to, MachineFailure where it has no room
-  // for `size_bytes` (a multiple of the alignment).
+  // for `size_bytes` (whole pages).
   OffloadFile(const std::string& directory, int64_t size_bytes);
   ~OffloadFile();
   OffloadFile(const OffloadFile&) = delete;

@@ -15,7 +15,7 @@ namespace headroom {
 // One transfer: made once by its owner, begun and waited for in every run.
 struct TransferRequest {
   struct Part {
-    int64_t offset_bytes = 0;  // in the file; like memory and size a multiple of OffloadFile::kAlignmentBytes
+    int64_t offset_bytes = 0;  // in the file; like memory and size a multiple of kPageBytes
     std::byte* data = nullptr;
     int64_t size_bytes = 0;
   };

@@ -8,13 +8,13 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/convert.h"
 #include "headroom/base/errors.h"
+#include "headroom/base/page.h"
 #include "headroom/formats/weights/safetensors.h"
 
 namespace headroom {
 namespace {
 
 constexpr int64_t kLengthBytes = 8;
-constexpr int64_t kAlignmentBytes = 4096;
 constexpr int64_t kStagingBytes = 32 * 1024;
 
 // The header's text without its padding, in pieces, so that no header is ever held whole.
@@ -36,9 +36,9 @@ void emit_header(std::span<const TensorDeclaration> tensors, const std::function
 int64_t data_begin(std::span<const TensorDeclaration> tensors) {
   int64_t header_bytes = 0;
   emit_header(tensors, [&](const std::string& text) { header_bytes += static_cast<int64_t>(text.size()); });
-  ensure(header_bytes <= SafetensorsFile::kMaxHeaderBytes - kAlignmentBytes,
-         "a header of {} bytes is too long for one file", header_bytes);
-  return round_up(kLengthBytes + header_bytes, kAlignmentBytes);
+  ensure(header_bytes <= SafetensorsFile::kMaxHeaderBytes - kPageBytes, "a header of {} bytes is too long for one file",
+         header_bytes);
+  return round_up(kLengthBytes + header_bytes, kPageBytes);
 }
 
 void check_names(std::span<const TensorDeclaration> tensors) {

@@ -39,7 +39,7 @@ class SafetensorsWriter {
 
   // Elements [first, first + count) of tensor number `tensor`, in memory as they are stored. In any order, each element
   // once, and not mixed with write(); threads may write at the same time. Quickest are large pieces whose memory and
-  // offset_of(tensor, first) are equal modulo 4096 (base/direct_file.h).
+  // offset_of(tensor, first) are equal modulo kPageBytes (base/page.h).
   void write_at(size_t tensor, int64_t first, const void* data, int64_t count);
   // Where in the file that element is.
   int64_t offset_of(size_t tensor, int64_t first) const;
