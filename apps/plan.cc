@@ -51,6 +51,10 @@ Fitted fit(PlanOptions& options) {
   options.train.model = options.model;
   static_cast<RunOptions&>(options.generate) = options.run;
   if (options.task == "generate") {
+    if (!options.run.disk.empty()) {
+      throw InvalidInput("--disk {}: offload while generating does not exist yet; expected with --task train only",
+                         options.run.disk);
+    }
     options.generate.model = options.model;
     options.generate.adapter = options.train.adapter;
     GenerationSettings settings = generation_settings(options.generate);

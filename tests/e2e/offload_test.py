@@ -102,11 +102,20 @@ class Offload(TrainingTest):
         words = self.refused(*self.command(model, *DATA, "--offload", "weights"))
         self.assertIn("--disk", words)
         self.assertIn("--disk DIR", self.refused(*self.command(model, *DATA, "--disk-limit", "1GB")))
-        self.assertIn("absent", self.refused(*self.command(model, *DATA, "--offload", "all", "--disk", "absent")))
+        words = self.refused(*self.command(model, *DATA, "--offload", "all", "--disk", "text.txt/in"))
+        self.assertIn("text.txt/in: cannot create", words)
+        words = self.refused("plan", model, "--task", "generate", "--disk", "disk", "--memory", "64MiB")
+        self.assertIn("--disk disk: offload while generating does not exist yet; expected with --task train", words)
         flags = ["--offload", "all", "--disk", "disk"]
         words = self.refused(*self.command(model, *DATA, *flags, "--disk-limit", "64KiB"), expect=frame.OVER_BUDGET)
         self.assertIn("--disk-limit 64.00 KiB", words)
         self.train(model, *DATA, *flags, "--disk-limit", "1GB")
+
+    def test_the_directory_is_made(self):
+        model = self.text_model(**SHAPE)
+        expected = self.train(model, *DATA)
+        self.assertEqual(self.train(model, *DATA, "--offload", "all", "--disk", "new/directory"), expected)
+        self.assertEqual(list((self.directory / "new" / "directory").iterdir()), [])
 
     def test_a_full_disk_is_found_at_the_start(self):
         model = self.text_model(**SHAPE)

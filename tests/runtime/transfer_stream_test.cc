@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <filesystem>
 #include <random>
 
 #include "headroom/base/errors.h"
@@ -153,7 +154,13 @@ TEST(OffloadFile, ADiskThatIsTooSmallIsRefusedAtOnce) {
   } catch (const MachineFailure& error) {
     EXPECT_NE(std::string(error.what()).find("no room for the 1073741824.00 GiB"), std::string::npos) << error.what();
   }
-  EXPECT_THROW(OffloadFile(directory.path() + "/absent", kPageBytes), InvalidInput);
+}
+
+TEST(OffloadFile, MakesItsDirectory) {
+  const TemporaryDirectory directory;
+  const OffloadFile file(directory.path() + "/new/one", kPageBytes);
+  EXPECT_TRUE(std::filesystem::is_empty(directory.path() + "/new/one"));
+  EXPECT_THROW(OffloadFile("/dev/null/in", kPageBytes), InvalidInput);
 }
 
 }  // namespace

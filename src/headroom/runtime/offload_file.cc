@@ -46,7 +46,9 @@ OffloadSink sink_into(OffloadFile& file, int64_t offset) {
 }
 
 OffloadFile::OffloadFile(const std::string& directory, int64_t size_bytes)
-    : directory_(directory), size_bytes_(size_bytes), descriptor_(open_nameless(directory, O_DIRECT)) {
+    : directory_(directory), size_bytes_(size_bytes) {
+  create_directories(directory);
+  descriptor_ = open_nameless(directory, O_DIRECT);
   direct_ = descriptor_ >= 0;
   if (descriptor_ < 0 && errno == EINVAL) descriptor_ = open_nameless(directory, 0);
   if (descriptor_ < 0) throw_file_error(directory, "make a file in", errno);

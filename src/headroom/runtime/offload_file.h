@@ -13,8 +13,8 @@ namespace headroom {
 
 class OffloadFile {
  public:
-  // Throws InvalidInput where `directory` does not exist or cannot be written to, MachineFailure where it has no room
-  // for `size_bytes` (whole pages).
+  // Makes `directory` where there is none. Throws InvalidInput where that or the file cannot be made, MachineFailure
+  // where there is no room for `size_bytes` (whole pages).
   OffloadFile(const std::string& directory, int64_t size_bytes);
   ~OffloadFile();
   OffloadFile(const OffloadFile&) = delete;
