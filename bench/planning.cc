@@ -71,9 +71,9 @@ Graph chunk(const Model& model, const std::string& name, int64_t tokens) {
   inputs.rotary_table = build.input("rotary_table", f32({kContext, head_size}), Role::input);
   inputs.cache_range = build.input("cache_range", i32({2}), Role::input);
   inputs.cache_rows = kContext;
-  const ValueId h = model.forward(build, inputs, model.stored_dtype());
+  const ValueId h = model.forward(build, inputs, model.stored_formats());
   const ValueId row = build.input("last_row", i32({1}), Role::input);
-  const ValueId weight = model.head_weight(build, model.stored_dtype());
+  const ValueId weight = model.head_weight(build, model.stored_formats());
   build.result(linear(build, embedding(build, h, row), weight));
   return graph;
 }

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "headroom/backend/dynamic_map.h"
+#include "headroom/base/dynamic_map.h"
 #include "headroom/formats/weights/safetensors.h"
 #include "tests/backend/oracle.h"
 

@@ -4,7 +4,7 @@
 
 #include <cstring>
 
-#include "headroom/backend/dynamic_map.h"
+#include "headroom/base/dynamic_map.h"
 #include "tests/backend/oracle.h"
 
 namespace headroom::testing {

@@ -19,7 +19,6 @@
 #include "headroom/formats/gguf/gguf_writer.h"
 #include "headroom/formats/json/json_reader.h"
 #include "headroom/formats/tokenizer/tokenizer_parts.h"
-#include "headroom/formats/weights/q8_0.h"
 #include "headroom/formats/weights/weight_files.h"
 #include "headroom/models/decoder.h"
 
@@ -31,6 +30,7 @@ namespace fs = std::filesystem;
 constexpr int64_t kHeapBytesPerTensor = 1024;  // names, declarations
 constexpr int64_t kHeapBytesPerPiece = 12;     // what the vocabulary is beside the tokenizer
 constexpr int64_t kBufferBytes = 1 * kMiB;     // of files, and the chat template
+constexpr int64_t kStepUnit = 256;             // elements: whole blocks of any format
 constexpr int64_t kBytesPerElement = 8;        // of staging: f32 as it is read, and at most as much as is written
 
 // What --dtype may be, and what llama.cpp calls a file whose matrices are so (general.file_type).
@@ -114,8 +114,7 @@ class GgufConversion final : public Conversion {
   // Norms and biases stay f32; rows that are no whole blocks stay f16.
   uint32_t type_for(const Shape& shape) const {
     if (shape.rank() < 2) return kGgmlF32;
-    if (type_.type == kGgmlQ8_0 && shape[shape.rank() - 1] % kQ8BlockElements != 0) return kGgmlF16;
-    return type_.type;
+    return shape[shape.rank() - 1] % find_ggml_type(type_.type)->block_elements == 0 ? type_.type : kGgmlF16;
   }
 
   void open_vocabulary() {
@@ -175,7 +174,7 @@ class GgufConversion final : public Conversion {
                     int64_t& done_bytes) const {
     const StoredTensor& stored = source.tensor.stored;
     const int64_t elements = stored.shape.elements();
-    const int64_t step = static_cast<int64_t>(staging.size()) / kBytesPerElement / kQ8BlockElements * kQ8BlockElements;
+    const int64_t step = static_cast<int64_t>(staging.size()) / kBytesPerElement / kStepUnit * kStepUnit;
     auto* numbers = reinterpret_cast<float*>(staging.data());
     std::byte* encoded = staging.data() + step * static_cast<int64_t>(sizeof(float));
     for (int64_t first = 0; first < elements; first += step) {
@@ -205,14 +204,10 @@ class GgufConversion final : public Conversion {
 
   // Bytes written to `out`.
   int64_t encode(const Source& source, int64_t first, const float* numbers, int64_t count, std::byte* out) const {
-    if (source.type == kGgmlQ8_0) {
-      quantize_q8_0(numbers, count, out);
-      for (int64_t block = 0; block < count / kQ8BlockElements; ++block) {
-        uint16_t scale;
-        std::copy_n(out + block * kQ8BlockBytes, sizeof scale, reinterpret_cast<std::byte*>(&scale));
-        if (!std::isfinite(f16_to_f32(scale))) refuse_overflow(source, first + block * kQ8BlockElements);
-      }
-      return count / kQ8BlockElements * kQ8BlockBytes;
+    if (const BlockFormat* blocks = find_ggml_type(source.type)->blocks()) {
+      const int64_t over = blocks->encode({count}, 0, {numbers, static_cast<size_t>(count)}, out, {});
+      if (over >= 0) refuse_overflow(source, first + over);
+      return blocks->bytes({count});
     }
     const DType dtype = source.type == kGgmlF16 ? DType::f16 : source.type == kGgmlBf16 ? DType::bf16 : DType::f32;
     convert_elements(DType::f32, numbers, dtype, out, count);

@@ -55,6 +55,7 @@ std::unique_ptr<Model> open_model_directory(const std::string& path) {
   }
   std::unique_ptr<Model> model = make_model(config_of_model(path));
   check_weights(path, *model);
+  take_stored_formats(path, *model);
   return model;
 }
 
@@ -69,7 +70,11 @@ JsonObject config_of_model(const std::string& model) {
   throw InvalidInput("{}: neither a file nor a directory nor a preset; presets are {}", model, names);
 }
 
-std::unique_ptr<Model> open_model_config(const std::string& model) { return make_model(config_of_model(model)); }
+std::unique_ptr<Model> open_model_config(const std::string& path) {
+  std::unique_ptr<Model> model = make_model(config_of_model(path));
+  if (exists(path) && (has_weights(path) || GgufFile::is_gguf(path))) take_stored_formats(path, *model);
+  return model;
+}
 
 Tokenizer open_tokenizer(const std::string& model_path, const Model& model) {
   Tokenizer tokenizer(model_path);

@@ -14,8 +14,9 @@ namespace headroom {
 // A model directory, which must have weights that fit its config. Throws InvalidInput naming what is missing.
 std::unique_ptr<Model> open_model_directory(const std::string& path);
 
-// Anything that has a config: a directory, a config .json, a preset. No weights are needed or read.
-std::unique_ptr<Model> open_model_config(const std::string& model);
+// Anything that has a config: a directory, a config .json, a preset. No weights are needed, and none are read but for
+// what they are stored in.
+std::unique_ptr<Model> open_model_config(const std::string& path);
 
 // The tokenizer of a model directory or file. Throws InvalidInput where it has more ids than the model's embedding has
 // rows.

@@ -1,5 +1,6 @@
 #include "headroom/base/shape.h"
 
+#include "headroom/base/block_format.h"
 #include "headroom/base/errors.h"
 
 namespace headroom {
@@ -24,6 +25,10 @@ std::string to_string(const Shape& shape) {
   std::string text = "[";
   for (int axis = 0; axis < shape.rank(); ++axis) text += fmt::format("{}{}", axis == 0 ? "" : ", ", shape[axis]);
   return text + "]";
+}
+
+int64_t Type::bytes() const {
+  return is_scalar(dtype) ? shape.elements() * size_of(dtype) : block_format(dtype).bytes(shape);
 }
 
 std::string to_string(const Type& type) { return fmt::format("{}{}", name_of(type.dtype), to_string(type.shape)); }

@@ -1,4 +1,4 @@
-// Shape: up to four dimensions, no heap. Type: a shape with its element format.
+// Shape: up to four dimensions, no heap. Type: a shape with the format of its elements.
 #pragma once
 
 #include <array>
@@ -45,7 +45,8 @@ struct Type {
   DType dtype = DType::f32;
   Shape shape;
 
-  int64_t bytes() const { return shape.elements() * size_of(dtype); }
+  // Throws InvalidInput for a block format that a tensor of the shape cannot be kept in.
+  int64_t bytes() const;
   bool operator==(const Type&) const = default;
 };
 

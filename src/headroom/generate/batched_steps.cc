@@ -34,8 +34,8 @@ Graph build_step(const Model& model, const BatchedShape& shape, const std::strin
   inputs.cache_range = build.input(name + ".cache_range", i32({last_rows, 2}), Role::input);
   inputs.cache_rows = shape.sequences * shape.context;
   const ValueId last = build.input(name + ".last_rows", i32({last_rows}), Role::input);
-  const ValueId h = model.forward(build, inputs, model.stored_dtype());
-  const ValueId logits = linear(build, embedding(build, h, last), model.head_weight(build, model.stored_dtype()));
+  const ValueId h = model.forward(build, inputs, model.stored_formats());
+  const ValueId logits = linear(build, embedding(build, h, last), model.head_weight(build, model.stored_formats()));
   build.result(logits);
   build.result(logsumexp(build, logits));
   return graph;

@@ -36,13 +36,13 @@ Losses build_losses(const Model& model, const EvaluationShape& shape) {
   inputs.sequences = build.input("sequences", i32({shape.rows, 4}), Role::input);
   inputs.rotary_table = build.input("rotary_table", f32({shape.row_tokens, head_dim}), Role::input);
   const ValueId targets = build.input("targets", i32({shape.tokens()}), Role::input);
-  ValueId h = model.forward(build, inputs, model.stored_dtype());
+  ValueId h = model.forward(build, inputs, model.stored_formats());
   if (shape.logit_rows > 0) {
     const ValueId hidden = hidden_input(build, model, shape);
     h = write_rows(build, hidden, h, build.input("hidden_range", i32({2}), Role::input));
     build.carry(hidden, h);
   }
-  const ValueId head = model.head_weight(build, model.stored_dtype());
+  const ValueId head = model.head_weight(build, model.stored_formats());
   const ValueId losses = linear_cross_entropy(build, h, head, targets).loss;
   graph.value(losses).name = "losses";
   build.result(losses);

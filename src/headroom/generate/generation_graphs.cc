@@ -29,9 +29,9 @@ Graph build_step(const Model& model, const GenerationShape& shape, int64_t rows)
   const ValueId last_row = build.input(own("last_row"), i32({1}), Role::input);
   if (shape.orders_vocabulary) build.input("vocabulary_order", i32({model.vocabulary()}), Role::scratch);
 
-  const ValueId h = model.forward(build, inputs, model.stored_dtype());
+  const ValueId h = model.forward(build, inputs, model.stored_formats());
   const ValueId last = embedding(build, h, last_row);
-  const ValueId logits = linear(build, last, model.head_weight(build, model.stored_dtype()));
+  const ValueId logits = linear(build, last, model.head_weight(build, model.stored_formats()));
   const ValueId lse = logsumexp(build, logits);
   graph.value(logits).name = own("logits");
   graph.value(lse).name = own("lse");

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "headroom/base/block_format.h"
 #include "headroom/base/errors.h"
 #include "headroom/graph/op.h"
 
@@ -98,7 +99,8 @@ class LineReader {
         fail("a shape");
       dims.push_back(dim);
     }
-    return {parse_dtype(dtype, "graph text"), Shape::from(dims)};
+    const BlockFormat* blocks = find_block_format(dtype);
+    return {blocks != nullptr ? blocks->dtype() : parse_dtype(dtype, "graph text"), Shape::from(dims)};
   }
   Attributes::Number number() {
     const std::string text(word());

@@ -48,20 +48,21 @@ struct Operands {
   int64_t scratch_bytes = 0;
 };
 
-// Small numbers around zero, no two neighbours alike: a pattern of 101 over and over. Integers become zero.
+// Small numbers around zero, no two neighbours alike: a pattern of 101 over and over. Integers and blocks become zero.
 void fill(const Tensor& tensor) {
   constexpr int64_t kPeriod = 101;
-  const int64_t element_bytes = size_of(tensor.type.dtype);
   const int64_t bytes = tensor.type.bytes();
   std::array<float, kPeriod> pattern = {};
   for (int64_t i = 0; i < kPeriod; ++i)
     pattern[static_cast<size_t>(i)] = static_cast<float>(i * 37 % kPeriod - 50) * 0.01f;
-  if (tensor.type.dtype == DType::i32 || tensor.type.dtype == DType::u8) {
+  const DType dtype = tensor.type.dtype;
+  if (dtype == DType::i32 || dtype == DType::u8 || !is_scalar(dtype)) {
     std::memset(tensor.data, 0, static_cast<size_t>(bytes));
     return;
   }
+  const int64_t element_bytes = size_of(dtype);
   const int64_t period_bytes = std::min(bytes, kPeriod * element_bytes);
-  convert_elements(DType::f32, pattern.data(), tensor.type.dtype, tensor.data, period_bytes / element_bytes);
+  convert_elements(DType::f32, pattern.data(), dtype, tensor.data, period_bytes / element_bytes);
   for (int64_t done = period_bytes; done < bytes;) {
     const int64_t piece = std::min(done, bytes - done);
     std::memcpy(tensor.data + done, tensor.data, static_cast<size_t>(piece));

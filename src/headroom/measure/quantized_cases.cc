@@ -1,28 +1,23 @@
-// Frozen weights out of 4 and 8 bits: one of a model of 7 billion parameters.
+// Weights out of block formats: one of a model of 7 billion parameters.
+#include "headroom/base/block_format.h"
 #include "headroom/measure/kernel_case.h"
 
 namespace headroom {
 namespace {
 
-constexpr int64_t kOutputs = 11008, kInputs = 4096, kElements = kOutputs * kInputs;
-constexpr int64_t kBlocks = kElements / 64;
-
-KernelCase dequantize(std::string_view op, std::vector<Type> inputs) {
+KernelCase dequantize(std::string_view format) {
+  constexpr int64_t kOutputs = 11008, kInputs = 4096;
   KernelCase one;
-  one.name = fmt::format("{} {}", op, dimensions({kOutputs, kInputs}));
-  one.op = op;
-  one.inputs = std::move(inputs);
-  one.attributes = {{"rows", kOutputs}, {"columns", kInputs}};
+  one.name = fmt::format("dequantize {} {}", format, dimensions({kOutputs, kInputs}));
+  one.op = "dequantize";
+  one.inputs = {{find_block_format(format)->dtype(), {kOutputs, kInputs}}};
   one.limit = Limit::copy;
   return one;
 }
 
 }  // namespace
 
-std::vector<KernelCase> quantized_cases() {
-  return {dequantize("dequantize_nf4", {u8({kElements / 2}), u8({kBlocks}), f32({kBlocks / 256 + 1})}),
-          dequantize("dequantize_int8", {u8({kElements}), f32({kBlocks})})};
-}
+std::vector<KernelCase> quantized_cases() { return {dequantize("nf4"), dequantize("int8")}; }
 
 }  // namespace headroom
 

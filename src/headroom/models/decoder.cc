@@ -7,6 +7,7 @@
 #include "headroom/ops/add.h"
 #include "headroom/ops/add_bias.h"
 #include "headroom/ops/attention.h"
+#include "headroom/ops/dequantize.h"
 #include "headroom/ops/embedding.h"
 #include "headroom/ops/matmul.h"
 #include "headroom/ops/rms_norm.h"
@@ -20,6 +21,12 @@ namespace {
 constexpr const char* kEmbedding = "model.embed_tokens.weight";
 constexpr const char* kHead = "lm_head.weight";
 
+// The weight as a graph input, ready to be read.
+ValueId declare(Builder& build, const std::string& name, const Shape& shape, const WeightFormats& formats) {
+  const ValueId weight = build.input(name, {formats(name), shape}, Role::weight);
+  return is_scalar(build.type(weight).dtype) ? weight : dequantize(build, weight);
+}
+
 // The rows enter the layer's cache, which is what attention reads then.
 ValueId cached(Builder& build, const std::string& name, ValueId rows, const StepInputs& inputs) {
   const Shape shape = {inputs.cache_rows, build.type(rows).shape[1]};
@@ -32,7 +39,7 @@ ValueId cached(Builder& build, const std::string& name, ValueId rows, const Step
 }  // namespace
 
 ValueId Weights::weight(std::string_view name, const Shape& shape) const {
-  return build_.input(fmt::format("{}.{}", name_, name), {dtype_, shape}, Role::weight);
+  return declare(build_, fmt::format("{}.{}", name_, name), shape, formats_);
 }
 
 ValueId Weights::embed(std::string_view name, ValueId tokens, int64_t vocabulary, int64_t features) const {
@@ -60,8 +67,8 @@ InitialValues Decoder::initial_values(const Parameter& parameter) const {
   return {.constant = parameter.name.ends_with(".bias") ? 0.0 : 1.0};
 }
 
-ValueId Decoder::forward(Builder& build, const StepInputs& inputs, DType dtype) const {
-  const Weights model(build, "model", dtype);
+ValueId Decoder::forward(Builder& build, const StepInputs& inputs, const WeightFormats& formats) const {
+  const Weights model(build, "model", formats);
   build.set_scope("embedding");
   ValueId h = model.embed("embed_tokens", inputs.tokens, c_.vocabulary, c_.features);
   for (int64_t i = 0; i < c_.layers; ++i) {
@@ -77,9 +84,10 @@ ValueId Decoder::forward(Builder& build, const StepInputs& inputs, DType dtype) 
   return model.norm("norm", h, c_.norm_eps);
 }
 
-ValueId Decoder::head_weight(Builder& build, DType dtype) const {
-  if (c_.tied_embeddings) return build.graph().find(kEmbedding);
-  return build.input(kHead, {dtype, {c_.vocabulary, c_.features}}, Role::weight);
+ValueId Decoder::head_weight(Builder& build, const WeightFormats& formats) const {
+  if (!c_.tied_embeddings) return declare(build, kHead, {c_.vocabulary, c_.features}, formats);
+  const ValueId embedding = build.graph().find(kEmbedding);
+  return is_scalar(build.type(embedding).dtype) ? embedding : dequantize(build, embedding);
 }
 
 ValueId Decoder::rotate_and_attend(Builder& build, ValueId q, ValueId k, ValueId v, const StepInputs& inputs) const {

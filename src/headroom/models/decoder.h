@@ -45,9 +45,10 @@ void expect_field(const JsonObject& config, std::string_view key, bool holds, st
 // The weights below one name, "model.layers.3.self_attn": each becomes a graph input where it is used.
 class Weights {
  public:
-  Weights(Builder& build, std::string name, DType dtype) : build_(build), name_(std::move(name)), dtype_(dtype) {}
+  Weights(Builder& build, std::string name, const WeightFormats& formats)
+      : build_(build), name_(std::move(name)), formats_(formats) {}
 
-  Weights below(std::string_view name) const { return {build_, name_ + "." + std::string(name), dtype_}; }
+  Weights below(std::string_view name) const { return {build_, name_ + "." + std::string(name), formats_}; }
   Builder& build() const { return build_; }
 
   // Rows of NAME.weight [vocabulary, F]; tokens i32[T] -> f32[T, F].
@@ -62,7 +63,7 @@ class Weights {
 
   Builder& build_;
   std::string name_;
-  DType dtype_;
+  const WeightFormats& formats_;
 };
 
 class Decoder : public Model {
@@ -82,8 +83,8 @@ class Decoder : public Model {
   std::vector<double> rotary_frequencies() const override {
     return headroom::rotary_frequencies(c_.rotary, c_.head_dim);
   }
-  ValueId forward(Builder& build, const StepInputs& inputs, DType weight_dtype) const override;
-  ValueId head_weight(Builder& build, DType weight_dtype) const override;
+  ValueId forward(Builder& build, const StepInputs& inputs, const WeightFormats& formats) const override;
+  ValueId head_weight(Builder& build, const WeightFormats& formats) const override;
 
  protected:
   // n f32[T, F], the layer's normalised input -> f32[T, F]; `weights` are those below "self_attn" and "mlp".

@@ -38,14 +38,21 @@ Graph forward_of_one_token(const Model& model) {
   inputs.sequences = build.input("sequences", i32({1, 4}), Role::input);
   const auto head_dim = 2 * static_cast<int64_t>(model.rotary_frequencies().size());
   inputs.rotary_table = build.input("rotary_table", f32({1, head_dim}), Role::input);
-  model.forward(build, inputs, DType::f32);
+  model.forward(build, inputs, all_in(DType::f32));
   return graph;
+}
+
+WeightFormats Model::stored_formats() const {
+  return [this](const std::string& weight) {
+    const auto found = stored_formats_.find(weight);
+    return found == stored_formats_.end() ? stored_dtype() : found->second;
+  };
 }
 
 std::vector<Parameter> Model::parameters() const {
   Graph graph = forward_of_one_token(*this);
   Builder build(graph);
-  head_weight(build, DType::f32);
+  head_weight(build, all_in(DType::f32));
   std::vector<Parameter> parameters;
   for (const ValueId id : graph.inputs) {
     const Value& value = graph.value(id);

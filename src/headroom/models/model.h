@@ -2,10 +2,12 @@
 // of architectures is collected by the linker, so adding one edits no list.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "headroom/graph/builder.h"
@@ -40,6 +42,12 @@ struct StepInputs {
       DType::f32;  // f32, bf16 or f16: what is read is what was rounded, in the step that writes it, too
 };
 
+// The format that each weight is kept in, by its name: what a forward asks for every weight that it declares.
+using WeightFormats = std::function<DType(const std::string& weight)>;
+inline WeightFormats all_in(DType dtype) {
+  return [dtype](const std::string&) { return dtype; };
+}
+
 // What a parameter of a new model starts as: random numbers of mean 0 and this deviation, or all the same number.
 struct InitialValues {
   double deviation = 0;  // 0: all are `constant`
@@ -56,6 +64,11 @@ class Model {
   virtual int64_t layers() const = 0;
   virtual int64_t max_positions() const = 0;
   virtual DType stored_dtype() const = 0;  // of the files, by the config
+  // What each weight is kept in where a model runs as its files hold it: what they say (models/weights.h), otherwise
+  // stored_dtype(). Borrows the model.
+  WeightFormats stored_formats() const;
+  // Of the weights whose format the config does not tell.
+  void set_stored_formats(std::unordered_map<std::string, DType> formats) { stored_formats_ = std::move(formats); }
   // Ids that begin and end a text, where the config names them.
   virtual std::optional<int32_t> bos() const = 0;
   virtual std::vector<int32_t> eos() const = 0;
@@ -69,12 +82,15 @@ class Model {
   // The angle by which each pair of a head turns from one position to the next: D/2 numbers, f64.
   virtual std::vector<double> rotary_frequencies() const = 0;
 
-  // Appends the forward up to the last norm; f32[T, F]. Weights become graph inputs of `weight_dtype` under their
-  // names, scopes are "embedding", "layers.N", "head"; caches are carried graph inputs "layers.N.k_cache",
-  // "...v_cache".
-  virtual ValueId forward(Builder& build, const StepInputs& inputs, DType weight_dtype) const = 0;
+  // Appends the forward up to the last norm; f32[T, F]. Weights become graph inputs under their names, each in the
+  // format that `formats` says, out of which a block format is decoded where it is used. Scopes are "embedding",
+  // "layers.N", "head"; caches are carried graph inputs "layers.N.k_cache", "...v_cache".
+  virtual ValueId forward(Builder& build, const StepInputs& inputs, const WeightFormats& formats) const = 0;
   // The weight [V, F] of the output layer, a graph input after forward().
-  virtual ValueId head_weight(Builder& build, DType weight_dtype) const = 0;
+  virtual ValueId head_weight(Builder& build, const WeightFormats& formats) const = 0;
+
+ private:
+  std::unordered_map<std::string, DType> stored_formats_;
 };
 
 // An architecture as the table holds it.

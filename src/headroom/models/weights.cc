@@ -8,8 +8,6 @@
 #include "headroom/base/errors.h"
 #include "headroom/base/fingerprint.h"
 #include "headroom/formats/weights/weight_files.h"
-#include "headroom/ops/dequantize.h"
-#include "headroom/runtime/quantize.h"
 
 namespace headroom {
 namespace {
@@ -31,19 +29,28 @@ void check(const WeightFiles& files, const std::string& path, const Model& model
   }
 }
 
-// Where the weight lies that is kept in 4 or 8 bits.
-std::vector<Tensor> quantized_tensors(const Workspace& workspace, const std::string& name, const Shape& shape) {
-  const int bits = workspace.plan().find(quantized_parts(name, shape, 4).front().name) != nullptr ? 4 : 8;
-  std::vector<Tensor> tensors;
-  for (const QuantizedPart& part : quantized_parts(name, shape, bits)) {
-    tensors.push_back(workspace.persistent(part.name));
+DType format_of(StoredType type) {
+  switch (type) {
+    case StoredType::bf16: return DType::bf16;
+    case StoredType::f16: return DType::f16;
+    default: return DType::f32;
   }
-  return tensors;
 }
 
 }  // namespace
 
 void check_weights(const std::string& path, const Model& model) { check(WeightFiles(path), path, model); }
+
+void take_stored_formats(const std::string& path, Model& model) {
+  const WeightFiles files(path);
+  std::unordered_map<std::string, DType> formats;
+  for (const Parameter& parameter : model.parameters()) {
+    const std::optional<WeightTensor> tensor = files.find(parameter.name);
+    if (!tensor || format_of(tensor->stored.type) == model.stored_dtype()) continue;
+    formats.emplace(parameter.name, format_of(tensor->stored.type));
+  }
+  model.set_stored_formats(std::move(formats));
+}
 
 uint64_t fingerprint_of_weights(const std::string& path, const Model& model) {
   const WeightFiles files(path);
@@ -64,25 +71,17 @@ LoadStatistics load_weights(const std::string& path, const Model& model, const W
   const WeightFiles files(path);
   check(files, path, model);
   std::vector<TensorLoad> loads;
-  std::vector<QuantizedLoad> quantized;
   for (const Parameter& parameter : model.parameters()) {
-    const std::string name = std::string(prefix) + parameter.name;
-    const WeightTensor source = files.require(parameter.name, parameter.shape);
-    if (const PersistentValue* value = workspace.plan().find(name)) {
-      loads.push_back({source, value->type.dtype});
-      if (value->tier == Tier::disk) {
-        loads.back().sink = sink_into(*workspace.offload_file(), value->offset_bytes);
-      } else {
-        loads.back().out = workspace.persistent(*value).data;
-      }
+    const PersistentValue* value = workspace.plan().find(std::string(prefix) + parameter.name);
+    ensure(value != nullptr, "the job has no weight '{}'", parameter.name);
+    loads.push_back({files.require(parameter.name, parameter.shape), value->type.dtype});
+    if (value->tier == Tier::disk) {
+      loads.back().sink = sink_into(*workspace.offload_file(), value->offset_bytes);
     } else {
-      quantized.push_back({source, quantized_tensors(workspace, name, parameter.shape)});
+      loads.back().out = workspace.persistent(*value).data;
     }
   }
-  LoadStatistics use = load_tensors(std::move(loads), workspace.staging(), NanCheck::refuse, progress);
-  if (quantized.empty()) return use;
-  const LoadStatistics more = load_quantized(quantized, workspace.staging(), progress);
-  return {use.bytes + more.bytes, use.seconds + more.seconds};
+  return load_tensors(std::move(loads), workspace.staging(), NanCheck::refuse, progress);
 }
 
 }  // namespace headroom

@@ -15,11 +15,15 @@ namespace headroom {
 // holds twice are passed over).
 void check_weights(const std::string& path, const Model& model);
 
+// Tells the model what the files at `path` hold each of its weights in, as far as kernels read that: f16 and bf16 as
+// they are, all else as f32. What the files lack stays with the config.
+void take_stored_formats(const std::string& path, Model& model);
+
 // Of names, shapes and the first elements of each parameter: tells whether weights are those of last time, without
 // reading them all.
 uint64_t fingerprint_of_weights(const std::string& path, const Model& model);
 
-// Reads every parameter into its place in the arena or on disk, in the dtype or the 4 or 8 bits it has there, by way of
+// Reads every parameter into its place in the arena or on disk, in the format it has there, by way of
 // the workspace's staging memory. Throws as check_weights does, and for a NaN. The values of the workspace have the
 // parameters' names behind `prefix`.
 LoadStatistics load_weights(const std::string& path, const Model& model, const Workspace& workspace,

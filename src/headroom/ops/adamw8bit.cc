@@ -1,7 +1,7 @@
 // AdamW's step over 8-bit moments as a node.
 #include "headroom/ops/adamw8bit.h"
 
-#include "headroom/backend/dynamic_map.h"
+#include "headroom/base/dynamic_map.h"
 #include "headroom/base/errors.h"
 #include "headroom/ops/expect.h"
 #include "headroom/ops/panel.h"

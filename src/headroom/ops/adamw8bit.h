@@ -1,5 +1,5 @@
 // AdamW with moments of 8 bits (Dettmers et al. 2022, "8-bit Optimizers via Block-wise Quantization"): codes of the
-// dynamic map (backend/dynamic_map.h), one scale for 256 elements in a row, 2.03 bytes a parameter instead of 8.
+// dynamic map (base/dynamic_map.h), one scale for 256 elements in a row, 2.03 bytes a parameter instead of 8.
 #pragma once
 
 #include "headroom/graph/builder.h"

@@ -1,6 +1,5 @@
 // What leaves the memory, and in which order.
 #include <algorithm>
-#include <unordered_set>
 
 #include "headroom/base/bytes.h"
 #include "headroom/graph/op.h"
@@ -61,19 +60,9 @@ bool find_kind(const Graph& step, const Storage& storage, Kind& kind) {
   }
 }
 
-// The values whose nodes read them in few bits: they are small, and filled by hand.
-std::unordered_set<ValueId> find_quantized(const Graph& step) {
-  std::unordered_set<ValueId> quantized;
-  for (const Node& node : step.nodes) {
-    if (node.op->name().starts_with("dequantize")) quantized.insert(node.inputs.begin(), node.inputs.end());
-  }
-  return quantized;
-}
-
 // All that can leave, in the order in which it does.
 std::vector<Unit> find_units(const Graph& step, const OffloadKinds& kinds) {
   std::vector<Unit> units;
-  const std::unordered_set<ValueId> quantized = find_quantized(step);
   for (const Storage& storage : find_storages(step)) {
     const Value& value = step.value(storage.root);
     Unit unit;
@@ -82,8 +71,8 @@ std::vector<Unit> find_units(const Graph& step, const OffloadKinds& kinds) {
     unit.root = storage.root;
     if (unit.bytes < kLeastBytes || storage.is_result || !find_kind(step, storage, unit.kind)) continue;
     if (!is_allowed(unit.kind, kinds)) continue;
-    // Adapters are small as well, and in use all the time.
-    if (unit.kind == Kind::weight && (is_lora_name(value.name) || quantized.contains(storage.root))) continue;
+    // Weights in few bits are small, adapters as well, and in use all the time.
+    if (unit.kind == Kind::weight && (is_lora_name(value.name) || !is_scalar(value.type.dtype))) continue;
     if (!storage.is_input && storage.visits.size() < 2) continue;
     if (unit.kind == Kind::activation && unit.away < kLeastAway) continue;
     units.push_back(unit);

@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "headroom/base/errors.h"
+#include "headroom/base/int8_blocks.h"
+#include "headroom/base/nf4.h"
 #include "headroom/data/text_source.h"
 #include "headroom/models/weights.h"
 
@@ -20,10 +22,10 @@ std::vector<std::string> split(const std::string& list) {
   return names;
 }
 
-int read_base_bits(const TrainingRequest& options) {
-  if (options.base_bits.empty()) return 0;
-  if (options.base_bits == "4") return 4;
-  if (options.base_bits == "8") return 8;
+std::optional<DType> read_base_format(const TrainingRequest& options) {
+  if (options.base_bits.empty()) return std::nullopt;
+  if (options.base_bits == "4") return nf4().dtype();
+  if (options.base_bits == "8") return int8_blocks().dtype();
   throw InvalidInput("--base-bits {}: expected 4 (NF4) or 8", options.base_bits);
 }
 
@@ -49,8 +51,14 @@ AdapterConfig read_adapter(const TrainingRequest& options) {
 
 }  // namespace
 
+WeightFormats LoraTraining::formats(const Model& model) const {
+  return [this, stored = model.stored_formats()](const std::string& weight) {
+    return base.contains(weight) ? *base_format : stored(weight);
+  };
+}
+
 LoraTraining read_lora(const TrainingRequest& options, const Model& model) {
-  const int base_bits = read_base_bits(options);
+  const std::optional<DType> base_format = read_base_format(options);
   if (options.lora_rank < 0) {
     throw InvalidInput("--lora-rank {}: expected 0 (all weights are trained) or more", options.lora_rank);
   }
@@ -59,7 +67,7 @@ LoraTraining read_lora(const TrainingRequest& options, const Model& model) {
   }
   if (options.lora_rank == 0 && options.adapter.empty()) {
     for (const auto& [flag, given] :
-         {std::pair{"--base-bits", base_bits != 0}, {"--lora-dropout", options.lora_dropout > 0}}) {
+         {std::pair{"--base-bits", base_format.has_value()}, {"--lora-dropout", options.lora_dropout > 0}}) {
       if (given)
         throw InvalidInput("{}: it is for adapters, beside which the model stays as it is; add --lora-rank 16", flag);
     }
@@ -68,9 +76,9 @@ LoraTraining read_lora(const TrainingRequest& options, const Model& model) {
   LoraTraining lora;
   lora.config = options.adapter.empty() ? read_flags(options) : read_adapter(options);
   if (options.lora_dropout > 0 || options.adapter.empty()) lora.config.dropout = options.lora_dropout;
-  lora.base_bits = base_bits;
-  if (base_bits != 0) {
-    for (const LinearLayer& layer : linear_layers(model)) lora.base.push_back(layer.weight);
+  lora.base_format = base_format;
+  if (base_format) {
+    for (const LinearLayer& layer : linear_layers(model)) lora.base.insert(layer.weight);
   }
   lora.layers = options.adapter.empty() ? lora_layers(model, lora.config, "--lora-targets, --lora-rank")
                                         : open_adapter(options.adapter, model);

@@ -1,6 +1,9 @@
 // What LoRA trains in place of the model's weights (docs/techniques/lora.md).
 #pragma once
 
+#include <optional>
+#include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "headroom/models/adapter.h"
@@ -11,11 +14,13 @@ namespace headroom {
 
 struct LoraTraining {
   AdapterConfig config;
-  std::vector<LoraLayer> layers;  // none: all weights are trained
-  int base_bits = 0;              // of the base's linear layers: 4, 8, or 0, as stored
-  std::vector<std::string> base;  // their weights, adapters or not, where base_bits is not 0
+  std::vector<LoraLayer> layers;         // none: all weights are trained
+  std::optional<DType> base_format;      // of the base's linear layers, adapters or not; none: as stored
+  std::unordered_set<std::string> base;  // their weights, where there is one
 
   bool is_on() const { return !layers.empty(); }
+  // Of the base's weights. Borrows both.
+  WeightFormats formats(const Model& model) const;
 };
 
 // From the flags and, where options.adapter names one, from the adapter to continue. Throws InvalidInput naming the

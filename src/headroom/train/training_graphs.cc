@@ -7,13 +7,13 @@
 #include "headroom/passes/checkpoint.h"
 #include "headroom/passes/compress_activations.h"
 #include "headroom/passes/data_shards.h"
+#include "headroom/passes/decode_per_reader.h"
 #include "headroom/passes/differentiate.h"
 #include "headroom/passes/fuse_embedding_gradient.h"
 #include "headroom/passes/fuse_loss_gradients.h"
 #include "headroom/passes/insert_lora.h"
 #include "headroom/passes/mixed_precision.h"
 #include "headroom/passes/prefetch.h"
-#include "headroom/passes/quantize_weights.h"
 #include "headroom/passes/two_pass_clipping.h"
 #include "headroom/passes/updates_in_backward.h"
 #include "headroom/passes/watch_numerics.h"
@@ -39,9 +39,9 @@ Forward build_forward(const Model& model, const TrainingShape& shape, const char
   inputs.sequences = build.input("sequences", i32({shape.micro_rows * shape.documents_per_row, 4}), Role::input);
   inputs.rotary_table = build.input("rotary_table", f32({shape.seq_len - 1, head_dim}), Role::input);
   const ValueId targets = build.input("targets", i32({tokens}), Role::input);
-  const DType dtype = shape.lora.is_on() ? model.stored_dtype() : shape.weights;
-  const ValueId h = model.forward(build, inputs, dtype);
-  forward.losses = linear_cross_entropy(build, h, model.head_weight(build, dtype), targets).loss;
+  const WeightFormats formats = shape.lora.is_on() ? shape.lora.formats(model) : all_in(shape.weights);
+  const ValueId h = model.forward(build, inputs, formats);
+  forward.losses = linear_cross_entropy(build, h, model.head_weight(build, formats), targets).loss;
   return forward;
 }
 
@@ -60,19 +60,11 @@ std::vector<Pass> forward_passes(const TrainingShape& shape, double dropout) {
   return passes;
 }
 
-void add_quantization(std::vector<Pass>& passes, const LoraTraining& lora) {
-  if (lora.base_bits == 0) return;
-  const auto quantize = [&](Graph graph) { return quantize_weights(std::move(graph), lora.base, lora.base_bits); };
-  passes.push_back({"quantize_base", quantize, false});
-}
-
 Graph build_evaluation(const Model& model, const TrainingShape& shape, PassTrace* trace) {
   Forward forward = build_forward(model, shape, "evaluation");
   forward.graph.value(forward.losses).name = "losses";
   forward.graph.results.push_back(forward.losses);
-  std::vector<Pass> passes = forward_passes(shape, 0);
-  add_quantization(passes, shape.lora);
-  return run_passes(std::move(forward.graph), passes, trace);
+  return run_passes(std::move(forward.graph), forward_passes(shape, 0), trace);
 }
 
 bool is_lora(const Value& value) { return is_lora_name(value.name); }
@@ -120,7 +112,7 @@ TrainingGraphs build_training_graphs(const Model& model, const TrainingShape& sh
                                    : differentiate(std::move(graph), trained.losses, trained.seed);
                       },
                       false});
-  add_quantization(backward, shape.lora);
+  if (shape.lora.base_format) backward.push_back({"decode_per_reader", decode_per_reader, false});
   if (accumulates) {
     backward.push_back({"accumulate_gradients", accumulate_gradients, false});
   } else {

@@ -89,7 +89,7 @@ double prefill_flops(const Model& model, int64_t tokens) {
   inputs.sequences = build.input("sequences", i32({1, 4}), Role::input);
   const int64_t head_dim = 2 * static_cast<int64_t>(model.rotary_frequencies().size());
   inputs.rotary_table = build.input("rotary_table", f32({tokens, head_dim}), Role::input);
-  model.forward(build, inputs, model.stored_dtype());
+  model.forward(build, inputs, model.stored_formats());
   return flops_of(graph);
 }
 

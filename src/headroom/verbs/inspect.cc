@@ -84,16 +84,25 @@ std::string_view role_of(std::string_view name) {
 Json describe_model(const std::string& path) {
   const std::unique_ptr<Model> model = open_model_config(path);
   Json roles = Json::object();
+  const WeightFormats formats = model->stored_formats();
+  std::map<DType, int64_t> bytes_by_dtype;
+  int64_t bytes = 0;
   for (const Parameter& parameter : model->parameters()) {
+    const Type type = {formats(parameter.name), parameter.shape};
+    bytes_by_dtype[type.dtype] += type.bytes();
+    bytes += type.bytes();
     Json& count = roles[std::string(role_of(parameter.name))];
     count = (count.is_null() ? 0 : count.get<int64_t>()) + parameter.shape.elements();
   }
   const int64_t parameters = parameter_count(*model);
+  std::string names;  // of formats: "f16", or "f32 and bf16"
+  for (const auto& [dtype, _] : bytes_by_dtype)
+    names += fmt::format("{}{}", names.empty() ? "" : " and ", name_of(dtype));
   return {{"architecture", model->architecture()},
           {"parameters", parameters},
           {"parameters_by_role", roles},
-          {"dtype", name_of(model->stored_dtype())},
-          {"bytes", parameters * size_of(model->stored_dtype())},
+          {"dtype", names},
+          {"bytes", bytes},
           {"layers", model->layers()},
           {"features", model->features()},
           {"vocabulary", model->vocabulary()},

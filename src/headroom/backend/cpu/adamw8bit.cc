@@ -4,10 +4,10 @@
 
 #include "headroom/backend/cpu/elements.h"
 #include "headroom/backend/cpu/random_words.h"
-#include "headroom/backend/dynamic_map.h"
 #include "headroom/backend/kernel.h"
 #include "headroom/backend/stochastic_rounding.h"
 #include "headroom/backend/update_panel.h"
+#include "headroom/base/dynamic_map.h"
 
 namespace headroom::HEADROOM_ISA {
 namespace {

@@ -1,7 +1,9 @@
-// Frozen weights out of 4 or 8 bits (ops/dequantize.h), a block of 64 elements at a time.
+// Weights out of block formats (ops/dequantize.h): NF4 and int8 by vectors, a block of 64 elements at a time, others as
+// their definition says.
 #include "headroom/backend/cpu/streams.h"
-#include "headroom/backend/dynamic_map.h"
-#include "headroom/backend/quantized_weights.h"
+#include "headroom/base/dynamic_map.h"
+#include "headroom/base/int8_blocks.h"
+#include "headroom/base/nf4.h"
 
 namespace headroom::HEADROOM_ISA {
 namespace {
@@ -53,23 +55,22 @@ HEADROOM_INLINE void split_codes(__m128i packed, __m128i (&codes)[2]) {
 
 HEADROOM_INLINE __m128i sixteen_bytes(const void* from) { return _mm_loadu_si128(static_cast<const __m128i*>(from)); }
 
-// Elements that a thread takes at least.
-constexpr int64_t kGrain = 64 * kQuantizedBlock;
+// Elements that a thread takes at least: whole blocks of any format.
+constexpr int64_t kGrain = 4096;
 
-}  // namespace
-
-void dequantize_nf4(const Invocation& call) {
+void decode_nf4(const Invocation& call) {
+  const Nf4Planes planes(call.outputs[0].elements());
   const uint8_t* packed = call.inputs[0].as<const uint8_t>();
-  const uint8_t* scales = call.inputs[1].as<const uint8_t>();
-  const float* scale_blocks = call.inputs[2].as<const float>();
-  const float mean = scale_blocks[call.inputs[2].elements() - 1];
-  split_outputs(call, call.outputs[0].elements(), kGrain, kQuantizedBlock, [&](int64_t begin, int64_t end, auto place) {
+  const uint8_t* scales = packed + planes.scales_at;
+  const float* scale_blocks = reinterpret_cast<const float*>(packed + planes.scale_blocks_at);
+  const float mean = scale_blocks[planes.scale_blocks];
+  split_outputs(call, call.outputs[0].elements(), kGrain, kNf4Block, [&](int64_t begin, int64_t end, auto place) {
     const auto out = place(call.outputs[0]);
     const Nf4Table table;
-    for (int64_t first = begin; first < end; first += kQuantizedBlock) {
-      const int64_t block = first / kQuantizedBlock;
-      const float magnitude = kSignedMap.values[scales[block]] * scale_blocks[block / kScaleBlock] + mean;
-      if (first + kQuantizedBlock > end) {
+    for (int64_t first = begin; first < end; first += kNf4Block) {
+      const int64_t block = first / kNf4Block;
+      const float magnitude = kSignedMap.values[scales[block]] * scale_blocks[block / kNf4ScaleBlock] + mean;
+      if (first + kNf4Block > end) {
         for (int64_t i = first; i < end; ++i) {
           const int code = i % 2 == 0 ? packed[i / 2] >> 4 : packed[i / 2] & 15;
           call.outputs[0].as<float>()[i] = kNf4Values[static_cast<size_t>(code)] * magnitude;
@@ -89,26 +90,39 @@ void dequantize_nf4(const Invocation& call) {
   });
 }
 
-void dequantize_int8(const Invocation& call) {
+void decode_int8(const Invocation& call) {
+  const int64_t elements = call.outputs[0].elements();
   const int8_t* codes = call.inputs[0].as<const int8_t>();
-  const float* scales = call.inputs[1].as<const float>();
-  split_outputs(call, call.outputs[0].elements(), kGrain, kQuantizedBlock, [&](int64_t begin, int64_t end, auto place) {
+  const float* scales = reinterpret_cast<const float*>(codes + int8_scales_at(elements));
+  split_outputs(call, elements, kGrain, kInt8Block, [&](int64_t begin, int64_t end, auto place) {
     const auto out = place(call.outputs[0]);
-    for (int64_t first = begin; first < end; first += kQuantizedBlock) {
-      const float scale = scales[first / kQuantizedBlock];
-      if (first + kQuantizedBlock > end) {
+    for (int64_t first = begin; first < end; first += kInt8Block) {
+      const float scale = scales[first / kInt8Block];
+      if (first + kInt8Block > end) {
         for (int64_t i = first; i < end; ++i) call.outputs[0].as<float>()[i] = static_cast<float>(codes[i]) * scale;
         break;
       }
 #pragma GCC unroll 4
-      for (int64_t at = first; at < first + kQuantizedBlock; at += kLanes) {
+      for (int64_t at = first; at < first + kInt8Block; at += kLanes) {
         store(out + at, to_f32(widen_signed(sixteen_bytes(codes + at))) * F32x16(scale), Whole());
       }
     }
   });
 }
 
+}  // namespace
+
+void dequantize(const Invocation& call) {
+  const Tensor& weight = call.inputs[0];
+  const BlockFormat& format = block_format(weight.type.dtype);
+  if (&format == &nf4()) return decode_nf4(call);
+  if (&format == &int8_blocks()) return decode_int8(call);
+  float* out = call.outputs[0].as<float>();
+  call.threads.split(weight.elements(), kGrain, [&](int64_t begin, int64_t end, int) {
+    format.decode(weight.type.shape, weight.data, begin, end - begin, out + begin);
+  });
+}
+
 }  // namespace headroom::HEADROOM_ISA
 
-HEADROOM_KERNEL(dequantize_nf4);
-HEADROOM_KERNEL(dequantize_int8);
+HEADROOM_KERNEL(dequantize);

@@ -1,11 +1,11 @@
 // AdamW over 8-bit moments (ops/adamw8bit.h), in place, block by block.
 #include <algorithm>
 
-#include "headroom/backend/dynamic_map.h"
 #include "headroom/backend/kernel.h"
 #include "headroom/backend/reference/random_word.h"
 #include "headroom/backend/stochastic_rounding.h"
 #include "headroom/backend/update_panel.h"
+#include "headroom/base/dynamic_map.h"
 
 namespace headroom::reference {
 namespace {

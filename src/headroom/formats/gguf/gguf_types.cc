@@ -1,6 +1,8 @@
 #include "headroom/formats/gguf/gguf_types.h"
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 
 namespace headroom {
 namespace {
@@ -64,6 +66,12 @@ constexpr GgmlType kTypes[] = {{kGgmlF32, "F32", 1, 4, StoredType::f32},
 
 int64_t size_of(GgufValueType type) { return kValues.at(static_cast<size_t>(type)).bytes; }
 std::string_view name_of(GgufValueType type) { return kValues.at(static_cast<size_t>(type)).name; }
+
+const BlockFormat* GgmlType::blocks() const {
+  std::string lower(name);
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  return find_block_format(lower);
+}
 
 const GgmlType* find_ggml_type(uint32_t number) {
   for (const GgmlType& type : kTypes) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "headroom/base/block_format.h"
 #include "headroom/base/dtype.h"
 #include "headroom/formats/weights/tensor_file.h"
 
@@ -26,6 +27,9 @@ struct GgmlType {
   int32_t block_elements;
   int32_t block_bytes;
   StoredType stored;
+
+  // Of block formats (base/block_format.h) that headroom reads: named alike, but in small letters. Null for others.
+  const BlockFormat* blocks() const;
 };
 
 inline constexpr uint32_t kGgmlF32 = 0;

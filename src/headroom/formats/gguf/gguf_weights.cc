@@ -5,17 +5,19 @@
 #include <cstddef>
 #include <cstring>
 
+#include "headroom/base/block_format.h"
 #include "headroom/base/convert.h"
 #include "headroom/base/errors.h"
 #include "headroom/formats/gguf/gguf_config.h"
 #include "headroom/formats/gguf/gguf_names.h"
 #include "headroom/formats/json/json_reader.h"
-#include "headroom/formats/weights/q8_0.h"
 
 namespace headroom {
 namespace {
 
-constexpr int64_t kStagingBlocks = 512;
+constexpr int64_t kStagingBytes = 17 * 1024;
+constexpr int64_t kStagingElements = 16 * 1024;
+constexpr size_t kMostBlockElements = 256;
 
 // Whole blocks as `wanted`.
 void decode_blocks(const GgmlType& type, const std::byte* in, int64_t blocks, DType wanted, void* out) {
@@ -25,19 +27,22 @@ void decode_blocks(const GgmlType& type, const std::byte* in, int64_t blocks, DT
     case kGgmlBf16: return convert_elements(DType::bf16, in, wanted, out, blocks);
     default: break;
   }
-  std::array<float, kStagingBlocks * kQ8BlockElements> numbers;
-  for (int64_t done = 0; done < blocks; done += kStagingBlocks) {
-    const int64_t elements = std::min(kStagingBlocks, blocks - done) * kQ8BlockElements;
-    dequantize_q8_0(in + done * kQ8BlockBytes, elements, numbers.data());
-    convert_elements(DType::f32, numbers.data(), wanted,
-                     static_cast<std::byte*>(out) + done * kQ8BlockElements * size_of(wanted), elements);
+  const BlockFormat& format = *type.blocks();
+  const int64_t elements = blocks * type.block_elements;
+  if (wanted == DType::f32) return format.decode({elements}, in, 0, elements, static_cast<float*>(out));
+  std::array<float, kStagingElements> numbers;
+  for (int64_t done = 0; done < elements; done += kStagingElements) {
+    const int64_t count = std::min(kStagingElements, elements - done);
+    format.decode({elements}, in, done, count, numbers.data());
+    convert_elements(DType::f32, numbers.data(), wanted, static_cast<std::byte*>(out) + done * size_of(wanted), count);
   }
 }
 
 void check_type(const GgufFile& file, const GgufTensor& tensor) {
-  for (const uint32_t known : {kGgmlF32, kGgmlF16, kGgmlBf16, kGgmlQ8_0}) {
+  for (const uint32_t known : {kGgmlF32, kGgmlF16, kGgmlBf16}) {
     if (tensor.type->number == known) return;
   }
+  if (tensor.type->blocks() != nullptr) return;
   throw InvalidInput(
       "{}: tensor {} is stored as {}, which headroom does not read yet; expected F32, F16, BF16 or Q8_0; try such a "
       "file of the same model",
@@ -92,9 +97,9 @@ int64_t GgufWeights::find(std::string_view name) const {
 void GgufWeights::read_in_order(const GgufTensor& tensor, int64_t first, int64_t count, DType wanted,
                                 std::byte* out) const {
   const GgmlType& type = *tensor.type;
-  std::array<std::byte, kStagingBlocks * kQ8BlockBytes> staging;
+  std::array<std::byte, kStagingBytes> staging;
   const int64_t most_blocks = static_cast<int64_t>(staging.size()) / type.block_bytes;
-  std::array<double, kQ8BlockElements> partial;  // one block, as `wanted`, of which not all is asked for
+  std::array<double, kMostBlockElements> partial;  // one block, as `wanted`, of which not all is asked for
   for (int64_t at = first; at < first + count;) {
     const int64_t block = at / type.block_elements;
     const int64_t skipped = at % type.block_elements;

@@ -24,7 +24,7 @@ class GgufWeights final : public TensorFile {
   int64_t count() const override { return static_cast<int64_t>(places_.size()); }
   StoredTensor tensor(int64_t index) const override;
   int64_t find(std::string_view name) const override;
-  // Also reads Q8_0, as f32 rounded to `wanted`.
+  // Also reads block formats, as f32 rounded to `wanted`.
   void read(const StoredTensor& tensor, int64_t first, int64_t count, DType wanted, void* out,
             NanCheck nan_check = NanCheck::allow) const override;
   const File& file() const override { return file_.file(); }

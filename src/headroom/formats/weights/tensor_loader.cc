@@ -7,6 +7,7 @@
 #include "headroom/base/block_reader.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/formats/weights/encode_tensors.h"
 
 namespace headroom {
 namespace {
@@ -37,9 +38,11 @@ LoadStatistics load_tensors(std::vector<TensorLoad> loads, std::span<std::byte> 
     if (a.source.file != b.source.file) return a.source.file->path() < b.source.file->path();
     return a.source.stored.offset_bytes < b.source.stored.offset_bytes;
   });
-  // What lies in another order, or goes to a sink, comes last, tensor by tensor.
+  // What becomes blocks comes last; before it, tensor by tensor, what lies in another order or goes to a sink.
+  const auto encoded =
+      std::stable_partition(loads.begin(), loads.end(), [](const TensorLoad& a) { return is_scalar(a.wanted); });
   const auto one_by_one = std::stable_partition(
-      loads.begin(), loads.end(), [](const TensorLoad& a) { return a.source.stored.in_order && a.out != nullptr; });
+      loads.begin(), encoded, [](const TensorLoad& a) { return a.source.stored.in_order && a.out != nullptr; });
   LoadStatistics use;
   std::vector<ReadRange> ranges;
   for (const TensorLoad& load : loads) use.bytes += load.source.stored.size_bytes;
@@ -48,8 +51,7 @@ LoadStatistics load_tensors(std::vector<TensorLoad> loads, std::span<std::byte> 
     ranges.push_back(
         {&load->source.file->file(), stored.offset_bytes, stored.size_bytes, load->source.file->unit_bytes(stored)});
   }
-  BlockReader reader(staging);
-  reader.read(
+  BlockReader(staging).read(
       ranges,
       [&](const ReadPiece& piece) {
         const TensorLoad& load = loads[piece.range];
@@ -64,7 +66,7 @@ LoadStatistics load_tensors(std::vector<TensorLoad> loads, std::span<std::byte> 
       });
   int64_t done = 0;
   for (const ReadRange& range : ranges) done += range.size_bytes;
-  for (auto load = one_by_one; load != loads.end(); ++load) {
+  for (auto load = one_by_one; load != encoded; ++load) {
     const StoredTensor& stored = load->source.stored;
     if (load->out != nullptr) {
       load->source.read(0, stored.shape.elements(), load->wanted, load->out, nan_check);
@@ -74,6 +76,9 @@ LoadStatistics load_tensors(std::vector<TensorLoad> loads, std::span<std::byte> 
     done += stored.size_bytes;
     if (progress) progress(done, use.bytes);
   }
+  encode_tensors({encoded, loads.end()}, staging, [&](int64_t of_encoded) {
+    if (progress) progress(done + of_encoded, use.bytes);
+  });
   use.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return use;
 }

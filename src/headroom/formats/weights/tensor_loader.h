@@ -15,7 +15,7 @@ namespace headroom {
 struct TensorLoad {
   WeightTensor source;
   DType wanted = DType::f32;
-  std::byte* out = nullptr;  // all elements, dense and row-major, as `wanted`; borrowed
+  std::byte* out = nullptr;  // the tensor as `wanted`, dense and row-major; borrowed, and there for block formats
   // Where `out` is null: takes them piece by piece, in order, on the caller's thread, from memory that is aligned to
   // kPieceBytes. Each piece but the last is a whole multiple of that, and the last may be read to such a multiple.
   std::function<void(int64_t first_byte, const std::byte* data, int64_t size_bytes)> sink = nullptr;
@@ -33,7 +33,7 @@ using LoadProgress = std::function<void(int64_t done_bytes, int64_t total_bytes)
 
 // Fills the destinations of `loads` by way of `staging` (borrowed; as BlockReader takes it). The bits do not depend on
 // the staging memory, nor does the error: InvalidInput for a dtype that does not convert, a NaN where that is refused
-// (of several the one that comes first in the files), or a file that has become shorter.
+// or a block format is wanted (of several the one that comes first in the files), or a file that has become shorter.
 LoadStatistics load_tensors(std::vector<TensorLoad> loads, std::span<std::byte> staging, NanCheck nan_check,
                             const LoadProgress& progress = nullptr);
 

@@ -1,29 +1,40 @@
-// How frozen weights are kept in 4 or 8 bits: blocks of 64 elements of the flat tensor, each divided by its largest
-// magnitude. Tables and sizes only: code of every instruction set reads the same.
+// NF4 with double quantisation (Dettmers et al. 2023, "QLoRA", arXiv 2305.14314, sections 3 and 4), number for number
+// that of bitsandbytes: 4.127 bits an element. A block of 64 elements of the flat tensor is divided by its largest
+// magnitude; an element is the code of the nearest of sixteen quantiles of the normal distribution. The blocks'
+// magnitudes, less their mean, are codes of the dynamic map (base/dynamic_map.h), 256 of them to an f32 scale.
 //
-// NF4 (Dettmers et al. 2023, "QLoRA", arXiv 2305.14314, sections 3 and 4), number for number that of bitsandbytes: a
-// code is the nearest of sixteen quantiles of the normal distribution, the first of two elements in the high half of a
-// byte. Doubly quantised: the blocks' magnitudes, less their mean, are codes of the dynamic map in blocks of 256, each
-// with an f32 scale: 4.127 bits an element.
+//   N elements, n = ceil(N / 64) blocks, m = ceil(n / 256) blocks of these
+//   | codes             | scales       | scale blocks  | mean |
+//   | ceil(N / 2) bytes | n bytes      | m times f32   | f32  |    each of the first three begins a line of 64 bytes
+//     first of two elements in the high half
 //
-// 8 bits: q = x / magnitude * 127, rounded to nearest even, as a signed byte; the scale, magnitude / 127, is f32: 8.5
-// bits.
+// Tables and places only, beside the format itself: kernels of every instruction set read the same.
 #pragma once
 
 #include <array>
 #include <cstdint>
 
+#include "headroom/base/block_format.h"
+
 namespace headroom {
 
-inline constexpr int64_t kQuantizedBlock = 64;
-inline constexpr int64_t quantized_blocks(int64_t elements) {
-  return (elements + kQuantizedBlock - 1) / kQuantizedBlock;
-}
-// Blocks whose magnitudes share a scale, and how many such scales there are; behind them stands the mean.
-inline constexpr int64_t kScaleBlock = 256;
-inline constexpr int64_t scale_blocks(int64_t elements) {
-  return (quantized_blocks(elements) + kScaleBlock - 1) / kScaleBlock;
-}
+const BlockFormat& nf4();
+
+inline constexpr int64_t kNf4Block = 64;
+inline constexpr int64_t kNf4ScaleBlock = 256;  // blocks
+
+// Where the planes lie, in bytes from the beginning.
+struct Nf4Planes {
+  explicit constexpr Nf4Planes(int64_t elements)
+      : blocks((elements + kNf4Block - 1) / kNf4Block),
+        scale_blocks((blocks + kNf4ScaleBlock - 1) / kNf4ScaleBlock),
+        scales_at(((elements + 1) / 2 + 63) / 64 * 64),
+        scale_blocks_at(scales_at + (blocks + 63) / 64 * 64),
+        mean_at(scale_blocks_at + 4 * scale_blocks) {}
+
+  int64_t blocks, scale_blocks;
+  int64_t scales_at, scale_blocks_at, mean_at;
+};
 
 inline constexpr std::array<float, 16> kNf4Values = {-1.0f,
                                                      -0.6961928009986877f,

@@ -1,9 +1,9 @@
-#include "headroom/formats/weights/q8_0.h"
-
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <vector>
 
+#include "headroom/base/block_format.h"
 #include "headroom/formats/gguf/gguf_file.h"
 
 namespace headroom {
@@ -22,14 +22,15 @@ std::vector<Element> read_tensor(const GgufFile& file, const char* name) {
 TEST(Q8Test, HasTheBitsOfTheReference) {
   const GgufFile file(HEADROOM_SOURCE_DIR "/tests/data/gguf/values.gguf");
   const auto source = read_tensor<float>(file, "q8_0.source");
-  const auto expected = read_tensor<uint8_t>(file, "q8_0");
-  const auto count = static_cast<int64_t>(source.size());
-  ASSERT_EQ(count / kQ8BlockElements * kQ8BlockBytes, static_cast<int64_t>(expected.size()));
-  std::vector<uint8_t> blocks(expected.size());
-  quantize_q8_0(source.data(), count, blocks.data());
+  const auto expected = read_tensor<std::byte>(file, "q8_0");
+  const BlockFormat& format = *find_block_format("q8_0");
+  const Shape shape = {static_cast<int64_t>(source.size())};
+  ASSERT_EQ(format.bytes(shape), static_cast<int64_t>(expected.size()));
+  std::vector<std::byte> blocks(expected.size());
+  ASSERT_EQ(format.encode(shape, 0, source, blocks.data(), {}), -1);
   EXPECT_EQ(blocks, expected);
   std::vector<float> numbers(source.size());
-  dequantize_q8_0(blocks.data(), count, numbers.data());
+  format.decode(shape, blocks.data(), 0, shape.elements(), numbers.data());
   const auto theirs = read_tensor<float>(file, "q8_0.numbers");
   EXPECT_EQ(std::memcmp(numbers.data(), theirs.data(), numbers.size() * sizeof(float)), 0);
 }
