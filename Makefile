@@ -67,8 +67,9 @@ bench-large: build ## the large shapes inside their budgets: minutes to an hour 
 lint: setup ## formatting, file lengths, floors, ASCII
 	@python3 scripts/lint.py
 
-tidy: configure ## clang-tidy on what differs from main (BASE=..., or FILES="...")
+tidy: setup ## clang-tidy on what differs from main (BASE=..., or FILES="...")
 	@scripts/setup.sh tidy
+	@cmake --preset tidy --log-level=WARNING
 	@scripts/tidy.sh $(FILES)
 
 format: setup ## rewrite the C++ files with clang-format
@@ -90,7 +91,7 @@ tsan: setup ## unit and backend tests under ThreadSanitizer
 	  $$fixed cmake --build --preset tsan --parallel $(JOBS); \
 	  $$fixed ctest --preset tsan $(ctest_run) -LE slow
 
-clang: setup ## build everything with clang, and run the unit tests
+clang: setup ## build everything with clang, each file alone, and run the unit tests
 	@scripts/setup.sh clang
 	@cmake --preset clang --log-level=WARNING
 	cmake --build --preset clang --parallel $(JOBS)

@@ -5,7 +5,7 @@
 namespace headroom::testing {
 namespace {
 
-const Array kKey = array_of(i32({4}), std::vector<double>{1234, -5, 3, 0});
+const Array kDropoutKey = array_of(i32({4}), std::vector<double>{1234, -5, 3, 0});
 
 Attributes settings(double rate, int64_t site = 99) { return {{"rate", rate}, {"factor", 2.5}, {"site", site}}; }
 
@@ -19,7 +19,7 @@ TEST(Dropout, KernelsAgree) {
   for (const auto& [rows, features] : {std::pair<int64_t, int64_t>{1, 1}, {3, 7}, {5, 64}, {40, 130}, {0, 8}}) {
     for (const int64_t first : {0, 3, 77}) {
       const Array x = random.array(f32({rows, features}));
-      expect_kernels_agree("dropout", {x, kKey, rows_from(first, rows)}, settings(0.3));
+      expect_kernels_agree("dropout", {x, kDropoutKey, rows_from(first, rows)}, settings(0.3));
     }
   }
 }
@@ -29,7 +29,7 @@ TEST(Dropout, LeavesOutTheRateAndScalesTheRest) {
   const int64_t rows = 512, features = 96;
   const Array x = random.array(f32({rows, features}), 1, 2);
   for (const double rate : {0.0, 0.1, 0.9}) {
-    const Array y = run_kernel(Isa::avx2, "dropout", {x, kKey, rows_from(0, rows)}, settings(rate))[0];
+    const Array y = run_kernel(Isa::avx2, "dropout", {x, kDropoutKey, rows_from(0, rows)}, settings(rate))[0];
     int64_t left_out = 0;
     for (int64_t i = 0; i < y.elements(); ++i) {
       if (y.at(i) == 0) {
@@ -46,12 +46,12 @@ TEST(Dropout, LeavesOutTheRateAndScalesTheRest) {
 TEST(Dropout, TheMaskIsThatOfTheWholeBatch) {
   Random random(3);
   const Array x = random.array(f32({8, 30}), 1, 2);
-  const Array whole = run_kernel(Isa::avx2, "dropout", {x, kKey, rows_from(0, 8)}, settings(0.5))[0];
+  const Array whole = run_kernel(Isa::avx2, "dropout", {x, kDropoutKey, rows_from(0, 8)}, settings(0.5))[0];
   Array part(f32({3, 30}));
   std::copy_n(x.as<float>() + 5 * 30, 3 * 30, part.as<float>());
-  const Array got = run_kernel(Isa::avx2, "dropout", {part, kKey, rows_from(5, 3)}, settings(0.5))[0];
+  const Array got = run_kernel(Isa::avx2, "dropout", {part, kDropoutKey, rows_from(5, 3)}, settings(0.5))[0];
   for (int64_t i = 0; i < got.elements(); ++i) ASSERT_EQ(got.at(i), whole.at(5 * 30 + i)) << i;
-  const Array elsewhere = run_kernel(Isa::avx2, "dropout", {x, kKey, rows_from(0, 8)}, settings(0.5, 100))[0];
+  const Array elsewhere = run_kernel(Isa::avx2, "dropout", {x, kDropoutKey, rows_from(0, 8)}, settings(0.5, 100))[0];
   EXPECT_NE(values_of(elsewhere), values_of(whole));
 }
 

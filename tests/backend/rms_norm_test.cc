@@ -4,8 +4,8 @@
 namespace headroom::testing {
 namespace {
 
-constexpr double kEps = 1e-5;
-constexpr DType kWeightFormats[] = {DType::f32, DType::bf16, DType::f16};
+constexpr double kRmsNormEps = 1e-5;
+constexpr DType kScaleFormats[] = {DType::f32, DType::bf16, DType::f16};
 
 std::vector<double> formula(const std::vector<double>& x, const std::vector<double>& weight) {
   const size_t features = weight.size();
@@ -13,7 +13,7 @@ std::vector<double> formula(const std::vector<double>& x, const std::vector<doub
   for (size_t row = 0; row < x.size(); row += features) {
     double squares = 0;
     for (size_t f = 0; f < features; ++f) squares += x[row + f] * x[row + f];
-    const double r = 1 / std::sqrt(squares / static_cast<double>(features) + kEps);
+    const double r = 1 / std::sqrt(squares / static_cast<double>(features) + kRmsNormEps);
     for (size_t f = 0; f < features; ++f) y[row + f] = x[row + f] * r * weight[f];
   }
   return y;
@@ -21,11 +21,11 @@ std::vector<double> formula(const std::vector<double>& x, const std::vector<doub
 
 TEST(RmsNorm, MatchesTheFormula) {
   Random random(1);
-  for (const DType format : kWeightFormats) {
+  for (const DType format : kScaleFormats) {
     for (const int64_t features : {1, 15, 16, 17, 64, 100, 333}) {
       const Array x = random.array(f32({5, features}), -3, 3);
       const Array weight = random.array({format, {features}});
-      const std::vector<Array> got = expect_kernels_agree("rms_norm", {x, weight}, {{"eps", kEps}});
+      const std::vector<Array> got = expect_kernels_agree("rms_norm", {x, weight}, {{"eps", kRmsNormEps}});
       expect_close(got[0], formula(values_of(x), values_of(weight)), 1e-6, "y");
     }
   }
@@ -35,7 +35,7 @@ TEST(RmsNorm, PassesNaNOnAndKeepsToItsRow) {
   Random random(2);
   const Array x = random.array(f32({3, 40}));
   x.set(45, NAN);
-  const std::vector<Array> got = expect_kernels_agree("rms_norm", {x, random.array(f32({40}))}, {{"eps", kEps}});
+  const std::vector<Array> got = expect_kernels_agree("rms_norm", {x, random.array(f32({40}))}, {{"eps", kRmsNormEps}});
   EXPECT_FALSE(std::isnan(got[0].at(39)));
   EXPECT_TRUE(std::isnan(got[0].at(40)));
   EXPECT_FALSE(std::isnan(got[0].at(80)));
@@ -43,12 +43,12 @@ TEST(RmsNorm, PassesNaNOnAndKeepsToItsRow) {
 
 TEST(RmsNormBackward, MatchesTheDerivatives) {
   Random random(3);
-  for (const DType format : kWeightFormats) {
+  for (const DType format : kScaleFormats) {
     for (const int64_t features : {1, 16, 23, 70}) {
       const Array x = random.array(f32({4, features}), -2, 2);
       const Array weight = random.array({format, {features}});
       const Array dy = random.array(f32({4, features}));
-      const Array r = run_kernel(Isa::reference, "rms_norm", {x, weight}, {{"eps", kEps}})[1];
+      const Array r = run_kernel(Isa::reference, "rms_norm", {x, weight}, {{"eps", kRmsNormEps}})[1];
 
       const Array dx = expect_kernels_agree("rms_norm_backward", {x, weight, r, dy})[0];
       expect_close(dx,

@@ -6,7 +6,7 @@
 namespace headroom::testing {
 namespace {
 
-std::vector<double> formula(const std::vector<double>& gate, const std::vector<double>& up) {
+std::vector<double> swiglu(const std::vector<double>& gate, const std::vector<double>& up) {
   std::vector<double> y(gate.size());
   for (size_t i = 0; i < y.size(); ++i) y[i] = gate[i] / (1 + std::exp(-gate[i])) * up[i];
   return y;
@@ -16,7 +16,7 @@ TEST(Swiglu, MatchesTheFormula) {
   Random random(1);
   for (const int64_t features : {1, 16, 31, 1000, 5003}) {
     const Array gate = random.array(f32({3, features}), -20, 20), up = random.array(f32({3, features}));
-    expect_close(expect_kernels_agree("swiglu", {gate, up})[0], formula(values_of(gate), values_of(up)), 3e-7, "y");
+    expect_close(expect_kernels_agree("swiglu", {gate, up})[0], swiglu(values_of(gate), values_of(up)), 3e-7, "y");
   }
 }
 
@@ -40,12 +40,12 @@ TEST(SwigluBackward, MatchesTheDerivatives) {
     expect_close(
         got[0],
         numeric_gradient(values_of(gate),
-                         [&](const std::vector<double>& at) { return dot(formula(at, values_of(up)), values_of(dy)); }),
+                         [&](const std::vector<double>& at) { return dot(swiglu(at, values_of(up)), values_of(dy)); }),
         1e-6, "dgate");
     expect_close(got[1],
                  numeric_gradient(
                      values_of(up),
-                     [&](const std::vector<double>& at) { return dot(formula(values_of(gate), at), values_of(dy)); }),
+                     [&](const std::vector<double>& at) { return dot(swiglu(values_of(gate), at), values_of(dy)); }),
                  1e-6, "dup");
   }
 }

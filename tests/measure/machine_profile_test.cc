@@ -12,7 +12,7 @@
 namespace headroom {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 MachineLimits limits_of(int threads, double rate) {
   MachineLimits limits;
@@ -26,9 +26,9 @@ class MachineProfile : public ::testing::Test {
   void SetUp() override { ::setenv("XDG_CACHE_HOME", directory_.path().c_str(), 1); }
   void TearDown() override { ::unsetenv("XDG_CACHE_HOME"); }
 
-  Json read() const {
+  OrderedJson read() const {
     std::ifstream in(machine_profile_path());
-    return Json::parse(in);
+    return OrderedJson::parse(in);
   }
   static void write(const std::string& text) {
     std::filesystem::create_directories(std::filesystem::path(machine_profile_path()).parent_path());
@@ -52,11 +52,13 @@ TEST_F(MachineProfile, RemembersEachNumberOfThreads) {
 
 TEST_F(MachineProfile, OfAnotherMachineOrVersionIsNone) {
   remember_limits(limits_of(1, 1e9));
-  const Json good = read();
+  const OrderedJson good = read();
   ASSERT_TRUE(remembered_limits(1));
-  for (const auto& [key, value] :
-       {std::pair<const char*, Json>{"cpu", "another"}, {"processors", 4096}, {"isas", {"avx3"}}, {"version", 0}}) {
-    Json other = good;
+  for (const auto& [key, value] : {std::pair<const char*, OrderedJson>{"cpu", "another"},
+                                   {"processors", 4096},
+                                   {"isas", {"avx3"}},
+                                   {"version", 0}}) {
+    OrderedJson other = good;
     ASSERT_NE(other["machine"][key], value);
     other["machine"][key] = value;
     write(other.dump());
@@ -68,12 +70,12 @@ TEST_F(MachineProfile, OfAnotherMachineOrVersionIsNone) {
 
 TEST_F(MachineProfile, WhateverTheFileHoldsIsNoError) {
   remember_limits(limits_of(1, 1e9));
-  const Json good = read();
+  const OrderedJson good = read();
   std::vector<std::string> hostile = {
       "", "[]", "{", "null", "{\"machine\": 1}", std::string(100'000, '['), std::string(1 << 20, ' ') + good.dump()};
-  const auto with = [&](const char* pointer, const Json& value) {
-    Json bad = good;
-    bad[Json::json_pointer(pointer)] = value;
+  const auto with = [&](const char* pointer, const OrderedJson& value) {
+    OrderedJson bad = good;
+    bad[OrderedJson::json_pointer(pointer)] = value;
     hostile.push_back(bad.dump());
   };
   with("/limits", 7);
@@ -85,7 +87,7 @@ TEST_F(MachineProfile, WhateverTheFileHoldsIsNoError) {
   with("/limits/fma/0/flops_per_second", "fast");
   with("/limits/memory/0/read_bytes_per_second", 1e300);
   with("/limits/memory/0/update_bytes_per_second", nullptr);
-  with("/limits/memory", Json::array());
+  with("/limits/memory", OrderedJson::array());
   for (const std::string& text : hostile) {
     write(text);
     EXPECT_FALSE(remembered_limits(1)) << text.substr(0, 200);

@@ -11,7 +11,7 @@ namespace headroom {
 namespace {
 
 // h is read twice: its gradients are added, that of the later use first.
-constexpr const char* kForward =
+constexpr const char* kGatedForward =
     "graph step\n"
     "input %x: f32[8, 4] input\n"
     "input %w: f32[4, 4] weight\n"
@@ -22,7 +22,7 @@ constexpr const char* kForward =
     "result %y\n";
 
 TEST(Differentiate, AddsTheGradientsOfAValueThatFansOut) {
-  const Graph forward = parse_graph(kForward);
+  const Graph forward = parse_graph(kGatedForward);
   const Graph both = differentiate(forward, forward.find("y"), forward.find("seed"));
   verify(both);
   const Uses uses(both);
@@ -36,7 +36,7 @@ TEST(Differentiate, AddsTheGradientsOfAValueThatFansOut) {
 }
 
 TEST(Differentiate, NamesTheGradientOfEachWeightAndNothingElse) {
-  const Graph forward = parse_graph(kForward);
+  const Graph forward = parse_graph(kGatedForward);
   const Graph both = differentiate(forward, forward.find("y"), forward.find("seed"));
   const ValueId gradient = both.find(gradient_name("w"));
   ASSERT_NE(gradient, kNoValue);

@@ -11,7 +11,7 @@
 namespace headroom {
 namespace {
 
-constexpr const char* kForward =
+constexpr const char* kAdaptedForward =
     "graph step\n"
     "input %x: f32[8, 6] input\n"
     "input %q.weight: bf16[4, 6] weight\n"
@@ -26,7 +26,7 @@ constexpr const char* kForward =
 const std::vector<LoraLayer> kBoth = {{"q.weight", 4, 6, 2, 1.0}, {"o.weight", 6, 4, 3, 0.5}};
 
 TEST(InsertLora, TheProductOfLowRankIsAdded) {
-  const Graph before = parse_graph(kForward);
+  const Graph before = parse_graph(kAdaptedForward);
   const Graph after = insert_lora(before, {kBoth[1]});
   verify(after);
   EXPECT_EQ(diff(before, after),
@@ -43,7 +43,7 @@ TEST(InsertLora, TheProductOfLowRankIsAdded) {
 }
 
 TEST(InsertLora, DropoutScalesAndHasAPlaceOfItsOwn) {
-  const Graph after = insert_lora(parse_graph(kForward), kBoth, 0.25);
+  const Graph after = insert_lora(parse_graph(kAdaptedForward), kBoth, 0.25);
   verify(after);
   std::vector<int64_t> sites;
   for (const Node& node : after.nodes) {
@@ -57,12 +57,12 @@ TEST(InsertLora, DropoutScalesAndHasAPlaceOfItsOwn) {
 }
 
 TEST(InsertLora, ALayerThatIsNotThereIsOurMistake) {
-  EXPECT_THROW(insert_lora(parse_graph(kForward), {{"k.weight", 4, 6, 2, 1.0}}), InternalError);
+  EXPECT_THROW(insert_lora(parse_graph(kAdaptedForward), {{"k.weight", 4, 6, 2, 1.0}}), InternalError);
 }
 
 // Two products for each matrix of an adapter, one for each gradient that flows on; none of the size of a weight.
 TEST(InsertLora, OnlyAdaptersHaveGradients) {
-  Graph graph = insert_lora(parse_graph(kForward), kBoth);
+  Graph graph = insert_lora(parse_graph(kAdaptedForward), kBoth);
   const ValueId y = graph.find("y"), seed = graph.find("seed");
   graph = differentiate(std::move(graph), y, seed, [](const Value& value) { return is_lora_name(value.name); });
   verify(graph);

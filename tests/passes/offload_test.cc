@@ -9,7 +9,7 @@
 namespace headroom {
 namespace {
 
-constexpr const char* kStep =
+constexpr const char* kOffloadedStep =
     "graph step\n"
     "input %w: f32[2, 4096] weight\n"
     "input %s: f32[3] input\n"
@@ -26,7 +26,7 @@ constexpr const char* kStep =
     "result %n\n";
 
 Graph step() {
-  Graph graph = parse_graph(kStep);
+  Graph graph = parse_graph(kOffloadedStep);
   verify(graph);
   return graph;
 }

@@ -9,9 +9,9 @@ namespace headroom {
 namespace {
 
 // A job made of numbers: each level of each lever adds seconds and takes bytes away; plans lie a little above bounds.
-class Numbers final : public Pricing {
+class RandomPricing final : public Pricing {
  public:
-  Numbers(std::mt19937& random, std::vector<LeverRange> ranges) : levers(std::move(ranges)) {
+  RandomPricing(std::mt19937& random, std::vector<LeverRange> ranges) : levers(std::move(ranges)) {
     std::uniform_int_distribution<int64_t> bytes(0, 40);
     std::uniform_int_distribution<int> milliseconds(1, 30);
     for (const LeverRange& range : levers) {
@@ -80,7 +80,7 @@ std::vector<LeverRange> some_levers(std::mt19937& random, bool two_graded) {
 TEST(Tuner, WithOneGradedLeverNoWayIsFaster) {
   std::mt19937 random(1);
   for (int round = 0; round < 300; ++round) {
-    Numbers job(random, some_levers(random, false));
+    RandomPricing job(random, some_levers(random, false));
     for (int64_t budget = 700; budget < 1030; budget += 11) {
       double fastest = 1e9;
       job.for_each_way([&](const Way& way) {
@@ -101,7 +101,7 @@ TEST(Tuner, WithTwoGradedLeversWhatIsTakenFitsAndIsAlmostTheFastest) {
   double lost = 0;
   int count = 0;
   for (int round = 0; round < 200; ++round) {
-    Numbers job(random, some_levers(random, true));
+    RandomPricing job(random, some_levers(random, true));
     for (int64_t budget = 700; budget < 1030; budget += 30) {
       double fastest = 1e9;
       job.for_each_way([&](const Way& way) {
@@ -121,7 +121,7 @@ TEST(Tuner, WithTwoGradedLeversWhatIsTakenFitsAndIsAlmostTheFastest) {
 TEST(Tuner, TheSmallestBudgetWorksAndNoneLess) {
   std::mt19937 random(3);
   for (int round = 0; round < 200; ++round) {
-    Numbers job(random, some_levers(random, true));
+    RandomPricing job(random, some_levers(random, true));
     const Tuned refused = tune(job.levers, job, 1);
     ASSERT_FALSE(refused.way);
     EXPECT_EQ(job.exact_bytes(refused.leanest), refused.smallest_bytes);
@@ -133,7 +133,7 @@ TEST(Tuner, TheSmallestBudgetWorksAndNoneLess) {
 
 TEST(Tuner, AnAmpleBudgetTakesEveryFirstLevelAndIsFoundAtOnce) {
   std::mt19937 random(4);
-  Numbers job(random, {{2, false}, {2, false}, {33, true}});
+  RandomPricing job(random, {{2, false}, {2, false}, {33, true}});
   EXPECT_EQ(tune(job.levers, job, 1 << 20).way, (Way{0, 0, 0}));
   EXPECT_EQ(job.plans, 1);
   EXPECT_LE(job.estimates, 4);

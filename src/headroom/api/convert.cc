@@ -26,11 +26,6 @@ constexpr std::array<const ConvertFormat*, 2> kFormats = {&kHuggingFaceFormat, &
 // Staging memory from what a disk wants at its fastest to the least that does.
 constexpr std::array<int64_t, 4> kStagingBytes = {48 * kMiB, 12 * kMiB, 3 * kMiB, 256 * kKiB};
 
-// Thrown when a signal has come; no file is left behind.
-struct Interrupted {
-  int signal = 0;
-};
-
 const ConvertFormat& format_of(const ConvertOptions& options) {
   std::string names;
   for (const ConvertFormat* format : kFormats) {

@@ -27,11 +27,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int64_t kHeapBytesPerTensor = 1024;  // names, declarations
-constexpr int64_t kHeapBytesPerPiece = 12;     // what the vocabulary is beside the tokenizer
-constexpr int64_t kBufferBytes = 1 * kMiB;     // of files, and the chat template
-constexpr int64_t kStepUnit = 256;             // elements: whole blocks of any format
-constexpr int64_t kBytesPerElement = 8;        // of staging: f32 as it is read, and at most as much as is written
+constexpr int64_t kGgufHeapBytesPerTensor = 1024;  // names, declarations
+constexpr int64_t kHeapBytesPerPiece = 12;         // what the vocabulary is beside the tokenizer
+constexpr int64_t kBufferBytes = 1 * kMiB;         // of files, and the chat template
+constexpr int64_t kStepUnit = 256;                 // elements: whole blocks of any format
+constexpr int64_t kBytesPerElement = 8;            // of staging: f32 as it is read, and at most as much as is written
 
 // What --dtype may be, and what llama.cpp calls a file whose matrices are so (general.file_type).
 struct FileType {
@@ -70,7 +70,7 @@ class GgufConversion final : public Conversion {
     return GgufWriter::data_bytes(declarations_) + kBufferBytes + vocabulary_bytes_;
   }
   int64_t heap_bytes() const override {
-    return kBufferBytes + kHeapBytesPerTensor * tensors() + vocabulary_bytes_ +
+    return kBufferBytes + kGgufHeapBytesPerTensor * tensors() + vocabulary_bytes_ +
            (vocabulary_ ? kHeapBytesPerPiece * decoder_.vocabulary : 0) + merge_.heap_bytes();
   }
   int64_t tensors() const override { return static_cast<int64_t>(declarations_.size()); }
@@ -240,7 +240,7 @@ class GgufConversion final : public Conversion {
   std::string chat_template_;
 };
 
-std::unique_ptr<Conversion> open(const ConvertOptions& options) {
+std::unique_ptr<Conversion> open_gguf(const ConvertOptions& options) {
   if (!GgufFile::is_gguf(options.output)) {
     throw InvalidInput("--output {}: expected the name of a file that ends in .gguf", options.output);
   }
@@ -251,6 +251,6 @@ std::unique_ptr<Conversion> open(const ConvertOptions& options) {
 
 }  // namespace
 
-const ConvertFormat kGgufFormat = {"gguf", open};
+const ConvertFormat kGgufFormat = {"gguf", open_gguf};
 
 }  // namespace headroom

@@ -200,7 +200,7 @@ class HuggingFaceConversion final : public Conversion {
   const int64_t tokenizer_bytes_ = GgufFile::is_gguf(options_.model) ? tokenizer_bytes_of(options_.model) : 0;
 };
 
-std::unique_ptr<Conversion> open(const ConvertOptions& options) {
+std::unique_ptr<Conversion> open_hugging_face(const ConvertOptions& options) {
   std::error_code error;
   if (!fs::is_directory(options.model, error) && !GgufFile::is_gguf(options.model)) {
     throw InvalidInput("{}: there is no such directory; expected a model directory or a .gguf file", options.model);
@@ -214,6 +214,6 @@ std::unique_ptr<Conversion> open(const ConvertOptions& options) {
 
 }  // namespace
 
-const ConvertFormat kHuggingFaceFormat = {"hf", open};
+const ConvertFormat kHuggingFaceFormat = {"hf", open_hugging_face};
 
 }  // namespace headroom

@@ -30,11 +30,6 @@
 namespace headroom {
 namespace {
 
-// Thrown between rows when a signal has come; no file is left behind.
-struct Interrupted {
-  int signal = 0;
-};
-
 void check_options(const EvalOptions& options) {
   if (options.data.empty() == options.tokens.empty()) {
     throw InvalidInput("--data, --tokens: expected exactly one of them: text files, or a file of token ids");

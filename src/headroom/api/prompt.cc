@@ -12,13 +12,13 @@
 namespace headroom {
 namespace {
 
-constexpr int64_t kPieceBytes = 16 * kKiB;
+constexpr int64_t kPromptPieceBytes = 16 * kKiB;
 
 void encode_file(const std::string& path, TokenEncoder& encoder) {
   const File file = File::open(path);
-  std::vector<char> piece(kPieceBytes);
+  std::vector<char> piece(kPromptPieceBytes);
   for (int64_t offset = 0;;) {
-    const int64_t got = file.read_some(offset, piece.data(), kPieceBytes);
+    const int64_t got = file.read_some(offset, piece.data(), kPromptPieceBytes);
     if (got == 0) return;
     encoder.text({piece.data(), static_cast<size_t>(got)});
     offset += got;

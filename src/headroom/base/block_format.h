@@ -52,8 +52,8 @@ const BlockFormat* find_block_format(std::string_view name);
 
 }  // namespace headroom
 
-// In a format's source file, at global scope: adds the constant `object` (of a class derived from BlockFormat) to the
-// table.
-#define HEADROOM_BLOCK_FORMAT(object)                                                                                  \
-  [[gnu::used, gnu::section("headroom_block_formats")]] static const headroom::BlockFormat* const block_format_entry = \
-      &(object)
+// In a format's source file, in namespace headroom: adds the constant `object` (of a class derived from BlockFormat) to
+// the table.
+#define HEADROOM_BLOCK_FORMAT(object)                                                                              \
+  [[gnu::used, gnu::section("headroom_block_formats")]] static const headroom::BlockFormat* const object##_entry = \
+      &object

@@ -13,7 +13,7 @@
 namespace headroom {
 namespace {
 
-constexpr int kMostThreads = 16;
+constexpr int kMostReadThreads = 16;
 constexpr int64_t kMostBlockBytes = 4 * kMiB;
 constexpr int64_t kSmallBlockBytes = 256 * kKiB;  // blocks grow beyond it when there are threads enough
 constexpr int64_t kMostGapBytes = 64 * kKiB;      // between ranges of one block: read and dropped
@@ -123,7 +123,7 @@ std::span<std::byte> aligned(std::span<std::byte> memory) {
 }  // namespace
 
 int BlockReader::threads_for(int64_t staging_bytes) {
-  return static_cast<int>(std::clamp<int64_t>((staging_bytes - kPageBytes) / kSmallBlockBytes, 1, kMostThreads));
+  return static_cast<int>(std::clamp<int64_t>((staging_bytes - kPageBytes) / kSmallBlockBytes, 1, kMostReadThreads));
 }
 
 BlockReader::BlockReader(std::span<std::byte> staging)

@@ -13,8 +13,6 @@
 namespace headroom {
 namespace {
 
-constexpr int64_t kLargestTransferBytes = int64_t{1} << 30;
-
 // cachestat(2), since Linux 6.5; the C library of Debian 12 does not know it.
 constexpr long kCachestat = 451;
 struct CacheRange {

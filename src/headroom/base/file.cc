@@ -17,8 +17,7 @@
 namespace headroom {
 namespace {
 
-constexpr int64_t kLargestTransferBytes = int64_t{1} << 30;  // the kernel takes less than 2 GiB a call
-constexpr mode_t kNewFileMode = 0666;                        // less the user's umask
+constexpr mode_t kNewFileMode = 0666;  // less the user's umask
 
 int open_retrying(const std::string& path, int flags) {
   int descriptor = -1;

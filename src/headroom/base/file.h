@@ -10,6 +10,8 @@
 
 namespace headroom {
 
+inline constexpr int64_t kLargestTransferBytes = int64_t{1} << 30;  // the kernel takes less than 2 GiB a call
+
 class File {
  public:
   File() = default;  // no file; only assignment and destruction are allowed

@@ -58,6 +58,6 @@ constinit const Int8Blocks kInt8Blocks;
 
 const BlockFormat& int8_blocks() { return kInt8Blocks; }
 
-}  // namespace headroom
+HEADROOM_BLOCK_FORMAT(kInt8Blocks);
 
-HEADROOM_BLOCK_FORMAT(headroom::kInt8Blocks);
+}  // namespace headroom

@@ -9,21 +9,21 @@
 namespace headroom {
 namespace {
 
-using Block = std::array<float, kNf4Block>;
+using PaddedBlock = std::array<float, kNf4Block>;
 using Counts = std::array<int32_t, kNf4Block>;
 
 // How many midpoints lie below each number: loops of a fixed length, which compilers turn into vectors.
-[[gnu::always_inline]] inline void count_midpoints(const Block& x, Counts& counts) {
+[[gnu::always_inline]] inline void count_midpoints(const PaddedBlock& x, Counts& counts) {
   counts.fill(0);
   for (const float midpoint : kNf4Midpoints) {
     for (size_t i = 0; i < x.size(); ++i) counts[i] += x[i] > midpoint ? 1 : 0;
   }
 }
-[[gnu::target("avx2")]] void count_midpoints_avx2(const Block& x, Counts& counts) { count_midpoints(x, counts); }
+[[gnu::target("avx2")]] void count_midpoints_avx2(const PaddedBlock& x, Counts& counts) { count_midpoints(x, counts); }
 
 // 1 to 64 numbers -> their codes, two a byte; returns the largest magnitude.
 float encode_block(std::span<const float> block, uint8_t* codes) {
-  Block x{};
+  PaddedBlock x{};
   std::copy(block.begin(), block.end(), x.begin());
   float magnitude = 0;
   for (const float element : x) magnitude = std::max(magnitude, std::fabs(element));
@@ -116,6 +116,6 @@ constinit const Nf4 kNf4;
 
 const BlockFormat& nf4() { return kNf4; }
 
-}  // namespace headroom
+HEADROOM_BLOCK_FORMAT(kNf4);
 
-HEADROOM_BLOCK_FORMAT(headroom::kNf4);
+}  // namespace headroom

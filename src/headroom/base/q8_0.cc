@@ -72,6 +72,7 @@ class Q8 final : public BlockFormat {
 constinit const Q8 kQ8;
 
 }  // namespace
-}  // namespace headroom
 
-HEADROOM_BLOCK_FORMAT(headroom::kQ8);
+HEADROOM_BLOCK_FORMAT(kQ8);
+
+}  // namespace headroom

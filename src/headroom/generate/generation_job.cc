@@ -11,7 +11,7 @@ namespace headroom {
 namespace {
 
 // Fixed buffers of the run: pieces of text, the file of log-probabilities.
-constexpr int64_t kBufferBytes = 256 * kKiB;
+constexpr int64_t kGenerationBufferBytes = 256 * kKiB;
 // For each token of the context: its id, and the text that the result holds.
 constexpr int64_t kTokenBytes = 16;
 
@@ -79,7 +79,7 @@ FittedGeneration fit_generation(const GenerationSettings& settings, const Model&
   PassTrace trace = trace_passes(settings.trace);
   ReserveInputs reserve;
   reserve.threads = settings.threads;
-  reserve.buffer_bytes = kBufferBytes + kTokenBytes * shape.context;
+  reserve.buffer_bytes = kGenerationBufferBytes + kTokenBytes * shape.context;
   reserve.tokenizer_bytes = tokenizer_bytes;
   if (settings.chats) {  // the template and a render, the messages and a copy of them
     const int64_t text_bytes = conversation_bytes(shape.context);

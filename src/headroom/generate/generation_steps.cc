@@ -10,7 +10,7 @@ namespace headroom {
 namespace {
 
 template <class T>
-std::span<T> elements_of(const Tensor& tensor) {
+std::span<T> numbers_of(const Tensor& tensor) {
   return {tensor.as<T>(), static_cast<size_t>(tensor.elements())};
 }
 
@@ -18,21 +18,21 @@ std::span<T> elements_of(const Tensor& tensor) {
 
 GenerationSteps::GenerationSteps(Workspace& workspace, const Model& model, const GenerationShape& shape)
     : context_(shape.context),
-      sequences_(elements_of<int32_t>(workspace.persistent("sequences"))),
-      cache_range_(elements_of<int32_t>(workspace.persistent("cache_range"))) {
+      sequences_(numbers_of<int32_t>(workspace.persistent("sequences"))),
+      cache_range_(numbers_of<int32_t>(workspace.persistent("cache_range"))) {
   for (const int64_t rows : step_rows(shape)) {
     const std::string name = step_name(rows);
     Step step;
     step.rows = rows;
     step.executor = &workspace.at(name);
-    step.tokens = elements_of<int32_t>(workspace.persistent(name + ".tokens"));
-    step.positions = elements_of<int32_t>(workspace.persistent(name + ".positions"));
+    step.tokens = numbers_of<int32_t>(workspace.persistent(name + ".tokens"));
+    step.positions = numbers_of<int32_t>(workspace.persistent(name + ".positions"));
     step.last_row = workspace.persistent(name + ".last_row").as<int32_t>();
-    step.logits = elements_of<const float>(step.executor->tensor(name + ".logits"));
+    step.logits = numbers_of<const float>(step.executor->tensor(name + ".logits"));
     step.lse = step.executor->tensor(name + ".lse").as<float>();
     steps_.push_back(step);
   }
-  fill_rotary_table(model.rotary_frequencies(), elements_of<float>(workspace.persistent("rotary_table")));
+  fill_rotary_table(model.rotary_frequencies(), numbers_of<float>(workspace.persistent("rotary_table")));
 }
 
 // The smallest step that takes all, if they fill half of it; else the largest that they fill.

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstring>
 #include <filesystem>
 
@@ -15,19 +14,16 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/direct_file.h"
 #include "headroom/base/errors.h"
+#include "headroom/measure/clock.h"
 #include "headroom/measure/kernel_bench.h"
 
 namespace headroom {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr int64_t kLeastFileBytes = 128 * kMiB;
 constexpr int64_t kMostFileBytes = 512 * kMiB;
 constexpr double kWriteSeconds = 0.5;
 constexpr int kPasses = 3;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // A new file without a name: it ends with the process, however that ends.
 File nameless_file(const std::string& directory) {

@@ -2,25 +2,21 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstring>
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/convert.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/page.h"
+#include "headroom/measure/clock.h"
 
 namespace headroom {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 constexpr int kLeastRounds = 5;
 constexpr int kMostRounds = 15;
 constexpr double kSecondsOfCase = 0.3;    // rounds beyond the least stop after so much
 constexpr double kSecondsOfRound = 0.01;  // a shorter kernel runs several times a round, where the cache allows it
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // The operands of a case: their types, and for each output the input whose storage it takes, or -1.
 struct Operands {

@@ -3,16 +3,14 @@
 #include <immintrin.h>
 
 #include <array>
-#include <chrono>
 #include <cmath>
 #include <cstring>
 
 #include "headroom/base/errors.h"
+#include "headroom/measure/clock.h"
 
 namespace headroom {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 constexpr int kChains = 12;  // more than latency (4) x units (2), fewer than AVX2's registers
 
@@ -70,8 +68,6 @@ double multiply_adds(Isa isa) {
   }
   return scalar_multiply_adds();
 }
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // Reads every byte of [begin, end) once, in several streams side by side: what a core's prefetchers follow best.
 void read_all(const std::byte* begin, const std::byte* end) {

@@ -34,11 +34,11 @@ KernelCase loss_with_gradients(int64_t tokens, int64_t features, int64_t vocabul
   return one;
 }
 
-constexpr int64_t kTokens = 1024, kVocabulary = 32000;
+constexpr int64_t kLossRows = 1024, kLossVocabulary = 32000;
 
 KernelCase over_logits(std::string_view op, std::vector<Type> inputs) {
   KernelCase one;
-  one.name = fmt::format("{} {}", op, dimensions({kTokens, kVocabulary}));
+  one.name = fmt::format("{} {}", op, dimensions({kLossRows, kLossVocabulary}));
   one.op = op;
   one.inputs = std::move(inputs);
   one.limit = Limit::read;
@@ -48,8 +48,8 @@ KernelCase over_logits(std::string_view op, std::vector<Type> inputs) {
 }  // namespace
 
 std::vector<KernelCase> loss_cases() {
-  const Type logits = f32({kTokens, kVocabulary});
-  const Type lse = f32({kTokens});
+  const Type logits = f32({kLossRows, kLossVocabulary});
+  const Type lse = f32({kLossRows});
   KernelCase divergence = over_logits("kl_divergence", {logits, lse, logits, lse});
   divergence.fill = [](std::span<const Tensor> inputs) {
     fill_constant(inputs[1], 10);

@@ -16,15 +16,15 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // One more with every change of how something is measured.
-constexpr int64_t kVersion = 1;
+constexpr int64_t kMachineProfileVersion = 1;
 constexpr int kRounds = 5;
 constexpr int64_t kMostThreads = 1024;
 constexpr size_t kMostEntries = 64;
-constexpr int64_t kMostFileBytes = 32 * 1024;
+constexpr int64_t kMostProfileBytes = 32 * 1024;
 constexpr double kMostRate = 1e18;
 
-Json key() {
-  Json json = {{"version", kVersion}};
+Json profile_key() {
+  Json json = {{"version", kMachineProfileVersion}};
   json.update(machine_key());
   return json;
 }
@@ -75,9 +75,9 @@ std::optional<MachineLimits> read_profile() {
   const std::string path = machine_profile_path();
   if (path.empty()) return std::nullopt;
   try {
-    if (File::open(path).size_bytes() > kMostFileBytes) return std::nullopt;
+    if (File::open(path).size_bytes() > kMostProfileBytes) return std::nullopt;
     const JsonObject file = JsonObject::read(path);
-    if (file.object("machine").json() != key()) return std::nullopt;
+    if (file.object("machine").json() != profile_key()) return std::nullopt;
     return parse(file.object("limits").json());
   } catch (const Error&) {
     return std::nullopt;
@@ -152,7 +152,7 @@ void remember_limits(const MachineLimits& limits) {
   try {
     create_directories(parent_of(path));
     const DirectoryLock lock(parent_of(path));  // another process that is just writing one writes the same
-    write_json(path, {{"machine", key()}, {"limits", json_of(all)}});
+    write_json(path, {{"machine", profile_key()}, {"limits", json_of(all)}});
   } catch (const Error&) {
   }
 }

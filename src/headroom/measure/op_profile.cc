@@ -16,7 +16,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // One more with every change of how ops are measured or priced.
-constexpr int64_t kVersion = 1;
+constexpr int64_t kOpProfileVersion = 1;
 constexpr size_t kMostSamples = 1000;
 constexpr double kMost = 1e18;
 
@@ -25,7 +25,7 @@ std::string path_of(Isa isa, int threads) {
   return machine.empty() ? "" : fmt::format("{}/ops-{}-{}.json", parent_of(machine), name_of(isa), threads);
 }
 
-Json key() { return {{"version", kVersion}, {"machine", machine_key()}}; }
+Json op_profile_key() { return {{"version", kOpProfileVersion}, {"machine", machine_key()}}; }
 
 double read_positive(const JsonObject& from, std::string_view key) {
   const double number = from.real(key, 0, kMost);
@@ -61,7 +61,7 @@ std::optional<MachineRates> remembered_rates(Isa isa, int threads) {
   if (path.empty()) return std::nullopt;
   try {
     const JsonObject file = JsonObject::read(path);
-    if (file.json().value("key", Json()) != key()) return std::nullopt;
+    if (file.json().value("key", Json()) != op_profile_key()) return std::nullopt;
     return parse(file);
   } catch (const std::exception&) {  // errors of ours, and of JSON that has other types
     return std::nullopt;
@@ -79,7 +79,7 @@ void remember_rates(const MachineRates& rates, Isa isa, int threads) {
   }
   try {
     create_directories(parent_of(path));
-    write_json(path, {{"key", key()},
+    write_json(path, {{"key", op_profile_key()},
                       {"flops_per_second", rates.flops_per_second},
                       {"bytes_per_second", rates.bytes_per_second},
                       {"node_seconds", rates.node_seconds},

@@ -84,16 +84,17 @@ KernelCase count_numerics(DType dtype) {
   return one;
 }
 
-constexpr int64_t kTokens = 16384, kVocabulary = 32000, kFeatures = 2048;
+constexpr int64_t kTableReads = 16384, kTableRows = 32000, kTableFeatures = 2048;
 
 KernelCase embedding(DType dtype) {
   KernelCase one;
-  one.name = fmt::format("embedding {} of {} rows, {}", dimensions({kTokens, kFeatures}), kVocabulary, name_of(dtype));
+  one.name =
+      fmt::format("embedding {} of {} rows, {}", dimensions({kTableReads, kTableFeatures}), kTableRows, name_of(dtype));
   one.op = "embedding";
-  one.inputs = {{dtype, {kVocabulary, kFeatures}}, i32({kTokens})};
+  one.inputs = {{dtype, {kTableRows, kTableFeatures}}, i32({kTableReads})};
   one.limit = Limit::copy;
-  one.fill = [](std::span<const Tensor> inputs) { fill_ids(inputs[1], kVocabulary); };
-  one.work = static_cast<double>(kTokens * kFeatures * (size_of(dtype) + size_of(DType::f32)));
+  one.fill = [](std::span<const Tensor> inputs) { fill_ids(inputs[1], kTableRows); };
+  one.work = static_cast<double>(kTableReads * kTableFeatures * (size_of(dtype) + size_of(DType::f32)));
   return one;
 }
 
@@ -101,12 +102,12 @@ KernelCase embedding(DType dtype) {
 KernelCase embedding_backward() {
   const int64_t tokens = 2048, features = 768;
   KernelCase one;
-  one.name = fmt::format("embedding_backward {} into {} rows", dimensions({tokens, features}), kVocabulary);
+  one.name = fmt::format("embedding_backward {} into {} rows", dimensions({tokens, features}), kTableRows);
   one.op = "embedding_backward";
   one.inputs = {i32({tokens}), f32({tokens, features})};
-  one.attributes = {{"rows", kVocabulary}, {"add", int64_t{0}}};
+  one.attributes = {{"rows", kTableRows}, {"add", int64_t{0}}};
   one.limit = Limit::copy;
-  one.fill = [](std::span<const Tensor> inputs) { fill_ids(inputs[0], kVocabulary); };
+  one.fill = [](std::span<const Tensor> inputs) { fill_ids(inputs[0], kTableRows); };
   return one;
 }
 

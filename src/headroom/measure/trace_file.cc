@@ -15,7 +15,7 @@ constexpr size_t kBufferBytes = 64 * 1024;
 constexpr int kPhases = 3;
 
 // Names of scopes come from the models, not from files; but a quote in one must not break the file.
-std::string quoted(std::string_view text) {
+std::string json_text(std::string_view text) {
   std::string result = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') result += '\\';
@@ -47,7 +47,7 @@ TraceFile::TraceFile(const std::string& path, std::span<const Graph* const> grap
       write(fmt::format(
           "{}{{\"ph\": \"M\", \"pid\": 1, \"tid\": {}, \"name\": \"thread_name\", \"args\": {{\"name\": {}}}}}",
           first_event_ ? "" : ",\n", track_of(*graph, phase),
-          quoted(fmt::format("{}: {}", graph->name, name_of(phase)))));
+          json_text(fmt::format("{}: {}", graph->name, name_of(phase)))));
       first_event_ = false;
     }
   }
@@ -72,8 +72,8 @@ void TraceFile::add(const Graph& graph, std::span<const int64_t> moments_ns, std
         "{}{{\"ph\": \"X\", \"pid\": 1, \"tid\": {}, \"ts\": {}, \"dur\": {}, \"name\": {}, \"cat\": \"{}\", "
         "\"args\": {{\"node\": {}, \"flops\": {:.0f}, \"bytes\": {:.0f}, \"live\": {}}}}}",
         first_event_ ? "" : ",\n", track_of(graph, node.phase), microseconds(moments_ns[i] - origin_ns_),
-        microseconds(moments_ns[i + 1] - moments_ns[i]), quoted(name), name_of(node.phase), i, price.flops, price.bytes,
-        live_bytes[i]));
+        microseconds(moments_ns[i + 1] - moments_ns[i]), json_text(name), name_of(node.phase), i, price.flops,
+        price.bytes, live_bytes[i]));
     first_event_ = false;
     add_transfer(graph, i, moments_ns);
     if (i > 0 && live_bytes[i] == live_bytes[i - 1]) continue;
@@ -99,7 +99,7 @@ void TraceFile::add_transfer(const Graph& graph, size_t wait, std::span<const in
 {"ph": "M", "pid": 2, "name": "process_name", "args": {"name": "disk"}})");
     }
     const ValueId on_disk = beginner == "load" ? first.inputs.front() : first.outputs.front();
-    const std::string name = quoted(graph.value(on_disk).name);
+    const std::string name = json_text(graph.value(on_disk).name);
     ++transfers_;
     for (const bool ends : {false, true}) {
       write(

@@ -44,6 +44,6 @@ constexpr Architecture kLlama{"LlamaForCausalLM", "llama", &read_llama};
 
 std::unique_ptr<Model> make_llama(const LlamaConfig& config) { return std::make_unique<Llama>(config); }
 
-}  // namespace headroom
+HEADROOM_ARCHITECTURE(kLlama);
 
-HEADROOM_ARCHITECTURE(headroom::kLlama);
+}  // namespace headroom

@@ -112,7 +112,7 @@ int64_t parameter_count(const Model& model);
 
 }  // namespace headroom
 
-// In an architecture's source file, at global scope: adds the constant `object` (an Architecture) to the table.
-#define HEADROOM_ARCHITECTURE(object) \
-  [[gnu::used,                        \
-    gnu::section("headroom_architectures")]] static const headroom::Architecture* const architecture_entry = &(object)
+// In an architecture's source file, in namespace headroom: adds the constant `object` (an Architecture) to the table.
+#define HEADROOM_ARCHITECTURE(object)                                                                               \
+  [[gnu::used, gnu::section("headroom_architectures")]] static const headroom::Architecture* const object##_entry = \
+      &object

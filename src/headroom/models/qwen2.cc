@@ -60,6 +60,7 @@ std::unique_ptr<Model> read_qwen2(const JsonObject& config) {
 constexpr Architecture kQwen2{"Qwen2ForCausalLM", "qwen2", &read_qwen2};
 
 }  // namespace
-}  // namespace headroom
 
-HEADROOM_ARCHITECTURE(headroom::kQwen2);
+HEADROOM_ARCHITECTURE(kQwen2);
+
+}  // namespace headroom

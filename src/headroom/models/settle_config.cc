@@ -10,14 +10,14 @@
 namespace headroom {
 namespace {
 
-constexpr int64_t kPieceElements = 16 * 1024;
+constexpr int64_t kComparedElements = 16 * 1024;
 
 bool hold_the_same(const WeightTensor& a, const WeightTensor& b) {
   if (a.stored.shape != b.stored.shape) return false;
-  std::vector<float> of_a(kPieceElements), of_b(kPieceElements);
+  std::vector<float> of_a(kComparedElements), of_b(kComparedElements);
   const int64_t elements = a.stored.shape.elements();
-  for (int64_t first = 0; first < elements; first += kPieceElements) {
-    const int64_t count = std::min(kPieceElements, elements - first);
+  for (int64_t first = 0; first < elements; first += kComparedElements) {
+    const int64_t count = std::min(kComparedElements, elements - first);
     a.read(first, count, DType::f32, of_a.data());
     b.read(first, count, DType::f32, of_b.data());
     if (!std::equal(of_a.begin(), of_a.begin() + count, of_b.begin())) return false;

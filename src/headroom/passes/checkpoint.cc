@@ -8,9 +8,9 @@
 namespace headroom {
 namespace {
 
-class Rewrite {
+class Recomputation {
  public:
-  Rewrite(Graph graph, const std::vector<bool>& marked)
+  Recomputation(Graph graph, const std::vector<bool>& marked)
       : graph_(std::move(graph)), producer_(Uses(graph_).producer), roots_(storage_roots(graph_)), marked_(marked) {}
 
   Graph run() {
@@ -64,7 +64,7 @@ class Rewrite {
 
 }  // namespace
 
-Graph recompute(Graph graph, const std::vector<bool>& marked) { return Rewrite(std::move(graph), marked).run(); }
+Graph recompute(Graph graph, const std::vector<bool>& marked) { return Recomputation(std::move(graph), marked).run(); }
 
 Graph checkpoint_layers(Graph graph) {
   const Uses uses(graph);

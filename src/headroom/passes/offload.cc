@@ -17,9 +17,9 @@ namespace headroom {
 namespace {
 
 // Rewrites the graph node by node: values that left are known by their disk value and, during a visit, by their buffer.
-class Rewrite {
+class Offloading {
  public:
-  Rewrite(Graph graph, const OffloadPlan& plan) : graph_(std::move(graph)), plan_(plan) {
+  Offloading(Graph graph, const OffloadPlan& plan) : graph_(std::move(graph)), plan_(plan) {
     const std::vector<ValueId> roots = storage_roots(graph_);
     for (Storage& storage : find_storages(graph_)) {
       if (!leaves(storage)) continue;
@@ -300,6 +300,6 @@ class Rewrite {
 
 }  // namespace
 
-Graph offload(Graph graph, const OffloadPlan& plan) { return Rewrite(std::move(graph), plan).finish(); }
+Graph offload(Graph graph, const OffloadPlan& plan) { return Offloading(std::move(graph), plan).finish(); }
 
 }  // namespace headroom

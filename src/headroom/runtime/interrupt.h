@@ -17,4 +17,9 @@ class InterruptGuard {
   int signal() const;
 };
 
+// What a job that leaves no file behind throws from its inside when a signal has come.
+struct Interrupted {
+  int signal = 0;
+};
+
 }  // namespace headroom

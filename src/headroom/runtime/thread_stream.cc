@@ -15,7 +15,7 @@ namespace headroom {
 namespace {
 
 constexpr size_t kThreads = 4;
-constexpr size_t kPieces = 128;  // that wait for a thread
+constexpr size_t kQueuedPieces = 128;  // that wait for a thread
 
 class ThreadStream : public TransferStream {
  public:
@@ -42,8 +42,8 @@ class ThreadStream : public TransferStream {
     std::unique_lock lock(mutex_);
     for (const TransferRequest::Part& part : request.parts) {
       for (int64_t done = 0; done < part.size_bytes; done += kPieceBytes) {
-        changed_.wait(lock, [this] { return count_ < kPieces; });
-        queue_[(first_ + count_++) % kPieces] = {
+        changed_.wait(lock, [this] { return count_ < kQueuedPieces; });
+        queue_[(first_ + count_++) % kQueuedPieces] = {
             &request, {part.offset_bytes + done, part.data + done, std::min(kPieceBytes, part.size_bytes - done)}};
         ++request.pending;
         changed_.notify_all();
@@ -62,7 +62,7 @@ class ThreadStream : public TransferStream {
       changed_.wait(lock, [this] { return count_ > 0 || ends_; });
       if (count_ == 0) return;
       const Piece piece = queue_[first_];
-      first_ = (first_ + 1) % kPieces;
+      first_ = (first_ + 1) % kQueuedPieces;
       --count_;
       lock.unlock();
       const int error = move(piece.part, piece.request->is_write);
@@ -88,7 +88,7 @@ class ThreadStream : public TransferStream {
 
   std::mutex mutex_;
   std::condition_variable changed_;  // the queue, or how much of a request is left
-  std::array<Piece, kPieces> queue_ = {};
+  std::array<Piece, kQueuedPieces> queue_ = {};
   size_t first_ = 0;
   size_t count_ = 0;
   bool ends_ = false;

@@ -8,7 +8,7 @@
 namespace headroom {
 namespace {
 
-constexpr std::string_view kPrefix = "numerics.";
+constexpr std::string_view kNumericsPrefix = "numerics.";
 
 std::string describe(const double* counts) {
   const double all = counts[4];
@@ -23,9 +23,9 @@ std::string describe_numerics(const Executor& step) {
   std::map<std::string, std::map<std::string, std::string>> scopes;
   for (const ValueId result : step.graph().results) {
     const std::string& name = step.graph().value(result).name;
-    if (!name.starts_with(kPrefix)) continue;
+    if (!name.starts_with(kNumericsPrefix)) continue;
     const size_t end = name.rfind('.');
-    const std::string scope = name.substr(kPrefix.size(), end - kPrefix.size());
+    const std::string scope = name.substr(kNumericsPrefix.size(), end - kNumericsPrefix.size());
     const bool is_forward = name.substr(end + 1) == name_of(Phase::forward);
     scopes[scope][is_forward ? "activations" : "gradients"] = describe(step.tensor(name).as<const double>());
   }

@@ -16,7 +16,7 @@ namespace {
 
 using namespace gguf_bytes;
 
-const std::string kData = HEADROOM_SOURCE_DIR "/tests/data/gguf/";
+const std::string kGgufData = HEADROOM_SOURCE_DIR "/tests/data/gguf/";
 
 size_t allocated_bytes() {
   const struct mallinfo2 info = ::mallinfo2();
@@ -37,7 +37,7 @@ class GgufFileTest : public testing::Test {
 
 // Written by the Python package (tests/data/gguf/make.py).
 TEST_F(GgufFileTest, ReadsWhatThePythonPackageWrote) {
-  const GgufFile file(kData + "values.gguf");
+  const GgufFile file(kGgufData + "values.gguf");
   for (const std::string bits : {"8", "16", "32", "64"}) {
     EXPECT_EQ(file.integer("u" + bits, 0, 255), 200);
     EXPECT_EQ(file.integer("i" + bits, -128, 127), -100);
@@ -72,7 +72,7 @@ TEST_F(GgufFileTest, ReadsWhatThePythonPackageWrote) {
 }
 
 TEST_F(GgufFileTest, SaysWhatIsWrongWithAValue) {
-  const GgufFile file(kData + "values.gguf");
+  const GgufFile file(kGgufData + "values.gguf");
   EXPECT_ERROR(InvalidInput, "values.gguf: u8: expected an integer from 0 to 100, got 200", file.integer("u8", 0, 100));
   EXPECT_ERROR(InvalidInput, "none: is missing; expected an integer from 0 to 1", file.integer("none", 0, 1));
   EXPECT_ERROR(InvalidInput, "bool: expected an integer from 0 to 1, got true", file.integer("bool", 0, 1));
@@ -185,7 +185,7 @@ TEST_F(GgufFileTest, OpensManyTensorsQuickly) {
 TEST_F(GgufFileTest, SurvivesMutations) {
   for (const std::string name : {"values.gguf", "vocab-llama.gguf", "gqa.gguf"}) {
     std::ostringstream content;
-    content << std::ifstream(kData + name, std::ios::binary).rdbuf();
+    content << std::ifstream(kGgufData + name, std::ios::binary).rdbuf();
     const std::string whole = content.str();
     const size_t header_bytes = std::min<size_t>(whole.size(), 3000);
     std::mt19937 random(11);

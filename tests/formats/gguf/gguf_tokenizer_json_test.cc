@@ -11,13 +11,13 @@
 namespace headroom {
 namespace {
 
-const std::string kTests = HEADROOM_SOURCE_DIR "/tests/data/";
+const std::string kJsonTestData = HEADROOM_SOURCE_DIR "/tests/data/";
 
 class GgufTokenizerJson : public testing::TestWithParam<const char*> {};
 
 TEST_P(GgufTokenizerJson, GivesTheIdsOfTheVocabulary) {
   const TemporaryDirectory directory;
-  const std::string path = kTests + "gguf/vocab-" + GetParam() + ".gguf";
+  const std::string path = kJsonTestData + "gguf/vocab-" + GetParam() + ".gguf";
   write_tokenizer_of_gguf(GgufFile(path), directory.path());
   const Tokenizer from_json(directory.path());
   const Tokenizer from_gguf(path);
@@ -25,7 +25,7 @@ TEST_P(GgufTokenizerJson, GivesTheIdsOfTheVocabulary) {
   EXPECT_EQ(from_json.bos_id(), from_gguf.bos_id());
   EXPECT_EQ(from_json.eos_id(), from_gguf.eos_id());
   EXPECT_EQ(from_json.pad_id(), from_gguf.pad_id());
-  std::ifstream file(kTests + "tokenizer/texts.json");
+  std::ifstream file(kJsonTestData + "tokenizer/texts.json");
   for (const auto& text : nlohmann::json::parse(file)) {
     std::vector<int32_t> ours, theirs;
     from_json.encode(text.get<std::string>(), true, ours);

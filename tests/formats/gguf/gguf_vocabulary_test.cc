@@ -22,7 +22,7 @@ namespace {
 
 using namespace gguf_bytes;
 
-const std::string kTests = HEADROOM_SOURCE_DIR "/tests/data/";
+const std::string kTestData = HEADROOM_SOURCE_DIR "/tests/data/";
 const std::string kShared = HEADROOM_SOURCE_DIR "/../shared/data/";
 
 std::string read_file(const std::string& path) {
@@ -37,10 +37,10 @@ TEST_P(GgufAgainstTokenizers, GivesTheSameIdsAndText) {
   const std::string name = GetParam();
   std::string file = name;
   std::replace(file.begin(), file.end(), '_', '-');
-  const Tokenizer tokenizer(kTests + "gguf/vocab-" + file + ".gguf");
-  const Tokenizer original(kTests + "tokenizer/" + name + ".json");
-  const auto texts = nlohmann::json::parse(read_file(kTests + "tokenizer/texts.json"));
-  const auto expected = nlohmann::json::parse(read_file(kTests + "tokenizer/" + name + ".ids.json"));
+  const Tokenizer tokenizer(kTestData + "gguf/vocab-" + file + ".gguf");
+  const Tokenizer original(kTestData + "tokenizer/" + name + ".json");
+  const auto texts = nlohmann::json::parse(read_file(kTestData + "tokenizer/texts.json"));
+  const auto expected = nlohmann::json::parse(read_file(kTestData + "tokenizer/" + name + ".ids.json"));
   ASSERT_GT(texts.size(), 400u);
   EXPECT_EQ(tokenizer.vocab_size(), original.vocab_size());
   int wrong = 0;

@@ -15,7 +15,7 @@
 namespace headroom {
 namespace {
 
-const std::string kTests = HEADROOM_SOURCE_DIR "/tests/data/";
+const std::string kWriterTestData = HEADROOM_SOURCE_DIR "/tests/data/";
 
 void write(TokenizerSource& source, int64_t rows, const std::string& path) {
   const GgufVocabularyWriter vocabulary(source, rows);
@@ -28,7 +28,7 @@ class GgufVocabularyWriterTest : public testing::TestWithParam<const char*> {};
 
 TEST_P(GgufVocabularyWriterTest, WritesVocabulariesThatGiveTheSameIds) {
   const TemporaryDirectory directory;
-  const std::string original = kTests + "tokenizer/" + GetParam() + ".json";
+  const std::string original = kWriterTestData + "tokenizer/" + GetParam() + ".json";
   const std::string path = directory / "a.gguf";
   write(*tokenizer_json_source(original), 710, path);
   const Tokenizer theirs(original);
@@ -39,7 +39,7 @@ TEST_P(GgufVocabularyWriterTest, WritesVocabulariesThatGiveTheSameIds) {
     ASSERT_EQ(ours.piece(id), theirs.piece(id));
     ASSERT_EQ(ours.is_special(id), theirs.is_special(id)) << id;
   }
-  std::ifstream file(kTests + "tokenizer/texts.json");
+  std::ifstream file(kWriterTestData + "tokenizer/texts.json");
   for (const auto& text : nlohmann::json::parse(file)) {
     std::vector<int32_t> expected, ids;
     theirs.encode(text.get<std::string>(), true, expected);
@@ -54,7 +54,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, GgufVocabularyWriterTest, testing::Values("deeps
 TEST(GgufVocabularyWriter, CopiesVocabularies) {
   for (const std::string name : {"vocab-deepseek-v3", "vocab-llama3", "vocab-llama"}) {
     const TemporaryDirectory directory;
-    const GgufFile original(kTests + "gguf/" + name + ".gguf");
+    const GgufFile original(kWriterTestData + "gguf/" + name + ".gguf");
     GgufVocabulary source(original);
     write(source, original.length("tokenizer.ggml.tokens"), directory / "a.gguf");
     const GgufFile copy(directory / "a.gguf");
@@ -70,7 +70,7 @@ TEST(GgufVocabularyWriter, CopiesVocabularies) {
 
 TEST(GgufVocabularyWriter, RefusesWhatAFileCannotHold) {
   const auto refuse = [](const char* name, int64_t rows, const char* words) {
-    const auto source = tokenizer_json_source(kTests + "tokenizer/" + name + ".json");
+    const auto source = tokenizer_json_source(kWriterTestData + "tokenizer/" + name + ".json");
     EXPECT_ERROR(InvalidInput, words, GgufVocabularyWriter(*source, rows));
   };
   refuse("gpt2", 600, "the tokenizer has 700 ids, the model's embedding 600 rows; they do not belong together");
@@ -78,7 +78,7 @@ TEST(GgufVocabularyWriter, RefusesWhatAFileCannotHold) {
          "its normalizer and pre_tokenizer are none that a GGUF file can name; known: deepseek-llm");
   // With one merge fewer there is a way to cut a piece in two that the tokenizer does not take.
   const TemporaryDirectory directory;
-  std::ifstream file(kTests + "tokenizer/llama.json");
+  std::ifstream file(kWriterTestData + "tokenizer/llama.json");
   auto llama = nlohmann::ordered_json::parse(file);
   auto stripping = llama;
   stripping["added_tokens"][0]["lstrip"] = true;

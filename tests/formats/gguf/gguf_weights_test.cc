@@ -16,7 +16,7 @@ namespace {
 
 using namespace gguf_bytes;
 
-const std::string kData = HEADROOM_SOURCE_DIR "/tests/data/";
+const std::string kWeightsTestData = HEADROOM_SOURCE_DIR "/tests/data/";
 
 std::string llama_keys() {
   return word("general.architecture", "llama") + number("llama.attention.head_count", 2) +
@@ -50,8 +50,8 @@ TEST(GgufNames, PutHalvesOfAHeadSideBySide) {
 
 // gqa.gguf was made from gqa/model.safetensors by the Python package and llama.cpp's permutation.
 TEST(GgufWeights, AreThoseOfTheHuggingFaceModel) {
-  const WeightFiles ours(kData + "gguf/gqa.gguf");
-  const WeightFiles theirs(kData + "llama/gqa");
+  const WeightFiles ours(kWeightsTestData + "gguf/gqa.gguf");
+  const WeightFiles theirs(kWeightsTestData + "llama/gqa");
   ASSERT_EQ(ours.count(), theirs.count());
   for (int64_t i = 0; i < theirs.count(); ++i) {
     const StoredTensor wanted = theirs.tensor(i).stored;
@@ -81,7 +81,7 @@ class GgufWeightsTest : public testing::Test {
 };
 
 TEST_F(GgufWeightsTest, ReadsEveryTypeInPiecesThatRespectNoBlock) {
-  const GgufFile values(kData + "gguf/values.gguf");
+  const GgufFile values(kWeightsTestData + "gguf/values.gguf");
   const auto content = [&](const char* name) {
     const GgufTensor tensor = values.tensor(values.find(name));
     std::string bytes(static_cast<size_t>(tensor.size_bytes), '\0');

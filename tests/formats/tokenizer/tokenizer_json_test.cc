@@ -22,9 +22,9 @@ namespace {
 
 using Json = nlohmann::json;
 
-const std::string kData = HEADROOM_SOURCE_DIR "/tests/data/tokenizer/";
+const std::string kTokenizerFiles = HEADROOM_SOURCE_DIR "/tests/data/tokenizer/";
 
-std::string read_text(const std::string& path) {
+std::string text_of(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   text << file.rdbuf();
@@ -284,7 +284,7 @@ TEST_F(TokenizerJson, StopsAPatternThatExplodes) {
 
 // Whatever a byte of the file is changed to, it is read or refused, never anything else.
 TEST_F(TokenizerJson, SurvivesMutations) {
-  const std::string whole = read_text(kData + "deepseek_v3.json");
+  const std::string whole = text_of(kTokenizerFiles + "deepseek_v3.json");
   const std::string_view changes = "\"{}[],:0-9e.\\ \x80xnt";
   const std::string head = whole.substr(0, whole.find("\"vocab\""));
   std::mt19937 random(2026);

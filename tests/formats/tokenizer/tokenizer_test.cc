@@ -17,7 +17,7 @@
 namespace headroom {
 namespace {
 
-const std::string kData = HEADROOM_SOURCE_DIR "/tests/data/tokenizer/";
+const std::string kTokenizerData = HEADROOM_SOURCE_DIR "/tests/data/tokenizer/";
 const std::string kShared = HEADROOM_SOURCE_DIR "/../shared/data/";
 
 nlohmann::json read_json(const std::string& path) {
@@ -51,9 +51,9 @@ bool is_utf8(std::string_view text) {
 class AgainstTokenizers : public testing::TestWithParam<const char*> {};
 
 TEST_P(AgainstTokenizers, GivesTheSameIdsAndText) {
-  const Tokenizer tokenizer(kData + GetParam() + ".json");
-  const nlohmann::json texts = read_json(kData + "texts.json");
-  const nlohmann::json expected = read_json(kData + GetParam() + ".ids.json");
+  const Tokenizer tokenizer(kTokenizerData + GetParam() + ".json");
+  const nlohmann::json texts = read_json(kTokenizerData + "texts.json");
+  const nlohmann::json expected = read_json(kTokenizerData + GetParam() + ".ids.json");
   ASSERT_GT(texts.size(), 400u);
   ASSERT_EQ(texts.size(), expected["ids"].size());
   int wrong = 0;
@@ -72,9 +72,9 @@ TEST_P(AgainstTokenizers, GivesTheSameIdsAndText) {
 
 // Words are remembered from text to text; that must not show.
 TEST_P(AgainstTokenizers, AnEncoderGivesTheSameIdsAgain) {
-  const Tokenizer tokenizer(kData + GetParam() + ".json");
-  const nlohmann::json texts = read_json(kData + "texts.json");
-  const nlohmann::json expected = read_json(kData + GetParam() + ".ids.json");
+  const Tokenizer tokenizer(kTokenizerData + GetParam() + ".json");
+  const nlohmann::json texts = read_json(kTokenizerData + "texts.json");
+  const nlohmann::json expected = read_json(kTokenizerData + GetParam() + ".ids.json");
   TokenEncoder encoder(tokenizer);
   for (int round = 0; round < 2; ++round) {
     for (size_t i = 0; i < texts.size(); ++i) {
@@ -98,9 +98,9 @@ class AgainstManyTexts : public testing::TestWithParam<const char*> {};
 
 // In one call and in fragments; what is behind a text that differs: make_vectors.py KIND INDEX.
 TEST_P(AgainstManyTexts, GivesTheSameIdsAndText) {
-  const Tokenizer tokenizer(kData + GetParam() + ".json");
-  const nlohmann::json texts = read_json(kData + "many_texts.json");
-  const nlohmann::json expected = read_json(kData + "many_ids.json")[GetParam()];
+  const Tokenizer tokenizer(kTokenizerData + GetParam() + ".json");
+  const nlohmann::json texts = read_json(kTokenizerData + "many_texts.json");
+  const nlohmann::json expected = read_json(kTokenizerData + "many_ids.json")[GetParam()];
   const auto expected_ids = expected["ids"].get<std::string>();
   const auto expected_text = expected["decoded"].get<std::string>();
   ASSERT_GT(texts.size(), 2000u);
@@ -139,10 +139,10 @@ INSTANTIATE_TEST_SUITE_P(Kinds, AgainstManyTexts,
                          [](const auto& kind) { return std::string(kind.param); });
 
 TEST_P(AgainstTokenizers, ChunksOfAnySizeGiveTheIdsOfTheWhole) {
-  const Tokenizer tokenizer(kData + GetParam() + ".json");
+  const Tokenizer tokenizer(kTokenizerData + GetParam() + ".json");
   std::mt19937 random(7);
   std::string text;
-  const nlohmann::json texts = read_json(kData + "texts.json");
+  const nlohmann::json texts = read_json(kTokenizerData + "texts.json");
   while (text.size() < 200'000) {
     text += texts[random() % texts.size()].get<std::string>();
     if (random() % 50 == 0) text += std::string(random() % 3000, ' ');
@@ -171,7 +171,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, AgainstTokenizers,
 class ByteLevel : public testing::TestWithParam<const char*> {};
 
 TEST_P(ByteLevel, GivesBackAnyBytes) {
-  const Tokenizer tokenizer(kData + GetParam() + ".json");
+  const Tokenizer tokenizer(kTokenizerData + GetParam() + ".json");
   std::mt19937 random(11);
   for (int round = 0; round < 300; ++round) {
     std::string bytes(random() % 200, '\0');
@@ -191,7 +191,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, ByteLevel, testing::Values("gpt2", "deepseek_llm
                          [](const auto& kind) { return std::string(kind.param); });
 
 TEST(Tokenizer, StreamsWholeCharactersOnly) {
-  const Tokenizer tokenizer(kData + "gpt2.json");
+  const Tokenizer tokenizer(kTokenizerData + "gpt2.json");
   const std::string text = "\xF0\x9F\xA9\xB5 \xF0\x90\xB4\x80 x";
   StreamDecoder decoder(tokenizer, false);
   std::string joined;
@@ -210,7 +210,7 @@ TEST(Tokenizer, StreamsWholeCharactersOnly) {
 }
 
 TEST(Tokenizer, KnowsItsPieces) {
-  const Tokenizer tokenizer(kData + "gpt2.json");
+  const Tokenizer tokenizer(kTokenizerData + "gpt2.json");
   EXPECT_EQ(tokenizer.vocab_size(), 700);
   EXPECT_EQ(tokenizer.piece(0), "<s>");
   EXPECT_EQ(tokenizer.id_of("<|im_start|>"), 3);
@@ -226,7 +226,7 @@ TEST(Tokenizer, KnowsItsPieces) {
 // A word that is longer than what is held at a time is cut where no merge reaches across: the ids stay those of the
 // pieces that a run without any long word has.
 TEST(Tokenizer, CutsLongWordsWithoutChangingTheirIds) {
-  const Tokenizer tokenizer(kData + "llama.json");  // no pre-tokenizer: the whole text is one word
+  const Tokenizer tokenizer(kTokenizerData + "llama.json");  // no pre-tokenizer: the whole text is one word
   const std::string sentence = " The quick brown fox jumps over the lazy dog.";
   const std::vector<int32_t> once = encode(tokenizer, sentence.substr(1));
   std::string text = sentence.substr(1);

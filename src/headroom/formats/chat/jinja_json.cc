@@ -10,10 +10,10 @@
 namespace headroom::jinja {
 namespace {
 
-constexpr int kMaxDepth = 32;
+constexpr int kMaxJsonDepth = 32;
 
 Value convert(Run& run, const nlohmann::ordered_json& json, std::string_view what, int depth) {
-  if (depth > kMaxDepth) run.fail("{}: arrays and objects are more than {} deep", what, kMaxDepth);
+  if (depth > kMaxJsonDepth) run.fail("{}: arrays and objects are more than {} deep", what, kMaxJsonDepth);
   switch (json.type()) {
     case nlohmann::ordered_json::value_t::boolean: return Value(json.get<bool>());
     case nlohmann::ordered_json::value_t::number_float: return Value(json.get<double>());

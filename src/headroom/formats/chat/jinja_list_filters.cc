@@ -190,7 +190,7 @@ Value select_filter(Run& run, const Value& subject, const Arguments& arguments) 
   return run.list(std::move(kept), Shape::iterator);
 }
 
-constexpr Function kFilters[] = {
+constexpr Function kListFilters[] = {
     {"length", length_filter},
     {"count", length_filter},
     {"list", list_filter},
@@ -272,7 +272,7 @@ constexpr Function kLoopMethods[] = {{"cycle", cycle_method}};
 
 }  // namespace
 
-std::span<const Function> list_filters() { return kFilters; }
+std::span<const Function> list_filters() { return kListFilters; }
 std::span<const Function> dict_methods() { return kDictMethods; }
 std::span<const Function> list_methods() { return kListMethods; }
 std::span<const Function> loop_methods() { return kLoopMethods; }

@@ -139,13 +139,13 @@ Value extreme_filter(Run& run, const Value& subject, const Arguments& arguments)
   return extreme;
 }
 
-constexpr Function kFilters[] = {
+constexpr Function kNumberFilters[] = {
     {"int", int_filter}, {"float", float_filter},     {"abs", abs_filter},        {"round", round_filter},
     {"sum", sum_filter}, {"min", extreme_filter<-1>}, {"max", extreme_filter<1>},
 };
 
 }  // namespace
 
-std::span<const Function> number_filters() { return kFilters; }
+std::span<const Function> number_filters() { return kNumberFilters; }
 
 }  // namespace headroom::jinja

@@ -9,7 +9,7 @@
 namespace headroom::jinja {
 namespace {
 
-constexpr int kMaxDepth = 600;      // expressions, statements and macros inside one another while they run
+constexpr int kMaxRunDepth = 600;   // expressions, statements and macros inside one another while they run
 constexpr int kMaxValueDepth = 64;  // lists and dicts inside one another
 constexpr int64_t kValueBytes = sizeof(Value);
 constexpr int64_t kObjectBytes = 96;  // a shared object beside its content: counters, charge, the heap's own
@@ -19,9 +19,9 @@ constexpr int64_t kObjectBytes = 96;  // a shared object beside its content: cou
 class Run::Depth {
  public:
   explicit Depth(Run& run) : run_(run) {
-    if (++run_.depth_ > kMaxDepth) {
+    if (++run_.depth_ > kMaxRunDepth) {
       --run_.depth_;
-      run_.fail("macros and expressions are more than {} deep; a macro that calls itself?", kMaxDepth);
+      run_.fail("macros and expressions are more than {} deep; a macro that calls itself?", kMaxRunDepth);
     }
   }
   ~Depth() { --run_.depth_; }

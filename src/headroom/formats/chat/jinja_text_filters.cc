@@ -176,7 +176,7 @@ Value tojson_filter(Run& run, const Value& subject, const Arguments& arguments) 
   return run.text(to_json(run, subject, style));
 }
 
-constexpr Function kFilters[] = {
+constexpr Function kTextFilters[] = {
     {"upper", upper_filter},   {"lower", lower_filter},     {"capitalize", capitalize_filter}, {"title", title_filter},
     {"trim", trim_filter},     {"replace", replace_filter}, {"string", string_filter},         {"safe", safe_filter},
     {"indent", indent_filter}, {"join", join_filter},       {"tojson", tojson_filter},
@@ -271,7 +271,7 @@ Value find_method_of_text(Run& run, const Value& subject, const Arguments& argum
   return Value(at == std::string_view::npos ? int64_t{-1} : count_characters(subject.text().substr(0, at)));
 }
 
-Value count_method(Run& run, const Value& subject, const Arguments& arguments) {
+Value count_text_method(Run& run, const Value& subject, const Arguments& arguments) {
   const Parameters given(run, "count", arguments, {"sub"}, 1);
   run.meter().step(static_cast<int64_t>(subject.text().size()));
   const std::string_view wanted = given.text(0);
@@ -308,14 +308,14 @@ constexpr Function kMethods[] = {
     {"join", join_method},
     {"find", find_method_of_text<false>},
     {"rfind", find_method_of_text<true>},
-    {"count", count_method},
+    {"count", count_text_method},
     {"removeprefix", remove_method<false>},
     {"removesuffix", remove_method<true>},
 };
 
 }  // namespace
 
-std::span<const Function> text_filters() { return kFilters; }
+std::span<const Function> text_filters() { return kTextFilters; }
 std::span<const Function> text_methods() { return kMethods; }
 
 }  // namespace headroom::jinja

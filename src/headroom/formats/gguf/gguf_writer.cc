@@ -11,7 +11,7 @@ namespace {
 
 constexpr uint32_t kVersion = 3;
 constexpr int64_t kKeysOffset = 16;  // of the number of keys, known at the end
-constexpr size_t kBufferBytes = 64 * 1024;
+constexpr size_t kWriteBytes = 64 * 1024;
 
 }  // namespace
 
@@ -41,7 +41,7 @@ int64_t GgufWriter::data_bytes(const std::vector<GgufDeclaration>& tensors) {
 template <class Number>
 void GgufWriter::put(Number number) {
   pending_.append(reinterpret_cast<const char*>(&number), sizeof number);
-  if (pending_.size() >= kBufferBytes) flush();
+  if (pending_.size() >= kWriteBytes) flush();
 }
 
 void GgufWriter::put_text(std::string_view text) {

@@ -3,18 +3,13 @@
 #include <fmt/format.h>
 
 #include "headroom/formats/tokenizer/byte_alphabet.h"
+#include "headroom/formats/tokenizer/character_class.h"
 #include "headroom/formats/tokenizer/utf8.h"
 
 namespace headroom {
 namespace {
 
 std::string_view first_character(std::string_view piece) { return piece.substr(0, read_utf8(piece).length); }
-
-std::string_view last_character(std::string_view piece) {
-  size_t begin = piece.size() - 1;
-  while (begin > 0 && (piece[begin] & 0xC0) == 0x80) --begin;
-  return piece.substr(begin);
-}
 
 bool may_be_byte_piece(std::string_view piece) { return piece.size() == 6 && piece.starts_with("<0x"); }
 

@@ -12,7 +12,7 @@
 namespace headroom {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 std::string in_letters(std::string_view bytes) {
   std::string letters;
@@ -20,7 +20,7 @@ std::string in_letters(std::string_view bytes) {
   return letters;
 }
 
-Json byte_level() {
+OrderedJson byte_level() {
   return {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
 }
 
@@ -32,24 +32,24 @@ int32_t id_of_role(const TrainedBpe& trained, const char* role, const std::strin
 }
 
 // `<bos> text`, and for a pair of texts `<bos> first <bos> second`.
-Json begin_template(const std::string& token, int32_t id) {
-  const Json begin = {{"SpecialToken", {{"id", token}, {"type_id", 0}}}};
-  const Json first = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
-  const Json second = {{"Sequence", {{"id", "B"}, {"type_id", 0}}}};
+OrderedJson begin_template(const std::string& token, int32_t id) {
+  const OrderedJson begin = {{"SpecialToken", {{"id", token}, {"type_id", 0}}}};
+  const OrderedJson first = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
+  const OrderedJson second = {{"Sequence", {{"id", "B"}, {"type_id", 0}}}};
   return {{"type", "TemplateProcessing"},
-          {"single", Json::array({begin, first})},
-          {"pair", Json::array({begin, first, begin, second})},
+          {"single", OrderedJson::array({begin, first})},
+          {"pair", OrderedJson::array({begin, first, begin, second})},
           {"special_tokens", {{token, {{"id", token}, {"ids", {id}}, {"tokens", {token}}}}}}};
 }
 
-Json make_tokenizer(const TrainedBpe& trained, const TokenRoles& roles) {
+OrderedJson make_tokenizer(const TrainedBpe& trained, const TokenRoles& roles) {
   const auto special_count = static_cast<int32_t>(trained.special_tokens.size());
   const auto piece = [&](int32_t id) {
     return id < special_count ? trained.pieces[id] : in_letters(trained.pieces[id]);
   };
-  Json added = Json::array();
-  Json vocabulary = Json::object();
-  Json merges = Json::array();
+  OrderedJson added = OrderedJson::array();
+  OrderedJson vocabulary = OrderedJson::object();
+  OrderedJson merges = OrderedJson::array();
   for (int32_t id = 0; id < special_count; ++id) {
     added.push_back({{"id", id},
                      {"content", trained.special_tokens[id]},
@@ -60,11 +60,11 @@ Json make_tokenizer(const TrainedBpe& trained, const TokenRoles& roles) {
                      {"special", true}});
   }
   // push_back, because looking a key up in an ordered object walks all of it.
-  auto& entries = vocabulary.get_ref<Json::object_t&>();
+  auto& entries = vocabulary.get_ref<OrderedJson::object_t&>();
   for (int32_t id = 0; id < static_cast<int32_t>(trained.pieces.size()); ++id) entries.push_back({piece(id), id});
-  for (const auto& [left, right] : trained.merges) merges.push_back(Json::array({piece(left), piece(right)}));
+  for (const auto& [left, right] : trained.merges) merges.push_back(OrderedJson::array({piece(left), piece(right)}));
 
-  Json tokenizer = {{"version", "1.0"}, {"truncation", nullptr}, {"padding", nullptr}};
+  OrderedJson tokenizer = {{"version", "1.0"}, {"truncation", nullptr}, {"padding", nullptr}};
   tokenizer["added_tokens"] = std::move(added);
   tokenizer["normalizer"] = nullptr;
   tokenizer["pre_tokenizer"] = byte_level();
@@ -88,7 +88,7 @@ Json make_tokenizer(const TrainedBpe& trained, const TokenRoles& roles) {
 }  // namespace
 
 void write_tokenizer(const TrainedBpe& trained, const TokenRoles& roles, const std::string& directory) {
-  Json config = {{"tokenizer_class", "PreTrainedTokenizerFast"}, {"clean_up_tokenization_spaces", false}};
+  OrderedJson config = {{"tokenizer_class", "PreTrainedTokenizerFast"}, {"clean_up_tokenization_spaces", false}};
   const std::pair<const char*, const std::string*> named[] = {
       {"bos_token", &roles.bos_token}, {"eos_token", &roles.eos_token}, {"pad_token", &roles.pad_token}};
   for (const auto& [role, token] : named) {

@@ -6,7 +6,7 @@ namespace headroom {
 namespace {
 
 constexpr char32_t kFirstSubstitute = 0x100;
-constexpr int kLetters = 0x100 + 68;
+constexpr int kAlphabetEnd = 0x100 + 68;
 
 constexpr bool is_its_own_letter(int byte) {
   return (byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
@@ -14,7 +14,7 @@ constexpr bool is_its_own_letter(int byte) {
 
 struct Tables {
   std::array<char32_t, 256> letter{};
-  std::array<int16_t, kLetters> byte{};
+  std::array<int16_t, kAlphabetEnd> byte{};
 };
 
 constexpr Tables make_tables() {
@@ -35,6 +35,6 @@ constexpr Tables kTables = make_tables();
 
 char32_t letter_of_byte(uint8_t byte) { return kTables.letter[byte]; }
 
-int byte_of_letter(char32_t letter) { return letter < kLetters ? kTables.byte[letter] : -1; }
+int byte_of_letter(char32_t letter) { return letter < kAlphabetEnd ? kTables.byte[letter] : -1; }
 
 }  // namespace headroom

@@ -7,12 +7,12 @@ namespace headroom {
 namespace {
 
 // First and last of each range, ascending.
-struct Range {
+struct NormalizedRange {
   char32_t first;
   char32_t last;
 };
 
-constexpr Range kRanges[] = {
+constexpr NormalizedRange kNormalizedRanges[] = {
     {0x558, 0x558},     {0x58b, 0x58c},     {0x5c8, 0x5c9},     {0x7fd, 0x7fd},     {0x897, 0x89f},
     {0x8ca, 0x8d3},     {0x9fe, 0x9fe},     {0xc3c, 0xc3c},     {0xd3b, 0xd3c},     {0xeba, 0xeba},
     {0x1715, 0x1715},   {0x1abf, 0x1af0},   {0x1df6, 0x1dfa},   {0x209d, 0x209f},   {0x32ff, 0x32ff},
@@ -35,9 +35,10 @@ constexpr Range kRanges[] = {
 }  // namespace
 
 bool is_unknown_to_normalization(char32_t code) {
-  const auto ends_before = [](const Range& range, char32_t at) { return range.last < at; };
-  const Range* found = std::lower_bound(std::begin(kRanges), std::end(kRanges), code, ends_before);
-  return found != std::end(kRanges) && found->first <= code;
+  const auto ends_before = [](const NormalizedRange& range, char32_t at) { return range.last < at; };
+  const NormalizedRange* found =
+      std::lower_bound(std::begin(kNormalizedRanges), std::end(kNormalizedRanges), code, ends_before);
+  return found != std::end(kNormalizedRanges) && found->first <= code;
 }
 
 }  // namespace headroom

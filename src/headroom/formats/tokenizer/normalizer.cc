@@ -37,21 +37,21 @@ Component make_form(const ComponentSpec&) {
   return std::make_unique<NormalizationForm>(composes, compatible);
 }
 
-struct Kind {
+struct NormalizerKind {
   std::string_view type;
   Component (*make)(const ComponentSpec&);
 };
 
-constexpr Kind kKinds[] = {{"NFC", make_form<true, false>},
-                           {"NFD", make_form<false, false>},
-                           {"NFKC", make_form<true, true>},
-                           {"NFKD", make_form<false, true>},
-                           {"Prepend", make_prepend},
-                           {"Replace", make_replace},
-                           {"Strip", make_strip}};
+constexpr NormalizerKind kNormalizerKinds[] = {{"NFC", make_form<true, false>},
+                                               {"NFD", make_form<false, false>},
+                                               {"NFKC", make_form<true, true>},
+                                               {"NFKD", make_form<false, true>},
+                                               {"Prepend", make_prepend},
+                                               {"Replace", make_replace},
+                                               {"Strip", make_strip}};
 
 Component make_normalizer(const ComponentSpec& spec) {
-  for (const Kind& kind : kKinds) {
+  for (const NormalizerKind& kind : kNormalizerKinds) {
     if (kind.type == spec.type()) return kind.make(spec);
   }
   spec.refuse_type("NFC, NFD, NFKC, NFKD, Prepend, Replace, Strip, Sequence");

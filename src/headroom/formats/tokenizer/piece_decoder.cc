@@ -113,7 +113,7 @@ class Strip : public DecodeStep {
   int start_;
 };
 
-struct Kind {
+struct DecoderKind {
   std::string_view type;
   std::unique_ptr<DecodeStep> (*make)(const ComponentSpec&);
 };
@@ -123,14 +123,14 @@ std::unique_ptr<DecodeStep> make(const ComponentSpec& spec) {
   return std::make_unique<Step>(spec);
 }
 
-constexpr Kind kKinds[] = {
+constexpr DecoderKind kDecoderKinds[] = {
     {"ByteFallback", make<ByteFallback>}, {"ByteLevel", make<ByteLevel>}, {"Fuse", make<Fuse>},
     {"Metaspace", make<Metaspace>},       {"Replace", make<Replace>},     {"Strip", make<Strip>}};
 
 constexpr std::string_view kKnown = "ByteFallback, ByteLevel, Fuse, Metaspace, Replace, Strip, Sequence";
 
 std::unique_ptr<DecodeStep> make_step(const ComponentSpec& spec) {
-  for (const Kind& kind : kKinds) {
+  for (const DecoderKind& kind : kDecoderKinds) {
     if (kind.type == spec.type()) return kind.make(spec);
   }
   spec.refuse_type(kKnown);

@@ -51,18 +51,18 @@ void add_bert(const ComponentSpec& spec, SurroundingIds& ids) {
   }
 }
 
-struct Kind {
+struct PostprocessorKind {
   std::string_view type;
   void (*add)(const ComponentSpec&, SurroundingIds&);
 };
 
-constexpr Kind kKinds[] = {{"BertProcessing", add_bert},
-                           {"ByteLevel", add_byte_level},
-                           {"RobertaProcessing", add_bert},
-                           {"TemplateProcessing", add_template}};
+constexpr PostprocessorKind kPostprocessorKinds[] = {{"BertProcessing", add_bert},
+                                                     {"ByteLevel", add_byte_level},
+                                                     {"RobertaProcessing", add_bert},
+                                                     {"TemplateProcessing", add_template}};
 
 void add(const ComponentSpec& spec, SurroundingIds& ids) {
-  for (const Kind& kind : kKinds) {
+  for (const PostprocessorKind& kind : kPostprocessorKinds) {
     if (kind.type == spec.type()) return kind.add(spec, ids);
   }
   spec.refuse_type("BertProcessing, ByteLevel, RobertaProcessing, TemplateProcessing, Sequence");

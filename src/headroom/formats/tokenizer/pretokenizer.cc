@@ -80,21 +80,21 @@ void add_byte_level(const ComponentSpec& spec, PreTokenizer& words) {
   words.to_byte_alphabet = true;
 }
 
-struct Kind {
+struct PretokenizerKind {
   std::string_view type;
   void (*add)(const ComponentSpec&, PreTokenizer&);
 };
 
-constexpr Kind kKinds[] = {{"ByteLevel", add_byte_level},
-                           {"Digits", add_digits},
-                           {"Metaspace", add_metaspace},
-                           {"Punctuation", add_punctuation},
-                           {"Split", add_split},
-                           {"Whitespace", add_whitespace},
-                           {"WhitespaceSplit", add_whitespace_split}};
+constexpr PretokenizerKind kPretokenizerKinds[] = {{"ByteLevel", add_byte_level},
+                                                   {"Digits", add_digits},
+                                                   {"Metaspace", add_metaspace},
+                                                   {"Punctuation", add_punctuation},
+                                                   {"Split", add_split},
+                                                   {"Whitespace", add_whitespace},
+                                                   {"WhitespaceSplit", add_whitespace_split}};
 
 void add(const ComponentSpec& spec, PreTokenizer& words) {
-  for (const Kind& kind : kKinds) {
+  for (const PretokenizerKind& kind : kPretokenizerKinds) {
     if (kind.type == spec.type()) return kind.add(spec, words);
   }
   spec.refuse_type("ByteLevel, Digits, Metaspace, Punctuation, Split, Whitespace, WhitespaceSplit, Sequence");

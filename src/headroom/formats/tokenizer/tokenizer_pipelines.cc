@@ -69,7 +69,7 @@ constexpr const char* kSpaceMark = "\xE2\x96\x81";  // U+2581
 
 // Escaped characters as themselves, so that two spellings of one expression are equal: \x{HEX}, \r, \n, \t, \".
 std::string without_escapes(std::string_view regex) {
-  constexpr std::pair<char, char> kLetters[] = {{'r', '\r'}, {'n', '\n'}, {'t', '\t'}, {'"', '"'}};
+  constexpr std::pair<char, char> kEscapes[] = {{'r', '\r'}, {'n', '\n'}, {'t', '\t'}, {'"', '"'}};
   std::string text;
   for (size_t at = 0; at < regex.size(); ++at) {
     if (regex[at] != '\\' || at + 1 == regex.size()) {
@@ -77,11 +77,11 @@ std::string without_escapes(std::string_view regex) {
       continue;
     }
     const char letter = regex[++at];
-    const auto* const found = std::find_if(std::begin(kLetters), std::end(kLetters),
+    const auto* const found = std::find_if(std::begin(kEscapes), std::end(kEscapes),
                                            [&](const auto& known) { return known.first == letter; });
     const size_t end = regex.substr(at).starts_with("x{") ? regex.find('}', at) : std::string_view::npos;
     uint32_t code = 0;
-    if (found != std::end(kLetters)) {
+    if (found != std::end(kEscapes)) {
       text += found->second;
     } else if (end != std::string_view::npos &&
                std::from_chars(regex.data() + at + 2, regex.data() + end, code, 16).ec == std::errc()) {

@@ -7,12 +7,12 @@ namespace headroom {
 namespace {
 
 // First and last of each range, ascending.
-struct Range {
+struct WordRange {
   char32_t first;
   char32_t last;
 };
 
-constexpr Range kRanges[] = {
+constexpr WordRange kWordRanges[] = {
     {0x30, 0x39},       {0x41, 0x5a},       {0x5f, 0x5f},       {0x61, 0x7a},       {0xaa, 0xaa},
     {0xb5, 0xb5},       {0xba, 0xba},       {0xc0, 0xd6},       {0xd8, 0xf6},       {0xf8, 0x2c1},
     {0x2c6, 0x2d1},     {0x2e0, 0x2e4},     {0x2ec, 0x2ec},     {0x2ee, 0x2ee},     {0x300, 0x374},
@@ -177,9 +177,9 @@ constexpr Range kRanges[] = {
 }  // namespace
 
 bool is_word_character(char32_t code) {
-  const auto ends_before = [](const Range& range, char32_t at) { return range.last < at; };
-  const Range* found = std::lower_bound(std::begin(kRanges), std::end(kRanges), code, ends_before);
-  return found != std::end(kRanges) && found->first <= code;
+  const auto ends_before = [](const WordRange& range, char32_t at) { return range.last < at; };
+  const WordRange* found = std::lower_bound(std::begin(kWordRanges), std::end(kWordRanges), code, ends_before);
+  return found != std::end(kWordRanges) && found->first <= code;
 }
 
 }  // namespace headroom

@@ -14,8 +14,8 @@
 namespace headroom {
 namespace {
 
-constexpr int64_t kLengthBytes = 8;
-constexpr int64_t kStagingBytes = 32 * 1024;
+constexpr int64_t kLengthFieldBytes = 8;
+constexpr int64_t kConvertedBytes = 32 * 1024;
 
 // The header's text without its padding, in pieces, so that no header is ever held whole.
 void emit_header(std::span<const TensorDeclaration> tensors, const std::function<void(const std::string&)>& emit) {
@@ -38,7 +38,7 @@ int64_t data_begin(std::span<const TensorDeclaration> tensors) {
   emit_header(tensors, [&](const std::string& text) { header_bytes += static_cast<int64_t>(text.size()); });
   ensure(header_bytes <= SafetensorsFile::kMaxHeaderBytes - kPageBytes, "a header of {} bytes is too long for one file",
          header_bytes);
-  return round_up(kLengthBytes + header_bytes, kPageBytes);
+  return round_up(kLengthFieldBytes + header_bytes, kPageBytes);
 }
 
 void check_names(std::span<const TensorDeclaration> tensors) {
@@ -61,8 +61,8 @@ SafetensorsWriter::SafetensorsWriter(std::string path, std::vector<TensorDeclara
     data_bytes_ += tensor.type.bytes();  // emit_header has checked the sum
   }
   output_.file().reserve(begin + data_bytes_);
-  std::string pending(kLengthBytes, '\0');
-  const uint64_t length = static_cast<uint64_t>(begin - kLengthBytes);
+  std::string pending(kLengthFieldBytes, '\0');
+  const uint64_t length = static_cast<uint64_t>(begin - kLengthFieldBytes);
   for (size_t index = 0; index < pending.size(); ++index) pending[index] = static_cast<char>(length >> (8 * index));
   int64_t written = 0;
   const auto flush = [&] {
@@ -72,7 +72,7 @@ SafetensorsWriter::SafetensorsWriter(std::string path, std::vector<TensorDeclara
   };
   emit_header(tensors_, [&](const std::string& text) {
     pending += text;
-    if (static_cast<int64_t>(pending.size()) >= kStagingBytes) flush();
+    if (static_cast<int64_t>(pending.size()) >= kConvertedBytes) flush();
   });
   pending.append(static_cast<size_t>(begin - written) - pending.size(), ' ');
   flush();
@@ -102,8 +102,8 @@ void SafetensorsWriter::write(std::string_view name, DType dtype, const void* da
   if (dtype == type.dtype) {
     write_at(current_, done_, data, count);
   } else {
-    alignas(64) std::array<std::byte, kStagingBytes> staging;
-    const int64_t step = kStagingBytes / size_of(type.dtype);
+    alignas(64) std::array<std::byte, kConvertedBytes> staging;
+    const int64_t step = kConvertedBytes / size_of(type.dtype);
     for (int64_t first = 0; first < count; first += step) {
       const int64_t run = std::min(step, count - first);
       convert_elements(dtype, static_cast<const std::byte*>(data) + first * size_of(dtype), type.dtype, staging.data(),
