@@ -56,7 +56,7 @@ Fitted fit(PlanOptions& options) {
                          options.run.disk);
     }
     options.generate.model = options.model;
-    options.generate.adapter = options.train.adapter;
+    options.generate.adapter = FlagValues(options.train.techniques).text("--adapter");
     GenerationSettings settings = generation_settings(options.generate);
     const int64_t tokenizer_bytes = tokenizer_bytes_of(options.model);
     const bool has_prompt = !options.generate.prompt.empty() || !options.generate.prompt_file.empty();
@@ -141,7 +141,8 @@ void plan(PlanOptions& options) {
     const auto runs = [&](std::string_view graph) -> int64_t {
       return trains ? runs_of(graph, shape) : graph == "decode" ? 1 : 0;
     };
-    const DeviceFloor floor = device_floor(*device, job.graphs, runs, !trains || options.train.precision != "f32");
+    const DeviceFloor floor = device_floor(*device, job.graphs, runs,
+                                           !trains || !FlagValues(options.train.techniques).is("--precision", "f32"));
     report["device"] = json_of(*device, floor);
     machine += describe(*device, floor, trains);
   }

@@ -1,9 +1,52 @@
+#include <fmt/format.h>
+
 #include <csignal>
 #include <cstdlib>
 
 #include "commands.h"
+#include "headroom/techniques/technique.h"
 
 namespace headroom {
+namespace {
+
+CLI::Option* add_valued(CLI::App& command, std::string& value, const Flag& flag) {
+  const std::string name(flag.name);
+  const std::string help(flag.help);
+  switch (flag.kind) {
+    case FlagKind::on_off:
+      return command.add_flag_callback(
+          name, [&] { value = "on"; }, help);
+    case FlagKind::integer:
+      return command.add_option_function<int64_t>(
+          name, [&](int64_t given) { value = fmt::format("{}", given); }, help);
+    case FlagKind::number:
+      return command.add_option_function<double>(
+          name, [&](double given) { value = fmt::format("{}", given); }, help);
+    case FlagKind::text: break;
+  }
+  return command.add_option(name, value, help);
+}
+
+void add_flag(CLI::App& command, std::map<std::string, std::string>& values, const Flag& flag) {
+  std::string& value = values.emplace(flag.name, flag.standard).first->second;
+  CLI::Option* option = add_valued(command, value, flag);
+  option->group(std::string(flag.group));
+  if (flag.kind == FlagKind::on_off) return;
+  option->default_str(std::string(flag.standard));
+  if (!flag.choices.empty())
+    option->check(CLI::IsMember(std::vector<std::string>(flag.choices.begin(), flag.choices.end())));
+}
+
+// The flags of that group of all techniques: what is given goes into options.techniques.
+void add_technique_flags(CLI::App& command, TrainOptions& options, std::string_view group) {
+  for (const Technique* technique : techniques()) {
+    for (const Flag& flag : technique->flags()) {
+      if (flag.group == group) add_flag(command, options.techniques, flag);
+    }
+  }
+}
+
+}  // namespace
 
 void add_train_flags(CLI::App& command, TrainOptions& options) {
   command.add_option("--data", options.data, "Text files, or JSONL: `text`, `prompt` and `completion`, or `messages`")
@@ -31,22 +74,8 @@ void add_train_flags(CLI::App& command, TrainOptions& options) {
       .add_option("--seq-len", options.seq_len, "Tokens of a row; it has one prediction fewer. --tokens brings its own")
       ->group("Batch");
   command.add_option("--batch-size", options.batch_size, "Rows of an update. --tokens brings its own")->group("Batch");
-  command
-      .add_option(
-          "--grad-accum", options.grad_accum,
-          "Cut the batch into this many micro-batches: less memory, the same bits; 0: as many as the budget asks for")
-      ->group("Batch");
-  command
-      .add_option("--data-shards", options.data_shards,
-                  "Add the gradients of this many equal parts of the batch as a balanced tree: the order that as many "
-                  "machines would add them in. Other numbers, and a few more sets of gradients")
-      ->group("Batch");
-  command
-      .add_option("--optimizer", options.optimizer,
-                  "adamw; adamw8bit (2 bytes of state a parameter instead of 8, other numbers); sgd (plain w -= lr * "
-                  "gradient)")
-      ->check(CLI::IsMember({"adamw", "adamw8bit", "sgd"}))
-      ->group("Optimizer");
+  add_technique_flags(command, options, "Batch");
+  add_technique_flags(command, options, "Optimizer");
   command.add_option("--lr", options.lr, "Learning rate")->group("Optimizer");
   command.add_option("--lr-schedule", options.lr_schedule, "cosine or linear (to a tenth of --lr), or constant")
       ->check(CLI::IsMember({"cosine", "linear", "constant"}))
@@ -62,76 +91,9 @@ void add_train_flags(CLI::App& command, TrainOptions& options) {
       .add_option("--grad-clip", options.grad_clip,
                   "Largest norm of the gradient; 0: no clipping, and gradients die at once")
       ->group("Optimizer");
-  command
-      .add_option(
-          "--checkpointing", options.checkpointing,
-          "Recompute activations in the backward: none, full (every layer), auto (only if the budget asks for it)")
-      ->check(CLI::IsMember({"none", "full", "auto"}))
-      ->group("Memory");
-  command
-      .add_option("--compress-activations", options.compress_activations,
-                  "What the backward will read again is kept in bf16, or in 8 or 4 bits rounded at random: 2, 3.9 or "
-                  "7.8 times less. Gradients become other numbers; losses of a step stay exact")
-      ->check(CLI::IsMember({"none", "bf16", "8", "4", "sparse"}))
-      ->group("Memory");
-  command
-      .add_option("--clip-mode", options.clip_mode,
-                  "How --grad-clip gets its norm: one-pass (all gradients wait for it), two-pass (a second forward and "
-                  "backward instead, so that gradients die at once; the same bits), auto (two-pass only if the budget "
-                  "asks for it), or tensor (each gradient by its own norm: gradients die at once, other numbers)")
-      ->check(CLI::IsMember({"auto", "one-pass", "two-pass", "tensor"}))
-      ->group("Memory");
-  command
-      .add_option("--precision", options.precision,
-                  "Activations and products in f32, bf16 or f16: less memory and time, other numbers; weights stay f32")
-      ->check(CLI::IsMember({"f32", "bf16", "f16"}))
-      ->group("Lossy");
-  command
-      .add_option("--master-weights", options.master_weights,
-                  "bf16: weights in bf16 alone, updated by stochastic rounding; half their memory, other numbers")
-      ->check(CLI::IsMember({"f32", "bf16"}))
-      ->group("Lossy");
-  command
-      .add_option(
-          "--loss-scale", options.loss_scale,
-          "With --precision f16, the factor on the loss: dynamic (steps that overflow are skipped), or a number")
-      ->group("Lossy");
-  command
-      .add_option("--loss-scale-hysteresis", options.loss_scale_hysteresis,
-                  "Overflows before a dynamic scale falls: 1 is PyTorch's GradScaler, more DeepSpeed's rules")
-      ->group("Lossy");
-  command
-      .add_flag(
-          "--watch-numerics", options.watch_numerics,
-          "Shares of NaN, infinities, underflow and zeros among activations and gradients, by layer, in the metrics")
-      ->group("Output");
-  command
-      .add_option("--lora-rank", options.lora_rank,
-                  "Train adapters of this rank beside the linear layers, and nothing else; 0: all weights. The output "
-                  "is a PEFT adapter")
-      ->group("Adapter (LoRA)");
-  command.add_option("--lora-alpha", options.lora_alpha, "The adapter's product counts times alpha / rank")
-      ->group("Adapter (LoRA)");
-  command.add_option("--lora-dropout", options.lora_dropout, "Share of the adapters' inputs that a step leaves out")
-      ->group("Adapter (LoRA)");
-  command.add_option("--lora-targets", options.lora_targets, "Linear layers that get one, by name, with commas")
-      ->group("Adapter (LoRA)");
-  command
-      .add_option("--base-bits", options.base_bits,
-                  "Keep the linear layers of the model that adapters are trained for in 4 (NF4, doubly quantised) or 8 "
-                  "bits; without it as they are stored")
-      ->check(CLI::IsMember({"4", "8"}))
-      ->group("Adapter (LoRA)");
-  command
-      .add_option("--adapter", options.adapter, "Continue this PEFT adapter, with its rank, alpha, dropout and targets")
-      ->group("Adapter (LoRA)");
-  command
-      .add_option(
-          "--offload", options.offload,
-          "What moves to --disk while nobody needs it: none, all of weights, optimizer (state, and gradients that "
-          "wait), activations or all; auto: as much of all as the budget asks for")
-      ->check(CLI::IsMember({"none", "weights", "optimizer", "activations", "all", "auto"}))
-      ->group("Memory");
+  for (const std::string_view group : {"Memory", "Lossy", "Output", "Adapter (LoRA)"}) {
+    add_technique_flags(command, options, group);
+  }
   command
       .add_option(
           "--profile", options.profile,

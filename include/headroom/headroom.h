@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -88,8 +89,6 @@ struct TrainOptions : RunOptions {
   int64_t steps = 0;  // 0: one pass over the data
   int64_t batch_size = 8;
   int64_t seq_len = 256;
-  int64_t grad_accum = 0;  // micro-batches of an update; 0: as many as the budget asks for
-  std::string optimizer = "adamw";
   double lr = 3e-4;
   std::string lr_schedule = "cosine";
   int64_t warmup_steps = 0;
@@ -106,26 +105,10 @@ struct TrainOptions : RunOptions {
   int64_t eval_every = 0;           // 0: only at the end
   std::string shard_size = "50GB";  // weight files of the trained model hold at most so much
   std::string profile;              // directory for what each op took; empty: nothing is measured
-  bool watch_numerics = false;      // NaN, infinities and underflow by layer, in the metrics
 
-  // Techniques that keep every bit; "auto": what the budget asks for.
-  std::string checkpointing = "auto";  // none, full, auto
-  std::string offload = "auto";        // none, weights, optimizer, activations, all, auto; to `disk`
-  std::string clip_mode = "auto";      // one-pass, two-pass, auto; or tensor, which clips each gradient by its own norm
-  int64_t data_shards = 1;             // parts of the batch whose gradients are added as a balanced tree
-
-  // Techniques that change numbers: only on request.
-  std::string precision = "f32";              // of activations and products: f32, bf16, f16
-  std::string master_weights = "f32";         // f32, or bf16: rounded stochastically
-  std::string loss_scale = "dynamic";         // with f16: dynamic, or a number
-  int64_t loss_scale_hysteresis = 1;          // overflows before the scale falls
-  std::string compress_activations = "none";  // none, bf16, 8, 4, sparse
-  int64_t lora_rank = 0;                      // 0: all weights are trained
-  double lora_alpha = 16;                     // the adapter's product times alpha / rank
-  double lora_dropout = 0;                    // share of the adapter's inputs left out
-  std::string lora_targets = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj";  // linear layers
-  std::string base_bits;  // with LoRA: 4 (NF4), 8, or empty: as stored
-  std::string adapter;    // PEFT directory to continue; empty: a new one
+  // Of each technique the flags of the command line (docs/cli.md), as text: {{"--checkpointing", "full"}}. Those that
+  // are not there stand at their defaults: what changes no number as the budget asks for, all else off.
+  std::map<std::string, std::string> techniques;
 };
 
 struct TrainResult : MemoryUse, LoadUse {

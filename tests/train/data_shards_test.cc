@@ -1,6 +1,6 @@
 // Data shards by brute force: the gradients of each shard from a plain run of its rows alone, added in the tree by the
 // test, give the weights of the sharded update, to the bit.
-#include "headroom/train/data_shards.h"
+#include "headroom/passes/data_shards.h"
 
 #include <gtest/gtest.h>
 
@@ -12,7 +12,6 @@
 #include "headroom/formats/json/json_object.h"
 #include "headroom/models/fill_random.h"
 #include "headroom/models/rotary.h"
-#include "headroom/passes/data_shards.h"
 #include "headroom/passes/differentiate.h"
 #include "headroom/runtime/workspace.h"
 #include "headroom/train/training_graphs.h"
@@ -165,24 +164,6 @@ TEST(DataShards, GradientsAreTheTreeOfTheShardsGradients) {
 TEST(DataShards, TheTreeIsAnotherSumThanTheChain) {
   const auto model = tiny_model(true);
   EXPECT_NE(sharded_update(*model, 4, 4), sharded_update(*model, 1, 4));
-}
-
-TEST(DataShards, MicroBatchesDoNotCrossShards) {
-  TrainingRequest options;
-  options.batch_size = 12;
-  const auto cut = [&](int64_t shards, int64_t micro_batches) {
-    options.data_shards = shards;
-    options.grad_accum = micro_batches;
-    return micro_batches_with_shards(options);
-  };
-  EXPECT_EQ(cut(1, 1), 1);
-  EXPECT_EQ(cut(1, 3), 3);
-  EXPECT_EQ(cut(4, 1), 4);
-  EXPECT_EQ(cut(4, 3), 4);
-  EXPECT_EQ(cut(2, 6), 6);
-  EXPECT_THROW(cut(0, 1), InvalidInput);
-  EXPECT_THROW(cut(5, 1), InvalidInput);
-  EXPECT_THROW(cut(2, 3), InvalidInput);
 }
 
 }  // namespace

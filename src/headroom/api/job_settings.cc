@@ -8,8 +8,39 @@
 namespace headroom {
 namespace {
 
+constexpr int64_t kMostSteps = int64_t{1} << 40;
+
 void expect_count(const char* flag, int64_t got, int64_t least) {
   if (got < least) throw InvalidInput("{} {}: expected a number of {} or more", flag, got, least);
+}
+
+void expect_flag(bool holds, const char* flag, double got, const std::string& expected) {
+  if (!holds) throw InvalidInput("{} {}: expected {}", flag, got, expected);
+}
+
+bool is_amount(double number) { return number >= 0 && std::isfinite(number); }
+
+LrSettings learning_rates(const TrainOptions& options) {
+  expect_flag(is_amount(options.lr), "--lr", options.lr, "0 or more");
+  expect_count("--warmup-steps", options.warmup_steps, 0);
+  expect_count("--steps", options.steps, 0);
+  if (options.steps > kMostSteps) throw InvalidInput("--steps {}: expected at most {}", options.steps, kMostSteps);
+  return {parse_lr_schedule(options.lr_schedule), options.lr, options.warmup_steps, options.steps};
+}
+
+UpdateSettings updates(const TrainOptions& options) {
+  expect_flag(options.beta1 >= 0 && options.beta1 < 1, "--beta1", options.beta1, "0 <= beta1 < 1");
+  expect_flag(options.beta2 >= 0 && options.beta2 < 1, "--beta2", options.beta2, "0 <= beta2 < 1");
+  expect_flag(is_amount(options.eps), "--eps", options.eps, "0 or more");
+  expect_flag(is_amount(options.weight_decay), "--weight-decay", options.weight_decay, "0 or more");
+  expect_flag(is_amount(options.grad_clip), "--grad-clip", options.grad_clip, "0 (off) or more");
+  UpdateSettings updates;
+  updates.beta1 = options.beta1;
+  updates.beta2 = options.beta2;
+  updates.eps = options.eps;
+  updates.weight_decay = options.weight_decay;
+  updates.grad_clip = options.grad_clip;
+  return updates;
 }
 
 }  // namespace
@@ -51,52 +82,29 @@ GenerationSettings generation_settings(const GenerateOptions& options) {
 }
 
 TrainingRequest training_request(const TrainOptions& options) {
-  return {.model = options.model,
-          .data = options.data,
-          .tokens = options.tokens,
-          .eval_data = options.eval_data,
-          .isolate_documents = options.isolate_documents,
-          .output = options.output,
-          .steps = options.steps,
-          .batch_size = options.batch_size,
-          .seq_len = options.seq_len,
-          .grad_accum = options.grad_accum,
-          .optimizer = options.optimizer,
-          .lr = options.lr,
-          .lr_schedule = options.lr_schedule,
-          .warmup_steps = options.warmup_steps,
-          .weight_decay = options.weight_decay,
-          .beta1 = options.beta1,
-          .beta2 = options.beta2,
-          .eps = options.eps,
-          .grad_clip = options.grad_clip,
-          .seed = options.seed,
-          .save_every = options.save_every,
-          .keep_checkpoints = options.keep_checkpoints,
-          .eval_every = options.eval_every,
-          .shard_size = options.shard_size,
-          .watch_numerics = options.watch_numerics,
-          .checkpointing = options.checkpointing,
-          .offload = options.offload,
-          .disk = options.disk,
-          .disk_limit = options.disk_limit,
-          .clip_mode = options.clip_mode,
-          .data_shards = options.data_shards,
-          .precision = options.precision,
-          .master_weights = options.master_weights,
-          .loss_scale = options.loss_scale,
-          .loss_scale_hysteresis = options.loss_scale_hysteresis,
-          .compress_activations = options.compress_activations,
-          .lora_rank = options.lora_rank,
-          .lora_alpha = options.lora_alpha,
-          .lora_dropout = options.lora_dropout,
-          .lora_targets = options.lora_targets,
-          .base_bits = options.base_bits,
-          .adapter = options.adapter,
-          .threads = threads_to_use(options.threads),
-          .profiles = !options.profile.empty(),
-          .quiet = options.quiet,
-          .trace = trace_settings(options)};
+  TrainingRequest request;
+  request.model = options.model;
+  request.flags = FlagValues(options.techniques);
+  request.disk = options.disk;
+  request.disk_limit = options.disk_limit;
+  request.threads = threads_to_use(options.threads);
+  request.data = options.data;
+  request.tokens = options.tokens;
+  request.eval_data = options.eval_data;
+  request.isolate_documents = options.isolate_documents;
+  request.output = options.output;
+  request.batch_size = options.batch_size;
+  request.seq_len = options.seq_len;
+  request.lr = learning_rates(options);
+  request.updates = updates(options);
+  request.seed = options.seed;
+  request.save_every = options.save_every;
+  request.keep_checkpoints = options.keep_checkpoints;
+  request.eval_every = options.eval_every;
+  request.profiles = !options.profile.empty();
+  request.quiet = options.quiet;
+  request.trace = trace_settings(options);
+  return request;
 }
 
 }  // namespace headroom

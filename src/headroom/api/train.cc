@@ -173,6 +173,7 @@ TrainResult train(const TrainOptions& options) {
   const Isa isa = choose_isa();
   const std::unique_ptr<Model> model = open_model_directory(options.model);
   TrainingRequest request = training_request(options);
+  request.shard_bytes = parse_shard_size(options.shard_size);
   take_shape_of_tokens(request);
   TrainingSettings settings = read_training_settings(request, *model);
   FittedJob job = fit_to_run(options, [&] {
@@ -187,10 +188,10 @@ TrainResult train(const TrainOptions& options) {
   const DirectoryLock lock(options.output);
   remove_leftovers(options.output);
   const Dataset data(request, model->vocabulary(), settings.shape.micro_rows);
-  settings.lr.steps = decide_steps(options, data);
-  if (settings.lr.warmup_steps > settings.lr.steps) {
-    throw InvalidInput("--warmup-steps {}: the run has {} steps; expected at most as many", settings.lr.warmup_steps,
-                       settings.lr.steps);
+  request.lr.steps = decide_steps(options, data);
+  if (request.lr.warmup_steps > request.lr.steps) {
+    throw InvalidInput("--warmup-steps {}: the run has {} steps; expected at most as many", request.lr.warmup_steps,
+                       request.lr.steps);
   }
 
   check_reserve(job.reserve_bytes + job.plan.arena_bytes);

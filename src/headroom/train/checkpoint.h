@@ -19,6 +19,7 @@
 #include "headroom/base/shape.h"
 #include "headroom/formats/weights/tensor_loader.h"
 #include "headroom/runtime/offload_file.h"
+#include "headroom/techniques/training_settings.h"
 
 namespace headroom {
 
@@ -40,9 +41,6 @@ struct StateTensors {
   std::span<const StateTensor> weights;
   std::span<const StateTensor> optimizer;
 };
-
-// Settings that change the numbers, by the name the user knows ("--lr"), and fingerprints of data and tokenizer.
-using RunSettings = std::vector<std::pair<std::string, std::string>>;
 
 struct CheckpointState {
   int64_t step = 0;  // updates done

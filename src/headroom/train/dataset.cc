@@ -36,15 +36,15 @@ std::string describe(const TokenFileInfo& info) {
 }
 
 std::unique_ptr<TokenFile> encode_files(const std::vector<std::string>& files, TextEncoder& encoder,
-                                        const TrainingRequest& options, const std::string& name) {
-  const std::string output = options.output + "/" + name;
+                                        const TrainingRequest& request, const std::string& name) {
+  const std::string output = request.output + "/" + name;
   {
-    Progress progress("encoding text", options.quiet);
-    tokenize_files(files, encoder, {options.seq_len, options.isolate_documents}, output,
+    Progress progress("encoding text", request.quiet);
+    tokenize_files(files, encoder, {request.seq_len, request.isolate_documents}, output,
                    [&](int64_t done, int64_t total) { progress.show(done, total); });
   }
   auto file = std::make_unique<TokenFile>(output);
-  if (!options.quiet) fmt::print(stderr, "{}: {}\n", name, describe(file->info()));
+  if (!request.quiet) fmt::print(stderr, "{}: {}\n", name, describe(file->info()));
   return file;
 }
 
@@ -83,37 +83,37 @@ BatchShape first_batch_shape(const std::string& json_path) {
 
 }  // namespace
 
-bool reads_examples(const TrainingRequest& options) {
-  return any_are_json_lines(options.data) || any_are_json_lines(options.eval_data);
+bool reads_examples(const TrainingRequest& request) {
+  return any_are_json_lines(request.data) || any_are_json_lines(request.eval_data);
 }
 
-bool reads_text(const TrainingRequest& options) { return options.tokens.empty() || !options.eval_data.empty(); }
+bool reads_text(const TrainingRequest& request) { return request.tokens.empty() || !request.eval_data.empty(); }
 
-bool uses_tokenizer(const TrainingRequest& options) { return reads_text(options) || GgufFile::is_gguf(options.model); }
+bool uses_tokenizer(const TrainingRequest& request) { return reads_text(request) || GgufFile::is_gguf(request.model); }
 
-void take_shape_of_tokens(TrainingRequest& options) {
-  if (options.tokens.empty()) return;
-  const BatchShape shape = first_batch_shape(options.tokens);
-  options.batch_size = shape.rows;
-  options.seq_len = shape.row_length;
+void take_shape_of_tokens(TrainingRequest& request) {
+  if (request.tokens.empty()) return;
+  const BatchShape shape = first_batch_shape(request.tokens);
+  request.batch_size = shape.rows;
+  request.seq_len = shape.row_length;
 }
 
-Dataset::Dataset(const TrainingRequest& options, int64_t vocabulary, int64_t micro_rows) {
-  const bool needs_tokenizer = options.tokens.empty() || !options.eval_data.empty();
+Dataset::Dataset(const TrainingRequest& request, int64_t vocabulary, int64_t micro_rows) {
+  const bool needs_tokenizer = request.tokens.empty() || !request.eval_data.empty();
   std::unique_ptr<TokenizerEncoder> encoder;
-  if (needs_tokenizer) encoder = std::make_unique<TokenizerEncoder>(options.model, vocabulary);
-  if (options.tokens.empty()) {
-    train_file_ = encode_files(options.data, *encoder, options, "train.tokens");
-    train_ = TokenBatches::shuffled(*train_file_, options.batch_size, options.seq_len, options.seed);
+  if (needs_tokenizer) encoder = std::make_unique<TokenizerEncoder>(request.model, vocabulary);
+  if (request.tokens.empty()) {
+    train_file_ = encode_files(request.data, *encoder, request, "train.tokens");
+    train_ = TokenBatches::shuffled(*train_file_, request.batch_size, request.seq_len, request.seed);
   } else {
-    const std::string train_path = options.output + "/train.tokens";
-    tokens_from_batches(options.tokens, vocabulary, train_path);
+    const std::string train_path = request.output + "/train.tokens";
+    tokens_from_batches(request.tokens, vocabulary, train_path);
     train_file_ = std::make_unique<TokenFile>(train_path);
     train_ = TokenBatches::as_given(*train_file_);
   }
-  if (!options.eval_data.empty()) {
-    evaluation_file_ = encode_files(options.eval_data, *encoder, options, "eval.tokens");
-    evaluation_ = TokenBatches::in_order(*evaluation_file_, micro_rows, options.seq_len);
+  if (!request.eval_data.empty()) {
+    evaluation_file_ = encode_files(request.eval_data, *encoder, request, "eval.tokens");
+    evaluation_ = TokenBatches::in_order(*evaluation_file_, micro_rows, request.seq_len);
   }
 }
 

@@ -12,24 +12,24 @@
 namespace headroom {
 
 // Whether the run reads text, for which it needs the tokenizer.
-bool reads_text(const TrainingRequest& options);
+bool reads_text(const TrainingRequest& request);
 
 // Whether the data may hold examples, as the names of the files say.
-bool reads_examples(const TrainingRequest& options);
+bool reads_examples(const TrainingRequest& request);
 
 // Whether the run takes the model's tokenizer: to read text, or to write it beside weights that were in a GGUF file.
-bool uses_tokenizer(const TrainingRequest& options);
+bool uses_tokenizer(const TrainingRequest& request);
 
-// Where options.tokens is given, its first step decides options.batch_size and options.seq_len. Throws InvalidInput for
+// Where request.tokens is given, its first step decides request.batch_size and request.seq_len. Throws InvalidInput for
 // a file of another form.
-void take_shape_of_tokens(TrainingRequest& options);
+void take_shape_of_tokens(TrainingRequest& request);
 
 class Dataset {
  public:
-  // Makes (or finds again) DIR/train.tokens and DIR/eval.tokens under options.output, with a progress line.
+  // Makes (or finds again) DIR/train.tokens and DIR/eval.tokens under request.output, with a progress line.
   // `batch_size` and `micro_rows`: rows of an update and of an evaluation step. Throws as tokenize_files and
   // TokenBatches do.
-  Dataset(const TrainingRequest& options, int64_t vocabulary, int64_t micro_rows);
+  Dataset(const TrainingRequest& request, int64_t vocabulary, int64_t micro_rows);
 
   const TokenBatches& train() const { return *train_; }
   const TokenBatches* evaluation() const { return evaluation_ ? &*evaluation_ : nullptr; }

@@ -24,22 +24,6 @@ bool parse(const std::string& text, Number& number) {
 
 }  // namespace
 
-LossScaleSettings read_loss_scale(const std::string& scale, int64_t hysteresis) {
-  LossScaleSettings settings;
-  if (hysteresis < 1) throw InvalidInput("--loss-scale-hysteresis {}: expected a number of 1 or more", hysteresis);
-  settings.hysteresis = hysteresis;
-  if (scale == "dynamic") return settings;
-  if (!parse(scale, settings.fixed) || !(settings.fixed > 0) || !std::isfinite(static_cast<float>(settings.fixed)) ||
-      static_cast<float>(settings.fixed) == 0) {
-    throw InvalidInput("--loss-scale {}: expected dynamic, or a number above 0", scale);
-  }
-  if (hysteresis != 1) {
-    throw InvalidInput("--loss-scale-hysteresis {}: a constant --loss-scale never falls; expected --loss-scale dynamic",
-                       hysteresis);
-  }
-  return settings;
-}
-
 LossScaler::LossScaler(const LossScaleSettings& settings)
     : settings_(settings),
       scale_(settings.fixed > 0 ? static_cast<float>(settings.fixed) : kFirstScale),

@@ -10,15 +10,9 @@
 #include <utility>
 #include <vector>
 
+#include "headroom/techniques/training_settings.h"
+
 namespace headroom {
-
-struct LossScaleSettings {
-  double fixed = 0;  // of a constant scale; 0: dynamic
-  int64_t hysteresis = 1;
-};
-
-// Throws InvalidInput naming --loss-scale or --loss-scale-hysteresis.
-LossScaleSettings read_loss_scale(const std::string& scale, int64_t hysteresis);
 
 class LossScaler {
  public:

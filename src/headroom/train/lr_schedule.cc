@@ -8,10 +8,14 @@
 namespace headroom {
 
 LrSchedule parse_lr_schedule(std::string_view name) {
-  if (name == "constant") return LrSchedule::constant;
-  if (name == "linear") return LrSchedule::linear;
-  if (name == "cosine") return LrSchedule::cosine;
+  for (const LrSchedule schedule : {LrSchedule::constant, LrSchedule::linear, LrSchedule::cosine}) {
+    if (name == name_of(schedule)) return schedule;
+  }
   throw InvalidInput("--lr-schedule {}: unknown schedule; expected cosine, linear or constant", name);
+}
+
+std::string_view name_of(LrSchedule schedule) {
+  return schedule == LrSchedule::constant ? "constant" : schedule == LrSchedule::linear ? "linear" : "cosine";
 }
 
 double learning_rate(const LrSettings& settings, int64_t step) {

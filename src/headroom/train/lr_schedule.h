@@ -9,6 +9,7 @@ namespace headroom {
 
 enum class LrSchedule : uint8_t { constant, linear, cosine };
 LrSchedule parse_lr_schedule(std::string_view name);  // throws InvalidInput naming --lr-schedule
+std::string_view name_of(LrSchedule schedule);
 
 struct LrSettings {
   LrSchedule schedule = LrSchedule::cosine;

@@ -16,7 +16,7 @@
 #include "headroom/passes/data_shards.h"
 #include "headroom/runtime/process_memory.h"
 #include "headroom/runtime/progress.h"
-#include "headroom/train/activation_compression.h"
+#include "headroom/techniques/technique.h"
 #include "headroom/train/numerics.h"
 
 namespace headroom {
@@ -50,8 +50,8 @@ std::vector<TensorDeclaration> declarations_of(std::span<const StateTensor> tens
   return declarations;
 }
 
-int64_t kept(const TrainingRequest& options) {
-  return options.keep_checkpoints == 0 ? std::numeric_limits<int32_t>::max() : options.keep_checkpoints;
+int64_t kept(const TrainingRequest& request) {
+  return request.keep_checkpoints == 0 ? std::numeric_limits<int32_t>::max() : request.keep_checkpoints;
 }
 
 // Of what decides the numbers: all of a config.json, but nothing else in a GGUF file.
@@ -64,51 +64,40 @@ uint64_t fingerprint_of_config(const std::string& model) {
 
 }  // namespace
 
-Trainer::Trainer(const TrainingRequest& options, const Model& model, const TrainingSettings& settings,
+Trainer::Trainer(const TrainingRequest& request, const Model& model, const TrainingSettings& settings,
                  const Dataset& data, Workspace& workspace)
-    : options_(options),
+    : request_(request),
       model_(model),
       settings_(settings),
       data_(data),
       workspace_(workspace),
       inputs_(workspace, model, settings.shape),
-      checkpoints_(options.output),
+      checkpoints_(request.output),
       weights_(trained_weights(workspace, settings.shape.lora)),
       optimizer_(tensors_of(workspace, Role::optimizer_state)),
-      loss_scaler_(settings.precision.loss_scale) {}
+      loss_scaler_(settings.loss_scale.value_or(LossScaleSettings{})) {}
 
 RunSettings Trainer::run_settings() const {
-  RunSettings settings = {
-      {"--batch-size", fmt::format("{}", settings_.shape.micro_rows * settings_.shape.micro_batches)},
-      {"--seq-len", fmt::format("{}", settings_.shape.seq_len)},
-      {"--precision", options_.precision},
-      {"--master-weights", options_.master_weights},
-      {"--loss-scale", options_.loss_scale},
-      {"--loss-scale-hysteresis", fmt::format("{}", options_.loss_scale_hysteresis)},
-      {"--optimizer", options_.optimizer},
-      {"--lr", fmt::format("{}", options_.lr)},
-      {"--lr-schedule", options_.lr_schedule},
-      {"--warmup-steps", fmt::format("{}", options_.warmup_steps)},
-      {"--weight-decay", fmt::format("{}", options_.weight_decay)},
-      {"--beta1", fmt::format("{}", options_.beta1)},
-      {"--beta2", fmt::format("{}", options_.beta2)},
-      {"--eps", fmt::format("{}", options_.eps)},
-      {"--grad-clip", fmt::format("{}", options_.grad_clip)},
-      {"--data-shards", fmt::format("{}", settings_.shape.data_shards)},
-      {"--clip-mode", settings_.updates.clip_tensors ? "tensor" : "of all gradients"},
-      {"--seed", fmt::format("{}", options_.seed)}};
-  if (compression_bits(options_) > 0) {
-    settings.emplace_back("--compress-activations", options_.compress_activations);
-    settings.emplace_back("--checkpointing", checkpointing_of(options_));
-  }
-  settings.emplace_back("a config.json of fingerprint", fmt::format("{:016x}", fingerprint_of_config(options_.model)));
-  for (auto& fingerprint : data_.fingerprints()) settings.push_back(std::move(fingerprint));
-  for (auto& setting : settings_of_lora(settings_.shape.lora, options_, model_)) settings.push_back(std::move(setting));
-  return settings;
+  const UpdateSettings& updates = settings_.updates;
+  RunSettings numbers = {{"--batch-size", fmt::format("{}", settings_.shape.rows())},
+                         {"--seq-len", fmt::format("{}", settings_.shape.seq_len)},
+                         {"--lr", fmt::format("{}", request_.lr.lr)},
+                         {"--lr-schedule", std::string(name_of(request_.lr.schedule))},
+                         {"--warmup-steps", fmt::format("{}", request_.lr.warmup_steps)},
+                         {"--weight-decay", fmt::format("{}", updates.weight_decay)},
+                         {"--beta1", fmt::format("{}", updates.beta1)},
+                         {"--beta2", fmt::format("{}", updates.beta2)},
+                         {"--eps", fmt::format("{}", updates.eps)},
+                         {"--grad-clip", fmt::format("{}", updates.grad_clip)},
+                         {"--seed", fmt::format("{}", request_.seed)}};
+  for (const Technique* technique : techniques()) technique->add_numbers(settings_, model_, numbers);
+  numbers.emplace_back("a config.json of fingerprint", fmt::format("{:016x}", fingerprint_of_config(request_.model)));
+  for (auto& fingerprint : data_.fingerprints()) numbers.push_back(std::move(fingerprint));
+  return numbers;
 }
 
 LoadStatistics Trainer::load() {
-  Progress progress("loading", options_.quiet);
+  Progress progress("loading", request_.quiet);
   const auto show = [&](int64_t done, int64_t total) { progress.show(done, total); };
   const std::optional<int64_t> newest = checkpoints_.newest();
   if (newest) {
@@ -117,22 +106,22 @@ LoadStatistics Trainer::load() {
     if (scales_loss()) loss_scaler_.restore(saved.carried, checkpoints_.path_of(*newest));
     done_steps_ = *newest;
     if (!settings_.shape.lora.is_on()) return checkpoints_.load(*newest, state(), workspace_.staging(), show);
-    const LoadStatistics base = load_weights(options_.model, model_, workspace_, show);
+    const LoadStatistics base = load_weights(request_.model, model_, workspace_, show);
     const LoadStatistics state_use = checkpoints_.load(*newest, state(), workspace_.staging());
     return {base.bytes + state_use.bytes, base.seconds + state_use.seconds};
   }
-  const LoadStatistics use = load_weights(options_.model, model_, workspace_, show);
-  if (options_.adapter.empty()) {
-    initialize_adapter(settings_.shape.lora.layers, workspace_, options_.seed);
+  const LoadStatistics use = load_weights(request_.model, model_, workspace_, show);
+  if (request_.flags.is("--adapter", "")) {
+    initialize_adapter(settings_.shape.lora.layers, workspace_, request_.seed);
     return use;
   }
-  const LoadStatistics adapter = load_adapter(options_.adapter, model_, workspace_);
+  const LoadStatistics adapter = load_adapter(request_.flags.text("--adapter"), model_, workspace_);
   return {use.bytes + adapter.bytes, use.seconds + adapter.seconds};
 }
 
 void Trainer::require_disk_space() const {
-  const int64_t saves = options_.save_every > 0 ? (settings_.lr.steps - done_steps_) / options_.save_every + 1 : 1;
-  checkpoints_.require_space(state(), std::min(kept(options_), saves), final_bytes());
+  const int64_t saves = request_.save_every > 0 ? (request_.lr.steps - done_steps_) / request_.save_every + 1 : 1;
+  checkpoints_.require_space(state(), std::min(kept(request_), saves), final_bytes());
 }
 
 Trainer::StepLoss Trainer::step(int64_t step) {
@@ -141,8 +130,8 @@ Trainer::StepLoss Trainer::step(int64_t step) {
   const int64_t predictions = inputs_.begin_update(data_.train(), step - 1, loss_scale);
   const int64_t update = step - loss_scaler_.skipped();
   inputs_.set_update_scalars(
-      update_scalars(learning_rate(settings_.lr, step), settings_.updates.beta1, settings_.updates.beta2, update));
-  inputs_.set_random_key(options_.seed, step);
+      update_scalars(learning_rate(request_.lr, step), settings_.updates.beta1, settings_.updates.beta2, update));
+  inputs_.set_random_key(request_.seed, step);
   const int64_t in_shard = shape.micro_batches_per_shard();
   for (int64_t micro = 0; micro < shape.micro_batches; ++micro) {
     if (shape.micro_batches > 1 && micro % in_shard == 0) workspace_.at("zero_gradients").run();
@@ -184,15 +173,15 @@ double Trainer::evaluate() {
 
 void Trainer::save(int64_t step) {
   const RunSettings carried = scales_loss() ? loss_scaler_.state() : RunSettings();
-  checkpoints_.save({step, run_settings(), carried}, state(), kept(options_), workspace_.staging());
+  checkpoints_.save({step, run_settings(), carried}, state(), kept(request_), workspace_.staging());
 }
 
 Trainer::Outcome Trainer::run(const InterruptGuard& interrupt) {
-  MetricsLog metrics(options_.output + "/metrics.jsonl", done_steps_);
-  Progress progress("training", options_.quiet);
+  MetricsLog metrics(request_.output + "/metrics.jsonl", done_steps_);
+  Progress progress("training", request_.quiet);
   Outcome result;
   result.eval_loss = std::numeric_limits<double>::quiet_NaN();
-  const int64_t steps = settings_.lr.steps;
+  const int64_t steps = request_.lr.steps;
   const int64_t step_tokens = settings_.shape.micro_rows * settings_.shape.micro_batches * settings_.shape.seq_len;
   const int64_t first = done_steps_;
   int64_t saved = done_steps_;
@@ -207,14 +196,14 @@ Trainer::Outcome Trainer::run(const InterruptGuard& interrupt) {
       throw InvalidInput(
           "{}: the loss of step {} is {} and the gradient's norm {}; the checkpoints before it are kept; try a smaller "
           "--lr or a --grad-clip",
-          options_.output, step, std::abs(result.loss), norm);
+          request_.output, step, std::abs(result.loss), norm);
     }
     done_steps_ = step;
     const double now = progress.elapsed_seconds();
     std::string line =
         fmt::format(R"({{"step": {}, "loss": {}, "lr": {}, "grad_norm": {}, "tokens": {}, "predictions": {}, )"
                     R"("seconds": {:.6f})",
-                    step, result.loss, learning_rate(settings_.lr, step), is_skipped ? "null" : fmt::format("{}", norm),
+                    step, result.loss, learning_rate(request_.lr, step), is_skipped ? "null" : fmt::format("{}", norm),
                     step * step_tokens, loss.predictions, now - before);
     if (const std::string numerics = describe_numerics(workspace_.at("step")); !numerics.empty()) {
       line += fmt::format(R"(, "numerics": {})", numerics);
@@ -224,7 +213,7 @@ Trainer::Outcome Trainer::run(const InterruptGuard& interrupt) {
       loss_scaler_.update(is_skipped);
     }
     before = now;
-    if (options_.eval_every > 0 && (step % options_.eval_every == 0 || step == steps)) {
+    if (request_.eval_every > 0 && (step % request_.eval_every == 0 || step == steps)) {
       result.eval_loss = evaluate();
       if (!std::isnan(result.eval_loss)) line += fmt::format(R"(, "eval_loss": {})", result.eval_loss);
       before = progress.elapsed_seconds();
@@ -234,7 +223,7 @@ Trainer::Outcome Trainer::run(const InterruptGuard& interrupt) {
     progress.show(step, steps,
                   fmt::format("loss {:.4f}  {:.0f} tokens/s  memory {} of {}", result.loss, rate,
                               format_bytes(resident_bytes()), format_bytes(workspace_.plan().arena_bytes)));
-    if (options_.save_every > 0 && step % options_.save_every == 0) {
+    if (request_.save_every > 0 && step % request_.save_every == 0) {
       metrics.sync();
       save(step);
       saved = step;
@@ -251,9 +240,7 @@ Trainer::Outcome Trainer::run(const InterruptGuard& interrupt) {
   return result;
 }
 
-WeightWriter Trainer::final_weights() const {
-  return WeightWriter(declarations_of(weights_), parse_shard_size(options_.shard_size));
-}
+WeightWriter Trainer::final_weights() const { return WeightWriter(declarations_of(weights_), request_.shard_bytes); }
 
 int64_t Trainer::final_bytes() const {
   return settings_.shape.lora.is_on() ? SafetensorsWriter::file_bytes(declarations_of(weights_))
@@ -261,8 +248,8 @@ int64_t Trainer::final_bytes() const {
 }
 
 void Trainer::save_adapter() const {
-  write_adapter_config(settings_.shape.lora.config, options_.model, options_.output);
-  SafetensorsWriter file(options_.output + "/" + kAdapterWeights, declarations_of(weights_));
+  write_adapter_config(settings_.shape.lora.config, request_.model, request_.output);
+  SafetensorsWriter file(request_.output + "/" + kAdapterWeights, declarations_of(weights_));
   for (const StateTensor& tensor : weights_) {
     file.write(tensor.name, tensor.type.dtype, tensor.data, tensor.type.shape.elements());
   }
@@ -271,7 +258,7 @@ void Trainer::save_adapter() const {
 
 void Trainer::save_weights() const {
   if (settings_.shape.lora.is_on()) return save_adapter();
-  final_weights().write(options_.output, [&](SafetensorsWriter& file, std::span<const size_t> members) {
+  final_weights().write(request_.output, [&](SafetensorsWriter& file, std::span<const size_t> members) {
     for (size_t place = 0; place < members.size(); ++place) {
       weights_[members[place]].for_each_piece(
           workspace_.staging(),

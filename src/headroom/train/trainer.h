@@ -18,11 +18,11 @@ namespace headroom {
 
 class Trainer {
  public:
-  // All borrowed. `options.output` exists and is locked by the caller; `settings.lr.steps` is known.
-  Trainer(const TrainingRequest& options, const Model& model, const TrainingSettings& settings, const Dataset& data,
+  // All borrowed. `request.output` exists and is locked by the caller; `request.lr.steps` is known.
+  Trainer(const TrainingRequest& request, const Model& model, const TrainingSettings& settings, const Dataset& data,
           Workspace& workspace);
 
-  // Takes the state of the newest checkpoint, or where there is none and options.resume is not set, of the model.
+  // Takes the state of the newest checkpoint, or where there is none and it is a new run, of the model.
   LoadStatistics load();
 
   // Throws MachineFailure unless checkpoints and the model will fit on the disk.
@@ -40,7 +40,7 @@ class Trainer {
   // any more; the checkpoints stay.
   Outcome run(const InterruptGuard& interrupt);
 
-  // The weights in DIR, f32, in files of options.shard_size; with LoRA the adapter alone, as PEFT's files.
+  // The weights in DIR, f32, in files of request.shard_bytes; with LoRA the adapter alone, as PEFT's files.
   void save_weights() const;
 
  private:
@@ -53,14 +53,14 @@ class Trainer {
   double evaluate();
   void save(int64_t step);
   StateTensors state() const { return {weights_, optimizer_}; }
-  bool scales_loss() const { return settings_.precision.scales_loss; }
+  bool scales_loss() const { return settings_.loss_scale.has_value(); }
   RunSettings run_settings() const;
   WeightWriter final_weights() const;
 
   void save_adapter() const;
   int64_t final_bytes() const;
 
-  const TrainingRequest& options_;
+  const TrainingRequest& request_;
   const Model& model_;
   const TrainingSettings& settings_;
   const Dataset& data_;

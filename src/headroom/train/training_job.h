@@ -3,23 +3,13 @@
 
 #include "headroom/runtime/fit.h"
 #include "headroom/train/lr_schedule.h"
-#include "headroom/train/precision.h"
 #include "headroom/train/training_graphs.h"
 #include "headroom/train/training_request.h"
 
 namespace headroom {
 
-// The numbers of a run, checked. `steps` is 0 until the data are known where the options leave it open. The shape has
-// as few micro-batches as the options allow, until the job is fitted.
-struct TrainingSettings {
-  TrainingShape shape;
-  UpdateSettings updates;
-  LrSettings lr;
-  Precision precision;
-};
-
 // Throws InvalidInput naming the flag that is out of range, or does not fit another or the model.
-TrainingSettings read_training_settings(const TrainingRequest& options, const Model& model);
+TrainingSettings read_training_settings(const TrainingRequest& request, const Model& model);
 
 struct FittedTraining : FittedJob {
   TrainingShape shape;  // the batch in the micro-batches that were chosen
@@ -27,7 +17,7 @@ struct FittedTraining : FittedJob {
 
 // Fits the job into the budget: the fastest way there is within it. `tokenizer_bytes`: what the
 // tokenizer that the data are encoded with takes (Tokenizer::memory_bound_bytes), 0 for none. Throws as fit_job does.
-FittedTraining fit_training(const TrainingRequest& options, const Model& model, const Budget& budget,
+FittedTraining fit_training(const TrainingRequest& request, const Model& model, const Budget& budget,
                             int64_t tokenizer_bytes);
 
 }  // namespace headroom

@@ -17,54 +17,80 @@ constexpr int64_t kBufferBytes = 1 * kMiB;
 // While text is encoded: reading and writing buffers beside the tokenizer.
 constexpr int64_t kEncodingBytes = 1 * kMiB;
 
-ReserveInputs reserve_of(const TrainingRequest& options, int64_t tokenizer_bytes) {
+ReserveInputs reserve_of(const TrainingRequest& request, int64_t tokenizer_bytes) {
   ReserveInputs reserve;
-  reserve.threads = options.threads;
+  reserve.threads = request.threads;
   reserve.buffer_bytes = kBufferBytes;
   if (tokenizer_bytes > 0) {
     reserve.released_bytes = tokenizer_bytes + kEncodingBytes +
-                             std::max(example_bound_bytes(options.model, options.data, options.seq_len),
-                                      example_bound_bytes(options.model, options.eval_data, options.seq_len));
+                             std::max(example_bound_bytes(request.model, request.data, request.seq_len),
+                                      example_bound_bytes(request.model, request.eval_data, request.seq_len));
   }
-  if (options.profiles) {
+  if (request.profiles) {
     reserve.profile_node_bytes = Profile::kNodeBytes;
     reserve.buffer_bytes += Profile::kFixedBytes;
   }
   // Written anew at the end, while the arena is there.
-  if (GgufFile::is_gguf(options.model)) reserve.tokenizer_bytes = tokenizer_bytes;
+  if (GgufFile::is_gguf(request.model)) reserve.tokenizer_bytes = tokenizer_bytes;
   return reserve;
 }
 
 }  // namespace
 
-TrainingPricing::TrainingPricing(const TrainingRequest& options, const Model& model, int64_t tokenizer_bytes)
+TrainingPricing::TrainingPricing(const TrainingRequest& request, const Model& model, int64_t tokenizer_bytes)
     : model_(model),
-      settings_(read_training_settings(options, model)),
-      levers_(training_levers(options, settings_.shape)),
-      reserve_(reserve_of(options, tokenizer_bytes)),
+      settings_(read_training_settings(request, model)),
+      reserve_(reserve_of(request, tokenizer_bytes)),
       rates_(known_rates(choose_isa(), reserve_.threads)),
-      evaluates_(!options.eval_data.empty()) {
+      evaluates_(!request.eval_data.empty()) {
   trace_.verifies = false;  // the way that is taken is built again, and verified
-  trace_.disabled = options.trace.disabled;
+  trace_.disabled = request.trace.disabled;
+  for (const Technique* technique : techniques()) {
+    std::optional<Levels> levels = technique->levels(settings_);
+    if (!levels) continue;
+    techniques_.push_back(technique);
+    levels_.push_back(std::move(*levels));
+  }
 }
 
-FittedTraining TrainingPricing::fit(const Way& levels, const Budget& budget, PassTrace& trace) const {
-  const TrainingWay way = way_of(levers_, settings_.shape, levels);
-  const Candidate candidate{describe(levers_, levels), [&] { return graphs_of(way, trace); }};
+std::vector<LevelRange> TrainingPricing::ranges() const {
+  std::vector<LevelRange> ranges;
+  for (const Levels& levels : levels_) ranges.push_back({static_cast<int>(levels.words.size()), levels.graded});
+  return ranges;
+}
+
+TrainingWay TrainingPricing::way_of(const Choice& levels) const {
+  TrainingWay way{.shape = settings_.shape, .techniques = {}};
+  for (size_t i = 0; i < techniques_.size(); ++i) techniques_[i]->take(settings_, levels[i], way);
+  return way;
+}
+
+std::string TrainingPricing::describe(const Choice& levels) const {
+  std::string text;
+  for (size_t i = 0; i < levels_.size(); ++i) {
+    const std::string& words = levels_[i].words[static_cast<size_t>(levels[i])];
+    if (!words.empty()) text += (text.empty() ? "" : ", ") + words;
+  }
+  return text;
+}
+
+FittedTraining TrainingPricing::fit(const Choice& levels, const Budget& budget, PassTrace& trace) const {
+  const TrainingWay way = way_of(levels);
+  const Candidate candidate{describe(levels), [&] { return graphs_of(way, trace); }};
   FittedTraining job{plan_candidate(candidate, budget, reserve_), way.shape};
   job.step_seconds = step_seconds(job.graphs, way.shape);
   job.rates = rates_.source;
   return job;
 }
 
-std::vector<ChosenTechnique> TrainingPricing::explain(const Way& levels) {
+std::vector<ChosenTechnique> TrainingPricing::explain(const Choice& levels) {
   std::vector<ChosenTechnique> techniques;
   const Estimate chosen = estimate(levels);
-  for (size_t i = 0; i < levers_.size(); ++i) {
-    ChosenTechnique one{.name = levers_[i].name,
-                        .choice = levers_[i].levels[static_cast<size_t>(levels[i])],
-                        .forced = levers_[i].forced};
-    Way without = levels;
+  for (size_t i = 0; i < levels_.size(); ++i) {
+    ChosenTechnique one{.name = std::string(techniques_[i]->name()),
+                        .choice = levels_[i].words[static_cast<size_t>(levels[i])],
+                        .forced = levels_[i].forced};
+    Choice without = levels;
     without[i] = 0;
     if (levels[i] > 0 && exists(without)) {
       const Estimate fast = estimate(without);
@@ -76,12 +102,14 @@ std::vector<ChosenTechnique> TrainingPricing::explain(const Way& levels) {
   return techniques;
 }
 
-bool TrainingPricing::exists(const Way& levels) const {
-  return allows(levers_, way_of(levers_, settings_.shape, levels));
+bool TrainingPricing::exists(const Choice& levels) const {
+  const TrainingWay way = way_of(levels);
+  return std::all_of(techniques_.begin(), techniques_.end(),
+                     [&](const Technique* technique) { return technique->allows(way); });
 }
 
-Estimate TrainingPricing::estimate(const Way& levels) {
-  const TrainingWay way = way_of(levers_, settings_.shape, levels);
+Estimate TrainingPricing::estimate(const Choice& levels) {
+  const TrainingWay way = way_of(levels);
   const std::vector<Graph> graphs = graphs_of(way, trace_);
   return {step_seconds(graphs, way.shape), least_peak_bytes(graphs, 0, reserve_)};
 }

@@ -6,7 +6,7 @@
 
 #include "headroom/plan/cost_model.h"
 #include "headroom/runtime/fit.h"
-#include "headroom/train/levers.h"
+#include "headroom/techniques/technique.h"
 #include "headroom/train/training_job.h"
 #include "headroom/train/training_request.h"
 #include "headroom/train/tuner.h"
@@ -16,30 +16,35 @@ namespace headroom {
 class TrainingPricing final : public Pricing {
  public:
   // `model` is borrowed. `tokenizer_bytes` and errors as of fit_training.
-  TrainingPricing(const TrainingRequest& options, const Model& model, int64_t tokenizer_bytes);
+  TrainingPricing(const TrainingRequest& request, const Model& model, int64_t tokenizer_bytes);
 
-  const std::vector<Lever>& levers() const { return levers_; }
+  const TrainingSettings& settings() const { return settings_; }
+  std::vector<LevelRange> ranges() const;
   // Passes that some way asked about so far could have left out.
   const std::vector<std::string>& optional_passes() const { return trace_.optional; }
 
   // The job, planned that way. The trace sees its passes.
-  FittedTraining fit(const Way& levels, const Budget& budget, PassTrace& trace) const;
+  FittedTraining fit(const Choice& levels, const Budget& budget, PassTrace& trace) const;
 
   // What each technique that this way makes use of saves and costs, against the same way with that one at its fastest
   // level.
-  std::vector<ChosenTechnique> explain(const Way& levels);
+  std::vector<ChosenTechnique> explain(const Choice& levels);
 
-  bool exists(const Way& levels) const override;
-  Estimate estimate(const Way& levels) override;
-  int64_t exact_bytes(const Way& levels) override { return fit(levels, {}, trace_).predicted_peak_bytes; }
+  bool exists(const Choice& levels) const override;
+  Estimate estimate(const Choice& levels) override;
+  int64_t exact_bytes(const Choice& levels) override { return fit(levels, {}, trace_).predicted_peak_bytes; }
 
  private:
+  TrainingWay way_of(const Choice& levels) const;
+  // "checkpointing none, logits made once, 4 micro-batches": of those that say something at this level.
+  std::string describe(const Choice& levels) const;
   std::vector<Graph> graphs_of(const TrainingWay& way, PassTrace& trace) const;
   double step_seconds(const std::vector<Graph>& graphs, const TrainingShape& shape) const;
 
   const Model& model_;
   const TrainingSettings settings_;
-  const std::vector<Lever> levers_;
+  std::vector<const Technique*> techniques_;  // that have levels
+  std::vector<Levels> levels_;                // of each
   const ReserveInputs reserve_;
   const MachineRates rates_;
   const bool evaluates_;

@@ -10,18 +10,18 @@ namespace {
 
 class Search {
  public:
-  Search(std::span<const LeverRange> levers, Pricing& pricing) : levers_(levers), pricing_(pricing) {
-    Way way(levers.size(), 0);
+  Search(std::span<const LevelRange> ranges, Pricing& pricing) : ranges_(ranges), pricing_(pricing) {
+    Choice way(ranges.size(), 0);
     add_combinations(way, 0);
   }
 
-  std::optional<Way> fastest(int64_t budget_bytes) {
+  std::optional<Choice> fastest(int64_t budget_bytes) {
     budget_bytes_ = budget_bytes;
     best_.reset();
     best_seconds_ = std::numeric_limits<double>::infinity();
-    // A combination takes no less than those it is beyond in every lever.
-    std::map<Way, double> seconds;
-    for (const Way& way : combinations_) {
+    // A combination takes no less than those it is beyond in every technique.
+    std::map<Choice, double> seconds;
+    for (const Choice& way : combinations_) {
       double least = estimate(way).seconds;
       for (const auto& [other, other_seconds] : seconds) {
         if (std::equal(other.begin(), other.end(), way.begin(), std::less_equal<>())) {
@@ -30,20 +30,21 @@ class Search {
       }
       seconds[way] = least;
     }
-    std::vector<Way> order = combinations_;
-    std::stable_sort(order.begin(), order.end(), [&](const Way& a, const Way& b) { return seconds[a] < seconds[b]; });
-    // With several graded levers first the ends and the middle of all but the last, and then all of them around what
-    // was best there.
+    std::vector<Choice> order = combinations_;
+    std::stable_sort(order.begin(), order.end(),
+                     [&](const Choice& a, const Choice& b) { return seconds[a] < seconds[b]; });
+    // With several graded techniques first the ends and the middle of all but the last, and then all of them around
+    // what was best there.
     is_thorough_ = false;
-    for (const Way& way : order) {
+    for (const Choice& way : order) {
       floor_seconds_ = seconds[way];
       if (floor_seconds_ >= best_seconds_) break;
-      Way one = way;
+      Choice one = way;
       search_graded(one, 0);
     }
     if (best_) {
       is_thorough_ = true;
-      Way one = at_start(*best_);
+      Choice one = at_start(*best_);
       floor_seconds_ = seconds[one];
       search_graded(one, 0);
     }
@@ -51,13 +52,14 @@ class Search {
   }
 
   // Of the ways that decide what is accepted, the one whose plan is smallest.
-  Way leanest(int64_t& bytes) {
-    std::vector<Way> ways = extremes();
-    std::stable_sort(ways.begin(), ways.end(),
-                     [&](const Way& a, const Way& b) { return estimate(a).least_bytes < estimate(b).least_bytes; });
-    Way best;
+  Choice leanest(int64_t& bytes) {
+    std::vector<Choice> ways = extremes();
+    std::stable_sort(ways.begin(), ways.end(), [&](const Choice& a, const Choice& b) {
+      return estimate(a).least_bytes < estimate(b).least_bytes;
+    });
+    Choice best;
     bytes = std::numeric_limits<int64_t>::max();
-    for (const Way& way : ways) {
+    for (const Choice& way : ways) {
       if (estimate(way).least_bytes >= bytes) break;
       if (const int64_t exact = this->exact(way); exact < bytes) {
         bytes = exact;
@@ -69,73 +71,73 @@ class Search {
 
   // Whether some way that decides what is accepted fits, as far as a single plan tells.
   bool is_accepted(int64_t budget_bytes) {
-    const std::vector<Way> ways = extremes();
-    for (const Way& way : ways) {
+    const std::vector<Choice> ways = extremes();
+    for (const Choice& way : ways) {
       const auto known = exact_.find(way);
       if (known != exact_.end() && known->second <= budget_bytes) return true;
     }
-    const Way& least = *std::min_element(ways.begin(), ways.end(), [&](const Way& a, const Way& b) {
+    const Choice& least = *std::min_element(ways.begin(), ways.end(), [&](const Choice& a, const Choice& b) {
       return estimate(a).least_bytes < estimate(b).least_bytes;
     });
     return exact(least) <= budget_bytes;
   }
 
  private:
-  void add_combinations(Way& way, size_t lever) {
-    if (lever == levers_.size()) {
+  void add_combinations(Choice& way, size_t technique) {
+    if (technique == ranges_.size()) {
       if (pricing_.exists(way)) combinations_.push_back(way);
       return;
     }
-    const int levels = levers_[lever].graded ? 1 : levers_[lever].levels;
+    const int levels = ranges_[technique].graded ? 1 : ranges_[technique].levels;
     for (int level = 0; level < levels; ++level) {
-      way[lever] = level;
-      add_combinations(way, lever + 1);
+      way[technique] = level;
+      add_combinations(way, technique + 1);
     }
-    way[lever] = 0;
+    way[technique] = 0;
   }
 
-  Way at_start(Way way) const {
-    for (size_t lever = 0; lever < levers_.size(); ++lever) {
-      if (levers_[lever].graded) way[lever] = 0;
-    }
-    return way;
-  }
-
-  // The graded levers from `first` on at their last level, or `before_last` levels before it.
-  Way at_end(Way way, size_t first, int before_last = 0) const {
-    for (size_t lever = first; lever < levers_.size(); ++lever) {
-      if (levers_[lever].graded) way[lever] = std::max(levers_[lever].levels - 1 - before_last, 0);
+  Choice at_start(Choice way) const {
+    for (size_t technique = 0; technique < ranges_.size(); ++technique) {
+      if (ranges_[technique].graded) way[technique] = 0;
     }
     return way;
   }
 
-  std::vector<Way> extremes() const {
-    std::vector<Way> ways = combinations_;
-    for (const Way& way : combinations_) {
+  // The graded techniques from `first` on at their last level, or `before_last` levels before it.
+  Choice at_end(Choice way, size_t first, int before_last = 0) const {
+    for (size_t technique = first; technique < ranges_.size(); ++technique) {
+      if (ranges_[technique].graded) way[technique] = std::max(ranges_[technique].levels - 1 - before_last, 0);
+    }
+    return way;
+  }
+
+  std::vector<Choice> extremes() const {
+    std::vector<Choice> ways = combinations_;
+    for (const Choice& way : combinations_) {
       for (const int before_last : {0, 1}) {
-        if (const Way end = at_end(way, 0, before_last); end != ways.back() && end != way) ways.push_back(end);
+        if (const Choice end = at_end(way, 0, before_last); end != ways.back() && end != way) ways.push_back(end);
       }
     }
     return ways;
   }
 
-  const Estimate& estimate(const Way& way) {
+  const Estimate& estimate(const Choice& way) {
     const auto found = estimates_.find(way);
     if (found != estimates_.end()) return found->second;
     return estimates_[way] = pricing_.estimate(way);
   }
 
-  int64_t exact(const Way& way) {
+  int64_t exact(const Choice& way) {
     const auto found = exact_.find(way);
     if (found != exact_.end()) return found->second;
     return exact_[way] = pricing_.exact_bytes(way);
   }
 
-  bool may_fit(const Way& way) { return estimate(way).least_bytes <= budget_bytes_; }
-  double seconds(const Way& way) { return std::max(estimate(way).seconds, floor_seconds_); }
+  bool may_fit(const Choice& way) { return estimate(way).least_bytes <= budget_bytes_; }
+  double seconds(const Choice& way) { return std::max(estimate(way).seconds, floor_seconds_); }
 
   // Takes the way if it is faster than the best and its plan fits. False where only the plan says no.
-  bool consider(const Way& way) {
+  bool consider(const Choice& way) {
     if (!may_fit(way)) return false;
     if (seconds(way) >= best_seconds_) return true;
     if (exact(way) > budget_bytes_) return false;
@@ -144,33 +146,33 @@ class Search {
     return true;
   }
 
-  // Levels of the graded levers from `first` on; all others are set.
-  void search_graded(Way& way, size_t first) {
-    size_t lever = first;
-    while (lever < levers_.size() && (!levers_[lever].graded || levers_[lever].levels == 1)) ++lever;
-    if (lever == levers_.size()) {
+  // Levels of the graded techniques from `first` on; all others are set.
+  void search_graded(Choice& way, size_t first) {
+    size_t technique = first;
+    while (technique < ranges_.size() && (!ranges_[technique].graded || ranges_[technique].levels == 1)) ++technique;
+    if (technique == ranges_.size()) {
       consider(way);
       return;
     }
     if (consider(way)) return;
-    if (!may_fit(at_end(way, lever))) return;
-    const bool is_last = std::none_of(levers_.begin() + static_cast<std::ptrdiff_t>(lever) + 1, levers_.end(),
-                                      [](const LeverRange& range) { return range.graded && range.levels > 1; });
+    if (!may_fit(at_end(way, technique))) return;
+    const bool is_last = std::none_of(ranges_.begin() + static_cast<std::ptrdiff_t>(technique) + 1, ranges_.end(),
+                                      [](const LevelRange& range) { return range.graded && range.levels > 1; });
     if (is_last) {
-      search_last(way, lever);
+      search_last(way, technique);
     } else {
-      search_outer(way, lever);
+      search_outer(way, technique);
     }
-    way[lever] = 0;
+    way[technique] = 0;
   }
 
   // The first level that fits, where the bytes between two known levels would have it if they fell evenly, and halfway
   // where that closed in too slowly.
-  void search_last(Way& way, size_t lever) {
+  void search_last(Choice& way, size_t technique) {
     int too_fast = 0;
-    int lean = levers_[lever].levels - 1;
+    int lean = ranges_[technique].levels - 1;
     const auto bytes_at = [&](int level) {
-      way[lever] = level;
+      way[technique] = level;
       return static_cast<double>(estimate(way).least_bytes);
     };
     double bytes_too_fast = bytes_at(too_fast);
@@ -186,22 +188,22 @@ class Search {
       (bytes <= budget ? bytes_lean : bytes_too_fast) = bytes;
       halves = 2 * (lean - too_fast) > width;
     }
-    for (way[lever] = lean; way[lever] < levers_[lever].levels; ++way[lever]) {
+    for (way[technique] = lean; way[technique] < ranges_[technique].levels; ++way[technique]) {
       if (consider(way)) break;  // the plan of a level that the bound lets through may yet be too large
     }
   }
 
-  // The ends and the middle of this lever; when thorough, coarsely over it, and then closer around the best.
-  void search_outer(Way& way, size_t lever) {
-    const int last = levers_[lever].levels - 1;
+  // The ends and the middle of this technique; when thorough, coarsely over it, and then closer around the best.
+  void search_outer(Choice& way, size_t technique) {
+    const int last = ranges_[technique].levels - 1;
     std::vector<bool> tried(static_cast<size_t>(last) + 1, false);
     const auto attempt = [&](int level) {
       if (level < 0 || level > last || tried[static_cast<size_t>(level)]) return;
       tried[static_cast<size_t>(level)] = true;
-      way[lever] = level;
-      if (seconds(way) < best_seconds_) search_graded(way, lever + 1);
-      for (size_t other = lever + 1; other < levers_.size(); ++other) {
-        if (levers_[other].graded) way[other] = 0;
+      way[technique] = level;
+      if (seconds(way) < best_seconds_) search_graded(way, technique + 1);
+      for (size_t other = technique + 1; other < ranges_.size(); ++other) {
+        if (ranges_[other].graded) way[other] = 0;
       }
     };
     attempt(0);
@@ -210,38 +212,38 @@ class Search {
     if (!is_thorough_) return;
     int step = std::max(1, last / 4);
     for (int level = step; level < last; level += step) attempt(level);
-    while (step > 1 && best_ && (*best_)[lever] > 0) {
+    while (step > 1 && best_ && (*best_)[technique] > 0) {
       step /= 2;
-      const int around = (*best_)[lever];
+      const int around = (*best_)[technique];
       attempt(around - step);
       attempt(around + step);
     }
   }
 
-  std::span<const LeverRange> levers_;
+  std::span<const LevelRange> ranges_;
   Pricing& pricing_;
-  std::vector<Way> combinations_;  // of the levels of levers that are not graded; graded ones at their first
-  std::map<Way, Estimate> estimates_;
-  std::map<Way, int64_t> exact_;
+  std::vector<Choice> combinations_;  // of the levels of techniques that are not graded; graded ones at their first
+  std::map<Choice, Estimate> estimates_;
+  std::map<Choice, int64_t> exact_;
   int64_t budget_bytes_ = 0;
   double floor_seconds_ = 0;  // of the combination that is searched
   bool is_thorough_ = false;
-  std::optional<Way> best_;
+  std::optional<Choice> best_;
   double best_seconds_ = 0;
 };
 
 }  // namespace
 
-Tuned tune(std::span<const LeverRange> levers, Pricing& pricing, int64_t budget_bytes) {
-  Search search(levers, pricing);
+Tuned tune(std::span<const LevelRange> ranges, Pricing& pricing, int64_t budget_bytes) {
+  Search search(ranges, pricing);
   Tuned tuned;
-  tuned.way = search.fastest(budget_bytes);
-  if (tuned.way && search.is_accepted(budget_bytes)) return tuned;
+  tuned.choice = search.fastest(budget_bytes);
+  if (tuned.choice && search.is_accepted(budget_bytes)) return tuned;
   tuned.leanest = search.leanest(tuned.smallest_bytes);
   if (tuned.smallest_bytes > budget_bytes) {
-    tuned.way.reset();
-  } else if (!tuned.way) {
-    tuned.way = tuned.leanest;
+    tuned.choice.reset();
+  } else if (!tuned.choice) {
+    tuned.choice = tuned.leanest;
   }
   return tuned;
 }

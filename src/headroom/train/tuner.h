@@ -1,6 +1,6 @@
-// The search for the fastest way to run a job within a budget. A technique is a lever with levels, from the fastest to
-// the leanest; a way is a level for each lever. What a way takes is asked of whoever knows the job: bytes are exact, by
-// planning it, and bounded from below without; seconds are the cost model's.
+// The search for the fastest way to run a job within a budget. A technique has levels, from the fastest to the
+// leanest; a choice is a level for each technique, and one way to run. What a way takes is asked of whoever knows the
+// job: bytes are exact, by planning it, and bounded from below without; seconds are the cost model's.
 #pragma once
 
 #include <cstdint>
@@ -10,14 +10,14 @@
 
 namespace headroom {
 
-// Of a lever, what the search must know.
-struct LeverRange {
+// Of a technique's levels, what the search must know.
+struct LevelRange {
   int levels = 1;
   // Memory falls with the level and time rises: searched by halving. Others are tried level by level.
   bool graded = false;
 };
 
-using Way = std::vector<int>;  // a level for each lever
+using Choice = std::vector<int>;  // a level for each technique
 
 struct Estimate {
   double seconds = 0;
@@ -28,27 +28,27 @@ class Pricing {
  public:
   virtual ~Pricing() = default;
   // Whether the levels go together.
-  virtual bool exists(const Way& way) const = 0;
+  virtual bool exists(const Choice& way) const = 0;
   // Cheap, and asked once for each way.
-  virtual Estimate estimate(const Way& way) = 0;
+  virtual Estimate estimate(const Choice& way) = 0;
   // What a plan of it takes. Dear: asked of few, several times.
-  virtual int64_t exact_bytes(const Way& way) = 0;
+  virtual int64_t exact_bytes(const Choice& way) = 0;
 };
 
 struct Tuned {
-  std::optional<Way> way;  // none: the budget is too small
-  Way leanest;             // takes smallest_bytes; set where `way` is not
+  std::optional<Choice> choice;  // none: the budget is too small
+  Choice leanest;                // takes smallest_bytes; set where `choice` is not
   int64_t smallest_bytes = 0;
 };
 
 // The way that takes the fewest seconds among those whose bytes are within `budget_bytes`: every combination of levels
-// of levers that are not graded, with the level of graded ones found by halving, so it is the fastest there is as long
-// as their bytes fall and their seconds rise; with several graded levers about the fastest. A level is never taken for
-// faster than the one before it.
+// of techniques that are not graded, with the level of graded ones found by halving, so it is the fastest there is as
+// long as their bytes fall and their seconds rise; with several graded techniques about the fastest. A level is never
+// taken for faster than the one before it.
 //
 // What is accepted does not depend on what the search finds: the smallest budget is the least that any way takes whose
-// graded levers all stand at their first, all at their last, or all at the level before that. It works, so does every
-// larger one, and none less.
-Tuned tune(std::span<const LeverRange> levers, Pricing& pricing, int64_t budget_bytes);
+// graded techniques all stand at their first, all at their last, or all at the level before that. It works, so does
+// every larger one, and none less.
+Tuned tune(std::span<const LevelRange> ranges, Pricing& pricing, int64_t budget_bytes);
 
 }  // namespace headroom

@@ -190,8 +190,7 @@ TrainingRequest request_of(const ModelBenchOptions& options) {
   static_cast<RunOptions&>(train) = options;
   train.batch_size = options.batch;
   train.seq_len = options.seq_len;
-  train.clip_mode = "one-pass";  // a step is one graph here
-  train.grad_accum = 1;
+  train.techniques = {{"--clip-mode", "one-pass"}, {"--grad-accum", "1"}};  // a step is one graph here
   return training_request(train);
 }
 

@@ -55,16 +55,16 @@ std::optional<int64_t> parameter_count_of(const std::string& text) {
   return std::nullopt;
 }
 
-TrainingFormat training_format(const TrainOptions& options) {
-  if (options.lora_rank > 0) {
+TrainingFormat training_format(const FlagValues& flags) {
+  if (flags.integer("--lora-rank") > 0) {
     throw InvalidInput("--lora-rank {}: expected without --mesh; the states of an adapter fit on one machine",
-                       options.lora_rank);
+                       flags.text("--lora-rank"));
   }
   TrainingFormat format;
-  format.half_weights = options.precision != "f32";
-  format.master_weights = options.master_weights == "f32";
-  if (options.optimizer == "adamw8bit") format.optimizer_bytes = 2 + 2 * 4.0 / 256;  // docs/techniques
-  if (options.optimizer == "sgd") format.optimizer_bytes = 0;
+  format.half_weights = !flags.is("--precision", "f32");
+  format.master_weights = flags.is("--master-weights", "f32");
+  if (flags.is("--optimizer", "adamw8bit")) format.optimizer_bytes = 2 + 2 * 4.0 / 256;  // docs/techniques
+  if (flags.is("--optimizer", "sgd")) format.optimizer_bytes = 0;
   return format;
 }
 
@@ -91,7 +91,9 @@ RankFit fit_rank(const MeshJob& job, const Model& part, int64_t memory_bytes) {
   TrainingRequest request = training_request(job.train);
   request.batch_size = rows_of_rank(job);
   request.disk.clear();
-  if (job.mesh.pipe > 1 && request.grad_accum == 0) request.grad_accum = request.batch_size;
+  if (job.mesh.pipe > 1 && request.flags.is("--grad-accum", "0")) {
+    request.flags.set("--grad-accum", fmt::format("{}", request.batch_size));
+  }
   FittedTraining fitted = fit_training(request, part, {memory_bytes}, 0);
   const TrainingShape shape = fitted.shape;
   return {std::move(fitted), shape};
@@ -130,6 +132,7 @@ class StagePlanner {
  public:
   StagePlanner(const MeshJob& job, const JsonObject& config, const BytesPerParameter& bytes)
       : job_(job),
+        flags_(job.train.techniques),
         config_(config),
         bytes_(bytes),
         counts_(count_parameters(config_of_rank(config, job.mesh.tensor, layers_of(config)))),
@@ -143,7 +146,8 @@ class StagePlanner {
     stage.parameters = parameters_of_stage(counts_, stage.layers, is_first(at), is_last(at));
     stage.states = states_of(stage.parameters, bytes_, job_.zero, job_.mesh.data);
     stage.gathered_bytes = gathered_bytes(at);
-    const int64_t micro_batches = job_.train.grad_accum == 0 ? rows_ : job_.train.grad_accum;
+    const int64_t asked = flags_.integer("--grad-accum");
+    const int64_t micro_batches = asked == 0 ? rows_ : asked;
     if (job_.trains) stage.in_flight = micro_batches_in_flight(at, job_.mesh.pipe, micro_batches);
     const RankWork& work = work_of_stage(stage);
     stage.working_bytes = work.memory.peak_bytes + (stage.in_flight - 1) * work.memory.saved_bytes;
@@ -160,7 +164,7 @@ class StagePlanner {
       return {.tensor = 2 * (2 * stage.layers + (is_first(at) ? 1 : 0)) * sent_by_gather(row, job_.mesh.tensor),
               .pipe = is_last(at) ? 0 : row};
     }
-    const int64_t element_bytes = job_.train.precision == "f32" ? 4 : 2;
+    const int64_t element_bytes = flags_.is("--precision", "f32") ? 4 : 2;
     const int64_t activations =
         multiply_sizes(shape.micro_tokens() * shape.micro_batches, element_bytes * features, "the activations");
     // Two sums a layer forward and backward, one behind the embedding, and one before the head on the way back.
@@ -199,6 +203,7 @@ class StagePlanner {
   }
 
   const MeshJob& job_;
+  const FlagValues flags_;
   const JsonObject config_;
   const BytesPerParameter bytes_;
   const ParameterCounts counts_;
@@ -238,8 +243,8 @@ MeshPlan plan_mesh(const MeshJob& job) {
                             : counted          ? "f16"
                                                : std::string(name_of(make_model(given)->stored_dtype()));
   const WeightFormat& format = weight_format(dtype);
-  const BytesPerParameter bytes =
-      job.trains ? bytes_per_parameter(training_format(job.train)) : BytesPerParameter{format.bytes, 0, 0};
+  const BytesPerParameter bytes = job.trains ? bytes_per_parameter(training_format(FlagValues(job.train.techniques)))
+                                             : BytesPerParameter{format.bytes, 0, 0};
   if (counted) return plan_count(job, *parameter_count_of(job.model), bytes);
 
   const JsonObject config = given.with("dtype", nullptr).with("torch_dtype", std::string(format.runs_as));

@@ -1,0 +1,41 @@
+// Gradients of parts of the batch, added as a balanced tree (docs/techniques/data_shards.md).
+#include <fmt/format.h>
+
+#include "headroom/base/errors.h"
+#include "headroom/techniques/technique.h"
+
+namespace headroom {
+namespace {
+
+class DataShards final : public Technique {
+ public:
+  DataShards() : Technique("data shards", 50) {}
+
+  std::vector<Flag> flags() const override {
+    return {{.name = "--data-shards",
+             .group = "Batch",
+             .help = "Add the gradients of this many equal parts of the batch as a balanced tree: the order that as "
+                     "many machines would add them in. Other numbers, and a few more sets of gradients",
+             .standard = "1",
+             .kind = FlagKind::integer}};
+  }
+
+  void read(const Model&, TrainingSettings& settings) const override {
+    const int64_t shards = settings.flags.integer("--data-shards");
+    if (shards < 1) throw InvalidInput("--data-shards {}: expected a number of 1 or more", shards);
+    if (settings.shape.rows() % shards != 0) {
+      throw InvalidInput("--data-shards {}: expected a divisor of --batch-size {}", shards, settings.shape.rows());
+    }
+    settings.shape.data_shards = shards;
+  }
+
+  void add_numbers(const TrainingSettings& settings, const Model&, RunSettings& numbers) const override {
+    numbers.emplace_back("--data-shards", fmt::format("{}", settings.shape.data_shards));
+  }
+};
+
+}  // namespace
+}  // namespace headroom
+
+static const headroom::DataShards data_shards;
+HEADROOM_TECHNIQUE(data_shards);

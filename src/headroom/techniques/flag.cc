@@ -1,0 +1,74 @@
+#include "headroom/techniques/flag.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "headroom/base/errors.h"
+#include "headroom/techniques/technique.h"
+
+namespace headroom {
+namespace {
+
+template <class T>
+bool parse(std::string_view text, T& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+// "auto, one-pass or tensor"
+std::string join(const std::vector<std::string_view>& choices) {
+  std::string text;
+  for (size_t i = 0; i < choices.size(); ++i) {
+    text += i == 0 ? "" : i + 1 == choices.size() ? " or " : ", ";
+    text += choices[i];
+  }
+  return text;
+}
+
+void check(const Flag& flag, std::string_view value) {
+  int64_t integer = 0;
+  double number = 0;
+  if (flag.kind == FlagKind::integer && !parse(value, integer)) {
+    throw InvalidInput("{} {}: expected a whole number", flag.name, value);
+  }
+  if (flag.kind == FlagKind::number && !parse(value, number)) {
+    throw InvalidInput("{} {}: expected a number", flag.name, value);
+  }
+  if (flag.choices.empty() || value == flag.standard) return;
+  if (std::find(flag.choices.begin(), flag.choices.end(), value) == flag.choices.end()) {
+    throw InvalidInput("{} {}: expected {}", flag.name, value, join(flag.choices));
+  }
+}
+
+template <class T>
+T parsed(std::string_view flag, const std::string& text) {
+  T value{};
+  ensure(parse(text, value), "{} {}", flag, text);
+  return value;
+}
+
+}  // namespace
+
+FlagValues::FlagValues(const std::map<std::string, std::string>& given) {
+  for (const auto& [flag, value] : given) set(flag, value);
+}
+
+void FlagValues::set(std::string_view flag, std::string_view value) {
+  const Flag* const known = find_flag(flag);
+  if (known == nullptr) throw InvalidInput("{}: no technique has this flag", flag);
+  check(*known, value);
+  given_[std::string(flag)] = value;
+}
+
+std::string FlagValues::text(std::string_view flag) const {
+  const auto found = given_.find(flag);
+  if (found != given_.end()) return found->second;
+  const Flag* const known = find_flag(flag);
+  ensure(known != nullptr, "no technique has the flag {}", flag);
+  return std::string(known->standard);
+}
+
+int64_t FlagValues::integer(std::string_view flag) const { return parsed<int64_t>(flag, text(flag)); }
+double FlagValues::number(std::string_view flag) const { return parsed<double>(flag, text(flag)); }
+
+}  // namespace headroom

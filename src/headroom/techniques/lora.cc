@@ -1,0 +1,164 @@
+// Adapters that are trained in place of the model's weights, beside a base that may be kept in few bits
+// (docs/techniques/lora.md, docs/techniques/qlora.md).
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "headroom/base/errors.h"
+#include "headroom/base/int8_blocks.h"
+#include "headroom/base/nf4.h"
+#include "headroom/data/text_source.h"
+#include "headroom/models/adapter.h"
+#include "headroom/models/weights.h"
+#include "headroom/techniques/technique.h"
+
+namespace headroom {
+namespace {
+
+std::vector<std::string> split(const std::string& list) {
+  std::vector<std::string> names;
+  for (size_t begin = 0; begin <= list.size();) {
+    const size_t end = std::min(list.find(',', begin), list.size());
+    if (end > begin) names.push_back(list.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return names;
+}
+
+AdapterConfig config_of_flags(const FlagValues& flags) {
+  AdapterConfig config;
+  config.rank = flags.integer("--lora-rank");
+  config.alpha = flags.number("--lora-alpha");
+  config.targets = split(flags.text("--lora-targets"));
+  if (!(config.alpha > 0) || !std::isfinite(config.alpha)) {
+    throw InvalidInput("--lora-alpha {}: expected more than 0", config.alpha);
+  }
+  return config;
+}
+
+AdapterConfig config_of_adapter(const FlagValues& flags) {
+  const std::string adapter = flags.text("--adapter");
+  const int64_t rank = flags.integer("--lora-rank");
+  const AdapterConfig config = read_adapter_config(adapter);
+  if (rank != 0 && rank != config.rank) {
+    throw InvalidInput("--lora-rank {}: the adapter {} has rank {}; leave the flag out", rank, adapter, config.rank);
+  }
+  return config;
+}
+
+bool is_asked_for(const FlagValues& flags) { return flags.integer("--lora-rank") > 0 || !flags.is("--adapter", ""); }
+
+class Lora final : public Technique {
+ public:
+  Lora() : Technique("lora", 130) {}
+
+  std::vector<Flag> flags() const override {
+    constexpr std::string_view kGroup = "Adapter (LoRA)";
+    return {
+        {.name = "--lora-rank",
+         .group = kGroup,
+         .help = "Train adapters of this rank beside the linear layers, and nothing else; 0: all weights. The "
+                 "output is a PEFT adapter",
+         .standard = "0",
+         .kind = FlagKind::integer},
+        {.name = "--lora-alpha",
+         .group = kGroup,
+         .help = "The adapter's product counts times alpha / rank",
+         .standard = "16",
+         .kind = FlagKind::number},
+        {.name = "--lora-dropout",
+         .group = kGroup,
+         .help = "Share of the adapters' inputs that a step leaves out",
+         .standard = "0",
+         .kind = FlagKind::number},
+        {.name = "--lora-targets",
+         .group = kGroup,
+         .help = "Linear layers that get one, by name, with commas",
+         .standard = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"},
+        {.name = "--base-bits",
+         .group = kGroup,
+         .help = "Keep the linear layers of the model that adapters are trained for in 4 (NF4, doubly quantised) or "
+                 "8 bits; without it as they are stored",
+         .standard = "",
+         .choices = {"4", "8"}},
+        {.name = "--adapter",
+         .group = kGroup,
+         .help = "Continue this PEFT adapter, with its rank, alpha, dropout and targets",
+         .standard = ""}};
+  }
+
+  void read(const Model& model, TrainingSettings& settings) const override {
+    const FlagValues& flags = settings.flags;
+    const std::string adapter = flags.text("--adapter");
+    const double dropout = flags.number("--lora-dropout");
+    if (flags.integer("--lora-rank") < 0) {
+      throw InvalidInput("--lora-rank {}: expected 0 (all weights are trained) or more", flags.text("--lora-rank"));
+    }
+    if (!(dropout >= 0 && dropout < 1)) {
+      throw InvalidInput("--lora-dropout {}: expected a share, 0 <= dropout < 1", dropout);
+    }
+    if (!is_asked_for(flags)) return;
+    LoraTraining& lora = settings.shape.lora;
+    lora.config = adapter.empty() ? config_of_flags(flags) : config_of_adapter(flags);
+    if (dropout > 0 || adapter.empty()) lora.config.dropout = dropout;
+    if (flags.is("--base-bits", "4")) lora.base_format = nf4().dtype();
+    if (flags.is("--base-bits", "8")) lora.base_format = int8_blocks().dtype();
+    if (lora.base_format) {
+      for (const LinearLayer& layer : linear_layers(model)) lora.base.insert(layer.weight);
+    }
+    lora.layers =
+        adapter.empty() ? lora_layers(model, lora.config, "--lora-targets, --lora-rank") : open_adapter(adapter, model);
+  }
+
+  std::vector<Exclusion> exclusions() const override {
+    return {{[](const TrainingSettings& settings) {
+               return !is_asked_for(settings.flags) && !settings.flags.is("--base-bits", "");
+             },
+             "--base-bits: it is for adapters, beside which the model stays as it is; add --lora-rank 16"},
+            {[](const TrainingSettings& settings) {
+               return !is_asked_for(settings.flags) && settings.flags.number("--lora-dropout") > 0;
+             },
+             "--lora-dropout: it is for adapters, beside which the model stays as it is; add --lora-rank 16"},
+            {[](const TrainingSettings& settings) {
+               return is_asked_for(settings.flags) &&
+                      (settings.shape.precision != DType::f32 || settings.shape.weights != DType::f32);
+             },
+             "--precision {--precision} with --master-weights {--master-weights}: adapters and what flows through them "
+             "are computed in f32; expected f32 for both with --lora-rank or --adapter"}};
+  }
+
+  std::vector<Offer> offers() const override {
+    return {{"--lora-rank 8", Offer::Cost::capacity, "only adapters are trained", set_flag("--lora-rank", "8", "0")}};
+  }
+
+  void add_numbers(const TrainingSettings& settings, const Model& model, RunSettings& numbers) const override {
+    const LoraTraining& lora = settings.shape.lora;
+    if (!lora.is_on()) return;
+    const std::string bits = settings.flags.text("--base-bits");
+    const std::string adapter = settings.flags.text("--adapter");
+    numbers.emplace_back("--lora-rank", fmt::format("{}", lora.config.rank));
+    numbers.emplace_back("--lora-alpha", fmt::format("{}", lora.config.alpha));
+    numbers.emplace_back("--lora-dropout", fmt::format("{}", lora.config.dropout));
+    numbers.emplace_back("--lora-targets", fmt::format("{}", fmt::join(lora.config.targets, ",")));
+    numbers.emplace_back("--base-bits", bits.empty() ? "as stored" : bits);
+    numbers.emplace_back("a base of fingerprint",
+                         fmt::format("{:016x}", fingerprint_of_weights(settings.model, model)));
+    if (adapter.empty()) return;
+    const uint64_t fingerprint = fingerprint_of_file(adapter + "/" + kAdapterWeights);
+    numbers.emplace_back("an adapter of fingerprint", fmt::format("{:016x}", fingerprint));
+  }
+};
+
+}  // namespace
+
+WeightFormats LoraTraining::formats(const Model& model) const {
+  return [this, stored = model.stored_formats()](const std::string& weight) {
+    return base.contains(weight) ? *base_format : stored(weight);
+  };
+}
+
+}  // namespace headroom
+
+static const headroom::Lora lora_technique;
+HEADROOM_TECHNIQUE(lora_technique);

@@ -1,0 +1,103 @@
+// What lives on disk while nobody needs it (docs/techniques/offload.md). Its choices, from the least that leaves the
+// memory to the most: nothing, more and more of it, all of it, and last all of it without overlap of transfers and
+// computation, in the least memory. Only nothing without --disk; all of what --offload names, where it does.
+#include <fmt/format.h>
+
+#include "headroom/base/bytes.h"
+#include "headroom/base/errors.h"
+#include "headroom/techniques/technique.h"
+
+namespace headroom {
+namespace {
+
+constexpr int kParts = 32;
+
+OffloadKinds kinds_of(const std::string& flag) {
+  if (flag == "none") return {};
+  if (flag == "optimizer") return {.optimizer = true};
+  if (flag == "activations") return {.activations = true};
+  if (flag == "weights") return {.weights = true};
+  return {.optimizer = true, .activations = true, .weights = true};
+}
+
+class Offload final : public Technique {
+ public:
+  Offload() : Technique("offload", 110) {}
+
+  std::vector<Flag> flags() const override {
+    return {{.name = "--offload",
+             .group = "Memory",
+             .help =
+                 "What moves to --disk while nobody needs it: none, all of weights, optimizer (state, and gradients "
+                 "that wait), activations or all; auto: as much of all as the budget asks for",
+             .standard = "auto",
+             .choices = {"none", "weights", "optimizer", "activations", "all", "auto"}}};
+  }
+
+  void read(const Model&, TrainingSettings& settings) const override {
+    if (settings.disk.empty() && !settings.disk_limit.empty())
+      throw InvalidInput("--disk-limit {}: expected with --disk DIR", settings.disk_limit);
+  }
+
+  std::vector<Exclusion> exclusions() const override {
+    return {{[](const TrainingSettings& settings) { return settings.disk.empty() && is_named(settings); },
+             "--offload {--offload}: where to? Try --disk DIR as well"}};
+  }
+
+  std::optional<Levels> levels(const TrainingSettings& settings) const override {
+    Levels levels{.graded = true, .forced = !settings.flags.is("--offload", "auto")};
+    for (const OffloadSettings& choice : choices(settings)) levels.words.push_back(words_of(choice));
+    return levels;
+  }
+
+  void take(const TrainingSettings& settings, int level, TrainingWay& way) const override {
+    way.techniques.offload = choices(settings)[static_cast<size_t>(level)];
+  }
+
+  std::vector<Offer> offers() const override {
+    return {{"--disk DIR", Offer::Cost::traffic, "the same numbers, with traffic of that disk",
+             [](TechniqueRequest& request) {
+               if (!request.disk.empty() || request.flags.is("--offload", "none")) return false;
+               request.disk = ".";
+               return true;
+             }}};
+  }
+
+  void check(const TrainingSettings& settings, const Plan& plan) const override {
+    if (settings.disk_limit.empty()) return;
+    const int64_t limit = parse_bytes(settings.disk_limit, "--disk-limit");
+    if (plan.disk_bytes <= limit) return;
+    throw BudgetExceeded(0, "this job keeps {} on disk in this --memory, more than --disk-limit {}; try a larger one",
+                         format_bytes_exactly(plan.disk_bytes), format_bytes_exactly(limit));
+  }
+
+ private:
+  static bool is_named(const TrainingSettings& settings) {
+    return !settings.flags.is("--offload", "none") && !settings.flags.is("--offload", "auto");
+  }
+
+  static std::vector<OffloadSettings> choices(const TrainingSettings& settings) {
+    if (settings.disk.empty()) return {{}};
+    const OffloadKinds kinds = kinds_of(settings.flags.text("--offload"));
+    std::vector<OffloadSettings> choices;
+    if (!is_named(settings)) choices.push_back({});
+    if (!kinds.any()) return choices;
+    for (int part = is_named(settings) ? kParts : 1; part <= kParts; ++part) {
+      choices.push_back({kinds, static_cast<double>(part) / kParts, true, settings.threads});
+    }
+    choices.push_back({kinds, 1, false, settings.threads});
+    return choices;
+  }
+
+  static std::string words_of(const OffloadSettings& choice) {
+    if (choice.share == 0) return "";
+    return fmt::format("{:.0f} % of what can leave on disk{}", 100 * choice.share,
+                       choice.overlap ? "" : ", one transfer at a time");
+  }
+};
+
+}  // namespace
+}  // namespace headroom
+
+static const headroom::Offload offload_technique;
+HEADROOM_TECHNIQUE(offload_technique);

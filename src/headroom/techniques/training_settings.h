@@ -1,0 +1,97 @@
+// The numbers of a training run, and one way to run its steps. Techniques read the first from flags and make the second
+// (techniques/technique.h).
+//   B rows of a micro-batch, S tokens a row (S - 1 predictions; R = S - 1 places, or one more, below), T = B * R, N
+//   predictions of an update, D documents of a row that attention keeps apart.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "headroom/base/dtype.h"
+#include "headroom/models/adapter.h"
+#include "headroom/passes/append_updates.h"
+#include "headroom/passes/offload.h"
+#include "headroom/techniques/flag.h"
+
+namespace headroom {
+
+// What is trained in place of the model's weights (docs/techniques/lora.md).
+struct LoraTraining {
+  AdapterConfig config;
+  std::vector<LoraLayer> layers;         // none: all weights are trained
+  std::optional<DType> base_format;      // of the base's linear layers, adapters or not; none: as stored
+  std::unordered_set<std::string> base;  // their weights, where there is one
+
+  bool is_on() const { return !layers.empty(); }
+  // Of the base's weights. Borrows both.
+  WeightFormats formats(const Model& model) const;
+};
+
+struct TrainingShape {
+  int64_t micro_rows = 0;     // rows of one micro-batch
+  int64_t micro_batches = 1;  // of one update
+  int64_t seq_len = 0;
+  // D: 1, or with isolated documents seq_len / 2, since each one that counts has two tokens or more.
+  int64_t documents_per_row = 1;
+  int64_t data_shards = 1;  // of an update; each is the same whole number of micro-batches
+
+  int64_t micro_batches_per_shard() const { return micro_batches / data_shards; }
+  LoraTraining lora = {};  // what is trained, where it is not all weights
+
+  // Of activations, what is kept of them, and products: f32, bf16 or f16.
+  DType precision = DType::f32;
+  DType weights = DType::f32;  // or bf16
+  bool watch_numerics = false;
+
+  // Products of bf16 take pairs of tokens. Rows have an even number of places then, a last one that predicts nothing,
+  // so that no pair is cut wherever the batch is.
+  int64_t row_places() const { return seq_len - 1 + (precision == DType::bf16 ? (seq_len - 1) % 2 : 0); }
+  int64_t micro_tokens() const { return micro_rows * row_places(); }
+  int64_t rows() const { return micro_rows * micro_batches; }
+  int64_t predictions() const { return micro_tokens() * micro_batches; }
+};
+
+// The techniques a training run can choose from: lossless but for compress_bits, which the user asks for.
+struct TrainingTechniques {
+  bool checkpoint_layers = false;
+  double recompute_depth = 0;  // without that: how far to go with what is computed again (plan/recompute_choice.h)
+  bool fuse_loss_gradients = false;
+  bool two_pass_clipping = false;  // needs UpdateSettings::grad_clip, not clip_tensors, and a single micro-batch
+  int64_t compress_bits = 0;       // what activations are kept in between forward and backward: 16, 8 or 4; 0: f32
+  OffloadSettings offload = {};
+};
+
+struct TrainingWay {
+  TrainingShape shape;
+  TrainingTechniques techniques;
+};
+
+// Of --loss-scale, with --precision f16.
+struct LossScaleSettings {
+  double fixed = 0;  // of a constant scale; 0: dynamic
+  int64_t hysteresis = 1;
+};
+
+// What techniques are asked for, and may make use of.
+struct TechniqueRequest {
+  std::string model;  // directory or file
+  FlagValues flags;
+  std::string disk;        // directory for what leaves the memory; empty: nothing does
+  std::string disk_limit;  // bytes that may be there; empty: what is free
+  int threads = 1;
+};
+
+// Checked. The shape has as few micro-batches as the flags allow, until the job is fitted.
+struct TrainingSettings : TechniqueRequest {
+  TrainingShape shape;
+  UpdateSettings updates;
+  std::optional<LossScaleSettings> loss_scale;  // where the loss is scaled
+};
+
+// Settings that change the numbers, by the name the user knows ("--lr"), and fingerprints of data and tokenizer.
+using RunSettings = std::vector<std::pair<std::string, std::string>>;
+
+}  // namespace headroom
