@@ -5,7 +5,7 @@
 
 #include "headroom/base/errors.h"
 #include "headroom/measure/kernel_bench.h"
-#include "headroom/runtime/arena.h"
+#include "headroom/backend/arena.h"
 
 int main(int argc, char** argv) {
   using namespace headroom;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "headroom/api/job_settings.h"
+#include "headroom/backend/backend.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/models/presets.h"
@@ -97,7 +98,7 @@ void measure(const Preset& preset, const JobKind& kind) {
   const auto start = std::chrono::steady_clock::now();
   const std::vector<Graph> graphs = kind.build(*model);
   const auto built = std::chrono::steady_clock::now();
-  Job job{.graphs = {}, .threads = kThreads};
+  Job job{.graphs = {}, .processor = choose_backend().on(kThreads)};
   size_t nodes = 0;
   for (const Graph& graph : graphs) {
     job.graphs.push_back(&graph);

@@ -90,5 +90,18 @@ TEST(Attention, AgreesOnRandomShapes) {
   }
 }
 
+// What keeps long contexts cheap: scratch depends on the threads and the size of a head, not on the length.
+TEST(Attention, ScratchDoesNotGrowWithTheLength) {
+  const auto scratch = [](int64_t length, int64_t head_size, int threads) {
+    const Type rows = f32({length, head_size});
+    const std::vector<Type> inputs = {rows, rows, rows, i32({1, 4})};
+    const Attributes attributes = {{"heads", int64_t{1}}, {"kv_heads", int64_t{1}}, {"scale", 0.25}};
+    return cpu_backend(Isa::reference).scratch_bytes("attention", {inputs, {}, attributes}, threads);
+  };
+  EXPECT_EQ(scratch(16, 64, 1), scratch(1 << 20, 64, 1));
+  EXPECT_EQ(scratch(16, 64, 3), 3 * scratch(16, 64, 1));
+  EXPECT_LT(scratch(16, 256, 1), 1 << 20);
+}
+
 }  // namespace
 }  // namespace headroom::testing

@@ -1,5 +1,5 @@
 // Runs one op's kernel on given tensors, for an instruction set and a number of threads, the way the executor does:
-// outputs where Op::in_place puts them, scratch of exactly Op::scratch_bytes. Guards behind every buffer catch writes
+// outputs where Op::in_place puts them, scratch of exactly what the kernel asks for. Guards behind every buffer catch writes
 // beyond it, and fresh buffers start as garbage. expect_kernels_agree is the test of a CPU kernel: equality with the
 // reference, bit for bit.
 #pragma once
@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-#include "headroom/backend/kernel.h"
+#include "headroom/backend/isa.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/dtype.h"
 #include "headroom/base/errors.h"
@@ -172,7 +172,7 @@ inline std::vector<Array> run_kernel(Isa isa, std::string_view name, const std::
   std::vector<Tensor> output_tensors;
   for (const Array& input : used) input_tensors.push_back(input.tensor());
   for (const Array& output : outputs) output_tensors.push_back(output.tensor());
-  const Buffer scratch(op->scratch_bytes(node, threads));
+  const Buffer scratch(cpu_backend(isa).scratch_bytes(op->name(), node, threads));
   Threads pool(threads);
   kernel({input_tensors, output_tensors, attributes, {scratch.data(), static_cast<size_t>(scratch.bytes())}, pool});
 

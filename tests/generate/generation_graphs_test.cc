@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "headroom/backend/backend.h"
 #include "headroom/graph/verify.h"
 #include "headroom/plan/job.h"
 #include "tests/generate/tiny_model.h"
@@ -12,7 +13,7 @@ namespace {
 using testing::tiny_config;
 
 Plan plan_of(const std::vector<Graph>& graphs) {
-  Job job;
+  Job job{.graphs = {}, .processor = choose_backend().on(1)};
   for (const Graph& graph : graphs) job.graphs.push_back(&graph);
   return plan_job(job);
 }

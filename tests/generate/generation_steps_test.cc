@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "headroom/backend/isa.h"
 #include "headroom/base/errors.h"
 #include "tests/generate/tiny_model.h"
 #include "tests/temporary_directory.h"
@@ -19,11 +20,11 @@ using testing::tiny_config;
 constexpr int64_t kContext = 100;
 
 // The logits behind the prompt and behind three more tokens, and their lse.
-std::vector<float> logits_of(const LlamaConfig& config, int64_t chunk, int threads = 1, Isa isa = choose_isa(),
-                             int64_t context = kContext, DType cache_dtype = DType::f32) {
+std::vector<float> logits_of(const LlamaConfig& config, int64_t chunk, int threads = 1,
+                             const Backend& backend = choose_backend(), int64_t context = kContext, DType cache_dtype = DType::f32) {
   const auto model = make_llama(config);
   const GenerationShape shape{.context = context, .prefill_chunk = chunk, .cache_dtype = cache_dtype};
-  const auto workspace = make_workspace(*model, build_generation_graphs(*model, shape), threads, isa);
+  const auto workspace = make_workspace(*model, build_generation_graphs(*model, shape), threads, backend);
   GenerationSteps steps(*workspace, *model, shape);
   const std::vector<int32_t> ids = some_ids(77);
   std::vector<float> all;
@@ -52,8 +53,8 @@ TEST(GenerationSteps, ThreadsInstructionsAndContextChangeNoBit) {
   const std::vector<float> expected = logits_of(config, 64);
   EXPECT_EQ(logits_of(config, 64, 2), expected);
   EXPECT_EQ(logits_of(config, 64, 3), expected);
-  EXPECT_EQ(logits_of(config, 64, 1, Isa::reference), expected);
-  EXPECT_EQ(logits_of(config, 64, 1, choose_isa(), 256), expected);
+  EXPECT_EQ(logits_of(config, 64, 1, cpu_backend(Isa::reference)), expected);
+  EXPECT_EQ(logits_of(config, 64, 1, choose_backend(), 256), expected);
 }
 
 // Every key is read as it was rounded, in the step that writes it, too.
@@ -61,11 +62,11 @@ TEST(GenerationSteps, ACacheOf16BitsGivesTheSameBitsInChunksOfAnySize) {
   const LlamaConfig config = tiny_config();
   const std::vector<float> exact = logits_of(config, 74);
   for (const auto& [dtype, precision] : {std::pair(DType::bf16, 0x1p-8f), std::pair(DType::f16, 0x1p-11f)}) {
-    const std::vector<float> whole = logits_of(config, 74, 1, choose_isa(), kContext, dtype);
+    const std::vector<float> whole = logits_of(config, 74, 1, choose_backend(), kContext, dtype);
     for (const int64_t chunk : {1, 7, 64}) {
-      EXPECT_EQ(logits_of(config, chunk, 2, choose_isa(), kContext, dtype), whole) << chunk;
+      EXPECT_EQ(logits_of(config, chunk, 2, choose_backend(), kContext, dtype), whole) << chunk;
     }
-    EXPECT_EQ(logits_of(config, 16, 1, Isa::reference, 256, dtype), whole);
+    EXPECT_EQ(logits_of(config, 16, 1, cpu_backend(Isa::reference), 256, dtype), whole);
     float largest = 0, farthest = 0;
     for (size_t i = 0; i < exact.size(); ++i) {
       largest = std::max(largest, std::fabs(exact[i]));

@@ -15,7 +15,7 @@ LlamaConfig tiny_config(bool tied_embeddings = true, DType dtype = DType::f32);
 
 // Plans the graphs, and fills their weights: the same numbers for the same parameter of any list of graphs.
 std::unique_ptr<Workspace> make_workspace(const Model& model, std::vector<Graph> graphs, int threads = 1,
-                                          Isa isa = choose_isa());
+                                          const Backend& backend = choose_backend());
 
 // `count` ids of the tiny vocabulary, the same ones each time.
 std::vector<int32_t> some_ids(int64_t count);

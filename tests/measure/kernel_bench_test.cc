@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "headroom/runtime/arena.h"
+#include "headroom/backend/arena.h"
 
 namespace headroom {
 namespace {

@@ -51,7 +51,7 @@ class CheckedPlan : public ::testing::Test {
   }
 
   Sketch sketch{"step"};
-  Job job{{&sketch.graph}, 2};
+  Job job{{&sketch.graph}, testing::sketched(2)};
   Plan plan;
   ValueId w, x, a, b, c, d, next;
 };
@@ -142,7 +142,7 @@ TEST_F(CheckedPlan, NoticesAPersistentValueOfAnotherGraphOverwritten) {
 
 TEST(Check, NoticesAnyTransientValueMovedOntoAnother) {
   const Graph graph = testing::llama_step({.layers = 2, .tokens = 40, .hidden = 64, .inner = 160, .vocabulary = 500});
-  const Job job{{&graph}, 2};
+  const Job job{{&graph}, testing::sketched(2)};
   const Plan plan = plan_job(job);
   // Each node's first output moved onto each of its operands: only what the op may take over is sound.
   int noticed = 0;
@@ -172,7 +172,7 @@ TEST_P(FuzzedJob, IsSoundAndBreaksWhenMoved) {
     const Graph second = testing::random_graph(2 * seed + 1, "second");
     ASSERT_NO_THROW(verify(first)) << "seed " << seed;
     ASSERT_NO_THROW(verify(second)) << "seed " << seed;
-    const Job job{{&first, &second}, 1 + i % 3};
+    const Job job{{&first, &second}, testing::sketched(1 + i % 3)};
     Plan plan;
     ASSERT_NO_THROW(plan = plan_job(job)) << "seed " << seed;
     ASSERT_EQ(plan.arena_bytes, plan.persistent_bytes + plan.transient_bytes);

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "tests/plan/llama_step.h"
+#include "tests/plan/sketch.h"
 
 namespace headroom {
 namespace {
@@ -68,7 +69,7 @@ TEST(Layout, OfATrainingStepOf7BIsTightAndQuick) {
   for (const bool updates_last : {false, true}) {
     const Graph graph = testing::llama_step({.updates_last = updates_last});
     const auto start = std::chrono::steady_clock::now();
-    const Lifetimes lifetimes = find_lifetimes(graph, 2);
+    const Lifetimes lifetimes = find_lifetimes(graph, testing::sketched(2));
     const Layout layout = lay_out(lifetimes.blocks);
     const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
     EXPECT_GT(graph.nodes.size(), 1400u);
@@ -85,7 +86,7 @@ TEST(Layout, OfTrainingStepsOfManyShapesIsWithinTwoPercent) {
         for (const int64_t hidden : {64, 768, 4096}) {
           for (const int64_t vocabulary : {512, 50257}) {
             const testing::LlamaSizes sizes = {layers, tokens, hidden, hidden * 11 / 4, vocabulary, updates_last};
-            const Layout layout = lay_out(find_lifetimes(testing::llama_step(sizes), 2).blocks);
+            const Layout layout = lay_out(find_lifetimes(testing::llama_step(sizes), testing::sketched(2)).blocks);
             EXPECT_LE(above_bound(layout), 0.02) << layers << " layers, " << tokens << " tokens, " << hidden
                                                  << " hidden, " << vocabulary << " vocabulary, " << updates_last;
           }
@@ -96,7 +97,7 @@ TEST(Layout, OfTrainingStepsOfManyShapesIsWithinTwoPercent) {
 }
 
 TEST(Layout, IsTheSameEveryTime) {
-  const Lifetimes lifetimes = find_lifetimes(testing::llama_step({.layers = 3, .tokens = 100}), 2);
+  const Lifetimes lifetimes = find_lifetimes(testing::llama_step({.layers = 3, .tokens = 100}), testing::sketched(2));
   EXPECT_EQ(lay_out(lifetimes.blocks).offsets_bytes, lay_out(lifetimes.blocks).offsets_bytes);
 }
 

@@ -29,7 +29,7 @@ TEST(Lifetimes, OfAHandComputedStep) {
   sketch.graph.carries.push_back({w, next});
   sketch.graph.results.push_back(b);
 
-  const Lifetimes lifetimes = find_lifetimes(sketch.graph, 2);
+  const Lifetimes lifetimes = find_lifetimes(sketch.graph, testing::sketched(2));
   EXPECT_EQ(lifetimes.blocks.size(), 5u);
   EXPECT_EQ(lifetimes.homes[static_cast<size_t>(w)].input, w);
   EXPECT_EQ(lifetimes.homes[static_cast<size_t>(next)].input, w);
@@ -50,7 +50,7 @@ TEST(Lifetimes, ScratchFollowsTheThreads) {
   Sketch sketch("step");
   sketch.value({}, {4}, 100);
   sketch.scratch_per_thread();
-  EXPECT_EQ(find_lifetimes(sketch.graph, 3).scratch_bytes[0], 300);
+  EXPECT_EQ(find_lifetimes(sketch.graph, testing::sketched(3)).scratch_bytes[0], 300);
 }
 
 TEST(Lifetimes, AnOutputTakesOverWhatDies) {
@@ -59,7 +59,7 @@ TEST(Lifetimes, AnOutputTakesOverWhatDies) {
   const ValueId b = sketch.value({a}, {256, -1, 0});     // node 1: a dies
   const ValueId c = sketch.value({b}, {256, -1, 0});     // node 2: b is read again
   const ValueId d = sketch.value({b, c}, {128, -1, 0});  // node 3: b dies, but the size differs
-  const Lifetimes lifetimes = find_lifetimes(sketch.graph, 1);
+  const Lifetimes lifetimes = find_lifetimes(sketch.graph, testing::sketched(1));
   EXPECT_EQ(lifetimes.blocks.size(), 3u);
   EXPECT_EQ(lifetimes.homes[static_cast<size_t>(a)].block, lifetimes.homes[static_cast<size_t>(b)].block);
   expect_block(lifetimes, a, 256, 0, 3);
@@ -83,7 +83,7 @@ TEST(Lifetimes, NothingTakesOverInputsResultsOrWhatTheNodeReadsTwice) {
   const ValueId c = sketch.value({b}, {64, -1, 0});     // b is a result
   sketch.graph.results.push_back(b);
   const auto both = sketch.node({c}, {{64, -1, 0}, {64, -1, 0}});  // one of the two takes c, the other does not
-  const Lifetimes lifetimes = find_lifetimes(sketch.graph, 1);
+  const Lifetimes lifetimes = find_lifetimes(sketch.graph, testing::sketched(1));
   const auto block = [&](ValueId id) { return lifetimes.homes[static_cast<size_t>(id)].block; };
   EXPECT_GE(block(a), 0);
   EXPECT_NE(block(a), block(b));
@@ -95,7 +95,7 @@ TEST(Lifetimes, NothingTakesOverInputsResultsOrWhatTheNodeReadsTwice) {
 TEST(Lifetimes, AbsurdSizesAreRefused) {
   Sketch sketch("step");
   for (int i = 0; i < 3; ++i) sketch.value({}, {int64_t{1} << 62});
-  EXPECT_THROW(find_lifetimes(sketch.graph, 1), InvalidInput);
+  EXPECT_THROW(find_lifetimes(sketch.graph, testing::sketched(1)), InvalidInput);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "headroom/passes/prefetch.h"
 #include "headroom/plan/job.h"
 #include "tests/plan/random_graph.h"
+#include "tests/plan/sketch.h"
 
 namespace headroom {
 namespace {
@@ -23,10 +24,10 @@ TEST(OffloadedPlan, IsSoundWhateverLeaves) {
     }
     const Graph after = offload(before, plan);
     ASSERT_NO_THROW(verify(after)) << "seed " << seed << "\n" << to_text(after);
-    const Graph early = prefetch(after, 2);
+    const Graph early = prefetch(after, testing::sketched(2));
     ASSERT_NO_THROW(verify(early)) << "seed " << seed << "\n" << to_text(early);
     for (const Graph* graph : {&after, &early}) {
-      ASSERT_NO_THROW(plan_job({.graphs = {graph}, .threads = 2})) << "seed " << seed << "\n" << to_text(*graph);
+      ASSERT_NO_THROW(plan_job({.graphs = {graph}, .processor = testing::sketched(2)})) << "seed " << seed << "\n" << to_text(*graph);
     }
   }
 }

@@ -55,7 +55,7 @@ TEST(Picture, NeedsNothingFromOutsideAndSurvivesHostileNames) {
 // What is too much to embed is summed up: per node, values and the rest together are what is alive.
 TEST(Picture, SumsUpTheSmallValuesOfALargeGraph) {
   const Graph graph = testing::llama_step({.layers = 100, .tokens = 64, .hidden = 64, .inner = 160, .vocabulary = 500});
-  const Job job{{&graph}, 1};
+  const Job job{{&graph}, testing::sketched(1)};
   const Plan plan = plan_job(job);
   const nlohmann::json data = data_of(page_of(job)).at("graphs")[0];
   ASSERT_GT(data.at("hidden"), 100);

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "headroom/backend/backend.h"
 #include "headroom/graph/verify.h"
 #include "headroom/models/presets.h"
 #include "headroom/passes/checkpoint.h"
@@ -26,14 +27,14 @@ Graph step_of(const char* preset, int64_t rows, int64_t length) {
 }
 
 int64_t live_peak(const Graph& graph) {
-  const Lifetimes lifetimes = find_lifetimes(graph, 1);
+  const Lifetimes lifetimes = find_lifetimes(graph, choose_backend().on(1));
   const auto live = live_bytes(lifetimes.blocks, static_cast<int32_t>(graph.nodes.size()));
   return *std::max_element(live.begin(), live.end());
 }
 
 std::set<std::string> ops_at(const Graph& graph, double depth) {
   std::set<std::string> ops;
-  const std::vector<bool> again = RecomputeChoice(graph).nodes_for(depth);
+  const std::vector<bool> again = RecomputeChoice(graph, choose_backend()).nodes_for(depth);
   for (size_t i = 0; i < again.size(); ++i) {
     if (again[i]) ops.emplace(graph.nodes[i].op->name());
   }
@@ -52,7 +53,7 @@ TEST(RecomputeChoice, WhatIsCheapAndLargeGoesFirst) {
 
 TEST(RecomputeChoice, TheGraphsRealPeakFallsAndTheTimeRises) {
   const Graph step = step_of("tiny-10m", 8, 513);
-  const RecomputeChoice choice(step);
+  const RecomputeChoice choice(step, choose_backend());
   const int64_t plain = live_peak(step);
   int64_t before = plain;
   size_t nodes = step.nodes.size();
@@ -72,7 +73,7 @@ TEST(RecomputeChoice, TheGraphsRealPeakFallsAndTheTimeRises) {
 // The chain speaks of borders, insides and what is worked on; the graph's own lifetimes agree.
 TEST(RecomputeChoice, TheChainsPeakIsTheGraphs) {
   const Graph step = step_of("tiny-10m", 4, 257);
-  const RecomputeChoice choice(step);
+  const RecomputeChoice choice(step, choose_backend());
   const Chain& chain = choice.chain();
   ASSERT_EQ(chain.blocks.size(), 6u);
   const double model = static_cast<double>(peak_bytes(chain, std::vector<ChainChoice>(6)));
@@ -81,7 +82,7 @@ TEST(RecomputeChoice, TheChainsPeakIsTheGraphs) {
 
 TEST(RecomputeChoice, AGraphWithoutLayersHasNothingToChoose) {
   const Graph graph;
-  EXPECT_TRUE(RecomputeChoice(graph).nodes_for(1).empty());
+  EXPECT_TRUE(RecomputeChoice(graph, choose_backend()).nodes_for(1).empty());
 }
 
 }  // namespace

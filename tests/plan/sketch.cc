@@ -29,15 +29,23 @@ class SizedOp final : public Op {
   }
   std::vector<StoragePair> in_place(const TypedNode& node) const override { return pairs(node, "in_place"); }
   std::vector<StoragePair> may_reuse(const TypedNode& node) const override { return pairs(node, "reuse"); }
-  int64_t scratch_bytes(const TypedNode& node, int threads) const override {
+};
+
+const SizedOp kSized{"sized"};
+
+class SizedKernels final : public KernelTable {
+ public:
+  int64_t scratch_bytes(std::string_view, const TypedNode& node, int threads) const override {
     if (!node.attributes.has("scratch")) return 0;
     return node.attributes.integer("scratch") * (node.attributes.has("per_thread") ? threads : 1);
   }
 };
 
-const SizedOp kSized{"sized"};
+const SizedKernels kSizedKernels;
 
 }  // namespace
+
+Processor sketched(int threads) { return {&kSizedKernels, threads}; }
 
 ValueId Sketch::add(int64_t bytes, Role role, std::string name) {
   const auto id = static_cast<ValueId>(graph.values.size());

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "headroom/graph/graph.h"
+#include "headroom/graph/processor.h"
 
 namespace headroom::testing {
 
@@ -15,6 +16,9 @@ struct Output {
   int reuse = -1;     // the input whose storage it may take
   Role role = Role::activation;
 };
+
+// What runs sketched graphs.
+Processor sketched(int threads);
 
 // Appends to a graph. Values are named v0, v1, ... unless told otherwise.
 class Sketch {

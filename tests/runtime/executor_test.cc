@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <new>
 
+#include "headroom/backend/isa.h"
 #include "headroom/graph/text.h"
 #include "headroom/models/presets.h"
 #include "headroom/runtime/workspace.h"
@@ -33,11 +34,11 @@ std::atomic<int64_t> allocations{0};
 namespace headroom {
 namespace {
 
-Workspace workspace_of(std::vector<Graph> graphs, Isa isa, int threads) {
-  Job job{.graphs = {}, .threads = threads};
+Workspace workspace_of(std::vector<Graph> graphs, const Backend& backend, int threads) {
+  Job job{.graphs = {}, .processor = backend.on(threads)};
   for (const Graph& graph : graphs) job.graphs.push_back(&graph);
   Plan plan = plan_job(job);
-  return {std::move(graphs), std::move(plan), isa};
+  return {std::move(graphs), std::move(plan), backend};
 }
 
 TEST(Executor, RunsAGraphAndCarriesItsState) {
@@ -49,7 +50,7 @@ TEST(Executor, RunsAGraphAndCarriesItsState) {
                                 "%b: f32[4] activation = add(%a, %a) forward\n"
                                 "%target.next: f32[4] optimizer_state = write_rows(%target, %b, %range) update\n"
                                 "carry %target = %target.next\n")},
-                   Isa::reference, 1);
+                   cpu_backend(Isa::reference), 1);
   const Tensor a = workspace.persistent("a");
   for (int i = 0; i < 4; ++i) a.as<float>()[i] = static_cast<float>(i);
   workspace.persistent("range").as<int32_t>()[1] = 4;
@@ -64,7 +65,7 @@ TEST(Executor, AllocatesNothingInATrainingStep) {
     Workspace workspace = workspace_of(build_training_graphs(*make_model(config_of(*find_preset("tiny-300k"))), shape,
                                                              {}, {.checkpoint_layers = true}, true)
                                            .graphs,
-                                       isa, 2);
+                                       cpu_backend(isa), 2);
     const int64_t before = allocations;
     for (const char* graph : {"zero_gradients", "micro", "step", "evaluation"}) workspace.at(graph).run();
     EXPECT_EQ(allocations - before, 0) << name_of(isa);

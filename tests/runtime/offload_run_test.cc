@@ -67,9 +67,9 @@ Graph random_step(uint64_t seed) {
 
 // Every graph input after three steps, and the results of each, as bytes by name.
 std::vector<std::vector<std::byte>> run(const Graph& graph, const std::string& directory) {
-  Job job{.graphs = {&graph}, .threads = 1};
+  Job job{.graphs = {&graph}, .processor = choose_backend().on(1)};
   Plan plan = plan_job(job);
-  Workspace workspace({graph}, plan, choose_isa(), directory);
+  Workspace workspace({graph}, plan, choose_backend(), directory);
   std::mt19937_64 random(11);
   std::vector<std::vector<std::byte>> all;
   const auto access = [&](bool writes) {
@@ -128,7 +128,7 @@ TEST(OffloadRun, ChangesNoBitWhateverLeaves) {
       plan.values.erase("scalars");
       Graph graph = offload(plain, plan);
       verify(graph);
-      if (overlap) graph = prefetch(std::move(graph), 1);
+      if (overlap) graph = prefetch(std::move(graph), choose_backend().on(1));
       verify(graph);
       moved += graph.nodes.size() > plain.nodes.size() ? 1 : 0;
       ASSERT_EQ(run(graph, directory.path()), expected) << "seed " << seed << "\n" << to_text(graph);

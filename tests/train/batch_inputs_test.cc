@@ -4,6 +4,7 @@
 
 #include <bit>
 
+#include "headroom/backend/backend.h"
 #include "headroom/data/marked_token.h"
 #include "headroom/models/fill_random.h"
 #include "headroom/models/presets.h"
@@ -38,10 +39,10 @@ class BatchInputsTest : public testing::Test {
   BatchInputsTest() {
     model_ = make_model(config_of(*find_preset("tiny-300k")));
     graphs_ = build_training_graphs(*model_, shape_, {}, {}, true).graphs;
-    Job job{.graphs = {}, .threads = 1};
+    Job job{.graphs = {}, .processor = choose_backend().on(1)};
     for (const Graph& graph : graphs_) job.graphs.push_back(&graph);
     Plan plan = plan_job(job);
-    workspace_ = std::make_unique<Workspace>(std::move(graphs_), std::move(plan), choose_isa());
+    workspace_ = std::make_unique<Workspace>(std::move(graphs_), std::move(plan), choose_backend());
     uint64_t index = 0;
     for (const Parameter& parameter : model_->parameters()) {
       const Tensor tensor = workspace_->persistent(parameter.name);

@@ -8,6 +8,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "headroom/backend/backend.h"
 #include "headroom/base/errors.h"
 #include "headroom/formats/json/json_object.h"
 #include "headroom/models/fill_random.h"
@@ -41,10 +42,10 @@ std::unique_ptr<Model> tiny_model(bool tied) {
 }
 
 std::unique_ptr<Workspace> workspace_of(const Model& model, std::vector<Graph> graphs, int64_t rows) {
-  Job job{.graphs = {}, .threads = 1};
+  Job job{.graphs = {}, .processor = choose_backend().on(1)};
   for (const Graph& graph : graphs) job.graphs.push_back(&graph);
   Plan plan = plan_job(job);
-  auto workspace = std::make_unique<Workspace>(std::move(graphs), std::move(plan), choose_isa());
+  auto workspace = std::make_unique<Workspace>(std::move(graphs), std::move(plan), choose_backend());
   uint64_t index = 0;
   for (const Parameter& parameter : model.parameters()) {
     Numbers numbers(static_cast<size_t>(parameter.shape.elements()));

@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "headroom/backend/backend.h"
 #include "headroom/base/bytes.h"
 #include "headroom/graph/text.h"
 #include "headroom/models/presets.h"
@@ -13,7 +14,7 @@ namespace headroom {
 namespace {
 
 Plan plan_of(const std::vector<Graph>& graphs, int threads = 2) {
-  Job job{.graphs = {}, .threads = threads};
+  Job job{.graphs = {}, .processor = choose_backend().on(threads)};
   for (const Graph& graph : graphs) job.graphs.push_back(&graph);
   return plan_job(job);
 }

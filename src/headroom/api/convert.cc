@@ -12,7 +12,7 @@
 #include "headroom/base/errors.h"
 #include "headroom/base/file.h"
 #include "headroom/formats/json/json_object.h"
-#include "headroom/runtime/arena.h"
+#include "headroom/backend/arena.h"
 #include "headroom/runtime/interrupt.h"
 #include "headroom/runtime/process_memory.h"
 #include "headroom/runtime/progress.h"

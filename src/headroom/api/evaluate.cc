@@ -208,7 +208,7 @@ void write_report(const EvalOptions& options, const FittedJob& job, const EvalRe
 EvalResult evaluate(const EvalOptions& options) {
   restart_peak();
   check_options(options);
-  const Isa isa = choose_isa();
+  const Backend& backend = choose_backend();
   const std::unique_ptr<Model> model = open_model_directory(options.model);
   const std::unique_ptr<Model> reference = open_reference(options, *model);
   const bool reads_text = options.tokens.empty();
@@ -241,7 +241,7 @@ EvalResult evaluate(const EvalOptions& options) {
   std::optional<TokenizerEncoder> encoder;
   if (reads_text) encoder.emplace(options.model, model->vocabulary());
   check_reserve(job.reserve_bytes + job.plan.arena_bytes);
-  Workspace workspace(std::move(job.graphs), job.plan, isa);
+  Workspace workspace(std::move(job.graphs), job.plan, backend);
   Evaluation evaluation(options, *model, reference.get(), shape, workspace);
   EvalResult result;
   try {

@@ -116,7 +116,7 @@ GenerateResult generate(const GenerateOptions& given) {
   restart_peak();
   GenerateOptions options = given;
   check_chat_flags(options);
-  const Isa isa = choose_isa();
+  const Backend& backend = choose_backend();
   const std::unique_ptr<Model> model = open_model_directory(options.model);
   GenerationSettings settings = generation_settings(options);
   generation_shape(settings, *model);  // before the tokenizer takes its time
@@ -136,7 +136,7 @@ GenerateResult generate(const GenerateOptions& given) {
   announce_plan(job, options, "plan of generation");
 
   check_reserve(job.reserve_bytes + job.plan.arena_bytes);
-  Workspace workspace(std::move(job.graphs), job.plan, isa);
+  Workspace workspace(std::move(job.graphs), job.plan, backend);
   Generator generator(settings, shape, *model, tokenizer, end_ids_of(options.model, *model, tokenizer), workspace);
   const LoadUse load = load_use(generator.load());
   Totals totals;

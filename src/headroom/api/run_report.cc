@@ -8,7 +8,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "headroom/backend/kernel.h"
+#include "headroom/backend/backend.h"
 #include "headroom/base/atomic_file.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
@@ -25,7 +25,7 @@ ProcessBudget process_budget(const FittedJob& job) { return {job.reserve_bytes, 
 
 void write_html(const FittedJob& job, const std::string& path) {
   const std::string temporary = path + std::string(kTemporarySuffix);
-  Job described{.graphs = {}, .threads = job.plan.threads};
+  Job described{.graphs = {}, .processor = choose_backend().on(job.plan.threads)};
   for (const Graph& graph : job.graphs) described.graphs.push_back(&graph);
   std::ofstream out(temporary);
   write_picture(out, described, job.plan, process_budget(job));
@@ -124,7 +124,7 @@ nlohmann::ordered_json report_of(const FittedJob& job) {
     report["techniques"] = nlohmann::ordered_json::array();
     for (const ChosenTechnique& one : job.techniques) report["techniques"].push_back(json_of(one));
   }
-  report["isa"] = name_of(choose_isa());
+  report["isa"] = choose_backend().variant();
   return report;
 }
 

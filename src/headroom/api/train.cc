@@ -10,7 +10,7 @@
 #include "headroom/api/job_settings.h"
 #include "headroom/api/model_source.h"
 #include "headroom/api/run_report.h"
-#include "headroom/backend/kernel.h"
+#include "headroom/backend/backend.h"
 #include "headroom/base/atomic_file.h"
 #include "headroom/base/directory_lock.h"
 #include "headroom/base/errors.h"
@@ -151,8 +151,7 @@ void write_report(const TrainOptions& options, const TrainingRequest& request, c
 
 // The profile that the options ask for, or null. The machine's limits are those remembered, or are measured in the
 // arena, which holds nothing yet, if it is large enough for that.
-std::unique_ptr<Profile> start_profile(const TrainOptions& options, Workspace& workspace, Isa isa,
-                                       const ProcessBudget& budget) {
+std::unique_ptr<Profile> start_profile(const TrainOptions& options, Workspace& workspace, const ProcessBudget& budget) {
   if (options.profile.empty()) return nullptr;
   Threads& threads = workspace.threads();
   std::optional<MachineLimits> limits = remembered_limits(threads.count());
@@ -161,7 +160,7 @@ std::unique_ptr<Profile> start_profile(const TrainOptions& options, Workspace& w
     limits = measure_and_remember(memory, threads);
     std::fill(memory.begin(), memory.end(), std::byte{0});
   }
-  return std::make_unique<Profile>(workspace, "step", options.profile, limits.value_or(MachineLimits{}), isa, budget);
+  return std::make_unique<Profile>(workspace, "step", options.profile, limits.value_or(MachineLimits{}), budget);
 }
 
 }  // namespace
@@ -170,7 +169,7 @@ TrainResult train(const TrainOptions& options) {
   restart_peak();
   check_options(options);
   check_output(options);
-  const Isa isa = choose_isa();
+  const Backend& backend = choose_backend();
   const std::unique_ptr<Model> model = open_model_directory(options.model);
   TrainingRequest request = training_request(options);
   request.shard_bytes = parse_shard_size(options.shard_size);
@@ -195,9 +194,9 @@ TrainResult train(const TrainOptions& options) {
   }
 
   check_reserve(job.reserve_bytes + job.plan.arena_bytes);
-  Workspace workspace(std::move(job.graphs), job.plan, isa, options.disk);
+  Workspace workspace(std::move(job.graphs), job.plan, backend, options.disk);
   const std::unique_ptr<Profile> profile =
-      start_profile(options, workspace, isa, {job.reserve_bytes, job.budget.bytes});
+      start_profile(options, workspace, {job.reserve_bytes, job.budget.bytes});
   Trainer trainer(request, *model, settings, data, workspace);
   const LoadUse load = load_use(trainer.load());
   trainer.require_disk_space();

@@ -1,4 +1,4 @@
-// The tiles of attention: the absolute blocks of its definition, and the scratch that its op plans and its kernels use.
+// The tiles of attention: the absolute blocks of its definition, and the scratch of its kernels.
 //   D head size, Dp D rounded up to 16.
 #pragma once
 

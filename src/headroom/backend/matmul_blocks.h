@@ -1,4 +1,4 @@
-// The block sizes of CPU products, shared by the ops, which plan the scratch, and the kernels, which fill it.
+// The block sizes of CPU products, and the scratch that follows from them.
 #pragma once
 
 #include <cstdint>

@@ -27,43 +27,6 @@ Role parse_role(std::string_view name) { return parse_enum<Role>(kRoleNames, nam
 std::string_view name_of(Phase phase) { return kPhaseNames[static_cast<size_t>(phase)]; }
 Phase parse_phase(std::string_view name) { return parse_enum<Phase>(kPhaseNames, name, "phase"); }
 
-Attributes::Attributes(std::initializer_list<std::pair<std::string_view, Number>> entries) {
-  for (const auto& [key, number] : entries) set(key, number);
-}
-
-void Attributes::set(std::string_view key, Number number) {
-  for (auto& [known, value] : entries_) {
-    if (known == key) {
-      value = number;
-      return;
-    }
-  }
-  entries_.emplace_back(key, number);
-}
-
-bool Attributes::has(std::string_view key) const {
-  return std::any_of(entries_.begin(), entries_.end(), [&](const auto& entry) { return entry.first == key; });
-}
-
-const Attributes::Number& Attributes::at(std::string_view key) const {
-  for (const auto& [known, number] : entries_) {
-    if (known == key) return number;
-  }
-  throw InternalError("a node lacks the attribute '{}'", key);
-}
-
-int64_t Attributes::integer(std::string_view key) const {
-  const Number& number = at(key);
-  ensure(std::holds_alternative<int64_t>(number), "the attribute '{}' is not an integer", key);
-  return std::get<int64_t>(number);
-}
-
-double Attributes::real(std::string_view key) const {
-  const Number& number = at(key);
-  ensure(std::holds_alternative<double>(number), "the attribute '{}' is not a real number", key);
-  return std::get<double>(number);
-}
-
 ValueId Graph::find(std::string_view wanted) const {
   for (size_t id = 0; id < values.size(); ++id) {
     if (values[id].name == wanted) return static_cast<ValueId>(id);

@@ -9,11 +9,10 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <variant>
 #include <vector>
 
 #include "headroom/base/shape.h"
+#include "headroom/graph/attributes.h"
 
 namespace headroom {
 
@@ -42,25 +41,6 @@ struct Value {
   Tier tier = Tier::device;
 
   int64_t bytes() const { return type.bytes(); }
-};
-
-// A node's constants: a short list of (key, integer or real), in the order they were set.
-class Attributes {
- public:
-  using Number = std::variant<int64_t, double>;
-
-  Attributes() = default;
-  Attributes(std::initializer_list<std::pair<std::string_view, Number>> entries);
-  void set(std::string_view key, Number number);
-  bool has(std::string_view key) const;
-  int64_t integer(std::string_view key) const;  // throws InternalError when absent or of the other kind
-  double real(std::string_view key) const;
-  const std::vector<std::pair<std::string, Number>>& entries() const { return entries_; }
-  bool operator==(const Attributes&) const = default;
-
- private:
-  const Number& at(std::string_view key) const;
-  std::vector<std::pair<std::string, Number>> entries_;
 };
 
 struct Node {

@@ -14,13 +14,6 @@ namespace headroom {
 
 class Builder;
 
-// A node with the types of its operands in place of their ids.
-struct TypedNode {
-  std::span<const Type> inputs;
-  std::span<const Type> outputs;
-  const Attributes& attributes;
-};
-
 // What running a node once costs, for the cost model.
 struct Price {
   double flops = 0;
@@ -53,9 +46,6 @@ class Op {
 
   // Outputs that may take an input's storage when that input is not read again. The kernel must allow both.
   virtual std::vector<StoragePair> may_reuse(const TypedNode&) const { return {}; }
-
-  // Bytes of kernel scratch, exact, the same for every instruction set. `threads` >= 1.
-  virtual int64_t scratch_bytes(const TypedNode&, int /*threads*/) const { return 0; }
 
   virtual Price price(const TypedNode& node) const;  // default: no flops, every operand touched once
 

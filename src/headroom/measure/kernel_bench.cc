@@ -36,7 +36,7 @@ struct Operands {
         taken[static_cast<size_t>(pair.input)] = true;
       }
     }
-    scratch_bytes = op->scratch_bytes(node, threads);
+    scratch_bytes = choose_backend().scratch_bytes(op->name(), node, threads);
   }
 
   std::vector<Type> outputs;

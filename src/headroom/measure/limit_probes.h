@@ -6,7 +6,7 @@
 #include <span>
 #include <string_view>
 
-#include "headroom/backend/kernel.h"
+#include "headroom/backend/isa.h"
 
 namespace headroom {
 

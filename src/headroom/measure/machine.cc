@@ -65,6 +65,10 @@ double MachineLimits::fma_flops_per_second(Isa isa, int threads) const {
   return 0;
 }
 
+double MachineLimits::fma_flops_per_second(const Backend& backend, int threads) const {
+  return fma_flops_per_second(isa_of(backend), threads);
+}
+
 std::string describe(const MachineLimits& limits) {
   constexpr double kGiga = 1e9;
   const auto on = [](int threads) { return fmt::format("{} thread{}", threads, threads == 1 ? "" : "s"); };

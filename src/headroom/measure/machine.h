@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "headroom/backend/kernel.h"
+#include "headroom/backend/isa.h"
 #include "headroom/measure/limit_probes.h"
 
 namespace headroom {
@@ -34,6 +34,7 @@ struct MachineLimits {
   std::vector<MemoryRates> memory;
 
   double fma_flops_per_second(Isa isa, int threads) const;  // 0 where it was not measured
+  double fma_flops_per_second(const Backend& backend, int threads) const;
 };
 
 // A line for each limit, for people.

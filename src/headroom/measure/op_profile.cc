@@ -20,9 +20,9 @@ constexpr int64_t kOpProfileVersion = 1;
 constexpr size_t kMostSamples = 1000;
 constexpr double kMost = 1e18;
 
-std::string path_of(Isa isa, int threads) {
+std::string path_of(const Backend& backend, int threads) {
   const std::string machine = machine_profile_path();
-  return machine.empty() ? "" : fmt::format("{}/ops-{}-{}.json", parent_of(machine), name_of(isa), threads);
+  return machine.empty() ? "" : fmt::format("{}/ops-{}-{}.json", parent_of(machine), backend.variant(), threads);
 }
 
 Json op_profile_key() { return {{"version", kOpProfileVersion}, {"machine", machine_key()}}; }
@@ -56,8 +56,8 @@ MachineRates parse(const JsonObject& file) {
 
 }  // namespace
 
-std::optional<MachineRates> remembered_rates(Isa isa, int threads) {
-  const std::string path = path_of(isa, threads);
+std::optional<MachineRates> remembered_rates(const Backend& backend, int threads) {
+  const std::string path = path_of(backend, threads);
   if (path.empty()) return std::nullopt;
   try {
     const JsonObject file = JsonObject::read(path);
@@ -68,8 +68,8 @@ std::optional<MachineRates> remembered_rates(Isa isa, int threads) {
   }
 }
 
-void remember_rates(const MachineRates& rates, Isa isa, int threads) {
-  const std::string path = path_of(isa, threads);
+void remember_rates(const MachineRates& rates, const Backend& backend, int threads) {
+  const std::string path = path_of(backend, threads);
   if (path.empty()) return;
   Json ops = Json::array();
   for (const OpSample& sample : rates.samples) {

@@ -5,15 +5,15 @@
 
 #include <optional>
 
-#include "headroom/backend/kernel.h"
+#include "headroom/backend/backend.h"
 #include "headroom/plan/cost_model.h"
 
 namespace headroom {
 
 // What is remembered of this machine. A file that is absent, stale, of another machine or corrupt is none.
-std::optional<MachineRates> remembered_rates(Isa isa, int threads);
+std::optional<MachineRates> remembered_rates(const Backend& backend, int threads);
 
 // Writes it atomically. A place that cannot be written is no error.
-void remember_rates(const MachineRates& rates, Isa isa, int threads);
+void remember_rates(const MachineRates& rates, const Backend& backend, int threads);
 
 }  // namespace headroom

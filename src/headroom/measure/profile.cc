@@ -38,13 +38,12 @@ std::string share_text(double share) { return share > 0 ? fmt::format("{:.0f} %"
 }  // namespace
 
 Profile::Profile(Workspace& workspace, std::string last_graph, const std::string& directory,
-                 const MachineLimits& limits, Isa isa, const ProcessBudget& budget)
+                 const MachineLimits& limits, const ProcessBudget& budget)
     : workspace_(workspace),
       last_graph_(std::move(last_graph)),
       directory_(directory),
-      isa_(isa),
       budget_(budget),
-      flops_limit_(limits.fma_flops_per_second(isa, workspace.threads().count())),
+      flops_limit_(limits.fma_flops_per_second(workspace.backend(), workspace.threads().count())),
       bytes_limit_(memory_rate(limits, workspace.threads().count())) {
   create_directories(directory);
   std::vector<const Graph*> graphs;
@@ -180,7 +179,7 @@ std::string Profile::finish() {
   const int64_t counted = warm_ ? steps_ - 1 : steps_;
 
   nlohmann::ordered_json json;
-  json["isa"] = name_of(isa_);
+  json["isa"] = workspace_.backend().variant();
   json["threads"] = workspace_.threads().count();
   if (has_limits) json["limits"] = {{"flops_per_second", flops_limit_}, {"bytes_per_second", bytes_limit_}};
   json["steps"] = counted;

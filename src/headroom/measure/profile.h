@@ -40,7 +40,7 @@ class Profile : public RunObserver {
   // DIRECTORY/trace.json. Without limits for the workspace's threads there are no shares of them. `budget` is what the
   // picture holds the measured memory against.
   Profile(Workspace& workspace, std::string last_graph, const std::string& directory, const MachineLimits& limits,
-          Isa isa, const ProcessBudget& budget = {});
+          const ProcessBudget& budget = {});
   ~Profile() override;
   Profile(const Profile&) = delete;
   Profile& operator=(const Profile&) = delete;
@@ -69,7 +69,6 @@ class Profile : public RunObserver {
   Workspace& workspace_;
   std::string last_graph_;
   std::string directory_;
-  Isa isa_;
   ProcessBudget budget_;
   double flops_limit_ = 0;
   double bytes_limit_ = 0;

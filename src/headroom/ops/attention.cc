@@ -64,14 +64,6 @@ class Attention : public Op {
     return {inputs[0], f32({inputs[0].shape[0], attributes.integer("heads")})};
   }
 
-  int64_t scratch_bytes(const TypedNode& node, int threads) const override {
-    const Type& q = node.inputs[0];
-    const int64_t head_size = head_size_of(q, node.attributes);
-    const AttentionShared shared(q.shape[0], node.inputs[1].shape[0], node.attributes.integer("heads"),
-                                 node.attributes.integer("kv_heads"), head_size, node.inputs[3].shape[0]);
-    return size_of(DType::f32) * (threads * attention_scratch_elements(head_size) + shared.elements());
-  }
-
   Price price(const TypedNode& node) const override {
     const double head_size = static_cast<double>(head_size_of(node.inputs[0], node.attributes));
     return {.flops = pairs(node.inputs[0], node.inputs[1], node.inputs[3], node.attributes) * (4 * head_size + 20),
@@ -103,16 +95,6 @@ class AttentionBackward : public Op {
     expect_type(name(), "lse is [T, H]", f32({inputs[0].shape[0], attributes.integer("heads")}), inputs[4]);
     expect_type(name(), "dout has q's shape", inputs[0], inputs[5]);
     return {inputs[0], inputs[1], inputs[2]};
-  }
-
-  int64_t scratch_bytes(const TypedNode& node, int threads) const override {
-    const Type& q = node.inputs[0];
-    const bool rounds = q.dtype != DType::f32;
-    const int64_t head_size = head_size_of(q, node.attributes);
-    const AttentionBackwardShared shared(q.shape[0], node.attributes.integer("heads"),
-                                         node.attributes.integer("kv_heads"), head_size, node.inputs[6].shape[0],
-                                         rounds);
-    return size_of(DType::f32) * (threads * attention_backward_scratch_elements(head_size, rounds) + shared.elements());
   }
 
   Price price(const TypedNode& node) const override {

@@ -65,11 +65,6 @@ class EmbeddingBackward : public Op {
     return {{.output = 0, .input = 2}};
   }
 
-  // i32[V + 1] ends of the rows' runs, then i32[T] tokens.
-  int64_t scratch_bytes(const TypedNode& node, int) const override {
-    return (node.outputs[0].shape[0] + 1 + node.inputs[0].shape[0]) * size_of(DType::i32);
-  }
-
   Price price(const TypedNode& node) const override {
     return {.flops = static_cast<double>(node.inputs[1].shape.elements()), .bytes = bytes_touched(node)};
   }

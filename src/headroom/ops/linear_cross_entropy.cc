@@ -2,7 +2,6 @@
 //   T tokens, F features, V vocabulary.
 #include "headroom/ops/linear_cross_entropy.h"
 
-#include "headroom/backend/vocabulary_tiles.h"
 #include "headroom/base/errors.h"
 #include "headroom/ops/expect.h"
 
@@ -36,10 +35,6 @@ double logits(const TypedNode& node) {
   return static_cast<double>(node.inputs[0].shape[0]) * static_cast<double>(node.inputs[1].shape[0]);
 }
 
-int64_t head_scratch_bytes(const TypedNode& node, int threads) {
-  return LossScratch(node.inputs[0].shape[0], node.inputs[1].shape[0]).bytes(threads);
-}
-
 // Whether the weight's gradient is made, too: not with the attribute "frozen".
 bool trains_weight(const Attributes& attributes) { return !attributes.has("frozen"); }
 
@@ -53,8 +48,6 @@ class LinearCrossEntropy : public Op {
     const Type per_token = f32({inputs[0].shape[0]});
     return {per_token, per_token};
   }
-
-  int64_t scratch_bytes(const TypedNode& node, int threads) const override { return head_scratch_bytes(node, threads); }
 
   Price price(const TypedNode& node) const override {
     return {.flops = 2 * volume(node) + 20 * logits(node), .bytes = bytes_touched(node)};
@@ -97,12 +90,6 @@ class LinearCrossEntropyBackward : public Op {
     return {{.output = 0, .input = 5}};
   }
 
-  int64_t scratch_bytes(const TypedNode& node, int threads) const override {
-    const Type& x = node.inputs[0];
-    return head_scratch_bytes(node, threads) +
-           (x.dtype == DType::f32 ? 0 : LossScratch::rounded_bytes(x.shape[0], x.shape[1]));
-  }
-
   Price price(const TypedNode& node) const override {
     return {.flops = (trains_weight(node.attributes) ? 6 : 4) * volume(node) + 16 * logits(node),
             .bytes = bytes_touched(node)};
@@ -128,11 +115,6 @@ class LinearCrossEntropyWithGradients : public Op {
   std::vector<StoragePair> in_place(const TypedNode& node) const override {
     if (node.inputs.size() < 5) return {};
     return {{.output = 0, .input = 4}};
-  }
-
-  int64_t scratch_bytes(const TypedNode& node, int threads) const override {
-    const Type& x = node.inputs[0];
-    return LogitsBlockScratch(x.shape[0], node.inputs[1].shape[0]).bytes(threads, x.dtype, x.shape[1]);
   }
 
   Price price(const TypedNode& node) const override {

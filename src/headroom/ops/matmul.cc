@@ -2,7 +2,6 @@
 //   M rows, N columns, K depth.
 #include "headroom/ops/matmul.h"
 
-#include "headroom/backend/matmul_blocks.h"
 #include "headroom/base/errors.h"
 #include "headroom/ops/expect.h"
 
@@ -38,12 +37,6 @@ class Matmul : public Op {
   std::vector<StoragePair> in_place(const TypedNode& node) const override {
     if (node.inputs.size() < 3) return {};
     return {{.output = 0, .input = 2}};
-  }
-
-  int64_t scratch_bytes(const TypedNode& node, int threads) const override {
-    const Type& c = node.outputs[0];
-    const int64_t rounded = c.dtype == DType::f32 ? 0 : rounded_product_bytes(c.shape[0], c.shape[1]);
-    return product_scratch_bytes(threads) + threads * rounded;
   }
 
   Price price(const TypedNode& node) const override {

@@ -1,7 +1,6 @@
 // Sums in f64.
 #include "headroom/ops/sum.h"
 
-#include "headroom/backend/sum_blocks.h"
 #include "headroom/ops/expect.h"
 
 namespace headroom {
@@ -16,8 +15,6 @@ class WholeSum : public Op {
     expect_dtype(name(), "x is f32", DType::f32, inputs[0]);
     return {f64({1})};
   }
-
-  int64_t scratch_bytes(const TypedNode&, int) const override { return sum_scratch_bytes(); }
 
   Price price(const TypedNode& node) const override {
     return {.flops = 2 * static_cast<double>(node.inputs[0].shape.elements()), .bytes = bytes_touched(node)};

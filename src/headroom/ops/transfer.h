@@ -1,6 +1,6 @@
 // Transfers between the tiers (Value::tier): a begin and a wait for each direction, so that other nodes run while the
 // disk works, and the lifetimes of buffers are those of ordinary values. They have no kernels; the executor gives them
-// to a TransferStream (runtime/transfer_stream.h).
+// to a TransferStream (backend/transfer_stream.h).
 //
 //   b... = load(d...)           begins to read each disk value d into a buffer b; nobody may look at b before
 //   x... = loaded(b...)         which waits, and whose outputs live in b's storage

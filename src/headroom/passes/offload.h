@@ -28,7 +28,6 @@ struct OffloadSettings {
   OffloadKinds kinds;
   double share = 0;     // of the bytes of these kinds, that leaves the memory at least: 0 to 1
   bool overlap = true;  // of transfers and computation, for memory of up to three panels instead of one
-  int threads = 1;      // that the graphs will run on: kernels' scratch is not for transfers
 };
 
 // What leaves, decided once on the graph of the step and applied to all graphs of the job, so that they agree.

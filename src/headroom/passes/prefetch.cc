@@ -24,8 +24,9 @@ struct Key {
 
 class Schedule {
  public:
-  Schedule(Graph graph, int threads) : graph_(std::move(graph)), uses_(graph_), count_(as_index(graph_.nodes.size())) {
-    const Lifetimes lifetimes = find_lifetimes(graph_, threads, kDiskAlignmentBytes);
+  Schedule(Graph graph, const Processor& processor)
+      : graph_(std::move(graph)), uses_(graph_), count_(as_index(graph_.nodes.size())) {
+    const Lifetimes lifetimes = find_lifetimes(graph_, processor, kDiskAlignmentBytes);
     live_ = live_bytes(lifetimes.blocks, count_);
     limit_ = live_.empty() ? 0 : *std::max_element(live_.begin(), live_.end());
     ahead_.assign(live_.size(), 0);
@@ -113,6 +114,6 @@ class Schedule {
 
 }  // namespace
 
-Graph prefetch(Graph graph, int threads) { return Schedule(std::move(graph), threads).run(); }
+Graph prefetch(Graph graph, const Processor& processor) { return Schedule(std::move(graph), processor).run(); }
 
 }  // namespace headroom

@@ -4,11 +4,12 @@
 #pragma once
 
 #include "headroom/graph/graph.h"
+#include "headroom/graph/processor.h"
 
 namespace headroom {
 
 // Moves each load up, behind those before it, and each wait for a store down, as far as the memory of a run on
-// `threads` threads allows. Run after offload.
-Graph prefetch(Graph graph, int threads);
+// `processor` allows, where kernels' scratch is not for transfers. Run after offload.
+Graph prefetch(Graph graph, const Processor& processor);
 
 }  // namespace headroom

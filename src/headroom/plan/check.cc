@@ -22,7 +22,7 @@ class Machine {
       : plan_(plan),
         placed_(plan.graphs[index]),
         graph_(*job.graphs[index]),
-        threads_(job.threads),
+        processor_(job.processor),
         at_(graph_.nodes.size()) {
     ensure(placed_.offsets_bytes.size() == graph_.values.size() &&
                placed_.scratch_offsets_bytes.size() == graph_.nodes.size() &&
@@ -95,7 +95,7 @@ class Machine {
       --reads_left_[static_cast<size_t>(id)];
     }
     const TypedNode typed = types_.of(graph_, node);
-    const int64_t scratch_bytes = node.op->scratch_bytes(typed, threads_);
+    const int64_t scratch_bytes = processor_.kernels->scratch_bytes(node.op->name(), typed, processor_.threads);
     ensure(placed_.scratch_bytes[at_] == scratch_bytes, "{}: the plan has {} bytes of scratch; expected {}", where(),
            placed_.scratch_bytes[at_], scratch_bytes);
     if (scratch_bytes > 0) {
@@ -179,7 +179,7 @@ class Machine {
   const Plan& plan_;
   const GraphPlan& placed_;
   const Graph& graph_;
-  const int threads_;
+  const Processor processor_;
   const int64_t alignment_ = plan_.alignment_bytes;
   size_t at_;  // the node that runs; their number before and after
   const std::string scratch_name_ = "scratch";

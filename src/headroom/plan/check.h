@@ -8,7 +8,7 @@ namespace headroom {
 
 // Throws InternalError naming the values unless, for each graph of `job`:
 //   every value lies within the arena, or the file if it is on disk, at a multiple of the plan's alignment, which is
-//   4096 at least when anything is on disk; scratch is as large as its op asks for;
+//   4096 at least when anything is on disk; scratch is as large as its kernel asks for;
 //   the transient region holds the staging memory of files;
 //   persistent values lie where their name does, apart from each other and from all that is transient;
 //   what a node reads is still there when it runs;

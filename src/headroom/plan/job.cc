@@ -140,7 +140,7 @@ const PersistentValue* Plan::find(std::string_view name) const {
 
 Plan plan_job(const Job& job) {
   Plan plan;
-  plan.threads = job.threads;
+  plan.threads = job.processor.threads;
   plan.alignment_bytes = uses_disk(job) ? kDiskAlignmentBytes : kAlignmentBytes;
   PersistentRegion region(plan);
   for (const Graph* graph : job.graphs) region.add(*graph);
@@ -150,7 +150,7 @@ Plan plan_job(const Job& job) {
   Lifetimes peak_lifetimes;
   int32_t peak_node = -1;
   for (const Graph* graph : job.graphs) {
-    Lifetimes lifetimes = find_lifetimes(*graph, job.threads, plan.alignment_bytes);
+    Lifetimes lifetimes = find_lifetimes(*graph, job.processor, plan.alignment_bytes);
     plan.graphs.push_back(place(*graph, lifetimes, region, plan.persistent_bytes, disk_persistent_bytes));
     const GraphPlan& placed = plan.graphs.back();
     plan.transient_bytes = std::max(plan.transient_bytes, placed.transient_bytes);

@@ -16,12 +16,13 @@
 #include <vector>
 
 #include "headroom/graph/graph.h"
+#include "headroom/graph/processor.h"
 
 namespace headroom {
 
 struct Job {
   std::vector<const Graph*> graphs;  // borrowed; each passes verify()
-  int threads = 1;
+  Processor processor;        // that they will run on
   int64_t staging_bytes = 0;  // that files need of the transient region, while no graph runs
 };
 
@@ -33,7 +34,7 @@ struct GraphPlan {
   std::string name;
   std::vector<int64_t> offsets_bytes;          // of each value; values that share storage share the offset
   std::vector<int64_t> scratch_offsets_bytes;  // of each node; kNoOffset where it needs none
-  std::vector<int64_t> scratch_bytes;          // of each node, exactly what its op asked for
+  std::vector<int64_t> scratch_bytes;          // of each node, exactly what its kernel asks for
   std::vector<int64_t> live_bytes;             // at each node, all persistent values included
   int64_t transient_bytes = 0;                 // what this graph needs of the transient region
   int64_t lower_bound_bytes = 0;               // the largest of live_bytes

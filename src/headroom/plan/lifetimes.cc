@@ -92,7 +92,8 @@ int64_t padded_bytes(int64_t bytes, std::string_view what, int64_t alignment_byt
   return add_sizes(bytes, alignment_bytes - 1, what) / alignment_bytes * alignment_bytes;
 }
 
-Lifetimes find_lifetimes(const Graph& graph, int threads, int64_t alignment_bytes) {
+Lifetimes find_lifetimes(const Graph& graph, const Processor& processor, int64_t alignment_bytes) {
+  ensure(processor.kernels != nullptr, "a plan of '{}' for no processor", graph.name);
   Storages storages(graph, alignment_bytes);
   Lifetimes found;
   OperandTypes types;
@@ -100,7 +101,7 @@ Lifetimes find_lifetimes(const Graph& graph, int threads, int64_t alignment_byte
     const Node& node = graph.nodes[at];
     const TypedNode typed = types.of(graph, node);
     storages.reuse(static_cast<int32_t>(at), node, typed);
-    found.scratch_bytes.push_back(node.op->scratch_bytes(typed, threads));
+    found.scratch_bytes.push_back(processor.kernels->scratch_bytes(node.op->name(), typed, processor.threads));
   }
 
   found.homes.resize(graph.values.size());

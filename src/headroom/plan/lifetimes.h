@@ -14,6 +14,7 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/page.h"
 #include "headroom/graph/graph.h"
+#include "headroom/graph/processor.h"
 
 namespace headroom {
 
@@ -43,13 +44,13 @@ struct Lifetimes {
   std::vector<Block> disk_blocks;       // in the file of what is on disk
   std::vector<Home> homes;              // of each value
   std::vector<int32_t> scratch_blocks;  // of each node; -1: it needs none
-  std::vector<int64_t> scratch_bytes;   // of each node, as its op asked, not rounded
+  std::vector<int64_t> scratch_bytes;   // of each node, as its kernel asks, not rounded
 };
 
-// Lifetimes of one step of `graph` on `threads` threads. A value takes over the block of an operand that dies at its
+// Lifetimes of one step of `graph` on `processor`. A value takes over the block of an operand that dies at its
 // node where Op::may_reuse allows it and the sizes are equal. The graph is one that verify() accepts. Throws
 // InvalidInput when sizes overflow.
-Lifetimes find_lifetimes(const Graph& graph, int threads, int64_t alignment_bytes = kAlignmentBytes);
+Lifetimes find_lifetimes(const Graph& graph, const Processor& processor, int64_t alignment_bytes = kAlignmentBytes);
 
 // Who holds a block when: the values of one block follow each other without gap.
 struct Tenant {

@@ -97,8 +97,7 @@ class TextTable {
   std::vector<std::string_view> texts_;
 };
 
-void write_graph(std::ostream& out, const Graph& graph, const GraphPlan& placed, const Plan& plan) {
-  const Lifetimes lifetimes = find_lifetimes(graph, plan.threads, plan.alignment_bytes);
+void write_graph(std::ostream& out, const Graph& graph, const GraphPlan& placed, const Lifetimes& lifetimes) {
   std::vector<Bar> bars;
   for (const Tenant& tenant : tenants_of(graph, lifetimes)) {
     const int64_t size_bytes = lifetimes.blocks[static_cast<size_t>(tenant.block)].size_bytes;
@@ -154,7 +153,10 @@ void write_picture(std::ostream& out, const Job& job, const Plan& plan, const Pr
   out << ",\"persistentRest\":";
   write_rest(out, persistent, shown);
   out << ",\n\"graphs\":";
-  write_list(out, job.graphs.size(), [&](size_t i) { write_graph(out, *job.graphs[i], plan.graphs[i], plan); });
+  write_list(out, job.graphs.size(), [&](size_t i) { 
+    write_graph(out, *job.graphs[i], plan.graphs[i],
+                find_lifetimes(*job.graphs[i], job.processor, plan.alignment_bytes));
+  });
   out << "}" << kPictureTail;
 }
 

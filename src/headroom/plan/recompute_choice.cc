@@ -322,7 +322,7 @@ ChainBlock block_of(const Layer& layer, const std::vector<Played>& options) {
 
 }  // namespace
 
-RecomputeChoice::RecomputeChoice(const Graph& graph) : nodes_(graph.nodes.size()) {
+RecomputeChoice::RecomputeChoice(const Graph& graph, const KernelTable& kernels) : nodes_(graph.nodes.size()) {
   Layers layers(graph);
   std::map<std::vector<int64_t>, std::vector<Played>> known;
   for (size_t begin = 0; begin < graph.nodes.size();) {
@@ -347,7 +347,7 @@ RecomputeChoice::RecomputeChoice(const Graph& graph) : nodes_(graph.nodes.size()
   }
   if (blocks_.empty()) return;
   // Between the forward and the backward of the layers: what is alive there beside what they keep.
-  const Lifetimes lifetimes = find_lifetimes(graph, 1);
+  const Lifetimes lifetimes = find_lifetimes(graph, {&kernels, 1});
   const std::vector<int64_t> live = live_bytes(lifetimes.blocks, static_cast<int32_t>(graph.nodes.size()));
   size_t first_backward = blocks_.back().end;
   while (first_backward < nodes_ && !is_layer(graph.nodes[first_backward])) ++first_backward;

@@ -7,14 +7,16 @@
 #include <vector>
 
 #include "headroom/graph/graph.h"
+#include "headroom/graph/processor.h"
 #include "headroom/plan/recompute_chain.h"
 
 namespace headroom {
 
 class RecomputeChoice {
  public:
-  // `graph` is borrowed. Prices are those of typical rates: the choice is the same on every machine.
-  explicit RecomputeChoice(const Graph& graph);
+  // `graph` is borrowed. Prices are those of typical rates and scratch is that of one thread: the choice is the same on
+  // every machine.
+  RecomputeChoice(const Graph& graph, const KernelTable& kernels);
 
   // The nodes to run again for a peak of the chain that lies `depth` of the way from where nothing is computed again
   // (0) to the smallest there is (1).

@@ -12,8 +12,8 @@ namespace {
 bool is_state(Role role) { return role == Role::weight || role == Role::gradient || role == Role::optimizer_state; }
 
 // Bytes of all that comes and goes and is no state, at each node.
-std::vector<int64_t> transient_bytes(const Graph& graph, int threads) {
-  const Lifetimes lifetimes = find_lifetimes(graph, threads);
+std::vector<int64_t> transient_bytes(const Graph& graph, const Processor& processor) {
+  const Lifetimes lifetimes = find_lifetimes(graph, processor);
   std::vector<Block> blocks;
   for (const Tenant& tenant : tenants_of(graph, lifetimes)) {
     if (tenant.value != kNoValue && is_state(graph.value(tenant.value).role)) continue;
@@ -24,7 +24,7 @@ std::vector<int64_t> transient_bytes(const Graph& graph, int threads) {
 
 }  // namespace
 
-WorkingMemory working_memory(std::span<const Graph> graphs, int threads) {
+WorkingMemory working_memory(std::span<const Graph> graphs, const Processor& processor) {
   WorkingMemory memory;
   int64_t inputs = 0;
   std::unordered_set<std::string_view> seen;
@@ -34,7 +34,7 @@ WorkingMemory working_memory(std::span<const Graph> graphs, int threads) {
       if (is_state(value.role) || value.tier != Tier::device || !seen.insert(value.name).second) continue;
       (value.role == Role::kv_cache ? memory.cache_bytes : inputs) += padded_bytes(value.bytes(), value.name);
     }
-    const std::vector<int64_t> live = transient_bytes(graph, threads);
+    const std::vector<int64_t> live = transient_bytes(graph, processor);
     for (const int64_t bytes : live) memory.peak_bytes = std::max(memory.peak_bytes, bytes);
     const auto backward = std::find_if(graph.nodes.begin(), graph.nodes.end(),
                                        [](const Node& node) { return node.phase == Phase::backward; });

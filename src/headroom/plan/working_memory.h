@@ -6,6 +6,7 @@
 #include <span>
 
 #include "headroom/graph/graph.h"
+#include "headroom/graph/processor.h"
 
 namespace headroom {
 
@@ -15,7 +16,7 @@ struct WorkingMemory {
   int64_t cache_bytes = 0;  // keys and values of all positions, which are in neither
 };
 
-// Of the graphs of a job on `threads` threads. States are weights, gradients and the optimizer's.
-WorkingMemory working_memory(std::span<const Graph> graphs, int threads);
+// Of the graphs of a job on `processor`. States are weights, gradients and the optimizer's.
+WorkingMemory working_memory(std::span<const Graph> graphs, const Processor& processor);
 
 }  // namespace headroom

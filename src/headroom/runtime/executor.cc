@@ -17,7 +17,7 @@ int64_t now_ns() {
 
 }  // namespace
 
-Executor::Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byte> arena, Isa isa, Threads& threads,
+Executor::Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byte> arena, const Backend& backend, Threads& threads,
                    TransferStream* transfers)
     : graph_(graph), arena_(arena), threads_(threads), transfers_(transfers) {
   calls_.reserve(graph.nodes.size());
@@ -30,8 +30,8 @@ Executor::Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byt
       calls_.push_back(call);
       continue;
     }
-    call.kernel = find_kernel(isa, node.op->name());
-    ensure(call.kernel != nullptr, "the op {} has no {} kernel", node.op->name(), name_of(isa));
+    call.kernel = backend.find_kernel(node.op->name());
+    ensure(call.kernel != nullptr, "the op {} has no {} kernel", node.op->name(), backend.variant());
     call.attributes = &node.attributes;
     call.first_operand = static_cast<uint32_t>(operands_.size());
     call.inputs = static_cast<uint16_t>(node.inputs.size());

@@ -6,10 +6,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "headroom/backend/kernel.h"
+#include "headroom/backend/backend.h"
 #include "headroom/graph/op.h"
 #include "headroom/plan/job.h"
-#include "headroom/runtime/transfer_stream.h"
+#include "headroom/backend/transfer_stream.h"
 
 namespace headroom {
 
@@ -27,8 +27,8 @@ class RunObserver {
 class Executor {
  public:
   // `graph`, `arena` and `threads` are borrowed; `plan` is read here only. `threads` must count what the plan was made
-  // for. `transfers` may be null where nothing is on disk. Throws InternalError when an op has no kernel on `isa`.
-  Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byte> arena, Isa isa, Threads& threads,
+  // for. `transfers` may be null where nothing is on disk. Throws InternalError when an op has no kernel on `backend`.
+  Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byte> arena, const Backend& backend, Threads& threads,
            TransferStream* transfers = nullptr);
 
   // Throws MachineFailure when a transfer fails; nothing is in flight any more then, but what the arena and the offload

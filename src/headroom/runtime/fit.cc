@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "headroom/backend/backend.h"
 #include "headroom/base/block_reader.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/plan/lifetimes.h"
 #include "headroom/plan/report.h"
-#include "headroom/runtime/transfer_stream.h"
 
 namespace headroom {
 namespace {
@@ -54,7 +54,7 @@ FittedJob plan_candidate(const Candidate& candidate, const Budget& budget, Reser
   FittedJob job;
   job.choice = candidate.choice;
   job.graphs = candidate.build();
-  Job described{.graphs = {}, .threads = reserve.threads};
+  Job described{.graphs = {}, .processor = choose_backend().on(reserve.threads)};
   for (const Graph& graph : job.graphs) described.graphs.push_back(&graph);
   described.staging_bytes = std::max(candidate.staging_bytes, staging_for_weights(job.graphs));
   job.plan = plan_job(described);
@@ -66,6 +66,7 @@ FittedJob plan_candidate(const Candidate& candidate, const Budget& budget, Reser
 }
 
 int64_t least_peak_bytes(const std::vector<Graph>& graphs, int64_t staging_bytes, ReserveInputs reserve) {
+  const Processor processor = choose_backend().on(reserve.threads);
   staging_bytes = std::max(staging_bytes, staging_for_weights(graphs));
   std::unordered_set<std::string_view> seen;
   int64_t persistent_bytes = 0;
@@ -76,7 +77,7 @@ int64_t least_peak_bytes(const std::vector<Graph>& graphs, int64_t staging_bytes
       if (value.tier == Tier::disk || !seen.insert(value.name).second) continue;
       persistent_bytes = add_sizes(persistent_bytes, padded_bytes(value.bytes(), value.name), "the persistent values");
     }
-    const Lifetimes lifetimes = find_lifetimes(graph, reserve.threads);
+    const Lifetimes lifetimes = find_lifetimes(graph, processor);
     const std::vector<int64_t> live = live_bytes(lifetimes.blocks, static_cast<int32_t>(graph.nodes.size()));
     if (!live.empty()) transient_bytes = std::max(transient_bytes, *std::max_element(live.begin(), live.end()));
   }

@@ -22,17 +22,21 @@ size_t count_transfers(const std::vector<Graph>& graphs) {
 
 }  // namespace
 
-Workspace::Workspace(std::vector<Graph> graphs, Plan plan, Isa isa, const std::string& disk)
-    : graphs_(std::move(graphs)), plan_(std::move(plan)), threads_(plan_.threads), arena_(plan_.arena_bytes, threads_) {
+Workspace::Workspace(std::vector<Graph> graphs, Plan plan, const Backend& backend, const std::string& disk)
+    : graphs_(std::move(graphs)),
+      plan_(std::move(plan)),
+      threads_(plan_.threads),
+      backend_(backend),
+      memory_(backend.commit_memory(plan_.arena_bytes, threads_)) {
   ensure(graphs_.size() == plan_.graphs.size(), "{} graphs, but the plan is for {}", graphs_.size(),
          plan_.graphs.size());
   if (plan_.disk_bytes > 0) {
     offload_file_ = std::make_unique<OffloadFile>(disk, plan_.disk_bytes);
-    transfers_ = make_transfer_stream(*offload_file_, count_transfers(graphs_));
+    transfers_ = backend.open_disk_lane(*offload_file_, count_transfers(graphs_));
   }
   for (size_t i = 0; i < graphs_.size(); ++i) {
     executors_.push_back(
-        std::make_unique<Executor>(graphs_[i], plan_.graphs[i], arena_.bytes(), isa, threads_, transfers_.get()));
+        std::make_unique<Executor>(graphs_[i], plan_.graphs[i], memory(), backend, threads_, transfers_.get()));
   }
 }
 

@@ -6,20 +6,21 @@
 #include <string_view>
 #include <vector>
 
+#include "headroom/backend/backend.h"
+#include "headroom/backend/offload_file.h"
 #include "headroom/plan/job.h"
-#include "headroom/runtime/arena.h"
 #include "headroom/runtime/executor.h"
-#include "headroom/runtime/offload_file.h"
 
 namespace headroom {
 
 class Workspace {
  public:
-  // Commits plan.arena_bytes (zeros), takes plan.disk_bytes (zeros) in the directory `disk`, and starts plan.threads
-  // threads. `plan` must be that of `graphs`. Throws as Arena and OffloadFile do.
-  Workspace(std::vector<Graph> graphs, Plan plan, Isa isa, const std::string& disk = "");
+  // Commits plan.arena_bytes (zeros) on `backend`, takes plan.disk_bytes (zeros) in the directory `disk`, and starts
+  // plan.threads threads. `plan` must be that of `graphs`. Throws as Backend::commit_memory and OffloadFile do.
+  Workspace(std::vector<Graph> graphs, Plan plan, const Backend& backend, const std::string& disk = "");
 
   const Plan& plan() const { return plan_; }
+  const Backend& backend() const { return backend_; }
   Threads& threads() { return threads_; }
 
   // The executor of the graph of that name, or null.
@@ -29,9 +30,9 @@ class Workspace {
   std::span<const std::unique_ptr<Executor>> executors() const { return executors_; }
 
   // All of the arena.
-  std::span<std::byte> memory() const { return arena_.bytes(); }
+  std::span<std::byte> memory() const { return memory_->bytes(); }
   // Memory for blocks of files: what graphs use while they run, and nobody between them.
-  std::span<std::byte> staging() const { return arena_.bytes().subspan(static_cast<size_t>(plan_.persistent_bytes)); }
+  std::span<std::byte> staging() const { return memory().subspan(static_cast<size_t>(plan_.persistent_bytes)); }
 
   // What is on disk, or null.
   OffloadFile* offload_file() const { return offload_file_.get(); }
@@ -39,14 +40,15 @@ class Workspace {
   // A value in the arena that lives from step to step, by name; throws InternalError when there is none.
   Tensor persistent(std::string_view name) const;
   Tensor persistent(const PersistentValue& value) const {
-    return {arena_.bytes().data() + value.offset_bytes, value.type};
+    return {memory().data() + value.offset_bytes, value.type};
   }
 
  private:
   std::vector<Graph> graphs_;
   Plan plan_;
   Threads threads_;
-  Arena arena_;
+  const Backend& backend_;
+  std::unique_ptr<DeviceMemory> memory_;
   std::unique_ptr<OffloadFile> offload_file_;
   std::unique_ptr<TransferStream> transfers_;
   std::vector<std::unique_ptr<Executor>> executors_;

@@ -83,9 +83,9 @@ class Offload final : public Technique {
     if (!is_named(settings)) choices.push_back({});
     if (!kinds.any()) return choices;
     for (int part = is_named(settings) ? kParts : 1; part <= kParts; ++part) {
-      choices.push_back({kinds, static_cast<double>(part) / kParts, true, settings.threads});
+      choices.push_back({kinds, static_cast<double>(part) / kParts, true});
     }
-    choices.push_back({kinds, 1, false, settings.threads});
+    choices.push_back({kinds, 1, false});
     return choices;
   }
 

@@ -62,6 +62,7 @@ struct TrainingTechniques {
   bool two_pass_clipping = false;  // needs UpdateSettings::grad_clip, not clip_tensors, and a single micro-batch
   int64_t compress_bits = 0;       // what activations are kept in between forward and backward: 16, 8 or 4; 0: f32
   OffloadSettings offload = {};
+  Processor processor = {};  // that the graphs will run on: recompute_depth and offload look at the scratch of kernels
 };
 
 struct TrainingWay {

@@ -16,9 +16,9 @@
 #include <utility>
 #include <vector>
 
+#include "headroom/backend/offload_file.h"
 #include "headroom/base/shape.h"
 #include "headroom/formats/weights/tensor_loader.h"
-#include "headroom/runtime/offload_file.h"
 #include "headroom/techniques/training_settings.h"
 
 namespace headroom {

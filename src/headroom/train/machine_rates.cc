@@ -59,17 +59,17 @@ class Collector final : public RunObserver {
   std::map<std::tuple<std::string_view, double, double>, std::vector<double>> seconds_;
 };
 
-void run(const Sample& sample, Isa isa, int threads, Collector& collector) {
+void run(const Sample& sample, const Backend& backend, int threads, Collector& collector) {
   Preset preset = *find_preset("tiny-4m");
   preset.size = sample.size;
   const auto model = make_model(config_of(preset));
   std::vector<Graph> graphs =
       build_training_graphs(*model, sample.shape, {}, {.fuse_loss_gradients = sample.fuse_loss_gradients}, false)
           .graphs;
-  Job job{.graphs = {}, .threads = threads};
+  Job job{.graphs = {}, .processor = backend.on(threads)};
   for (const Graph& graph : graphs) job.graphs.push_back(&graph);
   Plan plan = plan_job(job);
-  Workspace workspace(std::move(graphs), std::move(plan), isa);
+  Workspace workspace(std::move(graphs), std::move(plan), backend);
   fill_initial_weights(*model, workspace, 0, workspace.threads());
   fill_sample_inputs(*model, sample.shape, workspace);
   for (int run = 0; run <= sample.runs; ++run) {  // the first warms up
@@ -82,14 +82,15 @@ void run(const Sample& sample, Isa isa, int threads, Collector& collector) {
 
 }  // namespace
 
-MachineRates measure_rates(const MachineLimits& limits, Isa isa, int threads, const std::string& disk) {
+MachineRates measure_rates(const MachineLimits& limits, const Backend& backend, int threads,
+                           const std::string& disk) {
   MachineRates rates = typical_rates(threads);
-  rates.flops_per_second = limits.fma_flops_per_second(isa, threads);
+  rates.flops_per_second = limits.fma_flops_per_second(backend, threads);
   for (const MemoryRates& memory : limits.memory) {
     if (memory.threads == threads) rates.bytes_per_second = memory.stream_bytes_per_second;
   }
   Collector collector;
-  for (const Sample& sample : samples()) run(sample, isa, threads, collector);
+  for (const Sample& sample : samples()) run(sample, backend, threads, collector);
   rates.samples = collector.samples();
   std::vector<double> least;
   for (const OpSample& sample : rates.samples) {
@@ -105,12 +106,12 @@ MachineRates measure_rates(const MachineLimits& limits, Isa isa, int threads, co
     }
   }
   rates.source = "rates measured on this machine";
-  remember_rates(rates, isa, threads);
+  remember_rates(rates, backend, threads);
   return rates;
 }
 
-MachineRates known_rates(Isa isa, int threads) {
-  std::optional<MachineRates> rates = remembered_rates(isa, threads);
+MachineRates known_rates(const Backend& backend, int threads) {
+  std::optional<MachineRates> rates = remembered_rates(backend, threads);
   return rates ? std::move(*rates) : typical_rates(threads);
 }
 

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "headroom/backend/kernel.h"
+#include "headroom/backend/backend.h"
 #include "headroom/measure/machine.h"
 #include "headroom/plan/cost_model.h"
 
@@ -12,9 +12,9 @@ namespace headroom {
 
 // Runs the steps, for about five seconds in at most 400 MiB, and remembers what they took. `limits` has those of
 // `threads`. `disk`: a directory whose disk is measured too; empty: none.
-MachineRates measure_rates(const MachineLimits& limits, Isa isa, int threads, const std::string& disk);
+MachineRates measure_rates(const MachineLimits& limits, const Backend& backend, int threads, const std::string& disk);
 
 // Those remembered of this machine for `threads`, or typical ones.
-MachineRates known_rates(Isa isa, int threads);
+MachineRates known_rates(const Backend& backend, int threads);
 
 }  // namespace headroom

@@ -123,7 +123,7 @@ TrainingGraphs build_training_graphs(const Model& model, const TrainingShape& sh
     backward.push_back({"checkpoint", checkpoint_layers});
   } else if (techniques.recompute_depth > 0) {
     backward.push_back({"checkpoint", [&](Graph graph) {
-                          const std::vector<bool> again = RecomputeChoice(graph).nodes_for(techniques.recompute_depth);
+                          const std::vector<bool> again = RecomputeChoice(graph, *techniques.processor.kernels).nodes_for(techniques.recompute_depth);
                           return recompute(std::move(graph), again);
                         }});
   }
@@ -163,7 +163,7 @@ TrainingGraphs build_training_graphs(const Model& model, const TrainingShape& sh
     std::vector<Pass> passes = {{"offload", [&](Graph whole) { return offload(std::move(whole), leaving); }}};
     if (leaving.overlap) {
       passes.push_back(
-          {"prefetch", [&](Graph moved) { return prefetch(std::move(moved), techniques.offload.threads); }});
+          {"prefetch", [&](Graph moved) { return prefetch(std::move(moved), techniques.processor); }});
     }
     graph = run_passes(std::move(graph), passes, trace);
   }

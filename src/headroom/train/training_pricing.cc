@@ -41,7 +41,8 @@ TrainingPricing::TrainingPricing(const TrainingRequest& request, const Model& mo
     : model_(model),
       settings_(read_training_settings(request, model)),
       reserve_(reserve_of(request, tokenizer_bytes)),
-      rates_(known_rates(choose_isa(), reserve_.threads)),
+      backend_(choose_backend()),
+      rates_(known_rates(backend_, reserve_.threads)),
       evaluates_(!request.eval_data.empty()) {
   trace_.verifies = false;  // the way that is taken is built again, and verified
   trace_.disabled = request.trace.disabled;
@@ -115,7 +116,9 @@ Estimate TrainingPricing::estimate(const Choice& levels) {
 }
 
 std::vector<Graph> TrainingPricing::graphs_of(const TrainingWay& way, PassTrace& trace) const {
-  return build_training_graphs(model_, way.shape, settings_.updates, way.techniques, evaluates_, &trace).graphs;
+  TrainingTechniques techniques = way.techniques;
+  techniques.processor = backend_.on(reserve_.threads);
+  return build_training_graphs(model_, way.shape, settings_.updates, techniques, evaluates_, &trace).graphs;
 }
 
 double TrainingPricing::step_seconds(const std::vector<Graph>& graphs, const TrainingShape& shape) const {

@@ -1,6 +1,7 @@
 // What the ways of a training job take: for the tuner that chooses among them, and for the table that says why.
 #pragma once
 
+#include "headroom/backend/backend.h"
 #include <string>
 #include <vector>
 
@@ -46,6 +47,7 @@ class TrainingPricing final : public Pricing {
   std::vector<const Technique*> techniques_;  // that have levels
   std::vector<Levels> levels_;                // of each
   const ReserveInputs reserve_;
+  const Backend& backend_;
   const MachineRates rates_;
   const bool evaluates_;
   PassTrace trace_;

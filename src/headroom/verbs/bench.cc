@@ -3,11 +3,11 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "headroom/backend/arena.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/formats/json/json_object.h"
 #include "headroom/measure/machine_profile.h"
-#include "headroom/runtime/arena.h"
 #include "headroom/runtime/budget.h"
 #include "headroom/runtime/process_memory.h"
 #include "headroom/runtime/progress.h"
@@ -101,7 +101,7 @@ MachineLimits measure_machine(int thread_count, const std::string& disk) {
     const Arena arena(LimitProbes::kMemoryBytes, threads);
     limits = measure_and_remember(arena.bytes(), threads);
   }
-  measure_rates(limits, choose_isa(), thread_count, disk);
+  measure_rates(limits, choose_backend(), thread_count, disk);
   return limits;
 }
 

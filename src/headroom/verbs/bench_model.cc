@@ -9,7 +9,7 @@
 #include "headroom/api/job_settings.h"
 #include "headroom/api/model_source.h"
 #include "headroom/api/run_report.h"
-#include "headroom/backend/kernel.h"
+#include "headroom/backend/isa.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/formats/json/json_object.h"
@@ -112,8 +112,7 @@ double bytes_read_by(const Graph& graph, double fill) {
 class Repeats {
  public:
   // The limit of reading is measured on the job's own arena, which is only read, if that is large enough.
-  Repeats(const ModelBenchOptions& options, Workspace& workspace, Isa isa)
-      : options_(options), workspace_(workspace), isa_(isa) {}
+  Repeats(const ModelBenchOptions& options, Workspace& workspace) : options_(options), workspace_(workspace) {}
 
   // `work` is the flops or bytes of one run. Fills seconds, spread, rate and share of `rate`.
   template <class Run>
@@ -140,15 +139,14 @@ class Repeats {
 
  private:
   double limit_rate(Limit limit) const {
-    if (limit == Limit::fma) return fma_rate(isa_, workspace_.threads());
+    if (limit == Limit::fma) return fma_rate(isa_of(workspace_.backend()), workspace_.threads());
     if (workspace_.plan().arena_bytes < LimitProbes::kMemoryBytes) return 0;
     const auto memory = workspace_.memory().first(static_cast<size_t>(LimitProbes::kMemoryBytes));
-    return LimitProbes(isa_, memory, workspace_.threads()).measure(Limit::read);
+    return LimitProbes(isa_of(workspace_.backend()), memory, workspace_.threads()).measure(Limit::read);
   }
 
   const ModelBenchOptions& options_;
   Workspace& workspace_;
-  Isa isa_;
 };
 
 // Rows of the prefill step, from the fastest to the leanest, each an even part of the prompt.
@@ -197,10 +195,10 @@ TrainingRequest request_of(const ModelBenchOptions& options) {
 using OnRate = std::function<void(const ModelRate&)>;
 
 void measure_batch(const ModelBenchOptions& options, const Model& model, const BatchedShape& shape,
-                   Workspace& workspace, Isa isa, const OnRate& add) {
+                   Workspace& workspace, const OnRate& add) {
   load(options, model, workspace);
   BatchedSteps steps(workspace, model, shape);
-  Repeats repeats(options, workspace, isa);
+  Repeats repeats(options, workspace);
   if (options.prompt > 0) {
     ModelRate rate{.test = "prefill", .batch = options.batch, .tokens = options.prompt};
     const double flops = static_cast<double>(options.batch) * prefill_flops(model, options.prompt);
@@ -218,14 +216,13 @@ void measure_batch(const ModelBenchOptions& options, const Model& model, const B
   }
 }
 
-void measure_training(const ModelBenchOptions& options, const Model& model, Workspace& workspace, Isa isa,
-                      const OnRate& add) {
+void measure_training(const ModelBenchOptions& options, const Model& model, Workspace& workspace, const OnRate& add) {
   const TrainingShape shape = read_training_settings(request_of(options), model).shape;
   load(options, model, workspace);
   fill_sample_inputs(model, shape, workspace);
   Executor& step = workspace.at("step");
   ModelRate rate{.test = "train", .batch = options.batch, .tokens = options.seq_len};
-  Repeats(options, workspace, isa).measure(rate, Limit::fma, flops_of(step.graph()), [&] { step.run(); });
+  Repeats(options, workspace).measure(rate, Limit::fma, flops_of(step.graph()), [&] { step.run(); });
   add(rate);
 }
 
@@ -261,7 +258,7 @@ FittedJob fit_all(const std::vector<Fit>& fits) {
 
 Json bench_model(const ModelBenchOptions& options, const OnRate& on_rate) {
   restart_peak();
-  const Isa isa = choose_isa();
+  const Backend& backend = choose_backend();
   const std::unique_ptr<Model> model =
       has_weights(options.model) ? open_model_directory(options.model) : open_model_config(options.model);
   check_options(options, *model);
@@ -279,7 +276,7 @@ Json bench_model(const ModelBenchOptions& options, const OnRate& on_rate) {
   Json result;
   result["machine"] = {{"cpu", processor_name()},
                        {"processors", available_processors()},
-                       {"isa", name_of(isa)},
+                       {"isa", backend.variant()},
                        {"threads", threads_to_use(options.threads)}};
   result["model"] = {{"parameters", parameter_count(*model)}, {"dtype", name_of(model->stored_dtype())}};
   result["tests"] = Json::array();
@@ -292,18 +289,18 @@ Json bench_model(const ModelBenchOptions& options, const OnRate& on_rate) {
     announce_plan(job, options, title);
     restart_peak();
     check_reserve(job.reserve_bytes + job.plan.arena_bytes);
-    Workspace workspace(std::move(job.graphs), job.plan, isa);
+    Workspace workspace(std::move(job.graphs), job.plan, backend);
     measure(workspace);
     reports.push_back(report_of(job));
     announce_result(memory_use(job), options.quiet);
   };
   if (has_batch) {
     run(fit_steps(), "plan of prefill and decoding",
-        [&](Workspace& workspace) { measure_batch(options, *model, shape, workspace, isa, add); });
+        [&](Workspace& workspace) { measure_batch(options, *model, shape, workspace, add); });
   }
   if (options.train) {
     run(fit_train(), "plan of the training step",
-        [&](Workspace& workspace) { measure_training(options, *model, workspace, isa, add); });
+        [&](Workspace& workspace) { measure_training(options, *model, workspace, add); });
   }
   // The fields of a report are those of the job that needs more.
   const auto predicted = [](const Json& report) { return report["predicted_peak_bytes"].get<int64_t>(); };

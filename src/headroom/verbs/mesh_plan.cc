@@ -108,7 +108,7 @@ struct RankWork {
 };
 
 RankWork work_of(const RankFit& rank) {
-  return {working_memory(rank.job.graphs, rank.job.plan.threads), rank.job.choice, rank.shape};
+  return {working_memory(rank.job.graphs, choose_backend().on(rank.job.plan.threads)), rank.job.choice, rank.shape};
 }
 
 RankWork fit_work(const MeshJob& job, const Model& part, int64_t limit_bytes, int64_t in_flight) {

@@ -114,6 +114,15 @@ void attention(const Invocation& call) {
   }
 }
 
+int64_t attention_scratch(const TypedNode& node, int threads) {
+  const Type& q = node.inputs[0];
+  const int64_t heads = node.attributes.integer("heads");
+  const int64_t head_size = q.shape[1] / heads;
+  const AttentionShared shared(q.shape[0], node.inputs[1].shape[0], heads, node.attributes.integer("kv_heads"),
+                               head_size, node.inputs[3].shape[0]);
+  return size_of(DType::f32) * (threads * attention_scratch_elements(head_size) + shared.elements());
+}
+
 }  // namespace headroom::reference
 
-HEADROOM_KERNEL(attention);
+HEADROOM_KERNEL(attention, attention_scratch);

@@ -112,6 +112,16 @@ void attention_backward(const Invocation& call) {
   with_elements(call.inputs[0], [&]<class Element>(const Element*) { differentiate<Element>(call); });
 }
 
+int64_t attention_backward_scratch(const TypedNode& node, int threads) {
+  const Type& q = node.inputs[0];
+  const bool rounds = q.dtype != DType::f32;
+  const int64_t heads = node.attributes.integer("heads");
+  const int64_t head_size = q.shape[1] / heads;
+  const AttentionBackwardShared shared(q.shape[0], heads, node.attributes.integer("kv_heads"), head_size,
+                                       node.inputs[6].shape[0], rounds);
+  return size_of(DType::f32) * (threads * attention_backward_scratch_elements(head_size, rounds) + shared.elements());
+}
+
 }  // namespace headroom::reference
 
-HEADROOM_KERNEL(attention_backward);
+HEADROOM_KERNEL(attention_backward, attention_backward_scratch);

@@ -47,7 +47,12 @@ void embedding_backward(const Invocation& call) {
   });
 }
 
+// i32[V + 1] ends of the rows' runs, then i32[T] tokens.
+int64_t embedding_backward_scratch(const TypedNode& node, int) {
+  return (node.outputs[0].shape[0] + 1 + node.inputs[0].shape[0]) * size_of(DType::i32);
+}
+
 }  // namespace headroom::reference
 
 HEADROOM_KERNEL(embedding);
-HEADROOM_KERNEL(embedding_backward);
+HEADROOM_KERNEL(embedding_backward, embedding_backward_scratch);

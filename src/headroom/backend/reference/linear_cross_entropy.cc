@@ -6,6 +6,7 @@
 
 #include "headroom/backend/reference/log_sum_exp.h"
 #include "headroom/backend/reference/product_chain.h"
+#include "headroom/backend/vocabulary_tiles.h"
 
 namespace headroom::reference {
 namespace {
@@ -122,8 +123,23 @@ void linear_cross_entropy_with_gradients(const Invocation& call) {
                                  call.threads});
 }
 
+int64_t linear_cross_entropy_scratch(const TypedNode& node, int threads) {
+  return LossScratch(node.inputs[0].shape[0], node.inputs[1].shape[0]).bytes(threads);
+}
+
+int64_t linear_cross_entropy_backward_scratch(const TypedNode& node, int threads) {
+  const Type& x = node.inputs[0];
+  return linear_cross_entropy_scratch(node, threads) +
+         (x.dtype == DType::f32 ? 0 : LossScratch::rounded_bytes(x.shape[0], x.shape[1]));
+}
+
+int64_t linear_cross_entropy_with_gradients_scratch(const TypedNode& node, int threads) {
+  const Type& x = node.inputs[0];
+  return LogitsBlockScratch(x.shape[0], node.inputs[1].shape[0]).bytes(threads, x.dtype, x.shape[1]);
+}
+
 }  // namespace headroom::reference
 
-HEADROOM_KERNEL(linear_cross_entropy);
-HEADROOM_KERNEL(linear_cross_entropy_backward);
-HEADROOM_KERNEL(linear_cross_entropy_with_gradients);
+HEADROOM_KERNEL(linear_cross_entropy, linear_cross_entropy_scratch);
+HEADROOM_KERNEL(linear_cross_entropy_backward, linear_cross_entropy_backward_scratch);
+HEADROOM_KERNEL(linear_cross_entropy_with_gradients, linear_cross_entropy_with_gradients_scratch);

@@ -1,5 +1,6 @@
 // c[M,N] = a[M,K] * b[K,N]: each element one chain (product_chain.h), from +0 or from the sum. Either factor may be
 // stored transposed. Where c has 16 bits it is rounded once, at the end.
+#include "headroom/backend/matmul_blocks.h"
 #include "headroom/backend/reference/product_chain.h"
 
 namespace headroom::reference {
@@ -33,6 +34,12 @@ void matmul(const Invocation& call) {
   });
 }
 
+int64_t matmul_scratch(const TypedNode& node, int threads) {
+  const Type& c = node.outputs[0];
+  const int64_t rounded = c.dtype == DType::f32 ? 0 : rounded_product_bytes(c.shape[0], c.shape[1]);
+  return product_scratch_bytes(threads) + threads * rounded;
+}
+
 }  // namespace headroom::reference
 
-HEADROOM_KERNEL(matmul);
+HEADROOM_KERNEL(matmul, matmul_scratch);

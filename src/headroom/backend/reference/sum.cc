@@ -60,8 +60,10 @@ void clip_scale(const Invocation& call) {
       unscales && !std::isfinite(norm) ? std::numeric_limits<float>::quiet_NaN() : static_cast<float>(factor);
 }
 
+int64_t sum_scratch(const TypedNode&, int) { return sum_scratch_bytes(); }
+
 }  // namespace headroom::reference
 
-HEADROOM_KERNEL(sum);
-HEADROOM_KERNEL(squared_norm);
+HEADROOM_KERNEL(sum, sum_scratch);
+HEADROOM_KERNEL(squared_norm, sum_scratch);
 HEADROOM_KERNEL(clip_scale);

@@ -1,4 +1,4 @@
-#include "headroom/runtime/arena.h"
+#include "headroom/backend/arena.h"
 
 #include <gtest/gtest.h>
 
@@ -17,7 +17,7 @@ TEST(Arena, IsZeroAndCommittedToItsLastByte) {
     for (const int64_t size : {int64_t{0}, int64_t{1}, int64_t{4096}, 5 * kMegabyte + 17}) {
       const int64_t before = resident_bytes();
       const Arena arena(size, threads);
-      ASSERT_EQ(arena.size_bytes(), size);
+      ASSERT_EQ(static_cast<int64_t>(arena.bytes().size()), size);
       EXPECT_EQ(reinterpret_cast<uintptr_t>(arena.bytes().data()) % 4096, 0u);
       EXPECT_GE(resident_bytes() - before, size / 4096 * 4096);
       EXPECT_EQ(std::count(arena.bytes().begin(), arena.bytes().end(), std::byte{0}), size);

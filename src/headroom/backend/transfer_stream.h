@@ -1,6 +1,6 @@
 // Moves bytes between the arena and the offload file while nodes run: what the transfers of a graph (ops/transfer.h)
 // are given to. Many requests are in flight at a time, direct, into and out of the arena itself: io_uring where the
-// kernel allows it, else a few threads; the bytes are the same.
+// kernel allows it, else a few threads.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 #include <memory>
 #include <vector>
 
-#include "headroom/runtime/offload_file.h"
+#include "headroom/backend/offload_file.h"
 
 namespace headroom {
 
@@ -57,9 +57,8 @@ class TransferStream {
   std::vector<TransferRequest*> in_flight_;
 };
 
-// `file` is borrowed. At most `most_requests` are in flight at a time.
-std::unique_ptr<TransferStream> make_transfer_stream(OffloadFile& file, size_t most_requests);
-// The two of them; the first is null where the kernel or the container denies io_uring.
+// `file` is borrowed. At most `most_requests` are in flight at a time. The first is null where the kernel or the
+// container denies io_uring; the bytes are the same.
 std::unique_ptr<TransferStream> make_uring_stream(OffloadFile& file, size_t most_requests);
 std::unique_ptr<TransferStream> make_thread_stream(OffloadFile& file, size_t most_requests);
 

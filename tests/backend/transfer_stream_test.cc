@@ -1,4 +1,4 @@
-#include "headroom/runtime/transfer_stream.h"
+#include "headroom/backend/transfer_stream.h"
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>

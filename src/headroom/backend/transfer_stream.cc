@@ -1,4 +1,4 @@
-#include "headroom/runtime/transfer_stream.h"
+#include "headroom/backend/transfer_stream.h"
 
 #include <algorithm>
 
@@ -41,11 +41,6 @@ void TransferStream::wait(TransferRequest& request) {
 void TransferStream::drain() {
   for (TransferRequest* request : in_flight_) await(*request);
   in_flight_.clear();
-}
-
-std::unique_ptr<TransferStream> make_transfer_stream(OffloadFile& file, size_t most_requests) {
-  std::unique_ptr<TransferStream> stream = make_uring_stream(file, most_requests);
-  return stream ? std::move(stream) : make_thread_stream(file, most_requests);
 }
 
 }  // namespace headroom

@@ -1,4 +1,4 @@
-#include "headroom/backend/kernel.h"
+#include "headroom/backend/isa.h"
 
 #include <cpuid.h>
 
@@ -7,34 +7,10 @@
 
 #include "headroom/base/errors.h"
 
-using headroom::KernelEntry;
-
-// The linker's bounds of the tables that HEADROOM_KERNEL fills; null where a build has no such kernels.
-extern "C" {
-[[gnu::weak]] extern const KernelEntry* const __start_headroom_kernels_reference[];
-[[gnu::weak]] extern const KernelEntry* const __stop_headroom_kernels_reference[];
-[[gnu::weak]] extern const KernelEntry* const __start_headroom_kernels_avx2[];
-[[gnu::weak]] extern const KernelEntry* const __stop_headroom_kernels_avx2[];
-[[gnu::weak]] extern const KernelEntry* const __start_headroom_kernels_avx512[];
-[[gnu::weak]] extern const KernelEntry* const __stop_headroom_kernels_avx512[];
-[[gnu::weak]] extern const KernelEntry* const __start_headroom_kernels_avx512_bf16[];
-[[gnu::weak]] extern const KernelEntry* const __stop_headroom_kernels_avx512_bf16[];
-}
-
 namespace headroom {
 namespace {
 
 constexpr std::array<std::string_view, 4> kNames = {"reference", "avx2", "avx512", "avx512_bf16"};
-
-std::span<const KernelEntry* const> table(Isa isa) {
-  switch (isa) {
-    case Isa::avx2: return {__start_headroom_kernels_avx2, __stop_headroom_kernels_avx2};
-    case Isa::avx512: return {__start_headroom_kernels_avx512, __stop_headroom_kernels_avx512};
-    case Isa::avx512_bf16: return {__start_headroom_kernels_avx512_bf16, __stop_headroom_kernels_avx512_bf16};
-    case Isa::reference: break;
-  }
-  return {__start_headroom_kernels_reference, __stop_headroom_kernels_reference};
-}
 
 // Bit 29 of leaf 1; clang 14 does not know the name in __builtin_cpu_supports.
 bool has_f16c() {
@@ -72,14 +48,6 @@ Isa choose_isa() {
   }
   throw InvalidInput("HEADROOM_ISA={}: unknown instruction set; expected reference, avx2, avx512 or avx512_bf16",
                      forced);
-}
-
-Kernel find_kernel(Isa isa, std::string_view op) {
-  for (const KernelEntry* entry : table(isa)) {
-    if (entry->op == op) return entry->kernel;
-  }
-  if (isa == Isa::avx512_bf16) return find_kernel(Isa::avx512, op);
-  return nullptr;
 }
 
 }  // namespace headroom

@@ -6,7 +6,7 @@
 #include <cerrno>
 
 #include "headroom/base/errors.h"
-#include "headroom/runtime/transfer_stream.h"
+#include "headroom/backend/transfer_stream.h"
 
 namespace headroom {
 namespace {

@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "headroom/base/errors.h"
-#include "headroom/runtime/transfer_stream.h"
+#include "headroom/backend/transfer_stream.h"
 
 namespace headroom {
 namespace {

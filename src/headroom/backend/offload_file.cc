@@ -1,4 +1,4 @@
-#include "headroom/runtime/offload_file.h"
+#include "headroom/backend/offload_file.h"
 
 #include <fcntl.h>
 #include <unistd.h>
