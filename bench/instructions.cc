@@ -3,9 +3,9 @@
 
 #include <string_view>
 
+#include "headroom/backend/arena.h"
 #include "headroom/base/errors.h"
 #include "headroom/measure/kernel_bench.h"
-#include "headroom/backend/arena.h"
 
 int main(int argc, char** argv) {
   using namespace headroom;

@@ -16,10 +16,10 @@
 #include <thread>
 #include <vector>
 
+#include "headroom/backend/arena.h"
 #include "headroom/backend/isa.h"
 #include "headroom/backend/matmul_blocks.h"
 #include "headroom/measure/limit_probes.h"
-#include "headroom/backend/arena.h"
 
 namespace headroom::bench {
 namespace {

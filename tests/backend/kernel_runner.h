@@ -1,7 +1,7 @@
 // Runs one op's kernel on given tensors, for an instruction set and a number of threads, the way the executor does:
-// outputs where Op::in_place puts them, scratch of exactly what the kernel asks for. Guards behind every buffer catch writes
-// beyond it, and fresh buffers start as garbage. expect_kernels_agree is the test of a CPU kernel: equality with the
-// reference, bit for bit.
+// outputs where Op::in_place puts them, scratch of exactly what the kernel asks for. Guards behind every buffer catch
+// writes beyond it, and fresh buffers start as garbage. expect_kernels_agree is the test of a CPU kernel: equality with
+// the reference, bit for bit.
 #pragma once
 
 #include <gtest/gtest.h>

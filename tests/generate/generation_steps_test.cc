@@ -21,7 +21,8 @@ constexpr int64_t kContext = 100;
 
 // The logits behind the prompt and behind three more tokens, and their lse.
 std::vector<float> logits_of(const LlamaConfig& config, int64_t chunk, int threads = 1,
-                             const Backend& backend = choose_backend(), int64_t context = kContext, DType cache_dtype = DType::f32) {
+                             const Backend& backend = choose_backend(), int64_t context = kContext,
+                             DType cache_dtype = DType::f32) {
   const auto model = make_llama(config);
   const GenerationShape shape{.context = context, .prefill_chunk = chunk, .cache_dtype = cache_dtype};
   const auto workspace = make_workspace(*model, build_generation_graphs(*model, shape), threads, backend);

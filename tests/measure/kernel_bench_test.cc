@@ -32,7 +32,7 @@ TEST(KernelBench, RunsTheKernelOnTheOperandsOfTheCase) {
   };
   Threads threads(2);
   const Arena arena(KernelBench::memory_bytes(one, 2), threads);
-  EXPECT_EQ(arena.size_bytes(), 2 * 4096);  // the output has no storage of its own
+  EXPECT_EQ(arena.bytes().size(), 2u * 4096);  // the output has no storage of its own
   const KernelBench bench(one, Isa::reference, arena.bytes(), threads);
   bench.run();
   bench.run();

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "headroom/backend/backend.h"
 #include "headroom/base/errors.h"
 #include "headroom/graph/op.h"
 #include "headroom/graph/text.h"
@@ -34,7 +35,7 @@ TEST(DecodePerReader, EachReaderHasItsOwn) {
             "+ %dx: f32[8, 6] activation = matmul(%dy, %layers.0/dequantize.1) {transpose_a=0, transpose_b=0} "
             "@layers.0 backward\n");
   // No f32 weight outlives the product that it is for.
-  const Lifetimes lifetimes = find_lifetimes(after, 1);
+  const Lifetimes lifetimes = find_lifetimes(after, choose_backend().on(1));
   for (size_t index = 0; index < after.nodes.size(); ++index) {
     if (after.nodes[index].op->name() != "dequantize") continue;
     const int32_t block = lifetimes.homes[static_cast<size_t>(after.nodes[index].outputs[0])].block;

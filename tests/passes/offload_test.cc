@@ -32,7 +32,9 @@ Graph step() {
   return graph;
 }
 
-int64_t persistent_bytes(const Graph& graph) { return plan_job({.graphs = {&graph}, .processor = choose_backend().on(1)}).persistent_bytes; }
+int64_t persistent_bytes(const Graph& graph) {
+  return plan_job({.graphs = {&graph}, .processor = choose_backend().on(1)}).persistent_bytes;
+}
 
 TEST(Offload, PassesMomentsThroughMemoryPanelByPanel) {
   const Graph before = step();

@@ -30,7 +30,7 @@ TEST(Picture, HoldsThePlanOfAHandComputedStep) {
   sketch.scope = "layers.0";
   const ValueId a = sketch.value({w}, {256}, 10);
   sketch.graph.results.push_back(sketch.value({a}, {256, -1, 0}));
-  const nlohmann::json data = data_of(page_of({{&sketch.graph}, 2}));
+  const nlohmann::json data = data_of(page_of({{&sketch.graph}, testing::sketched(2)}));
   EXPECT_EQ(data.at("arena"), 128 + 256 + 64);
   EXPECT_EQ(data.at("persistent"), nlohmann::json::parse(R"([["w", 1, 128, 0, 0, 0]])"));
   EXPECT_EQ(data.at("reserve"), 20 * kMiB);
@@ -44,7 +44,7 @@ TEST(Picture, HoldsThePlanOfAHandComputedStep) {
 TEST(Picture, NeedsNothingFromOutsideAndSurvivesHostileNames) {
   testing::Sketch sketch("</script><script>alert(1)</script>");
   sketch.value({sketch.input(64, Role::weight, "\"<!--\\\xff")}, {64});
-  const std::string page = page_of({{&sketch.graph}, 1});
+  const std::string page = page_of({{&sketch.graph}, testing::sketched(1)});
   EXPECT_EQ(page.find("alert(1)</script>"), std::string::npos);
   EXPECT_EQ(page.find("<!--"), std::string::npos);
   EXPECT_EQ(page.find("http"), std::string::npos);

@@ -20,7 +20,7 @@ TEST(WorkingMemory, IsWhatIsNoState) {
   step.phase = Phase::update;
   const ValueId next = step.value({w, g}, {4096, 0, -1, Role::weight});
   step.graph.carries.push_back({w, next});
-  const WorkingMemory memory = working_memory(std::span(&step.graph, testing::sketched(1)), 2);
+  const WorkingMemory memory = working_memory(std::span(&step.graph, 1), testing::sketched(2));
   EXPECT_EQ(memory.peak_bytes, 64 + 128 + 256 + 1024);  // in the second node, its scratch in whole lines
   EXPECT_EQ(memory.saved_bytes, 128 + 256);
   EXPECT_EQ(memory.cache_bytes, 640);

@@ -7,12 +7,12 @@
 
 #include "headroom/api/convert_format.h"
 #include "headroom/api/run_report.h"
+#include "headroom/backend/arena.h"
 #include "headroom/base/block_reader.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/file.h"
 #include "headroom/formats/json/json_object.h"
-#include "headroom/backend/arena.h"
 #include "headroom/runtime/interrupt.h"
 #include "headroom/runtime/process_memory.h"
 #include "headroom/runtime/progress.h"

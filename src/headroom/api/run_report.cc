@@ -8,7 +8,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "headroom/backend/backend.h"
+#include "headroom/backend/isa.h"
 #include "headroom/base/atomic_file.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"

@@ -195,8 +195,7 @@ TrainResult train(const TrainOptions& options) {
 
   check_reserve(job.reserve_bytes + job.plan.arena_bytes);
   Workspace workspace(std::move(job.graphs), job.plan, backend, options.disk);
-  const std::unique_ptr<Profile> profile =
-      start_profile(options, workspace, {job.reserve_bytes, job.budget.bytes});
+  const std::unique_ptr<Profile> profile = start_profile(options, workspace, {job.reserve_bytes, job.budget.bytes});
   Trainer trainer(request, *model, settings, data, workspace);
   const LoadUse load = load_use(trainer.load());
   trainer.require_disk_space();

@@ -8,6 +8,7 @@
 
 #include "headroom/backend/kernel.h"
 #include "headroom/backend/transfer_stream.h"
+#include "headroom/graph/op.h"
 #include "headroom/graph/processor.h"
 
 namespace headroom {
@@ -44,6 +45,9 @@ class Backend : public KernelTable {
   // All of `threads` share the touching. Throws MachineFailure when the machine cannot give that much now (it is never
   // asked for more than it has: see available_memory).
   virtual std::unique_ptr<DeviceMemory> commit_memory(int64_t size_bytes, Threads& threads) const = 0;
+
+  // Which of the lanes it has: on a CPU there is no link, since its memory is the host's.
+  virtual bool has(Lane lane) const = 0;
 
   // What moves bytes between that memory and `file`, which is borrowed: at most `most_requests` at a time.
   virtual std::unique_ptr<TransferStream> open_disk_lane(OffloadFile& file, size_t most_requests) const = 0;

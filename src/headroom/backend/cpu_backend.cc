@@ -63,6 +63,8 @@ class CpuBackend final : public Backend {
     return std::make_unique<Arena>(size_bytes, threads);
   }
 
+  bool has(Lane lane) const override { return lane == Lane::compute || lane == Lane::disk; }
+
   std::unique_ptr<TransferStream> open_disk_lane(OffloadFile& file, size_t most_requests) const override {
     std::unique_ptr<TransferStream> stream = make_uring_stream(file, most_requests);
     return stream ? std::move(stream) : make_thread_stream(file, most_requests);

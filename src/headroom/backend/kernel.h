@@ -52,9 +52,9 @@ struct KernelEntry {
 // data: no code of another instruction set runs before dispatch.
 #define HEADROOM_STRINGIFY_(text) #text
 #define HEADROOM_STRINGIFY(text) HEADROOM_STRINGIFY_(text)
-#define HEADROOM_KERNEL(op_name, ...)                                                                                \
-  static constexpr headroom::KernelEntry op_name##_kernel_entry{#op_name, &headroom::HEADROOM_ISA::op_name           \
-                                                                __VA_OPT__(, &headroom::HEADROOM_ISA::__VA_ARGS__)}; \
-  [[gnu::used, gnu::section("headroom_kernels_" HEADROOM_STRINGIFY(                                                  \
-                   HEADROOM_ISA))]] static const headroom::KernelEntry* const op_name##_kernel_pointer =             \
+#define HEADROOM_KERNEL(op_name, ...)                                                                    \
+  static constexpr headroom::KernelEntry op_name##_kernel_entry{                                         \
+      #op_name, &headroom::HEADROOM_ISA::op_name __VA_OPT__(, &headroom::HEADROOM_ISA::__VA_ARGS__)};    \
+  [[gnu::used, gnu::section("headroom_kernels_" HEADROOM_STRINGIFY(                                      \
+                   HEADROOM_ISA))]] static const headroom::KernelEntry* const op_name##_kernel_pointer = \
       &op_name##_kernel_entry

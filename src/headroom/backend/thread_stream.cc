@@ -8,8 +8,8 @@
 #include <mutex>
 #include <thread>
 
-#include "headroom/base/errors.h"
 #include "headroom/backend/transfer_stream.h"
+#include "headroom/base/errors.h"
 
 namespace headroom {
 namespace {

@@ -5,8 +5,8 @@
 #include <array>
 #include <cerrno>
 
-#include "headroom/base/errors.h"
 #include "headroom/backend/transfer_stream.h"
+#include "headroom/base/errors.h"
 
 namespace headroom {
 namespace {

@@ -1,6 +1,7 @@
 #include "headroom/graph/op.h"
 
 #include <algorithm>
+#include <array>
 
 #include "headroom/base/errors.h"
 
@@ -10,6 +11,11 @@ extern "C" {
 }
 
 namespace headroom {
+
+std::string_view name_of(Lane lane) {
+  constexpr std::array<std::string_view, kLanes> kNames = {"compute", "disk", "link", "network"};
+  return kNames[static_cast<size_t>(lane)];
+}
 
 Price Op::price(const TypedNode& node) const {
   Price price;

@@ -26,8 +26,18 @@ struct StoragePair {
   int input = 0;
 };
 
-// What a node does on the transfer stream instead of calling a kernel (ops/transfer.h).
-enum class Transfer : uint8_t { none, load, loaded, store, stored };
+// What runs a node: the computation, or beside it what moves bytes, to the disk, to the host's memory behind a device,
+// to other ranks. A backend says which of them it has.
+enum class Lane : uint8_t { compute, disk, link, network };
+inline constexpr int kLanes = 4;
+std::string_view name_of(Lane lane);
+
+// A node of another lane than compute begins its work there; until a second node has waited for it, what it reads must
+// stay as it is and what it writes is not there yet. The wait takes all of the buffers that the begin touches.
+enum class Course : uint8_t { whole, begin, wait };
+
+// Where a transfer moves bytes: into the budgeted memory or out of it (ops/transfer.h).
+enum class Transfer : uint8_t { none, load, store };
 
 class Op {
  public:
@@ -58,6 +68,8 @@ class Op {
   // the bits of one uninterrupted sum: what gradient accumulation needs.
   virtual bool continues_sum() const { return false; }
 
+  virtual Lane lane() const { return Lane::compute; }
+  virtual Course course() const { return Course::whole; }
   // Not none: the node moves values between tiers, and has no kernel.
   virtual Transfer transfer() const { return Transfer::none; }
 

@@ -64,8 +64,8 @@ void check_types(const Graph& graph) {
   }
 }
 
-// Only transfers touch what is on disk: load reads it, store and stored make it. A buffer between its load and loaded
-// has no other reader.
+// Only transfers touch what is on disk: loads read it, stores make it. What a node begins to write has no reader but
+// the wait for it.
 void check_tiers(const Graph& graph) {
   std::vector<bool> arriving(graph.values.size(), false);
   const auto expect = [&](const Node& node, ValueId id, Tier tier) {
@@ -73,19 +73,20 @@ void check_tiers(const Graph& graph) {
            graph.value(id).name);
   };
   for (const Node& node : graph.nodes) {
-    const Transfer transfer = node.op->transfer();
-    const bool writes = transfer == Transfer::store || transfer == Transfer::stored;
+    const bool begins = node.op->course() == Course::begin;
+    const bool waits = node.op->course() == Course::wait;
+    const bool reads = node.op->transfer() == Transfer::load && begins;
+    const bool writes = node.op->transfer() == Transfer::store;
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       const bool is_place = writes && i >= node.outputs.size();
-      const bool on_disk = transfer == Transfer::load || is_place;
+      const bool on_disk = reads || is_place;
       expect(node, node.inputs[i], on_disk ? Tier::disk : Tier::device);
-      ensure(!arriving[static_cast<size_t>(node.inputs[i])] || transfer == Transfer::loaded,
-             "graph {}: {} reads '{}' before it is loaded", graph.name, node.op->name(),
-             graph.value(node.inputs[i]).name);
+      ensure(!arriving[static_cast<size_t>(node.inputs[i])] || waits, "graph {}: {} reads '{}' before it is there",
+             graph.name, node.op->name(), graph.value(node.inputs[i]).name);
     }
     for (const ValueId id : node.outputs) {
       expect(node, id, writes ? Tier::disk : Tier::device);
-      arriving[static_cast<size_t>(id)] = transfer == Transfer::load;
+      arriving[static_cast<size_t>(id)] = begins && graph.value(id).tier == Tier::device;
     }
   }
 }

@@ -45,6 +45,8 @@ class Load : public Op {
   }
 
   Price price(const TypedNode& node) const override { return {.flops = 0, .bytes = bytes_of(node.outputs)}; }
+  Lane lane() const override { return Lane::disk; }
+  Course course() const override { return Course::begin; }
   Transfer transfer() const override { return Transfer::load; }
 };
 
@@ -64,7 +66,9 @@ class Loaded : public Op {
   }
 
   Price price(const TypedNode&) const override { return {}; }
-  Transfer transfer() const override { return Transfer::loaded; }
+  Lane lane() const override { return Lane::disk; }
+  Course course() const override { return Course::wait; }
+  Transfer transfer() const override { return Transfer::load; }
 };
 
 // What store and stored have in common: buffers, then as many disk values, which the outputs are.
@@ -109,6 +113,8 @@ class Store : public Write {
   Price price(const TypedNode& node) const override {
     return {.flops = 0, .bytes = bytes_of(node.inputs.first(node.outputs.size()))};
   }
+  Lane lane() const override { return Lane::disk; }
+  Course course() const override { return Course::begin; }
   Transfer transfer() const override { return Transfer::store; }
 };
 
@@ -122,7 +128,9 @@ class Stored : public Write {
   }
 
   Price price(const TypedNode&) const override { return {}; }
-  Transfer transfer() const override { return Transfer::stored; }
+  Lane lane() const override { return Lane::disk; }
+  Course course() const override { return Course::wait; }
+  Transfer transfer() const override { return Transfer::store; }
 };
 
 }  // namespace

@@ -35,10 +35,10 @@ class Schedule {
 
   Graph run() {
     for (int32_t at = count_ - 1; at >= 0; --at) {
-      if (node(at).op->transfer() == Transfer::stored) sink(at);
+      if (is(at, Transfer::store, Course::wait)) sink(at);
     }
     for (int32_t at = 0; at < count_; ++at) {
-      if (node(at).op->transfer() == Transfer::load) hoist(at);
+      if (is(at, Transfer::load, Course::begin)) hoist(at);
     }
     std::vector<int32_t> order(graph_.nodes.size());
     std::iota(order.begin(), order.end(), 0);
@@ -56,6 +56,10 @@ class Schedule {
  private:
   static int32_t as_index(size_t number) { return static_cast<int32_t>(number); }
   const Node& node(int32_t at) const { return graph_.nodes[static_cast<size_t>(at)]; }
+
+  bool is(int32_t at, Transfer transfer, Course course) const {
+    return node(at).op->transfer() == transfer && node(at).op->course() == course;
+  }
 
   int64_t bytes_of(const std::vector<ValueId>& ids, size_t count) const {
     int64_t bytes = 0;

@@ -38,6 +38,8 @@ class Machine {
       ensure(offset_of(carry.next) == offset_of(carry.input), "{}: '{}' is carried as '{}' but lies elsewhere", where(),
              graph_.value(carry.input).name, graph_.value(carry.next).name);
     }
+    ensure(in_flight_.empty(), "{}: nobody waits for '{}'", where(),
+           in_flight_.empty() ? "" : graph_.value(in_flight_.begin()->first).name);
   }
 
  private:
@@ -92,6 +94,7 @@ class Machine {
   void step(const Node& node) {
     for (const ValueId id : node.inputs) {
       expect_held(id);
+      expect_there(node, id);
       --reads_left_[static_cast<size_t>(id)];
     }
     const TypedNode typed = types_.of(graph_, node);
@@ -113,9 +116,34 @@ class Machine {
     }
     for (size_t i = 0; i < node.outputs.size(); ++i) write(node, static_cast<int>(i), allowed);
 
+    if (node.op->course() == Course::begin) begin(node);
     if (scratch_bytes > 0) held(Tier::device).erase(placed_.scratch_offsets_bytes[at_]);
     for (const ValueId id : node.inputs) drop_if_dead(id);
     for (const ValueId id : node.outputs) drop_if_dead(id);
+  }
+
+  // From here to the wait the node's lane reads and writes its buffers, whatever runs on the others.
+  void begin(const Node& node) {
+    for (const ValueId id : node.inputs) {
+      if (tier_of(id) == Tier::device) in_flight_[id] = {node.op->lane(), false};
+    }
+    for (const ValueId id : node.outputs) {
+      if (tier_of(id) == Tier::device) in_flight_[id] = {node.op->lane(), true};
+    }
+  }
+
+  // What a lane has begun to write is nobody's to read but the wait's, which ends the flight.
+  void expect_there(const Node& node, ValueId id) {
+    const auto flight = in_flight_.find(id);
+    if (node.op->course() == Course::wait && tier_of(id) == Tier::device) {
+      ensure(flight != in_flight_.end() && flight->second.lane == node.op->lane(),
+             "{}: waits for '{}', which the lane {} does not move", where(), graph_.value(id).name,
+             name_of(node.op->lane()));
+      in_flight_.erase(flight);
+    } else {
+      ensure(flight == in_flight_.end() || !flight->second.writes, "{}: reads '{}' before the lane {} has written it",
+             where(), graph_.value(id).name, name_of(flight->second.lane));
+    }
   }
 
   // The output at `position` takes its bytes, from an operand that dies here where the op allows it.
@@ -139,7 +167,7 @@ class Machine {
       const auto fits = [&](StoragePair pair) { return pair.output == position && pair.input == static_cast<int>(i); };
       if (std::none_of(allowed.begin(), allowed.end(), fits)) return false;
     }
-    return reads_it && reads_left_[static_cast<size_t>(operand)] == 0;
+    return reads_it && reads_left_[static_cast<size_t>(operand)] == 0 && !in_flight_.contains(operand);
   }
 
   // Marks [begin, begin + bytes) as held; nothing alive may be there.
@@ -172,9 +200,15 @@ class Machine {
   }
 
   void drop_if_dead(ValueId id) {
-    if (reads_left_[static_cast<size_t>(id)] == 0 && graph_.value(id).bytes() > 0 && is_held(id))
+    if (reads_left_[static_cast<size_t>(id)] == 0 && graph_.value(id).bytes() > 0 && !in_flight_.contains(id) &&
+        is_held(id))
       held(tier_of(id)).erase(offset_of(id));
   }
+
+  struct Flight {
+    Lane lane = Lane::compute;
+    bool writes = false;
+  };
 
   const Plan& plan_;
   const GraphPlan& placed_;
@@ -184,7 +218,8 @@ class Machine {
   size_t at_;  // the node that runs; their number before and after
   const std::string scratch_name_ = "scratch";
   std::vector<int32_t> reads_left_;
-  std::array<Held, 2> held_;  // by tier
+  std::array<Held, 2> held_;             // by tier
+  std::map<ValueId, Flight> in_flight_;  // buffers that lanes read or write while nodes run
   OperandTypes types_;
 };
 

@@ -11,7 +11,8 @@ namespace headroom {
 //   4096 at least when anything is on disk; scratch is as large as its kernel asks for;
 //   the transient region holds the staging memory of files;
 //   persistent values lie where their name does, apart from each other and from all that is transient;
-//   what a node reads is still there when it runs;
+//   what a node reads is still there when it runs; what a lane has begun to write is read after the wait for it;
+//   what a lane reads or writes stays where it is until the wait, which comes;
 //   what a node writes lies on nothing that is alive (results, and inputs or what they are carried as, are to the end),
 //   but for an operand that dies there and whose storage the op may take (in place or reused), with the same offset and
 //   size; what the op updates in place shares its offset, and so does what is carried.

@@ -65,11 +65,10 @@ double seconds_of(const Graph& graph, const MachineRates& rates) {
   double disk_free = 0;                              // when what was given to the disk is done
   std::unordered_map<ValueId, double> transfer_end;  // by the first buffer
   for (const Node& node : graph.nodes) {
-    const Transfer transfer = node.op->transfer();
-    if (transfer == Transfer::none) {
+    if (node.op->course() == Course::whole) {
       now += seconds_of(graph, node, rates);
-    } else if (transfer == Transfer::load || transfer == Transfer::store) {
-      const bool reads = transfer == Transfer::load;
+    } else if (node.op->course() == Course::begin) {
+      const bool reads = node.op->transfer() == Transfer::load;
       const double rate = reads ? rates.disk_read_bytes_per_second : rates.disk_write_bytes_per_second;
       disk_free = std::max(disk_free, now) + price_of(graph, node).bytes / rate;
       transfer_end[reads ? node.outputs.front() : node.inputs.front()] = disk_free;

@@ -46,10 +46,10 @@ class PersistentRegion {
 // What the transfers of one run of `graph` move.
 void count_transfers(GraphPlan& plan, const Graph& graph) {
   for (const Node& node : graph.nodes) {
-    const Transfer transfer = node.op->transfer();
-    if (transfer == Transfer::load) {
+    if (node.op->course() != Course::begin) continue;
+    if (node.op->transfer() == Transfer::load) {
       for (const ValueId id : node.outputs) plan.disk_read_bytes += graph.value(id).bytes();
-    } else if (transfer == Transfer::store) {
+    } else if (node.op->transfer() == Transfer::store) {
       for (size_t i = 0; i < node.outputs.size(); ++i) plan.disk_written_bytes += graph.value(node.inputs[i]).bytes();
     }
   }

@@ -22,8 +22,8 @@ namespace headroom {
 
 struct Job {
   std::vector<const Graph*> graphs;  // borrowed; each passes verify()
-  Processor processor;        // that they will run on
-  int64_t staging_bytes = 0;  // that files need of the transient region, while no graph runs
+  Processor processor;               // that they will run on
+  int64_t staging_bytes = 0;         // that files need of the transient region, while no graph runs
 };
 
 // Offsets count from the start of the arena, or of the file for what is on disk, and are multiples of

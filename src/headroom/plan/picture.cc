@@ -153,7 +153,7 @@ void write_picture(std::ostream& out, const Job& job, const Plan& plan, const Pr
   out << ",\"persistentRest\":";
   write_rest(out, persistent, shown);
   out << ",\n\"graphs\":";
-  write_list(out, job.graphs.size(), [&](size_t i) { 
+  write_list(out, job.graphs.size(), [&](size_t i) {
     write_graph(out, *job.graphs[i], plan.graphs[i],
                 find_lifetimes(*job.graphs[i], job.processor, plan.alignment_bytes));
   });

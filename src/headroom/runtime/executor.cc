@@ -17,15 +17,17 @@ int64_t now_ns() {
 
 }  // namespace
 
-Executor::Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byte> arena, const Backend& backend, Threads& threads,
-                   TransferStream* transfers)
-    : graph_(graph), arena_(arena), threads_(threads), transfers_(transfers) {
+Executor::Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byte> arena, const Backend& backend,
+                   Threads& threads, TransferStream* disk)
+    : graph_(graph), arena_(arena), threads_(threads), disk_(disk) {
   calls_.reserve(graph.nodes.size());
   for (size_t index = 0; index < graph.nodes.size(); ++index) {
     const Node& node = graph.nodes[index];
     Call call;
-    call.transfer = node.op->transfer();
-    if (call.transfer != Transfer::none) {
+    if (node.op->lane() != Lane::compute) {
+      ensure(node.op->lane() == Lane::disk && disk_ != nullptr, "graph {}: {} without the lane {}", graph.name,
+             node.op->name(), name_of(node.op->lane()));
+      call.begins = node.op->course() == Course::begin;
       call.request = bind_request(node, plan);
       calls_.push_back(call);
       continue;
@@ -54,13 +56,11 @@ Executor::Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byt
 
 // Of the transfer that the node begins or waits for.
 uint32_t Executor::bind_request(const Node& node, const GraphPlan& plan) {
-  ensure(transfers_ != nullptr, "graph {}: {} without a disk", graph_.name, node.op->name());
-  const Transfer transfer = node.op->transfer();
-  const std::vector<ValueId>& buffers = transfer == Transfer::load ? node.outputs : node.inputs;
-  if (transfer == Transfer::loaded || transfer == Transfer::stored) return request_of_buffer_.at(buffers.front());
+  if (node.op->course() == Course::wait) return request_of_buffer_.at(node.inputs.front());
   TransferRequest request;
-  request.is_write = transfer == Transfer::store;
-  const std::vector<ValueId>& on_disk = transfer == Transfer::load ? node.inputs : node.outputs;
+  request.is_write = node.op->transfer() == Transfer::store;
+  const std::vector<ValueId>& buffers = request.is_write ? node.inputs : node.outputs;
+  const std::vector<ValueId>& on_disk = request.is_write ? node.outputs : node.inputs;
   for (size_t i = 0; i < on_disk.size(); ++i) {
     const Type& type = graph_.value(on_disk[i]).type;
     const int64_t first = node.attributes.has("first") ? node.attributes.integer("first") : 0;
@@ -74,13 +74,9 @@ uint32_t Executor::bind_request(const Node& node, const GraphPlan& plan) {
   return number;
 }
 
-void Executor::run_transfer(const Call& call) {
+void Executor::run_on_lane(const Call& call) {
   TransferRequest& request = requests_[call.request];
-  if (call.transfer == Transfer::load || call.transfer == Transfer::store) {
-    transfers_->begin(request);
-  } else {
-    transfers_->wait(request);
-  }
+  call.begins ? disk_->begin(request) : disk_->wait(request);
 }
 
 void Executor::run_kernel(const Call& call) const {
@@ -93,7 +89,7 @@ void Executor::run() {
   try {
     observer_ != nullptr ? run_observed() : run_all();
   } catch (...) {
-    if (transfers_ != nullptr) transfers_->drain();
+    if (disk_ != nullptr) disk_->drain();
     throw;
   }
 }

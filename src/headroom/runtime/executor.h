@@ -1,4 +1,4 @@
-// Runs one graph of a plan: walks its nodes in order and calls each one's kernel, or gives it to the transfer stream.
+// Runs one graph of a plan: walks its nodes in order and calls each one's kernel, or gives it to the lane it runs on.
 // Everything that takes is bound when the executor is made; run() allocates nothing and decides nothing.
 #pragma once
 
@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "headroom/backend/backend.h"
+#include "headroom/backend/transfer_stream.h"
 #include "headroom/graph/op.h"
 #include "headroom/plan/job.h"
-#include "headroom/backend/transfer_stream.h"
 
 namespace headroom {
 
@@ -27,9 +27,10 @@ class RunObserver {
 class Executor {
  public:
   // `graph`, `arena` and `threads` are borrowed; `plan` is read here only. `threads` must count what the plan was made
-  // for. `transfers` may be null where nothing is on disk. Throws InternalError when an op has no kernel on `backend`.
-  Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byte> arena, const Backend& backend, Threads& threads,
-           TransferStream* transfers = nullptr);
+  // for. `disk` may be null where nothing is on disk. Throws InternalError when `backend` has no kernel for an op, or
+  // not the lane that it runs on.
+  Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byte> arena, const Backend& backend,
+           Threads& threads, TransferStream* disk = nullptr);
 
   // Throws MachineFailure when a transfer fails; nothing is in flight any more then, but what the arena and the offload
   // file hold is worth nothing.
@@ -45,9 +46,9 @@ class Executor {
 
  private:
   struct Call {
-    Kernel kernel = nullptr;  // null: a transfer
-    Transfer transfer = Transfer::none;
-    uint32_t request = 0;  // of a transfer, in requests_
+    Kernel kernel = nullptr;  // null: of another lane
+    bool begins = false;      // there, or waits
+    uint32_t request = 0;     // there, in requests_
     const Attributes* attributes = nullptr;
     uint32_t first_operand = 0;  // inputs, then outputs, in operands_
     uint16_t inputs = 0;
@@ -57,8 +58,8 @@ class Executor {
   Tensor place(ValueId value, const GraphPlan& plan) const;
   uint32_t bind_request(const Node& node, const GraphPlan& plan);
   void run_kernel(const Call& call) const;
-  void run_transfer(const Call& call);
-  void run(const Call& call) { call.kernel != nullptr ? run_kernel(call) : run_transfer(call); }
+  void run_on_lane(const Call& call);
+  void run(const Call& call) { call.kernel != nullptr ? run_kernel(call) : run_on_lane(call); }
   void run_all();
   void run_observed();
 
@@ -67,7 +68,7 @@ class Executor {
   Threads& threads_;
   std::vector<Tensor> operands_;
   std::vector<Call> calls_;
-  TransferStream* transfers_;
+  TransferStream* disk_;
   std::vector<TransferRequest> requests_;
   std::unordered_map<ValueId, uint32_t> request_of_buffer_;  // of its first buffer, while binding
   std::vector<std::pair<ValueId, Tensor>> readable_;         // graph inputs and results

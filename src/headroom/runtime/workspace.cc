@@ -12,10 +12,9 @@ namespace {
 size_t count_transfers(const std::vector<Graph>& graphs) {
   size_t most = 0;
   for (const Graph& graph : graphs) {
-    most =
-        std::max(most, static_cast<size_t>(std::count_if(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) {
-                   return node.op->transfer() != Transfer::none;
-                 })));
+    most = std::max(
+        most, static_cast<size_t>(std::count_if(graph.nodes.begin(), graph.nodes.end(),
+                                                [](const Node& node) { return node.op->course() == Course::begin; })));
   }
   return most;
 }
@@ -32,11 +31,11 @@ Workspace::Workspace(std::vector<Graph> graphs, Plan plan, const Backend& backen
          plan_.graphs.size());
   if (plan_.disk_bytes > 0) {
     offload_file_ = std::make_unique<OffloadFile>(disk, plan_.disk_bytes);
-    transfers_ = backend.open_disk_lane(*offload_file_, count_transfers(graphs_));
+    disk_lane_ = backend.open_disk_lane(*offload_file_, count_transfers(graphs_));
   }
   for (size_t i = 0; i < graphs_.size(); ++i) {
     executors_.push_back(
-        std::make_unique<Executor>(graphs_[i], plan_.graphs[i], memory(), backend, threads_, transfers_.get()));
+        std::make_unique<Executor>(graphs_[i], plan_.graphs[i], memory(), backend, threads_, disk_lane_.get()));
   }
 }
 

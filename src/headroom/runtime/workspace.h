@@ -39,9 +39,7 @@ class Workspace {
 
   // A value in the arena that lives from step to step, by name; throws InternalError when there is none.
   Tensor persistent(std::string_view name) const;
-  Tensor persistent(const PersistentValue& value) const {
-    return {memory().data() + value.offset_bytes, value.type};
-  }
+  Tensor persistent(const PersistentValue& value) const { return {memory().data() + value.offset_bytes, value.type}; }
 
  private:
   std::vector<Graph> graphs_;
@@ -50,7 +48,7 @@ class Workspace {
   const Backend& backend_;
   std::unique_ptr<DeviceMemory> memory_;
   std::unique_ptr<OffloadFile> offload_file_;
-  std::unique_ptr<TransferStream> transfers_;
+  std::unique_ptr<TransferStream> disk_lane_;
   std::vector<std::unique_ptr<Executor>> executors_;
 };
 

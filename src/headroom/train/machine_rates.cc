@@ -82,8 +82,7 @@ void run(const Sample& sample, const Backend& backend, int threads, Collector& c
 
 }  // namespace
 
-MachineRates measure_rates(const MachineLimits& limits, const Backend& backend, int threads,
-                           const std::string& disk) {
+MachineRates measure_rates(const MachineLimits& limits, const Backend& backend, int threads, const std::string& disk) {
   MachineRates rates = typical_rates(threads);
   rates.flops_per_second = limits.fma_flops_per_second(backend, threads);
   for (const MemoryRates& memory : limits.memory) {

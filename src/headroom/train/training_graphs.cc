@@ -122,10 +122,12 @@ TrainingGraphs build_training_graphs(const Model& model, const TrainingShape& sh
   if (techniques.checkpoint_layers) {
     backward.push_back({"checkpoint", checkpoint_layers});
   } else if (techniques.recompute_depth > 0) {
-    backward.push_back({"checkpoint", [&](Graph graph) {
-                          const std::vector<bool> again = RecomputeChoice(graph, *techniques.processor.kernels).nodes_for(techniques.recompute_depth);
-                          return recompute(std::move(graph), again);
-                        }});
+    backward.push_back(
+        {"checkpoint", [&](Graph graph) {
+           const std::vector<bool> again =
+               RecomputeChoice(graph, *techniques.processor.kernels).nodes_for(techniques.recompute_depth);
+           return recompute(std::move(graph), again);
+         }});
   }
   if (techniques.compress_bits > 0) {
     const auto compress = [&](Graph graph) { return compress_activations(std::move(graph), techniques.compress_bits); };
@@ -162,8 +164,7 @@ TrainingGraphs build_training_graphs(const Model& model, const TrainingShape& sh
   for (Graph& graph : built.graphs) {
     std::vector<Pass> passes = {{"offload", [&](Graph whole) { return offload(std::move(whole), leaving); }}};
     if (leaving.overlap) {
-      passes.push_back(
-          {"prefetch", [&](Graph moved) { return prefetch(std::move(moved), techniques.processor); }});
+      passes.push_back({"prefetch", [&](Graph moved) { return prefetch(std::move(moved), techniques.processor); }});
     }
     graph = run_passes(std::move(graph), passes, trace);
   }

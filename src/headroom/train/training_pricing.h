@@ -1,9 +1,9 @@
 // What the ways of a training job take: for the tuner that chooses among them, and for the table that says why.
 #pragma once
 
-#include "headroom/backend/backend.h"
 #include <string>
 #include <vector>
+#include "headroom/backend/backend.h"
 
 #include "headroom/plan/cost_model.h"
 #include "headroom/runtime/fit.h"
