@@ -49,11 +49,11 @@ TEST(GraphText, BuilderWritesTheSameGraph) {
   const ValueId norm = build.input("norm", f32({4}), Role::weight);
   graph.value(build.input("away", f32({4}), Role::weight)).tier = Tier::disk;
   const ValueId h = build.value("embedding", {table, ids});
-  build.set_scope("layers.0");
+  build.set_segment(layer_segment(0));
   const std::vector<ValueId> normed = build.node("rms_norm", {h, norm}, {{"eps", 1e-5}});
   build.set_phase(Phase::backward);
   build.result(build.value("add", {h, normed[0]}));
-  build.set_scope("");
+  build.set_segment({});
   build.set_phase(Phase::update);
   build.carry(norm, build.value("zero", {norm}, {}, Role::weight));
   EXPECT_EQ(to_text(graph), kGraph);

@@ -26,11 +26,11 @@ TEST(TraceFile, ShowsTransfersFromTheirBeginToTheEndOfTheWait) {
   TemporaryDirectory directory;
   Graph graph{.name = "step", .values = {}, .inputs = {}, .nodes = {}, .carries = {}, .results = {}};
   for (const char* name : {"w", "buffer", "w.here", "y", "w.next"}) graph.values.push_back({name, f32({100})});
-  graph.nodes = {{&load, {0}, {1}, {}, "", Phase::forward},
-                 {&work, {3}, {3}, {}, "", Phase::forward},
-                 {&loaded, {1}, {2}, {}, "", Phase::forward},
-                 {&store, {2}, {4}, {}, "", Phase::update},
-                 {&stored, {2, 4}, {4}, {}, "", Phase::update}};
+  graph.nodes = {{&load, {0}, {1}, {}, {}, Phase::forward},
+                 {&work, {3}, {3}, {}, {}, Phase::forward},
+                 {&loaded, {1}, {2}, {}, {}, Phase::forward},
+                 {&store, {2}, {4}, {}, {}, Phase::update},
+                 {&stored, {2, 4}, {4}, {}, {}, Phase::update}};
   const std::vector<const Graph*> graphs = {&graph};
   TraceFile trace(directory / "trace.json", graphs);
   trace.add(graph, std::vector<int64_t>{1000, 2000, 5000, 9000, 10000, 16000}, std::vector<int64_t>{1, 2, 3, 3, 3});

@@ -31,7 +31,7 @@ TEST(Differentiate, AddsTheGradientsOfAValueThatFansOut) {
   EXPECT_EQ(both.value(joined.inputs[0]).name, "seed");  // of the add, the last use
   const Node& other = both.nodes[static_cast<size_t>(uses.producer[static_cast<size_t>(joined.inputs[1])])];
   EXPECT_EQ(other.op->name(), "swiglu_backward");
-  EXPECT_EQ(other.scope, "layers.0");
+  EXPECT_EQ(other.segment, layer_segment(0));
   EXPECT_EQ(other.phase, Phase::backward);
 }
 

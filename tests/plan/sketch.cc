@@ -59,7 +59,7 @@ ValueId Sketch::input(int64_t bytes, Role role, std::string name) {
 }
 
 std::vector<ValueId> Sketch::node(std::vector<ValueId> inputs, const std::vector<Output>& outputs, int64_t scratch) {
-  Node node{&kSized, std::move(inputs), {}, {}, scope, phase};
+  Node node{&kSized, std::move(inputs), {}, {}, parse_segment(scope), phase};
   for (size_t i = 0; i < outputs.size(); ++i) {
     node.outputs.push_back(add(outputs[i].bytes, outputs[i].role, ""));
     node.attributes.set(fmt::format("bytes_{}", i), outputs[i].bytes);

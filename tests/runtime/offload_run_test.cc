@@ -31,14 +31,14 @@ Graph random_step(uint64_t seed) {
   std::vector<ValueId> values = weights;
   const auto any = [&] { return values[below(values.size())]; };
   for (size_t i = 0; i < 3 + below(30); ++i) {
-    build.set_scope(fmt::format("layers.{}", i / 4));
+    build.set_segment(layer_segment(i / 4));
     values.push_back(build.value("add", {any(), any()}));
   }
   build.set_phase(Phase::backward);
   std::vector<ValueId> gradients;
   std::vector<ValueId> norms;
   for (size_t i = 0; i < weights.size(); ++i) {
-    build.set_scope("gradients");
+    build.set_segment({"gradients"});
     gradients.push_back(build.value("add", {any(), any()}, {}, Role::gradient));
     norms.push_back(build.value("squared_norm", {gradients.back()}));
     for (size_t more = below(12); more > 0; --more) values.push_back(build.value("add", {any(), any()}));

@@ -68,7 +68,7 @@ Graph build_logits(const Model& model, const EvaluationShape& shape, const Value
   Graph graph;
   graph.name = "logits";
   Builder build(graph);
-  build.set_scope("head");
+  build.set_segment({"head"});
   const ValueId rows = logit_rows_input(build, shape);
   name_result(build, logits_of(build, hidden_input(build, model, shape), rows, head), "logits");
   return graph;
@@ -90,7 +90,7 @@ Graph build_comparison(const Model& model, const Model& reference, const Evaluat
   Graph graph;
   graph.name = "comparison";
   Builder build(graph);
-  build.set_scope("head");
+  build.set_segment({"head"});
   const ValueId rows = logit_rows_input(build, shape);
   const ValueId logits = logits_of(build, hidden_input(build, model, shape), rows, head);
   const ValueId reference_hidden =

@@ -34,7 +34,7 @@ std::vector<ValueId> Builder::node(std::string_view op_name, std::vector<ValueId
   std::vector<ValueId> outputs;
   for (const Type& output : op->output_types(types, attributes))
     outputs.push_back(add_value(fresh_name(op_name), output, role));
-  graph_.nodes.push_back({op, std::move(inputs), outputs, std::move(attributes), scope_, phase_});
+  graph_.nodes.push_back({op, std::move(inputs), outputs, std::move(attributes), segment_, phase_});
   return outputs;
 }
 
@@ -45,7 +45,7 @@ ValueId Builder::value(std::string_view op, std::vector<ValueId> inputs, Attribu
 }
 
 std::string Builder::fresh_name(std::string_view op) {
-  const std::string stem = scope_.empty() ? std::string(op) : fmt::format("{}/{}", scope_, op);
+  const std::string stem = segment_.name.empty() ? std::string(op) : fmt::format("{}/{}", segment_.name, op);
   int& count = counts_[stem];
   std::string name = count == 0 ? stem : fmt::format("{}.{}", stem, count);
   while (names_.contains(name)) name = fmt::format("{}.{}", stem, ++count);

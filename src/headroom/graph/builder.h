@@ -5,6 +5,7 @@
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "headroom/graph/graph.h"
@@ -23,7 +24,7 @@ class Builder {
   // Declares a graph input. Throws InternalError when the name is taken.
   ValueId input(std::string_view name, const Type& type, Role role);
 
-  // Appends a node; its outputs are named after the scope and the op, numbered where that is taken. Throws
+  // Appends a node; its outputs are named after the segment and the op, numbered where that is taken. Throws
   // InvalidInput when the types do not fit the op, InternalError when there is no such op.
   std::vector<ValueId> node(std::string_view op, std::vector<ValueId> inputs, Attributes attributes = {},
                             Role role = Role::activation);
@@ -41,9 +42,9 @@ class Builder {
   }
   void want_gradients(std::vector<bool> of_values) { wanted_ = std::move(of_values); }
 
-  // Scope and phase of the nodes that follow.
-  void set_scope(std::string_view scope) { scope_ = scope; }
-  const std::string& scope() const { return scope_; }
+  // Segment and phase of the nodes that follow.
+  void set_segment(Segment segment) { segment_ = std::move(segment); }
+  const Segment& segment() const { return segment_; }
   void set_phase(Phase phase) { phase_ = phase; }
 
  private:
@@ -51,11 +52,11 @@ class Builder {
   std::string fresh_name(std::string_view op);
 
   Graph& graph_;
-  std::string scope_;
+  Segment segment_;
   Phase phase_ = Phase::forward;
   std::vector<bool> wanted_;  // by value; empty: all
   std::unordered_set<std::string> names_;
-  std::unordered_map<std::string, int> counts_;  // outputs named so far, by scope and op
+  std::unordered_map<std::string, int> counts_;  // outputs named so far, by segment and op
 };
 
 }  // namespace headroom

@@ -13,6 +13,7 @@
 
 #include "headroom/base/shape.h"
 #include "headroom/graph/attributes.h"
+#include "headroom/graph/segment.h"
 
 namespace headroom {
 
@@ -48,7 +49,7 @@ struct Node {
   std::vector<ValueId> inputs;
   std::vector<ValueId> outputs;
   Attributes attributes;
-  std::string scope;  // "layers.3", "head": what the checkpoint pass calls a segment
+  Segment segment;
   Phase phase = Phase::forward;
 };
 

@@ -29,13 +29,13 @@ class Replacements {
 };
 
 // Takes the nodes out of the builder's graph and calls visit(Node&&) for each in order, with the builder in the node's
-// scope and phase. What `visit` builds, and what it puts back with push_back, is the graph's new list of nodes.
+// segment and phase. What `visit` builds, and what it puts back with push_back, is the graph's new list of nodes.
 template <class Visit>
 void rebuild_nodes(Builder& build, Visit visit) {
   std::vector<Node> nodes = std::move(build.graph().nodes);
   build.graph().nodes.clear();
   for (Node& node : nodes) {
-    build.set_scope(node.scope);
+    build.set_segment(node.segment);
     build.set_phase(node.phase);
     visit(std::move(node));
   }

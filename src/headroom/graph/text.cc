@@ -43,7 +43,7 @@ std::vector<std::string> lines_of(const Graph& graph) {
       }
       line += "}";
     }
-    if (!node.scope.empty()) line += " @" + node.scope;
+    if (!node.segment.name.empty()) line += " @" + node.segment.name;
     line += fmt::format(" {}", name_of(node.phase));
     lines.push_back(std::move(line));
   }
@@ -172,7 +172,7 @@ class GraphReader {
         node.attributes.set(key, line.number());
       }
     }
-    if (line.accept("@")) node.scope = line.word();
+    if (line.accept("@")) node.segment = parse_segment(line.word());
     node.phase = parse_phase(line.word());
     graph_.nodes.push_back(std::move(node));
   }

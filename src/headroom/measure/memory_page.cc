@@ -83,7 +83,7 @@ onresize = () => draw(); draw();
 </script></body></html>
 )page";
 
-// Free of quotes, backslashes and '<': names of ops and scopes are the models', not files'; but nothing may break the
+// Free of quotes, backslashes and '<': names of ops and segments are the models', not files'; but nothing may break the
 // page.
 std::string harmless(std::string text) {
   std::replace_if(

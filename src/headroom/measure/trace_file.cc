@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kBufferBytes = 64 * 1024;
 constexpr int kPhases = 3;
 
-// Names of scopes come from the models, not from files; but a quote in one must not break the file.
+// Names of segments come from the models, not from files; but a quote in one must not break the file.
 std::string json_text(std::string_view text) {
   std::string result = "\"";
   for (const char c : text) {
@@ -67,7 +67,7 @@ void TraceFile::add(const Graph& graph, std::span<const int64_t> moments_ns, std
     const Node& node = graph.nodes[i];
     const Price price = price_of(graph, node);
     const std::string name =
-        node.scope.empty() ? std::string(node.op->name()) : fmt::format("{} {}", node.scope, node.op->name());
+        node.segment.name.empty() ? std::string(node.op->name()) : fmt::format("{} {}", node.segment.name, node.op->name());
     write(fmt::format(
         "{}{{\"ph\": \"X\", \"pid\": 1, \"tid\": {}, \"ts\": {}, \"dur\": {}, \"name\": {}, \"cat\": \"{}\", "
         "\"args\": {{\"node\": {}, \"flops\": {:.0f}, \"bytes\": {:.0f}, \"live\": {}}}}}",

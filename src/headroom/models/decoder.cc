@@ -69,18 +69,17 @@ InitialValues Decoder::initial_values(const Parameter& parameter) const {
 
 ValueId Decoder::forward(Builder& build, const StepInputs& inputs, const WeightFormats& formats) const {
   const Weights model(build, "model", formats);
-  build.set_scope("embedding");
+  build.set_segment({"embedding"});
   ValueId h = model.embed("embed_tokens", inputs.tokens, c_.vocabulary, c_.features);
   for (int64_t i = 0; i < c_.layers; ++i) {
-    const std::string name = fmt::format("layers.{}", i);
-    const Weights layer = model.below(name);
-    build.set_scope(name);
+    build.set_segment(layer_segment(i));
+    const Weights layer = model.below(build.segment().name);
     const ValueId n = layer.norm("input_layernorm", h, c_.norm_eps);
     h = add(build, h, attention(layer.below("self_attn"), n, inputs));
     const ValueId m = layer.norm("post_attention_layernorm", h, c_.norm_eps);
     h = add(build, h, mlp(layer.below("mlp"), m));
   }
-  build.set_scope("head");
+  build.set_segment({"head"});
   return model.norm("norm", h, c_.norm_eps);
 }
 
@@ -94,8 +93,8 @@ ValueId Decoder::rotate_and_attend(Builder& build, ValueId q, ValueId k, ValueId
   q = rope(build, q, inputs.positions, inputs.rotary_table, c_.heads);
   k = rope(build, k, inputs.positions, inputs.rotary_table, c_.kv_heads);
   if (inputs.cache_range != kNoValue) {
-    k = cached(build, build.scope() + ".k_cache", k, inputs);
-    v = cached(build, build.scope() + ".v_cache", v, inputs);
+    k = cached(build, build.segment().name + ".k_cache", k, inputs);
+    v = cached(build, build.segment().name + ".v_cache", v, inputs);
   }
   const double scale = 1.0 / std::sqrt(static_cast<double>(c_.head_dim));
   return headroom::attention(build, q, k, v, inputs.sequences, {c_.heads, c_.kv_heads, scale}).out;

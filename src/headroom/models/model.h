@@ -83,7 +83,7 @@ class Model {
   virtual std::vector<double> rotary_frequencies() const = 0;
 
   // Appends the forward up to the last norm; f32[T, F]. Weights become graph inputs under their names, each in the
-  // format that `formats` says, out of which a block format is decoded where it is used. Scopes are "embedding",
+  // format that `formats` says, out of which a block format is decoded where it is used. Segments are "embedding",
   // "layers.N", "head"; caches are carried graph inputs "layers.N.k_cache", "...v_cache".
   virtual ValueId forward(Builder& build, const StepInputs& inputs, const WeightFormats& formats) const = 0;
   // The weight [V, F] of the output layer, a graph input after forward().

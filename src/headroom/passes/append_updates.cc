@@ -59,10 +59,10 @@ Graph append_updates(Graph graph, const UpdateSettings& settings) {
 
   std::vector<ValueId> squared_norms;
   for (const TrainedWeight& one : trained) {
-    build.set_scope(graph.value(one.weight).name);
+    build.set_segment({graph.value(one.weight).name});
     squared_norms.push_back(squared_norm(build, one.gradient));
   }
-  build.set_scope("clip");
+  build.set_segment({"clip"});
   const double norm_of_all = settings.clip_tensors ? 0.0 : settings.grad_clip;
   const ValueId loss_scale = settings.loss_scaled ? build.input("loss_scale", f32({1}), Role::input) : kNoValue;
   const ClipScaleResult clip = clip_scale(build, squared_norms, norm_of_all, loss_scale);
@@ -71,7 +71,7 @@ Graph append_updates(Graph graph, const UpdateSettings& settings) {
 
   for (size_t place = 0; place < trained.size(); ++place) {
     const TrainedWeight& one = trained[place];
-    build.set_scope(graph.value(one.weight).name);
+    build.set_segment({graph.value(one.weight).name});
     ValueId scale = kNoValue;
     if (settings.grad_clip > 0 || settings.loss_scaled) {
       scale = settings.clip_tensors ? clip_scale(build, {squared_norms[place]}, settings.grad_clip).scale : clip.scale;

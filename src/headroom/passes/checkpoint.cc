@@ -71,12 +71,12 @@ Graph checkpoint_layers(Graph graph) {
   std::vector<bool> inside(graph.nodes.size(), false);
   for (size_t index = 0; index < graph.nodes.size(); ++index) {
     const Node& node = graph.nodes[index];
-    if (node.phase != Phase::forward || !node.scope.starts_with("layers.")) continue;
+    if (node.phase != Phase::forward || !node.segment.is_layer()) continue;
     inside[index] = std::all_of(node.outputs.begin(), node.outputs.end(), [&](ValueId value) {
       const auto& readers = uses.readers[static_cast<size_t>(value)];
       return std::all_of(readers.begin(), readers.end(), [&](int32_t reader) {
         const Node& one = graph.nodes[static_cast<size_t>(reader)];
-        return one.phase != Phase::forward || one.scope == node.scope;
+        return one.phase != Phase::forward || one.segment == node.segment;
       });
     });
   }

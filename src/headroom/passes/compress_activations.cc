@@ -43,7 +43,7 @@ std::vector<Kept> kept_values(const Graph& graph) {
       }
     }
     if (one.first < one.last) continue;
-    if (graph.nodes[static_cast<size_t>(one.first)].scope.starts_with("layers.")) kept.push_back(one);
+    if (graph.nodes[static_cast<size_t>(one.first)].segment.is_layer()) kept.push_back(one);
   }
   return kept;
 }

@@ -9,7 +9,7 @@
 namespace headroom {
 
 // `bits`: 4, 8 or 16 (bf16). Compressed is every value that a node of the forward makes as its first output, f32 with a
-// row a token, whose first reader in the backward belongs to a scope "layers.N": what goes through the head only is
+// row a token, whose first reader in the backward belongs to a layer: what goes through the head only is
 // read at once. Further outputs are statistics of rows (the log-sum-exp of attention), small, and stay exact. Reads the
 // graph inputs "tokens", "loss_range" and "random_key". Run after differentiate and checkpoint.
 Graph compress_activations(Graph graph, int64_t bits);

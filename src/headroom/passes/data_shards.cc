@@ -50,7 +50,7 @@ Graph keep_shard(const Graph& accumulating, int level) {
   build.set_phase(Phase::update);
   for (const TrainedWeight& one : trained_weights(accumulating)) {
     const std::string& name = accumulating.value(one.weight).name;
-    build.set_scope(name);
+    build.set_segment({name});
     const Type& type = accumulating.value(one.gradient).type;
     const ValueId target = partial_sum(build, name, level, type);
     std::vector<ValueId> parts;
@@ -66,7 +66,7 @@ Graph join_last_shard(Graph graph, int64_t shards) {
   build.set_phase(Phase::update);
   for (const TrainedWeight& one : trained_weights(graph)) {
     const std::string name = graph.value(one.weight).name;
-    build.set_scope(name);
+    build.set_segment({name});
     const Type type = graph.value(one.gradient).type;
     std::vector<ValueId> parts;
     // The partial sums that are alive when the last shard ends: a power of two of shards for each bit of their number.

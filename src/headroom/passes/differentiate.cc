@@ -57,7 +57,7 @@ Graph differentiate(Graph graph, ValueId loss, ValueId seed, const Predicate& is
     std::vector<ValueId> of_outputs;
     for (const ValueId output : node.outputs) of_outputs.push_back(gradients[static_cast<size_t>(output)]);
     if (std::all_of(of_outputs.begin(), of_outputs.end(), [](ValueId id) { return id == kNoValue; })) continue;
-    build.set_scope(node.scope);
+    build.set_segment(node.segment);
     const std::vector<ValueId> of_inputs = node.op->gradient(build, node, of_outputs);
     ensure(of_inputs.size() == node.inputs.size(), "{} has {} operands, its rule gives {} gradients", node.op->name(),
            node.inputs.size(), of_inputs.size());

@@ -286,7 +286,7 @@ class Offloading {
 
   void append(std::string_view op, const std::vector<ValueId>& inputs, const std::vector<ValueId>& outputs,
               const Attributes& attributes, const Node& by) {
-    graph_.nodes.push_back({find_op(op), inputs, outputs, attributes, by.scope, by.phase});
+    graph_.nodes.push_back({find_op(op), inputs, outputs, attributes, by.segment, by.phase});
   }
 
   Graph graph_;

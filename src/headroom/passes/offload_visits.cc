@@ -14,7 +14,7 @@ bool belong_together(const Graph& graph, int32_t earlier, int32_t later) {
   if (later - earlier <= kNear) return true;
   const Node& a = graph.nodes[static_cast<size_t>(earlier)];
   const Node& b = graph.nodes[static_cast<size_t>(later)];
-  return a.phase == b.phase && a.phase != Phase::update && !a.scope.empty() && a.scope == b.scope;
+  return a.phase == b.phase && a.phase != Phase::update && !a.segment.name.empty() && a.segment == b.segment;
 }
 
 }  // namespace

@@ -18,8 +18,8 @@ bool is_watched(const Value& value) {
 
 }  // namespace
 
-std::string numerics_name(std::string_view scope, Phase phase) {
-  return fmt::format("numerics.{}.{}", scope, name_of(phase));
+std::string numerics_name(std::string_view segment, Phase phase) {
+  return fmt::format("numerics.{}.{}", segment, name_of(phase));
 }
 
 Graph watch_numerics(Graph graph) {
@@ -30,7 +30,7 @@ Graph watch_numerics(Graph graph) {
     if (node.phase == Phase::update) return;
     for (const ValueId output : node.outputs) {
       if (!is_watched(graph.value(output))) continue;
-      const auto [entry, is_first] = counts.try_emplace(numerics_name(node.scope, node.phase), kNoValue);
+      const auto [entry, is_first] = counts.try_emplace(numerics_name(node.segment.name, node.phase), kNoValue);
       entry->second = count_numerics(build, output, entry->second);
     }
   });

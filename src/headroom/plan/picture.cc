@@ -80,7 +80,7 @@ void sort_by_size(std::vector<Bar>& bars) {
   std::stable_sort(bars.begin(), bars.end(), [](const Bar& a, const Bar& b) { return a.size_bytes > b.size_bytes; });
 }
 
-// Texts that repeat (ops, scopes) are written once and then named by number.
+// Texts that repeat (ops, segments) are written once and then named by number.
 class TextTable {
  public:
   size_t number_of(std::string_view text) {
@@ -117,7 +117,7 @@ void write_graph(std::ostream& out, const Graph& graph, const GraphPlan& placed,
   out << "{\"name\":" << script_string(graph.name) << ",\"transient\":" << placed.transient_bytes << ",\"nodes\":";
   write_list(out, graph.nodes.size(), [&](size_t i) {
     const Node& node = graph.nodes[i];
-    out << '[' << texts.number_of(node.op->name()) << ',' << texts.number_of(node.scope) << ','
+    out << '[' << texts.number_of(node.op->name()) << ',' << texts.number_of(node.segment.name) << ','
         << static_cast<int>(node.phase) << ']';
   });
   out << ",\"texts\":";

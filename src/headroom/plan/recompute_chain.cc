@@ -8,7 +8,7 @@ namespace headroom {
 namespace {
 
 // The blocks [first, last] as a segment, seen from its kept input.
-struct Segment {
+struct Grown {
   int64_t work_bytes = 0;
   double seconds = 0;
 };
@@ -19,7 +19,7 @@ class GrowingSegment {
   GrowingSegment(const Chain& chain, size_t first) : chain_(chain), last_(first) {}
 
   // With one block more.
-  Segment grow() {
+  Grown grow() {
     const ChainBlock& before = chain_.blocks[last_];
     work_bytes_ = std::max(work_bytes_, held_bytes_ + before.options[0].work_bytes);
     held_bytes_ += before.options[0].kept_bytes;
@@ -155,7 +155,7 @@ std::vector<ChainChoice> choose(const Chain& chain, int64_t target_bytes, size_t
       }
       GrowingSegment segment(chain, first);
       for (size_t last = first + 1; last < count; ++last) {
-        const Segment grown = segment.grow();
+        const Grown grown = segment.grow();
         if (held + grown.work_bytes > target_bytes) break;
         states[last + 1].push_back({held, state.seconds + grown.seconds, first, from, kReplayed});
       }

@@ -189,20 +189,18 @@ std::vector<Played> options_of(const Layer& layer) {
   return thinned;
 }
 
-bool is_layer(const Node& node) { return node.scope.starts_with("layers."); }
-
 // Takes the layers out of a graph.
 class Layers {
  public:
   explicit Layers(const Graph& graph) : graph_(graph), uses_(graph), roots_(storage_roots(graph)) {
     for (size_t i = 0; i < graph.nodes.size(); ++i) {
-      if (graph.nodes[i].phase != Phase::forward) backward_[graph.nodes[i].scope].push_back(i);
+      if (graph.nodes[i].phase != Phase::forward) backward_[graph.nodes[i].segment.layer].push_back(i);
     }
     is_input_.assign(graph.values.size(), false);
     for (const ValueId id : graph.inputs) is_input_[static_cast<size_t>(id)] = true;
   }
 
-  // The forward nodes [begin, end) and the backward of the same scope.
+  // The forward nodes [begin, end) and the backward of the same layer.
   Layer take(size_t begin, size_t end) {
     layer_ = Layer();
     numbers_.clear();
@@ -219,7 +217,7 @@ class Layers {
       }
     }
     for (const ValueId id : seen_inputs) layer_.input_bytes += padded_bytes(graph_.value(id).bytes(), "a value");
-    for (const size_t i : backward_[graph_.nodes[begin].scope]) layer_.backward.push_back(local(graph_.nodes[i]));
+    for (const size_t i : backward_[graph_.nodes[begin].segment.layer]) layer_.backward.push_back(local(graph_.nodes[i]));
     return std::move(layer_);
   }
 
@@ -269,15 +267,15 @@ class Layers {
     bool border = false;
     bool backward = false;
     bool beyond = false;
-    const std::string& scope = graph_.nodes[begin_].scope;
+    const Segment& layer = graph_.nodes[begin_].segment;
     for (const int32_t reader : uses_.readers[static_cast<size_t>(id)]) {
       const Node& node = graph_.nodes[static_cast<size_t>(reader)];
       const bool here = reader >= static_cast<int32_t>(begin_) && reader < static_cast<int32_t>(end_);
       border = border || (node.phase == Phase::forward && !here);
       backward = backward || node.phase != Phase::forward;
-      beyond = beyond || node.scope != scope;
+      beyond = beyond || node.segment != layer;
     }
-    const bool made_here = producer >= 0 && graph_.nodes[static_cast<size_t>(producer)].scope == scope;
+    const bool made_here = producer >= 0 && graph_.nodes[static_cast<size_t>(producer)].segment == layer;
     layer_.is_border.push_back(inside && border);
     layer_.read_backward.push_back(inside && backward);
     layer_.lives_on.push_back(!inside && made_here && beyond && graph_.value(id).role != Role::gradient);
@@ -303,7 +301,7 @@ class Layers {
   const Uses uses_;
   const std::vector<ValueId> roots_;
   const MachineRates rates_ = typical_rates(2);
-  std::map<std::string, std::vector<size_t>> backward_;  // nodes by scope
+  std::map<int32_t, std::vector<size_t>> backward_;  // nodes by layer
   std::vector<bool> is_input_;
   std::map<ValueId, int32_t> numbers_;
   Layer layer_;
@@ -327,9 +325,9 @@ RecomputeChoice::RecomputeChoice(const Graph& graph, const KernelTable& kernels)
   std::map<std::vector<int64_t>, std::vector<Played>> known;
   for (size_t begin = 0; begin < graph.nodes.size();) {
     size_t end = begin + 1;
-    if (graph.nodes[begin].phase == Phase::forward && is_layer(graph.nodes[begin])) {
+    if (graph.nodes[begin].phase == Phase::forward && graph.nodes[begin].segment.is_layer()) {
       while (end < graph.nodes.size() && graph.nodes[end].phase == Phase::forward &&
-             graph.nodes[end].scope == graph.nodes[begin].scope)
+             graph.nodes[end].segment == graph.nodes[begin].segment)
         ++end;
       const Layer layer = layers.take(begin, end);
       const auto [found, is_new] = known.try_emplace(Layers::key_of(layer));
@@ -350,7 +348,7 @@ RecomputeChoice::RecomputeChoice(const Graph& graph, const KernelTable& kernels)
   const Lifetimes lifetimes = find_lifetimes(graph, {&kernels, 1});
   const std::vector<int64_t> live = live_bytes(lifetimes.blocks, static_cast<int32_t>(graph.nodes.size()));
   size_t first_backward = blocks_.back().end;
-  while (first_backward < nodes_ && !is_layer(graph.nodes[first_backward])) ++first_backward;
+  while (first_backward < nodes_ && !graph.nodes[first_backward].segment.is_layer()) ++first_backward;
   int64_t kept = 0;
   for (const ChainBlock& block : chain_.blocks) kept += block.border_bytes + block.options[0].kept_bytes;
   for (size_t i = blocks_.back().end; i < first_backward; ++i) {

@@ -79,7 +79,7 @@ struct Trained {
 Trained build_step_forward(const Model& model, const TrainingShape& shape) {
   Forward forward = build_forward(model, shape, "step");
   Builder build(forward.graph);
-  build.set_scope("loss");
+  build.set_segment({"loss"});
   const ValueId seed = build.input("loss_gradient", f32({1}), Role::input);
   const ValueId range = build.input("loss_range", i32({2}), Role::input);
   const ValueId all_losses = build.input("token_losses", f32({shape.predictions()}), Role::input);

@@ -1,0 +1,23 @@
+// The part of a model, or of what is done with it, that a node belongs to: what passes group by and reports name.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace headroom {
+
+struct Segment {
+  std::string name = {};  // "embedding", "layers.3", "head", "clip", a weight that is updated; empty: none
+  int32_t layer = -1;     // of the model, from 0, where it is one of its layers
+
+  bool is_layer() const { return layer >= 0; }
+  bool operator==(const Segment&) const = default;
+};
+
+Segment layer_segment(int64_t layer);
+
+// The segment of that name: what the text form of a graph reads.
+Segment parse_segment(std::string_view name);
+
+}  // namespace headroom
