@@ -64,14 +64,8 @@ Graph chunk(const Model& model, const std::string& name, int64_t tokens) {
   Graph graph;
   graph.name = name;
   Builder build(graph);
-  const auto head_size = 2 * static_cast<int64_t>(model.rotary_frequencies().size());
-  StepInputs inputs;
-  inputs.tokens = build.input(name + ".tokens", i32({tokens}), Role::input);
-  inputs.positions = build.input(name + ".positions", i32({tokens}), Role::input);
-  inputs.sequences = build.input("sequences", i32({1, 4}), Role::input);
-  inputs.rotary_table = build.input("rotary_table", f32({kContext, head_size}), Role::input);
-  inputs.cache_range = build.input("cache_range", i32({2}), Role::input);
-  inputs.cache_rows = kContext;
+  const StepInputs inputs = declare_step_inputs(
+      build, model, {.tokens = tokens, .positions = kContext, .cache_rows = kContext, .of_tokens = name + "."});
   const ValueId h = model.forward(build, inputs, model.stored_formats());
   const ValueId row = build.input("last_row", i32({1}), Role::input);
   const ValueId weight = model.head_weight(build, model.stored_formats());

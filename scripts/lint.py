@@ -41,11 +41,12 @@ FLOORS = {
     "measure": "base formats graph backend plan runtime",
     "passes": "base graph ops plan",
     "models": "base formats graph ops runtime",
+    "tasks": "base data graph ops runtime models",
     "techniques": "base formats data graph ops plan passes models runtime",
-    "generate": "base formats graph backend ops plan runtime passes models",
-    "train": "base formats data graph backend ops plan runtime measure passes models techniques",
-    "api": "base formats data graph backend ops plan runtime passes models techniques generate train measure",
-    "verbs": "base formats data graph backend ops plan runtime passes models techniques generate train measure api",
+    "generate": "base formats graph backend ops plan runtime passes models tasks",
+    "train": "base formats data graph backend ops plan runtime measure passes models tasks techniques",
+    "api": "base formats data graph backend ops plan runtime passes models tasks techniques generate train measure",
+    "verbs": "base formats data graph backend ops plan runtime passes models tasks techniques generate train measure api",
 }
 OPTION_FLOORS = ("api", "verbs")  # who may read the options of the public header; they make settings of them
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<](headroom/([^">]+))[">]')

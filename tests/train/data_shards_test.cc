@@ -12,7 +12,6 @@
 #include "headroom/base/errors.h"
 #include "headroom/formats/json/json_object.h"
 #include "headroom/models/fill_random.h"
-#include "headroom/models/rotary.h"
 #include "headroom/passes/differentiate.h"
 #include "headroom/runtime/workspace.h"
 #include "headroom/train/training_graphs.h"
@@ -52,8 +51,7 @@ std::unique_ptr<Workspace> workspace_of(const Model& model, std::vector<Graph> g
     fill_random(numbers, 7, index++, 0, 0.3);
     std::copy(numbers.begin(), numbers.end(), workspace->persistent(parameter.name).as<float>());
   }
-  const Tensor table = workspace->persistent("rotary_table");
-  fill_rotary_table(model.rotary_frequencies(), {table.as<float>(), static_cast<size_t>(table.elements())});
+  fill_constants(model, *workspace);
   int32_t* sequences = workspace->persistent("sequences").as<int32_t>();
   for (int32_t row = 0; row < rows; ++row) {
     const auto first = static_cast<int32_t>(row * kTokens);

@@ -186,7 +186,7 @@ TrainResult train(const TrainOptions& options) {
   Output output(options.output);
   const DirectoryLock lock(options.output);
   remove_leftovers(options.output);
-  const Dataset data(request, model->vocabulary(), settings.shape.micro_rows);
+  const Dataset data(request, *model, settings.shape.micro_rows);
   request.lr.steps = decide_steps(options, data);
   if (request.lr.warmup_steps > request.lr.steps) {
     throw InvalidInput("--warmup-steps {}: the run has {} steps; expected at most as many", request.lr.warmup_steps,

@@ -19,5 +19,7 @@ constexpr int32_t mark_token(int32_t id, bool counts, bool begins) {
 constexpr int32_t marked_id(int32_t marked) { return marked & 0x3fffffff; }
 constexpr bool marked_counts(int32_t marked) { return marked >= 0; }
 constexpr bool marked_begins(int32_t marked) { return (marked & 0x40000000) != 0; }
+// As the target of the token before it, which it must not begin behind.
+constexpr bool is_predicted(int32_t marked) { return marked_counts(marked) && !marked_begins(marked); }
 
 }  // namespace headroom

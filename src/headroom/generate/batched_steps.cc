@@ -1,43 +1,33 @@
 #include "headroom/generate/batched_steps.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
-#include <array>
 
-#include "headroom/models/rotary.h"
-#include "headroom/ops/embedding.h"
-#include "headroom/ops/logsumexp.h"
-#include "headroom/ops/matmul.h"
+#include "headroom/tasks/next_token.h"
 
 namespace headroom {
 namespace {
 
-constexpr int32_t kSomeToken = 1;  // what is computed does not depend on which
+constexpr int32_t kSomeToken = 1;
 
-std::span<int32_t> integers(const Workspace& workspace, const std::string& name) {
-  const Tensor tensor = workspace.persistent(name);
-  return {tensor.as<int32_t>(), static_cast<size_t>(tensor.elements())};
+StepShape step_shape(const BatchedShape& shape, const std::string& name, int64_t rows, int64_t sequences) {
+  return {.tokens = rows,
+          .sequences = sequences,
+          .positions = shape.context,
+          .cache_rows = shape.sequences * shape.context,
+          .of_tokens = name + ".",
+          .of_sequences = name + "."};
 }
 
-Graph build_step(const Model& model, const BatchedShape& shape, const std::string& name, int64_t rows,
-                 int64_t last_rows) {
+StepShape prefill_shape(const BatchedShape& shape) { return step_shape(shape, "prefill", shape.prefill_rows, 1); }
+StepShape decode_shape(const BatchedShape& shape) {
+  return step_shape(shape, "decode", shape.sequences, shape.sequences);
+}
+
+Graph build_step(const Model& model, const StepShape& shape, const char* name) {
   Graph graph;
   graph.name = name;
   Builder build(graph);
-  const int64_t head_dim = 2 * static_cast<int64_t>(model.rotary_frequencies().size());
-  StepInputs inputs;
-  inputs.tokens = build.input(name + ".tokens", i32({rows}), Role::input);
-  inputs.positions = build.input(name + ".positions", i32({rows}), Role::input);
-  inputs.sequences = build.input(name + ".sequences", i32({last_rows, 4}), Role::input);
-  inputs.rotary_table = build.input("rotary_table", f32({shape.context, head_dim}), Role::input);
-  inputs.cache_range = build.input(name + ".cache_range", i32({last_rows, 2}), Role::input);
-  inputs.cache_rows = shape.sequences * shape.context;
-  const ValueId last = build.input(name + ".last_rows", i32({last_rows}), Role::input);
-  const ValueId h = model.forward(build, inputs, model.stored_formats());
-  const ValueId logits = linear(build, embedding(build, h, last), model.head_weight(build, model.stored_formats()));
-  build.result(logits);
-  build.result(logsumexp(build, logits));
+  append_logits(build, model, shape, declare_logits_inputs(build, model, shape));
   return graph;
 }
 
@@ -45,54 +35,43 @@ Graph build_step(const Model& model, const BatchedShape& shape, const std::strin
 
 std::vector<Graph> build_batched_graphs(const Model& model, const BatchedShape& shape) {
   std::vector<Graph> graphs;
-  if (shape.prefill_rows > 0) graphs.push_back(build_step(model, shape, "prefill", shape.prefill_rows, 1));
-  if (shape.decodes) graphs.push_back(build_step(model, shape, "decode", shape.sequences, shape.sequences));
+  if (shape.prefill_rows > 0) graphs.push_back(build_step(model, prefill_shape(shape), "prefill"));
+  if (shape.decodes) graphs.push_back(build_step(model, decode_shape(shape), "decode"));
   return graphs;
 }
 
 BatchedSteps::BatchedSteps(Workspace& workspace, const Model& model, const BatchedShape& shape)
-    : workspace_(workspace), shape_(shape) {
-  const Tensor table = workspace.persistent("rotary_table");
-  fill_rotary_table(model.rotary_frequencies(), {table.as<float>(), static_cast<size_t>(table.elements())});
-  const int32_t token = static_cast<int32_t>(std::min<int64_t>(kSomeToken, model.vocabulary() - 1));
-  if (shape.prefill_rows > 0) std::ranges::fill(integers(workspace, "prefill.tokens"), token);
+    : workspace_(workspace),
+      shape_(shape),
+      token_(static_cast<int32_t>(std::min<int64_t>(kSomeToken, model.vocabulary() - 1))) {
+  fill_constants(model, workspace);
   if (!shape.decodes) return;
-  std::ranges::fill(integers(workspace, "decode.tokens"), token);
-  const std::span<int32_t> last = integers(workspace, "decode.last_rows");
-  for (size_t i = 0; i < last.size(); ++i) last[i] = static_cast<int32_t>(i);
+  int32_t* last = workspace.persistent("decode.last_row").as<int32_t>();
+  for (int64_t one = 0; one < shape.sequences; ++one) last[one] = static_cast<int32_t>(one);
 }
 
 void BatchedSteps::prefill(int64_t tokens) {
-  const std::span<int32_t> positions = integers(workspace_, "prefill.positions");
-  const std::span<int32_t> sequence = integers(workspace_, "prefill.sequences");
-  const std::span<int32_t> range = integers(workspace_, "prefill.cache_range");
-  const std::span<int32_t> last = integers(workspace_, "prefill.last_rows");
+  StepFiller step(workspace_, prefill_shape(shape_));
+  int32_t* last = workspace_.persistent("prefill.last_row").as<int32_t>();
   for (int64_t one = 0; one < shape_.sequences; ++one) {
-    const int32_t first_key = static_cast<int32_t>(one * shape_.context);
     for (int64_t done = 0; done < tokens; done += shape_.prefill_rows) {
-      const int32_t first = static_cast<int32_t>(done);
-      const int32_t rows = static_cast<int32_t>(std::min(shape_.prefill_rows, tokens - done));
-      for (int32_t row = 0; row < static_cast<int32_t>(positions.size()); ++row) {
-        positions[static_cast<size_t>(row)] = row < rows ? first + row : 0;
-      }
-      std::ranges::copy(std::array<int32_t, 4>{0, rows, first_key, first}, sequence.begin());
-      std::ranges::copy(std::array<int32_t, 2>{first_key + first, rows}, range.begin());
-      last[0] = rows - 1;
+      const int64_t rows = std::min(shape_.prefill_rows, tokens - done);
+      for (int64_t row = 0; row < rows; ++row) step.token(row, token_, done + row);
+      step.leave_out(rows, step.rows());
+      step.begin_sequences();
+      step.cached_sequence(0, rows, one * shape_.context, done);
+      *last = static_cast<int32_t>(rows) - 1;
       workspace_.at("prefill").run();
     }
   }
 }
 
 void BatchedSteps::decode(int64_t position) {
-  const std::span<int32_t> sequences = integers(workspace_, "decode.sequences");
-  const std::span<int32_t> ranges = integers(workspace_, "decode.cache_range");
-  std::ranges::fill(integers(workspace_, "decode.positions"), static_cast<int32_t>(position));
+  StepFiller step(workspace_, decode_shape(shape_));
+  step.begin_sequences();
   for (int64_t one = 0; one < shape_.sequences; ++one) {
-    const int32_t row = static_cast<int32_t>(one);
-    const int32_t first_key = static_cast<int32_t>(one * shape_.context);
-    const int32_t at = static_cast<int32_t>(position);
-    std::ranges::copy(std::array<int32_t, 4>{row, 1, first_key, at}, sequences.begin() + 4 * one);
-    std::ranges::copy(std::array<int32_t, 2>{first_key + at, 1}, ranges.begin() + 2 * one);
+    step.token(one, token_, position);
+    step.cached_sequence(one, 1, one * shape_.context, position);
   }
   workspace_.at("decode").run();
 }

@@ -23,7 +23,7 @@ std::vector<Graph> build_batched_graphs(const Model& model, const BatchedShape& 
 
 class BatchedSteps {
  public:
-  // `workspace` holds those graphs and is borrowed. Fills the inputs that never change.
+  // `workspace` holds those graphs and is borrowed.
   BatchedSteps(Workspace& workspace, const Model& model, const BatchedShape& shape);
 
   // `tokens` tokens of every sequence from its beginning, prefill_rows at a time, one sequence after the other.
@@ -34,6 +34,7 @@ class BatchedSteps {
  private:
   Workspace& workspace_;
   BatchedShape shape_;
+  int32_t token_;  // what is computed does not depend on which
 };
 
 }  // namespace headroom

@@ -6,11 +6,11 @@
 #include "headroom/ops/argmax.h"
 #include "headroom/ops/embedding.h"
 #include "headroom/ops/kl_divergence.h"
-#include "headroom/ops/linear_cross_entropy.h"
 #include "headroom/ops/logsumexp.h"
 #include "headroom/ops/matmul.h"
 #include "headroom/ops/write_rows.h"
 #include "headroom/passes/insert_lora.h"
+#include "headroom/tasks/task.h"
 
 namespace headroom {
 namespace {
@@ -29,21 +29,16 @@ Losses build_losses(const Model& model, const EvaluationShape& shape) {
   Graph& graph = built.graph;
   graph.name = "evaluation";
   Builder build(graph);
-  const int64_t head_dim = 2 * static_cast<int64_t>(model.rotary_frequencies().size());
-  StepInputs inputs;
-  inputs.tokens = build.input("tokens", i32({shape.tokens()}), Role::input);
-  inputs.positions = build.input("positions", i32({shape.tokens()}), Role::input);
-  inputs.sequences = build.input("sequences", i32({shape.rows, 4}), Role::input);
-  inputs.rotary_table = build.input("rotary_table", f32({shape.row_tokens, head_dim}), Role::input);
-  const ValueId targets = build.input("targets", i32({shape.tokens()}), Role::input);
-  ValueId h = model.forward(build, inputs, model.stored_formats());
+  const Task& task = task_of(model);
+  const TaskInputs inputs = task.declare(build, model, shape.step());
+  ValueId h = model.forward(build, inputs.step, model.stored_formats());
   if (shape.logit_rows > 0) {
     const ValueId hidden = hidden_input(build, model, shape);
     h = write_rows(build, hidden, h, build.input("hidden_range", i32({2}), Role::input));
     build.carry(hidden, h);
   }
   const ValueId head = model.head_weight(build, model.stored_formats());
-  const ValueId losses = linear_cross_entropy(build, h, head, targets).loss;
+  const ValueId losses = task.losses(build, h, head, inputs);
   graph.value(losses).name = "losses";
   build.result(losses);
   built.head = graph.value(head);

@@ -19,6 +19,7 @@ struct EvaluationShape {
   std::vector<LoraLayer> adapter = {};  // beside the model's layers, not the reference's
 
   int64_t tokens() const { return rows * row_tokens; }
+  StepShape step() const { return {.tokens = tokens(), .sequences = rows, .positions = row_tokens}; }
 };
 
 // "evaluation", and with logits "logits", which turns R of the rows that the last evaluation left into logits.

@@ -1,11 +1,9 @@
 #include "headroom/generate/evaluator.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "headroom/base/errors.h"
-#include "headroom/models/rotary.h"
 
 namespace headroom {
 namespace {
@@ -21,15 +19,9 @@ Evaluator::Evaluator(Workspace& workspace, const Model& model, const EvaluationS
     : shape_(shape),
       evaluation_(workspace.at("evaluation")),
       logits_(workspace.find("logits")),
-      tokens_(elements_of<int32_t>(workspace.persistent("tokens"))),
-      targets_(elements_of<int32_t>(workspace.persistent("targets"))),
-      sequences_(elements_of<int32_t>(workspace.persistent("sequences"))),
+      step_(workspace, shape.step()),
       sink_(std::move(logits)) {
-  const auto positions = elements_of<int32_t>(workspace.persistent("positions"));
-  for (size_t t = 0; t < positions.size(); ++t) {
-    positions[t] = static_cast<int32_t>(t % static_cast<size_t>(shape.row_tokens));
-  }
-  fill_rotary_table(model.rotary_frequencies(), elements_of<float>(workspace.persistent("rotary_table")));
+  fill_constants(model, workspace);
   if (logits_ != nullptr) logit_rows_ = elements_of<int32_t>(workspace.persistent("logit_rows"));
   if (shape.logit_rows > 0) {
     const auto range = elements_of<int32_t>(workspace.persistent("hidden_range"));
@@ -51,15 +43,14 @@ void Evaluator::add_row(std::span<const int32_t> ids, std::span<const int32_t> t
   ensure(length >= 1 && length <= shape_.row_tokens + 1, "a row of {} ids for {} tokens", length, shape_.row_tokens);
   const int64_t begin = rows_ * shape_.row_tokens;
   const int64_t used = std::min(length, shape_.row_tokens);
-  for (int64_t t = 0; t < shape_.row_tokens; ++t) {
-    const bool counts = t < static_cast<int64_t>(targets.size()) && targets[static_cast<size_t>(t)] >= 0;
-    tokens_[static_cast<size_t>(begin + t)] = t < used ? ids[static_cast<size_t>(t)] : 0;
-    targets_[static_cast<size_t>(begin + t)] = counts ? targets[static_cast<size_t>(t)] : -1;
-    predictions_ += counts ? 1 : 0;
+  if (rows_ == 0) step_.begin_sequences();
+  for (int64_t t = 0; t < used; ++t) {
+    const int32_t target = t < static_cast<int64_t>(targets.size()) ? targets[static_cast<size_t>(t)] : -1;
+    step_.token(begin + t, ids[static_cast<size_t>(t)], t, std::max(target, -1));
+    predictions_ += target >= 0 ? 1 : 0;
   }
-  const int32_t first = static_cast<int32_t>(begin);
-  const std::array<int32_t, 4> sequence = {first, static_cast<int32_t>(used), first, 0};
-  std::copy(sequence.begin(), sequence.end(), sequences_.begin() + 4 * rows_);
+  step_.leave_out(begin + used, begin + shape_.row_tokens);
+  step_.sequence(begin, used);
   ++rows_seen_;
   tokens_seen_ += used;
   if (++rows_ == shape_.rows) run();
@@ -71,19 +62,18 @@ void Evaluator::finish() {
 
 void Evaluator::run() {
   const size_t filled = static_cast<size_t>(rows_ * shape_.row_tokens);
-  std::fill(tokens_.begin() + static_cast<ptrdiff_t>(filled), tokens_.end(), 0);
-  std::fill(targets_.begin() + static_cast<ptrdiff_t>(filled), targets_.end(), -1);
-  std::fill(sequences_.begin() + 4 * rows_, sequences_.end(), 0);  // no queries
+  step_.leave_out(static_cast<int64_t>(filled), step_.rows());
+  step_.end_sequences();
   evaluation_.run();
   const auto losses = elements_of<const float>(evaluation_.tensor("losses"));
   for (size_t t = 0; t < filled; ++t) {
-    if (targets_[t] >= 0) loss_sum_ += static_cast<double>(losses[t]);
+    if (step_.targets()[t] >= 0) loss_sum_ += static_cast<double>(losses[t]);
   }
   if (!std::isfinite(loss_sum_)) {
     throw InvalidInput("the losses are no finite numbers after {} tokens; the weights are damaged", tokens_seen_);
   }
   if (logits_ != nullptr) pass_logits();
-  if (batch_sink_) batch_sink_(targets_.first(filled));
+  if (batch_sink_) batch_sink_(step_.targets().first(filled));
   rows_ = 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include "headroom/generate/evaluation_graphs.h"
 #include "headroom/runtime/workspace.h"
+#include "headroom/tasks/step_filler.h"
 
 namespace headroom {
 
@@ -44,9 +45,7 @@ class Evaluator {
   EvaluationShape shape_;
   Executor& evaluation_;
   Executor* logits_;
-  std::span<int32_t> tokens_;
-  std::span<int32_t> targets_;
-  std::span<int32_t> sequences_;
+  StepFiller step_;
   std::span<int32_t> logit_rows_;
   LogitSink sink_;
   BatchSink batch_sink_;

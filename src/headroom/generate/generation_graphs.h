@@ -18,6 +18,8 @@ struct GenerationShape {
   DType cache_dtype = DType::f32;       // of the KV cache: f32, bf16 or f16
   bool orders_vocabulary = false;       // the sampler needs room to order the vocabulary (top-k, top-p)
   std::vector<LoraLayer> adapter = {};  // beside the model's layers
+
+  StepShape step(int64_t rows) const;
 };
 
 // Rows of each step, descending from the prefill chunk by quarters to 1, the decode step. The small ones cost no arena

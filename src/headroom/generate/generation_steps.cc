@@ -1,10 +1,8 @@
 #include "headroom/generate/generation_steps.h"
 
 #include <algorithm>
-#include <array>
 
 #include "headroom/base/errors.h"
-#include "headroom/models/rotary.h"
 
 namespace headroom {
 namespace {
@@ -17,22 +15,18 @@ std::span<T> numbers_of(const Tensor& tensor) {
 }  // namespace
 
 GenerationSteps::GenerationSteps(Workspace& workspace, const Model& model, const GenerationShape& shape)
-    : context_(shape.context),
-      sequences_(numbers_of<int32_t>(workspace.persistent("sequences"))),
-      cache_range_(numbers_of<int32_t>(workspace.persistent("cache_range"))) {
+    : context_(shape.context) {
   for (const int64_t rows : step_rows(shape)) {
     const std::string name = step_name(rows);
-    Step step;
-    step.rows = rows;
-    step.executor = &workspace.at(name);
-    step.tokens = numbers_of<int32_t>(workspace.persistent(name + ".tokens"));
-    step.positions = numbers_of<int32_t>(workspace.persistent(name + ".positions"));
-    step.last_row = workspace.persistent(name + ".last_row").as<int32_t>();
-    step.logits = numbers_of<const float>(step.executor->tensor(name + ".logits"));
-    step.lse = step.executor->tensor(name + ".lse").as<float>();
-    steps_.push_back(step);
+    Executor& executor = workspace.at(name);
+    steps_.push_back({.rows = rows,
+                      .executor = &executor,
+                      .inputs = StepFiller(workspace, shape.step(rows)),
+                      .last_row = workspace.persistent(name + ".last_row").as<int32_t>(),
+                      .logits = numbers_of<const float>(executor.tensor(name + ".logits")),
+                      .lse = executor.tensor(name + ".lse").as<float>()});
   }
-  fill_rotary_table(model.rotary_frequencies(), numbers_of<float>(workspace.persistent("rotary_table")));
+  fill_constants(model, workspace);
 }
 
 // The smallest step that takes all, if they fill half of it; else the largest that they fill.
@@ -54,17 +48,12 @@ int64_t GenerationSteps::feed(std::span<const int32_t> tokens) {
   Step& step = step_for(static_cast<int64_t>(tokens.size()));
   const size_t count =
       std::min({tokens.size(), static_cast<size_t>(step.rows), static_cast<size_t>(context_ - tokens_)});
-  const int32_t first = static_cast<int32_t>(tokens_);
-  const int32_t rows = static_cast<int32_t>(count);
-  for (size_t t = 0; t < step.tokens.size(); ++t) {  // rows behind the last token belong to no sequence
-    step.tokens[t] = t < count ? tokens[t] : 0;
-    step.positions[t] = t < count ? first + static_cast<int32_t>(t) : 0;
-  }
-  *step.last_row = rows - 1;
-  const std::array<int32_t, 4> sequence = {0, rows, 0, first};
-  std::copy(sequence.begin(), sequence.end(), sequences_.begin());
-  cache_range_[0] = first;
-  cache_range_[1] = rows;
+  const auto rows = static_cast<int64_t>(count);
+  for (int64_t t = 0; t < rows; ++t) step.inputs.token(t, tokens[static_cast<size_t>(t)], tokens_ + t);
+  step.inputs.leave_out(rows, step.rows);
+  step.inputs.begin_sequences();
+  step.inputs.cached_sequence(0, rows, 0, tokens_);
+  *step.last_row = static_cast<int32_t>(rows) - 1;
   step.executor->run();
   last_ = &step;
   tokens_ += rows;

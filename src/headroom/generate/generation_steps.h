@@ -7,6 +7,7 @@
 
 #include "headroom/generate/generation_graphs.h"
 #include "headroom/runtime/workspace.h"
+#include "headroom/tasks/step_filler.h"
 
 namespace headroom {
 
@@ -30,8 +31,7 @@ class GenerationSteps {
   struct Step {
     int64_t rows = 0;
     Executor* executor = nullptr;
-    std::span<int32_t> tokens;
-    std::span<int32_t> positions;
+    StepFiller inputs;
     int32_t* last_row = nullptr;
     std::span<const float> logits;
     const float* lse = nullptr;
@@ -39,8 +39,6 @@ class GenerationSteps {
   Step& step_for(int64_t tokens);
 
   int64_t context_;
-  std::span<int32_t> sequences_;
-  std::span<int32_t> cache_range_;
   std::vector<Step> steps_;  // rows descending
   const Step* last_ = nullptr;
   int64_t tokens_ = 0;

@@ -5,7 +5,6 @@
 #include <string>
 
 #include "headroom/base/errors.h"
-#include "headroom/models/rotary.h"
 
 namespace headroom {
 namespace {
@@ -16,8 +15,7 @@ std::string of_reference(std::string_view name) { return std::string(kReferenceP
 
 ModelComparison::ModelComparison(Workspace& workspace, const Model& reference, const EvaluationShape& shape)
     : reference_(workspace.at(of_reference("evaluation"))), comparison_(workspace.at("comparison")) {
-  const Tensor table = workspace.persistent(of_reference("rotary_table"));
-  fill_rotary_table(reference.rotary_frequencies(), {table.as<float>(), static_cast<size_t>(table.elements())});
+  fill_constants(reference, workspace, kReferencePrefix);
   logit_rows_ = {workspace.persistent("logit_rows").as<int32_t>(), static_cast<size_t>(shape.logit_rows)};
 }
 

@@ -135,8 +135,9 @@ void Profile::write_nodes() const {
   for (const GraphTimes& times : graphs_) {
     for (size_t i = 0; times.runs > 0 && i < times.node_ns.size(); ++i) {
       const Node& node = times.graph->nodes[i];
-      file.write(fmt::format("{},{},{},{},{},{},{:.9f},{}\n", times.graph->name, i, name_of(node.phase), node.segment.name,
-                             node.op->name(), times.runs, seconds_of(times.node_ns[i]), times.live_bytes[i]));
+      file.write(fmt::format("{},{},{},{},{},{},{:.9f},{}\n", times.graph->name, i, name_of(node.phase),
+                             node.segment.name, node.op->name(), times.runs, seconds_of(times.node_ns[i]),
+                             times.live_bytes[i]));
     }
   }
   file.commit();

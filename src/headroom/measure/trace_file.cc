@@ -66,8 +66,8 @@ void TraceFile::add(const Graph& graph, std::span<const int64_t> moments_ns, std
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
     const Price price = price_of(graph, node);
-    const std::string name =
-        node.segment.name.empty() ? std::string(node.op->name()) : fmt::format("{} {}", node.segment.name, node.op->name());
+    const std::string name = node.segment.name.empty() ? std::string(node.op->name())
+                                                       : fmt::format("{} {}", node.segment.name, node.op->name());
     write(fmt::format(
         "{}{{\"ph\": \"X\", \"pid\": 1, \"tid\": {}, \"ts\": {}, \"dur\": {}, \"name\": {}, \"cat\": \"{}\", "
         "\"args\": {{\"node\": {}, \"flops\": {:.0f}, \"bytes\": {:.0f}, \"live\": {}}}}}",

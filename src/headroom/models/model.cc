@@ -32,13 +32,7 @@ const Architecture& find_architecture(const JsonObject& config) {
 Graph forward_of_one_token(const Model& model) {
   Graph graph;
   Builder build(graph);
-  StepInputs inputs;
-  inputs.tokens = build.input("tokens", i32({1}), Role::input);
-  inputs.positions = build.input("positions", i32({1}), Role::input);
-  inputs.sequences = build.input("sequences", i32({1, 4}), Role::input);
-  const auto head_dim = 2 * static_cast<int64_t>(model.rotary_frequencies().size());
-  inputs.rotary_table = build.input("rotary_table", f32({1, head_dim}), Role::input);
-  model.forward(build, inputs, all_in(DType::f32));
+  model.forward(build, declare_step_inputs(build, model, {.tokens = 1, .positions = 1}), all_in(DType::f32));
   return graph;
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "headroom/graph/builder.h"
+#include "headroom/models/step_inputs.h"
 
 namespace headroom {
 
@@ -26,20 +27,6 @@ struct Parameter {
 struct Alias {
   std::string name;
   std::string parameter;
-};
-
-// The integer inputs of a step, as graph inputs. T tokens, B sequences, P positions of the rotary table.
-struct StepInputs {
-  ValueId tokens = kNoValue;        // i32[T]
-  ValueId positions = kNoValue;     // i32[T], of each token in its sequence
-  ValueId sequences = kNoValue;     // i32[B, 4], as attention takes them
-  ValueId rotary_table = kNoValue;  // f32[P, D]
-  // With a KV cache: keys and values of this step are written to rows cache_range[0].. of caches of `cache_rows` rows,
-  // which attention then reads. kNoValue: attention reads this step's own keys and values.
-  ValueId cache_range = kNoValue;  // i32[2]: first row, rows
-  int64_t cache_rows = 0;
-  DType cache_dtype =
-      DType::f32;  // f32, bf16 or f16: what is read is what was rounded, in the step that writes it, too
 };
 
 // The format that each weight is kept in, by its name: what a forward asks for every weight that it declares.
@@ -72,6 +59,9 @@ class Model {
   // Ids that begin and end a text, where the config names them.
   virtual std::optional<int32_t> bos() const = 0;
   virtual std::vector<int32_t> eos() const = 0;
+  // Of a model that gives texts a label, their names by number, and the id that fills rows behind a text.
+  virtual std::vector<std::string> labels() const { return {}; }
+  virtual std::optional<int32_t> padding() const { return std::nullopt; }
 
   // What the forward and the output layer declare, in that order, which is the one in which files hold them. A tied
   // output layer is not listed twice.

@@ -14,8 +14,8 @@ namespace headroom {
 // in place are passed over. Run after differentiate.
 Graph recompute(Graph graph, const std::vector<bool>& marked);
 
-// Of every layer (the forward nodes of one segment `layers.N`) all nodes but those whose results the forward reads beyond
-// the layer: the residual stream stays, all else is computed again.
+// Of every layer (the forward nodes of one segment `layers.N`) all nodes but those whose results the forward reads
+// beyond the layer: the residual stream stays, all else is computed again.
 Graph checkpoint_layers(Graph graph);
 
 }  // namespace headroom

@@ -9,8 +9,8 @@
 
 namespace headroom {
 
-// Adds the results numerics_name(segment, phase) f64[5] (ops/count_numerics.h), over the matrices that the segment's nodes
-// of that phase make: activations in the forward, gradients in the backward. Run on a differentiated graph.
+// Adds the results numerics_name(segment, phase) f64[5] (ops/count_numerics.h), over the matrices that the segment's
+// nodes of that phase make: activations in the forward, gradients in the backward. Run on a differentiated graph.
 Graph watch_numerics(Graph graph);
 
 // "numerics.SCOPE.forward" or ".backward".

@@ -128,8 +128,9 @@ bool uses_disk(const Job& job) {
 }  // namespace
 
 std::string place_of(const Node& node) {
-  return node.segment.name.empty() ? fmt::format("in the {} ({})", name_of(node.phase), node.op->name())
-                            : fmt::format("in the {} of {} ({})", name_of(node.phase), node.segment.name, node.op->name());
+  return node.segment.name.empty()
+             ? fmt::format("in the {} ({})", name_of(node.phase), node.op->name())
+             : fmt::format("in the {} of {} ({})", name_of(node.phase), node.segment.name, node.op->name());
 }
 
 const PersistentValue* Plan::find(std::string_view name) const {

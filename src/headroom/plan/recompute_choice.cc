@@ -217,7 +217,8 @@ class Layers {
       }
     }
     for (const ValueId id : seen_inputs) layer_.input_bytes += padded_bytes(graph_.value(id).bytes(), "a value");
-    for (const size_t i : backward_[graph_.nodes[begin].segment.layer]) layer_.backward.push_back(local(graph_.nodes[i]));
+    for (const size_t i : backward_[graph_.nodes[begin].segment.layer])
+      layer_.backward.push_back(local(graph_.nodes[i]));
     return std::move(layer_);
   }
 

@@ -1,7 +1,7 @@
 // Which forward nodes of a differentiated graph to run again in the backward instead of keeping what they made, from
-// exact bytes and prices. A layer (the nodes of a segment `layers.N`) is a block of a chain (plan/recompute_chain.h); its
-// options are the ways to keep or recompute each of its large values, priced by playing its backward. So what is cheap
-// and large (norms, products of gates, positions) goes first, products next, and borders between layers last.
+// exact bytes and prices. A layer (the nodes of a segment `layers.N`) is a block of a chain (plan/recompute_chain.h);
+// its options are the ways to keep or recompute each of its large values, priced by playing its backward. So what is
+// cheap and large (norms, products of gates, positions) goes first, products next, and borders between layers last.
 #pragma once
 
 #include <vector>

@@ -1,7 +1,7 @@
 // The numbers of a training run, and one way to run its steps. Techniques read the first from flags and make the second
 // (techniques/technique.h).
-//   B rows of a micro-batch, S tokens a row (S - 1 predictions; R = S - 1 places, or one more, below), T = B * R, N
-//   predictions of an update, D documents of a row that attention keeps apart.
+//   B rows of a micro-batch, S marked tokens a row (S - 1 predictions; R = S - 1 places, or one more, below), T = B *
+//   R, N predictions of an update, D documents of a row that attention keeps apart.
 #pragma once
 
 #include <optional>
@@ -31,12 +31,11 @@ struct LoraTraining {
 };
 
 struct TrainingShape {
-  int64_t micro_rows = 0;     // rows of one micro-batch
-  int64_t micro_batches = 1;  // of one update
-  int64_t seq_len = 0;
-  // D: 1, or with isolated documents seq_len / 2, since each one that counts has two tokens or more.
-  int64_t documents_per_row = 1;
-  int64_t data_shards = 1;  // of an update; each is the same whole number of micro-batches
+  int64_t micro_rows = 0;         // rows of one micro-batch
+  int64_t micro_batches = 1;      // of one update
+  int64_t seq_len = 0;            // S (Task::row_tokens)
+  int64_t documents_per_row = 1;  // D (Task::sequences_of_row)
+  int64_t data_shards = 1;        // of an update; each is the same whole number of micro-batches
 
   int64_t micro_batches_per_shard() const { return micro_batches / data_shards; }
   LoraTraining lora = {};  // what is trained, where it is not all weights
@@ -52,6 +51,9 @@ struct TrainingShape {
   int64_t micro_tokens() const { return micro_rows * row_places(); }
   int64_t rows() const { return micro_rows * micro_batches; }
   int64_t predictions() const { return micro_tokens() * micro_batches; }
+  StepShape step() const {
+    return {.tokens = micro_tokens(), .sequences = micro_rows * documents_per_row, .positions = seq_len - 1};
+  }
 };
 
 // The techniques a training run can choose from: lossless but for compress_bits, which the user asks for.

@@ -1,17 +1,18 @@
-// Fills the integer inputs of the training graphs, in the arena.
+// Fills what the host gives the training graphs: rows of data as their task reads them, and the numbers of an update.
 #pragma once
 
 #include <vector>
 
 #include "headroom/data/token_batches.h"
 #include "headroom/runtime/workspace.h"
+#include "headroom/tasks/task.h"
 #include "headroom/train/training_graphs.h"
 
 namespace headroom {
 
 class BatchInputs {
  public:
-  // Fills the rotary table, which never changes. `workspace` is borrowed.
+  // Fills the constants of the model, too. `workspace` and `model` are borrowed.
   BatchInputs(const Workspace& workspace, const Model& model, const TrainingShape& shape);
 
   // Sets the gradient of the loss for the update of step `step` (from 0), 1 / N where N of its predictions count, and
@@ -29,22 +30,24 @@ class BatchInputs {
   // What the random numbers of update `step` (from 1) are made from, where a graph reads it (ops/random_key.h).
   void set_random_key(uint64_t seed, int64_t step);
 
+  // The inputs of an update that has no data, for measuring what it takes.
+  void fill_sample();
+
  private:
-  void fill_row(int64_t row);
-  void add_sequence(int64_t first_token, int64_t queries);
+  // The row as marked tokens, for rows 0 .. micro_rows - 1 in turn.
+  template <class ReadRow>
+  int64_t fill_rows(ReadRow&& read_row);
 
   TrainingShape shape_;
-  std::span<int32_t> tokens_;
-  std::span<int32_t> targets_;
-  std::span<int32_t> positions_;
-  std::span<int32_t> sequences_;
+  const Model& model_;
+  const Task& task_;
+  StepFiller step_;
   std::span<float> loss_gradient_;
   std::span<int32_t> loss_range_;
   std::span<float> update_scalars_;
   std::span<float> loss_scale_;    // empty where the loss is not scaled
   std::span<int32_t> random_key_;  // empty where nothing is random
   std::vector<int32_t> row_;       // marked tokens of one row
-  int64_t sequence_count_ = 0;     // filled in sequences_
 };
 
 }  // namespace headroom

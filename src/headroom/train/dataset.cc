@@ -5,7 +5,6 @@
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
-#include "headroom/data/encode_files.h"
 #include "headroom/data/import_ids.h"
 #include "headroom/data/text_source.h"
 #include "headroom/data/tokenizer_encoder.h"
@@ -35,13 +34,14 @@ std::string describe(const TokenFileInfo& info) {
   return text;
 }
 
-std::unique_ptr<TokenFile> encode_files(const std::vector<std::string>& files, TextEncoder& encoder,
+std::unique_ptr<TokenFile> encode_files(const std::vector<std::string>& files, TextEncoder& encoder, const Model& model,
                                         const TrainingRequest& request, const std::string& name) {
   const std::string output = request.output + "/" + name;
   {
     Progress progress("encoding text", request.quiet);
-    tokenize_files(files, encoder, {request.seq_len, request.isolate_documents}, output,
-                   [&](int64_t done, int64_t total) { progress.show(done, total); });
+    const Task& task = task_of(model);
+    task.encode(files, encoder, model, {task.row_tokens(request.seq_len), request.isolate_documents}, output,
+                [&](int64_t done, int64_t total) { progress.show(done, total); });
   }
   auto file = std::make_unique<TokenFile>(output);
   if (!request.quiet) fmt::print(stderr, "{}: {}\n", name, describe(file->info()));
@@ -98,22 +98,23 @@ void take_shape_of_tokens(TrainingRequest& request) {
   request.seq_len = shape.row_length;
 }
 
-Dataset::Dataset(const TrainingRequest& request, int64_t vocabulary, int64_t micro_rows) {
+Dataset::Dataset(const TrainingRequest& request, const Model& model, int64_t micro_rows) {
+  const int64_t row_tokens = task_of(model).row_tokens(request.seq_len);
   const bool needs_tokenizer = request.tokens.empty() || !request.eval_data.empty();
   std::unique_ptr<TokenizerEncoder> encoder;
-  if (needs_tokenizer) encoder = std::make_unique<TokenizerEncoder>(request.model, vocabulary);
+  if (needs_tokenizer) encoder = std::make_unique<TokenizerEncoder>(request.model, model.vocabulary());
   if (request.tokens.empty()) {
-    train_file_ = encode_files(request.data, *encoder, request, "train.tokens");
-    train_ = TokenBatches::shuffled(*train_file_, request.batch_size, request.seq_len, request.seed);
+    train_file_ = encode_files(request.data, *encoder, model, request, "train.tokens");
+    train_ = TokenBatches::shuffled(*train_file_, request.batch_size, row_tokens, request.seed);
   } else {
     const std::string train_path = request.output + "/train.tokens";
-    tokens_from_batches(request.tokens, vocabulary, train_path);
+    tokens_from_batches(request.tokens, model.vocabulary(), train_path);
     train_file_ = std::make_unique<TokenFile>(train_path);
     train_ = TokenBatches::as_given(*train_file_);
   }
   if (!request.eval_data.empty()) {
-    evaluation_file_ = encode_files(request.eval_data, *encoder, request, "eval.tokens");
-    evaluation_ = TokenBatches::in_order(*evaluation_file_, micro_rows, request.seq_len);
+    evaluation_file_ = encode_files(request.eval_data, *encoder, model, request, "eval.tokens");
+    evaluation_ = TokenBatches::in_order(*evaluation_file_, micro_rows, row_tokens);
   }
 }
 

@@ -12,7 +12,7 @@
 #include "headroom/models/presets.h"
 #include "headroom/plan/job.h"
 #include "headroom/runtime/workspace.h"
-#include "headroom/train/sample_inputs.h"
+#include "headroom/train/batch_inputs.h"
 #include "headroom/train/training_graphs.h"
 
 namespace headroom {
@@ -71,7 +71,7 @@ void run(const Sample& sample, const Backend& backend, int threads, Collector& c
   Plan plan = plan_job(job);
   Workspace workspace(std::move(graphs), std::move(plan), backend);
   fill_initial_weights(*model, workspace, 0, workspace.threads());
-  fill_sample_inputs(*model, sample.shape, workspace);
+  BatchInputs(workspace, *model, sample.shape).fill_sample();
   for (int run = 0; run <= sample.runs; ++run) {  // the first warms up
     for (const auto& executor : workspace.executors()) {
       executor->observe(run == 0 ? nullptr : &collector);

@@ -80,7 +80,7 @@ Trainer::Trainer(const TrainingRequest& request, const Model& model, const Train
 RunSettings Trainer::run_settings() const {
   const UpdateSettings& updates = settings_.updates;
   RunSettings numbers = {{"--batch-size", fmt::format("{}", settings_.shape.rows())},
-                         {"--seq-len", fmt::format("{}", settings_.shape.seq_len)},
+                         {"--seq-len", fmt::format("{}", request_.seq_len)},
                          {"--lr", fmt::format("{}", request_.lr.lr)},
                          {"--lr-schedule", std::string(name_of(request_.lr.schedule))},
                          {"--warmup-steps", fmt::format("{}", request_.lr.warmup_steps)},
@@ -182,7 +182,7 @@ Trainer::Outcome Trainer::run(const InterruptGuard& interrupt) {
   Outcome result;
   result.eval_loss = std::numeric_limits<double>::quiet_NaN();
   const int64_t steps = request_.lr.steps;
-  const int64_t step_tokens = settings_.shape.micro_rows * settings_.shape.micro_batches * settings_.shape.seq_len;
+  const int64_t step_tokens = settings_.shape.micro_rows * settings_.shape.micro_batches * request_.seq_len;
   const int64_t first = done_steps_;
   int64_t saved = done_steps_;
   double before = progress.elapsed_seconds();

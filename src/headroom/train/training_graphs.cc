@@ -1,6 +1,5 @@
 #include "headroom/train/training_graphs.h"
 
-#include "headroom/ops/linear_cross_entropy.h"
 #include "headroom/ops/sum.h"
 #include "headroom/ops/write_rows.h"
 #include "headroom/passes/accumulate_gradients.h"
@@ -18,6 +17,7 @@
 #include "headroom/passes/updates_in_backward.h"
 #include "headroom/passes/watch_numerics.h"
 #include "headroom/plan/recompute_choice.h"
+#include "headroom/tasks/task.h"
 
 namespace headroom {
 namespace {
@@ -31,17 +31,11 @@ Forward build_forward(const Model& model, const TrainingShape& shape, const char
   Forward forward;
   forward.graph.name = name;
   Builder build(forward.graph);
-  const int64_t tokens = shape.micro_tokens();
-  const int64_t head_dim = 2 * static_cast<int64_t>(model.rotary_frequencies().size());
-  StepInputs inputs;
-  inputs.tokens = build.input("tokens", i32({tokens}), Role::input);
-  inputs.positions = build.input("positions", i32({tokens}), Role::input);
-  inputs.sequences = build.input("sequences", i32({shape.micro_rows * shape.documents_per_row, 4}), Role::input);
-  inputs.rotary_table = build.input("rotary_table", f32({shape.seq_len - 1, head_dim}), Role::input);
-  const ValueId targets = build.input("targets", i32({tokens}), Role::input);
+  const Task& task = task_of(model);
+  const TaskInputs inputs = task.declare(build, model, shape.step());
   const WeightFormats formats = shape.lora.is_on() ? shape.lora.formats(model) : all_in(shape.weights);
-  const ValueId h = model.forward(build, inputs, formats);
-  forward.losses = linear_cross_entropy(build, h, model.head_weight(build, formats), targets).loss;
+  const ValueId h = model.forward(build, inputs.step, formats);
+  forward.losses = task.losses(build, h, model.head_weight(build, formats), inputs);
   return forward;
 }
 

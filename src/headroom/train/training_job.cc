@@ -3,6 +3,7 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/passes/pass_dump.h"
+#include "headroom/tasks/task.h"
 #include "headroom/techniques/technique.h"
 #include "headroom/train/dataset.h"
 #include "headroom/train/training_pricing.h"
@@ -26,9 +27,11 @@ TrainingShape whole_batch(const TrainingRequest& request, const Model& model) {
   if (request.isolate_documents && !request.tokens.empty()) {
     throw InvalidInput("--isolate-documents: expected with --data; --tokens gives rows without documents");
   }
+  const Task& task = task_of(model);
+  const int64_t row_tokens = task.row_tokens(seq_len);
   return {.micro_rows = batch_size,
-          .seq_len = seq_len,
-          .documents_per_row = request.isolate_documents || reads_examples(request) ? seq_len / 2 : 1};
+          .seq_len = row_tokens,
+          .documents_per_row = task.sequences_of_row(row_tokens, request.isolate_documents || reads_examples(request))};
 }
 
 }  // namespace

@@ -22,7 +22,7 @@
 #include "headroom/plan/cost_model.h"
 #include "headroom/runtime/process_memory.h"
 #include "headroom/runtime/progress.h"
-#include "headroom/train/sample_inputs.h"
+#include "headroom/train/batch_inputs.h"
 #include "headroom/train/training_job.h"
 
 namespace headroom {
@@ -83,12 +83,7 @@ double flops_of(const Graph& graph) {
 double prefill_flops(const Model& model, int64_t tokens) {
   Graph graph;
   Builder build(graph);
-  StepInputs inputs;
-  inputs.tokens = build.input("tokens", i32({tokens}), Role::input);
-  inputs.positions = build.input("positions", i32({tokens}), Role::input);
-  inputs.sequences = build.input("sequences", i32({1, 4}), Role::input);
-  const int64_t head_dim = 2 * static_cast<int64_t>(model.rotary_frequencies().size());
-  inputs.rotary_table = build.input("rotary_table", f32({tokens, head_dim}), Role::input);
+  const StepInputs inputs = declare_step_inputs(build, model, {.tokens = tokens, .positions = tokens});
   model.forward(build, inputs, model.stored_formats());
   return flops_of(graph);
 }
@@ -219,7 +214,7 @@ void measure_batch(const ModelBenchOptions& options, const Model& model, const B
 void measure_training(const ModelBenchOptions& options, const Model& model, Workspace& workspace, const OnRate& add) {
   const TrainingShape shape = read_training_settings(request_of(options), model).shape;
   load(options, model, workspace);
-  fill_sample_inputs(model, shape, workspace);
+  BatchInputs(workspace, model, shape).fill_sample();
   Executor& step = workspace.at("step");
   ModelRate rate{.test = "train", .batch = options.batch, .tokens = options.seq_len};
   Repeats(options, workspace).measure(rate, Limit::fma, flops_of(step.graph()), [&] { step.run(); });

@@ -1,0 +1,37 @@
+#include "headroom/models/step_inputs.h"
+
+#include <fmt/core.h>
+
+#include "headroom/models/model.h"
+#include "headroom/models/rotary.h"
+#include "headroom/runtime/workspace.h"
+
+namespace headroom {
+namespace {
+
+constexpr std::string_view kRotaryTable = "rotary_table";
+
+}  // namespace
+
+StepInputs declare_step_inputs(Builder& build, const Model& model, const StepShape& shape) {
+  const auto input = [&](const std::string& name, const Type& type) { return build.input(name, type, Role::input); };
+  const auto head_dim = 2 * static_cast<int64_t>(model.rotary_frequencies().size());
+  StepInputs inputs;
+  inputs.tokens = input(shape.of_tokens + "tokens", i32({shape.tokens}));
+  inputs.positions = input(shape.of_tokens + "positions", i32({shape.tokens}));
+  inputs.sequences = input(shape.of_sequences + "sequences", i32({shape.sequences, 4}));
+  inputs.rotary_table = input(std::string(kRotaryTable), f32({shape.positions, head_dim}));
+  if (shape.cache_rows == 0) return inputs;
+  inputs.cache_range =
+      input(shape.of_sequences + "cache_range", shape.sequences == 1 ? i32({2}) : i32({shape.sequences, 2}));
+  inputs.cache_rows = shape.cache_rows;
+  inputs.cache_dtype = shape.cache_dtype;
+  return inputs;
+}
+
+void fill_constants(const Model& model, const Workspace& workspace, std::string_view prefix) {
+  const Tensor table = workspace.persistent(fmt::format("{}{}", prefix, kRotaryTable));
+  fill_rotary_table(model.rotary_frequencies(), {table.as<float>(), static_cast<size_t>(table.elements())});
+}
+
+}  // namespace headroom

@@ -1,0 +1,46 @@
+// What a step's graph reads beside the weights of its model: declared here for every kind of step, so that names and
+// their order are the same everywhere. tasks/step_filler.h fills it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "headroom/graph/builder.h"
+
+namespace headroom {
+
+class Model;
+class Workspace;
+
+// The ports of a model's forward, as graph inputs. T tokens, B sequences, P positions of the rotary table, D head size.
+struct StepInputs {
+  ValueId tokens = kNoValue;        // i32[T]
+  ValueId positions = kNoValue;     // i32[T], of each token in its sequence
+  ValueId sequences = kNoValue;     // i32[B, 4], as attention takes them
+  ValueId rotary_table = kNoValue;  // f32[P, D], a constant of the model
+  // With a KV cache: keys and values of this step are written to rows cache_range[0].. of caches of `cache_rows` rows,
+  // which attention then reads. kNoValue: attention reads this step's own keys and values.
+  ValueId cache_range = kNoValue;  // i32[2]: first row, rows; of several sequences i32[B, 2]
+  int64_t cache_rows = 0;
+  DType cache_dtype =
+      DType::f32;  // f32, bf16 or f16: what is read is what was rounded, in the step that writes it, too
+};
+
+struct StepShape {
+  int64_t tokens = 0;      // T
+  int64_t sequences = 1;   // B
+  int64_t positions = 0;   // P
+  int64_t cache_rows = 0;  // 0: no KV cache
+  DType cache_dtype = DType::f32;
+  // Where a job has steps of several T, what stands before the names of their own tokens and positions: "decode."; and
+  // where they differ in B, too, before those of sequences and cache_range.
+  std::string of_tokens = {};
+  std::string of_sequences = {};
+};
+
+StepInputs declare_step_inputs(Builder& build, const Model& model, const StepShape& shape);
+
+// The constants that the graphs of `model` read, which have their names behind `prefix`: once, before the first run.
+void fill_constants(const Model& model, const Workspace& workspace, std::string_view prefix = "");
+
+}  // namespace headroom
