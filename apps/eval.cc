@@ -16,7 +16,10 @@ void add_eval_command(CLI::App& app) {
       "  headroom eval model --tokens ids.json --logits logits.safetensors");
   command->add_option("model", options->model, "Model directory: config.json, weights, tokenizer.json")->required();
   command->add_option("--adapter", options->adapter, "A PEFT adapter (LoRA) to put beside the model's layers");
-  command->add_option("--data", options->data, "Text files, or JSONL: `text`, `prompt` and `completion`, or `messages`")
+  command
+      ->add_option("--data", options->data,
+                   "Text files, or JSONL: `text`, `prompt` and `completion`, or `messages`; of a classifier `text` and "
+                   "`label`")
       ->group("Data");
   command->add_flag("--isolate-documents", options->isolate_documents, "No window holds tokens of two texts")
       ->group("Data");
@@ -24,7 +27,8 @@ void add_eval_command(CLI::App& app) {
       ->group("Data");
   command
       ->add_option("--logits", options->logits,
-                   "Write their logits to this safetensors file: f32, rows x length x vocabulary")
+                   "Write their logits to this safetensors file: f32, rows x length x vocabulary; of a classifier "
+                   "those of --data, texts x labels")
       ->group("Output");
   command
       ->add_option("--reference", options->reference,
@@ -43,7 +47,9 @@ void add_eval_command(CLI::App& app) {
   command->callback([options] {
     const EvalResult result = evaluate(*options);
     if (result.stopped_by_signal != 0) std::_Exit(128 + result.stopped_by_signal);
-    if (result.predictions > 0) {
+    if (result.is_classified) {
+      fmt::print("loss {:.6f}, accuracy {:.4f}, {} texts\n", result.loss, result.accuracy, result.predictions);
+    } else if (result.predictions > 0) {
       fmt::print("loss {:.6f}, perplexity {:.4f}, {} predictions", result.loss, result.perplexity, result.predictions);
       if (result.bytes > 0) {
         fmt::print(" (windows: {}); {:.4f} bits per byte over {} bytes", result.windows, result.bits_per_byte,

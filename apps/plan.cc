@@ -46,7 +46,9 @@ struct Fitted {
 };
 
 Fitted fit(PlanOptions& options) {
-  const std::unique_ptr<Model> model = open_model_config(options.model);
+  const std::unique_ptr<Model> model = options.train.labels.empty()
+                                           ? open_model_config(options.model)
+                                           : make_model(config_to_train(options.model, options.train.labels));
   static_cast<RunOptions&>(options.train) = options.run;
   options.train.model = options.model;
   static_cast<RunOptions&>(options.generate) = options.run;

@@ -49,7 +49,14 @@ void add_technique_flags(CLI::App& command, TrainOptions& options, std::string_v
 }  // namespace
 
 void add_train_flags(CLI::App& command, TrainOptions& options) {
-  command.add_option("--data", options.data, "Text files, or JSONL: `text`, `prompt` and `completion`, or `messages`")
+  command
+      .add_option("--data", options.data,
+                  "Text files, or JSONL: `text`, `prompt` and `completion`, or `messages`; of a classifier `text` and "
+                  "`label`")
+      ->group("Data");
+  command
+      .add_option("--labels", options.labels,
+                  "Make a classifier of a language model: how many labels, or their names with commas")
       ->group("Data");
   command
       .add_flag("--isolate-documents", options.isolate_documents,

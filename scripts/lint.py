@@ -46,7 +46,8 @@ FLOORS = {
     "generate": "base formats graph backend ops plan runtime passes models tasks",
     "train": "base formats data graph backend ops plan runtime measure passes models tasks techniques",
     "api": "base formats data graph backend ops plan runtime passes models tasks techniques generate train measure",
-    "verbs": "base formats data graph backend ops plan runtime passes models tasks techniques generate train measure api",
+    "verbs": "base formats data graph backend ops plan runtime passes models tasks techniques generate train measure "
+    "api",
 }
 OPTION_FLOORS = ("api", "verbs")  # who may read the options of the public header; they make settings of them
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<](headroom/([^">]+))[">]')

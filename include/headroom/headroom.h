@@ -85,6 +85,7 @@ struct TrainOptions : RunOptions {
   std::vector<std::string> data;   // text or JSONL files (docs/data.md)
   std::string tokens;              // or a token file: exactly these batches in this order
   bool isolate_documents = false;  // no text attends another one in its row
+  std::string labels;              // makes a classifier of a language model: their number, or names with commas
   std::string output;
   int64_t steps = 0;  // 0: one pass over the data
   int64_t batch_size = 8;
@@ -163,7 +164,7 @@ struct EvalOptions : RunOptions {
   std::vector<std::string> data;
   bool isolate_documents = false;  // no window holds tokens of two texts
   std::string tokens;              // {"ids": [[...], ...]}
-  std::string logits;              // with tokens: file for the logits
+  std::string logits;              // with tokens, or a classifier: file for the logits
   std::string reference;           // a second model directory to compare with; empty: none
   int64_t batch_size = 1;
   int64_t seq_len = 0;  // 0: the model's, at most 1024
@@ -171,8 +172,10 @@ struct EvalOptions : RunOptions {
 };
 
 struct EvalResult : MemoryUse, LoadUse {
-  double loss = 0;  // mean next-token cross-entropy, nats
+  double loss = 0;  // mean cross-entropy of the next tokens, or of the labels of a classifier, nats
   double perplexity = 0;
+  bool is_classified = false;  // by a classifier: predictions are of labels, and there is no perplexity
+  double accuracy = 0;         // of a classifier: the share of texts whose likeliest label is theirs
   int64_t predictions = 0;
   int64_t windows = 0;       // or rows
   int64_t bytes = 0;         // of text; 0 for given tokens, and where there are examples

@@ -16,10 +16,11 @@ TEST(Architectures, AreFoundByNameOrModelType) {
 TEST(Architectures, AreRefusedByNameWithTheKnownOnes) {
   EXPECT_EQ(refusal(llama({{"architectures", {"MambaForCausalLM"}}})),
             "config.json: architectures: unknown architecture [\"MambaForCausalLM\"]; expected one of "
-            "LlamaForCausalLM, Qwen2ForCausalLM");
+            "LlamaForCausalLM, LlamaForSequenceClassification, Qwen2ForCausalLM, "
+            "Qwen2ForSequenceClassification");
   EXPECT_EQ(refusal(llama({{"architectures", nullptr}, {"model_type", "mamba"}})),
             "config.json: model_type: unknown architecture \"mamba\"; expected one of LlamaForCausalLM, "
-            "Qwen2ForCausalLM");
+            "LlamaForSequenceClassification, Qwen2ForCausalLM, Qwen2ForSequenceClassification");
 }
 
 }  // namespace

@@ -18,17 +18,17 @@ std::string declared(const StepShape& shape) {
 
 TEST(StepInputs, HaveOneOrder) {
   EXPECT_EQ(declared({.tokens = 6, .sequences = 2, .positions = 3}),
-            "tokens: i32[6]\npositions: i32[6]\nsequences: i32[2, 4]\nrotary_table: f32[3, 16]\n");
+            "tokens: i32[6]\npositions: i32[6]\nsequences: i32[2, 4]\nrotary_table: f32[3, 8]\n");
 }
 
 TEST(StepInputs, OfOneStepOfSeveralHaveItsName) {
   EXPECT_EQ(declared({.tokens = 1, .positions = 9, .cache_rows = 9, .of_tokens = "decode."}),
-            "decode.tokens: i32[1]\ndecode.positions: i32[1]\nsequences: i32[1, 4]\nrotary_table: f32[9, 16]\n"
+            "decode.tokens: i32[1]\ndecode.positions: i32[1]\nsequences: i32[1, 4]\nrotary_table: f32[9, 8]\n"
             "cache_range: i32[2]\n");
   EXPECT_EQ(
       declared(
           {.tokens = 2, .sequences = 2, .positions = 9, .cache_rows = 18, .of_tokens = "d.", .of_sequences = "d."}),
-      "d.tokens: i32[2]\nd.positions: i32[2]\nd.sequences: i32[2, 4]\nrotary_table: f32[9, 16]\n"
+      "d.tokens: i32[2]\nd.positions: i32[2]\nd.sequences: i32[2, 4]\nrotary_table: f32[9, 8]\n"
       "d.cache_range: i32[2, 2]\n");
 }
 

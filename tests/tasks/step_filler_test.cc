@@ -21,8 +21,8 @@ class StepFillerTest : public testing::Test {
       declare_step_inputs(build, *model, shape);
     }
     std::vector<Graph> graphs = {std::move(graph)};
-    Plan plan = plan_job({.graphs = {&graphs[0]}, .threads = 1});
-    workspace_ = std::make_unique<Workspace>(std::move(graphs), std::move(plan), choose_isa());
+    Plan plan = plan_job({.graphs = {&graphs[0]}, .processor = choose_backend().on(1)});
+    workspace_ = std::make_unique<Workspace>(std::move(graphs), std::move(plan), choose_backend());
     step_ = std::make_unique<StepFiller>(*workspace_, shape);
   }
   std::vector<int32_t> input(const char* name) const {

@@ -1,6 +1,7 @@
 // evaluate(): the loss of text, or of given tokens with their logits, in the order that refuses early.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <numbers>
@@ -26,6 +27,7 @@
 #include "headroom/runtime/interrupt.h"
 #include "headroom/runtime/process_memory.h"
 #include "headroom/runtime/progress.h"
+#include "headroom/tasks/classify.h"
 
 namespace headroom {
 namespace {
@@ -34,12 +36,26 @@ void check_options(const EvalOptions& options) {
   if (options.data.empty() == options.tokens.empty()) {
     throw InvalidInput("--data, --tokens: expected exactly one of them: text files, or a file of token ids");
   }
-  if (!options.logits.empty() && options.tokens.empty()) {
-    throw InvalidInput("--logits: expected with --tokens, whose rows they belong to");
-  }
   if (!options.logits.empty() && !options.reference.empty()) {
     throw InvalidInput("--logits, --reference: expected at most one of them; try two runs");
   }
+}
+
+// What depends on whether the model gives texts a label.
+void check_options(const EvalOptions& options, bool classifies) {
+  if (!classifies) {
+    if (!options.logits.empty() && options.tokens.empty()) {
+      throw InvalidInput("--logits: expected with --tokens, whose rows they belong to");
+    }
+    return;
+  }
+  const auto refuse = [](const char* flag) {
+    throw InvalidInput("{}: a classifier takes whole texts with their labels; expected --data without it", flag);
+  };
+  if (!options.tokens.empty()) refuse("--tokens");
+  if (!options.reference.empty()) refuse("--reference");
+  if (options.stride != 0) refuse("--stride");
+  if (options.isolate_documents) refuse("--isolate-documents");
 }
 
 // The model to compare with, or null. Its ids must mean what the model's do, of which their number is what can be seen.
@@ -103,6 +119,56 @@ class Evaluation {
     return result_of(evaluator);
   }
 
+  // Texts with labels, for a classifier.
+  EvalResult run_labelled(TextEncoder& encoder, int64_t seq_len, const EvaluationShape& shape) {
+    const auto labels = static_cast<int64_t>(model_.labels().size());
+    std::optional<SafetensorsWriter> writer;
+    if (!options_.logits.empty()) {
+      int64_t texts = 0;
+      for (const std::string& path : options_.data) texts += count_labelled_texts(path);
+      writer.emplace(options_.logits, std::vector<TensorDeclaration>{{"logits", f32({texts, labels})}});
+    }
+    std::vector<int32_t> waiting;  // the labels of texts whose logits have not come
+    int64_t right = 0;
+    Evaluator evaluator(workspace_, model_, shape, [&](const float* logits, int64_t texts) {
+      for (int64_t i = 0; i < texts; ++i) {
+        const float* row = logits + i * labels;
+        right += std::max_element(row, row + labels) - row == waiting[static_cast<size_t>(i)] ? 1 : 0;
+      }
+      waiting.erase(waiting.begin(), waiting.begin() + texts);
+      if (writer) writer->write("logits", DType::f32, logits, texts * labels);
+    });
+    EvalResult result;
+    std::vector<int32_t> targets;
+    int64_t total_bytes = 0;
+    int64_t done_bytes = 0;
+    for (const std::string& path : options_.data) total_bytes += File::open(path).size_bytes();
+    const auto add = [&](std::span<const int32_t> ids, int32_t label, int64_t lost) {
+      stop_if_asked();
+      result.truncated += lost > 0 ? 1 : 0;
+      result.truncated_tokens += lost;
+      targets.assign(ids.size(), -1);
+      targets.back() = label;
+      waiting.push_back(label);
+      evaluator.add_row(ids, targets);
+    };
+    for (const std::string& path : options_.data) {
+      read_labelled_texts(path, encoder, label_settings(model_, seq_len), add,
+                          [&](int64_t bytes) { progress_.show(done_bytes + bytes, total_bytes); });
+      done_bytes += File::open(path).size_bytes();
+    }
+    evaluator.finish();
+    if (evaluator.predictions() == 0) {
+      throw InvalidInput("{}: holds no text; expected lines with \"text\" and \"label\"", options_.data[0]);
+    }
+    if (writer) writer->finish();
+    fill_result(result, evaluator);
+    result.is_classified = true;
+    result.perplexity = 0;
+    result.accuracy = static_cast<double>(right) / static_cast<double>(result.predictions);
+    return result;
+  }
+
   // Documents, as train encodes them (docs/data.md).
   EvalResult run_documents(TextEncoder& encoder, const WindowShape& windows, const EvaluationShape& shape) {
     Evaluator evaluator(workspace_, model_, shape);
@@ -147,6 +213,11 @@ class Evaluation {
 
   EvalResult result_of(const Evaluator& evaluator) const {
     EvalResult result;
+    fill_result(result, evaluator);
+    return result;
+  }
+
+  void fill_result(EvalResult& result, const Evaluator& evaluator) const {
     result.windows = evaluator.rows();
     result.tokens = evaluator.tokens();
     result.predictions = evaluator.predictions();
@@ -162,7 +233,6 @@ class Evaluation {
       result.largest_kl_divergence = comparison_->largest_kl_divergence();
       result.top1_agreement = static_cast<double>(comparison_->equal_tops()) / predictions;
     }
-    return result;
   }
 
   const EvalOptions& options_;
@@ -182,8 +252,12 @@ void write_report(const EvalOptions& options, const FittedJob& job, const EvalRe
   report["tokens_per_second"] = result.tokens_per_second;
   report["predictions"] = result.predictions;
   report["loss"] = result.loss;
-  report["perplexity"] = result.perplexity;
-  report["windows"] = result.windows;
+  if (result.is_classified) {
+    report["accuracy"] = result.accuracy;
+  } else {
+    report["perplexity"] = result.perplexity;
+    report["windows"] = result.windows;
+  }
   if (options.tokens.empty()) {
     report["truncated"] = result.truncated;
     report["truncated_tokens"] = result.truncated_tokens;
@@ -210,6 +284,8 @@ EvalResult evaluate(const EvalOptions& options) {
   check_options(options);
   const Backend& backend = choose_backend();
   const std::unique_ptr<Model> model = open_model_directory(options.model);
+  const bool classifies = !model->labels().empty();
+  check_options(options, classifies);
   const std::unique_ptr<Model> reference = open_reference(options, *model);
   const bool reads_text = options.tokens.empty();
   WindowShape windows;
@@ -223,9 +299,9 @@ EvalResult evaluate(const EvalOptions& options) {
                          options.tokens);
     }
   }
-  const EvaluationShape shape =
-      evaluation_shape(*model, options.batch_size, reads_text ? windows.seq_len - 1 : rows.row_length,
-                       !options.logits.empty() || !options.reference.empty(), options.adapter);
+  const EvaluationShape shape = evaluation_shape(
+      *model, options.batch_size, reads_text ? task_of(*model).row_tokens(windows.seq_len) - 1 : rows.row_length,
+      !options.logits.empty() || !options.reference.empty(), options.adapter);
   if (reference != nullptr && shape.row_tokens > reference->max_positions()) {
     throw InvalidInput("--reference {}: it has {} positions; expected {}, the tokens of a row", options.reference,
                        reference->max_positions(), shape.row_tokens);
@@ -246,7 +322,9 @@ EvalResult evaluate(const EvalOptions& options) {
   EvalResult result;
   try {
     const LoadUse load = load_use(evaluation.load());
-    result = reads_text ? evaluation.run_documents(*encoder, windows, shape) : evaluation.run_tokens(rows, shape);
+    result = classifies   ? evaluation.run_labelled(*encoder, windows.seq_len, shape)
+             : reads_text ? evaluation.run_documents(*encoder, windows, shape)
+                          : evaluation.run_tokens(rows, shape);
     static_cast<LoadUse&>(result) = load;
   } catch (const Interrupted& interrupted) {
     result.stopped_by_signal = interrupted.signal;

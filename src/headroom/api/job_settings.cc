@@ -91,6 +91,7 @@ TrainingRequest training_request(const TrainOptions& options) {
   request.data = options.data;
   request.tokens = options.tokens;
   request.eval_data = options.eval_data;
+  request.labels = options.labels;
   request.isolate_documents = options.isolate_documents;
   request.output = options.output;
   request.batch_size = options.batch_size;

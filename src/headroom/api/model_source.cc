@@ -9,6 +9,7 @@
 #include "headroom/formats/gguf/gguf_tokenizer_json.h"
 #include "headroom/formats/gguf/gguf_vocabulary.h"
 #include "headroom/formats/tokenizer/tokenizer.h"
+#include "headroom/models/labels.h"
 #include "headroom/models/presets.h"
 #include "headroom/models/settle_config.h"
 #include "headroom/models/weights.h"
@@ -100,12 +101,7 @@ void write_config(const JsonObject& config, DType dtype, const std::string& dire
   write_json(directory + "/config.json", json);
 }
 
-void copy_config_and_tokenizer(const std::string& model, const std::string& directory, std::optional<DType> dtype) {
-  if (dtype) {
-    write_config(config_of_model(model), *dtype, directory);
-  } else {
-    copy_file((fs::path(model) / "config.json").string(), directory + "/config.json");
-  }
+void copy_tokenizer(const std::string& model, const std::string& directory) {
   if (GgufFile::is_gguf(model)) {
     const GgufFile file(model);
     if (GgufVocabulary::is_in(file)) write_tokenizer_of_gguf(file, directory);
@@ -115,6 +111,20 @@ void copy_config_and_tokenizer(const std::string& model, const std::string& dire
     const std::string source = (fs::path(model) / name).string();
     if (exists(source)) copy_file(source, directory + "/" + name);
   }
+}
+
+void copy_config_and_tokenizer(const std::string& model, const std::string& directory, std::optional<DType> dtype) {
+  if (dtype) {
+    write_config(config_of_model(model), *dtype, directory);
+  } else {
+    copy_file((fs::path(model) / "config.json").string(), directory + "/config.json");
+  }
+  copy_tokenizer(model, directory);
+}
+
+JsonObject config_to_train(const std::string& model, const std::string& labels) {
+  const JsonObject config = config_of_model(model);
+  return labels.empty() ? config : with_labels(config, labels);
 }
 
 }  // namespace headroom

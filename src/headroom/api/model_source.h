@@ -32,8 +32,13 @@ JsonObject config_of_model(const std::string& model);
 // Writes DIR/config.json: `config`, for weights of `dtype`, with what transformers needs to load it.
 void write_config(const JsonObject& config, DType dtype, const std::string& directory);
 
-// Copies the files of tokenizer, chat template and generation that `model` has, if any, and writes DIR/config.json:
-// that of `model` for weights of `dtype`, or where that is nothing as it is.
+// Copies the files of tokenizer, chat template and generation that `model` has, if any.
+void copy_tokenizer(const std::string& model, const std::string& directory);
+
+// The same, and writes DIR/config.json: that of `model` for weights of `dtype`, or where that is nothing as it is.
 void copy_config_and_tokenizer(const std::string& model, const std::string& directory, std::optional<DType> dtype);
+
+// The model that a run trains: that of `model`, or with `labels` a classifier on top of it (models/labels.h).
+JsonObject config_to_train(const std::string& model, const std::string& labels);
 
 }  // namespace headroom

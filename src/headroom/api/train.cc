@@ -170,7 +170,10 @@ TrainResult train(const TrainOptions& options) {
   check_options(options);
   check_output(options);
   const Backend& backend = choose_backend();
-  const std::unique_ptr<Model> model = open_model_directory(options.model);
+  const std::unique_ptr<Model> files = open_model_directory(options.model);
+  const JsonObject config = config_to_train(options.model, options.labels);
+  const std::unique_ptr<Model> classifier = options.labels.empty() ? nullptr : make_model(config);
+  const Model* const model = classifier ? classifier.get() : files.get();
   TrainingRequest request = training_request(options);
   request.shard_bytes = parse_shard_size(options.shard_size);
   take_shape_of_tokens(request);
@@ -196,7 +199,7 @@ TrainResult train(const TrainOptions& options) {
   check_reserve(job.reserve_bytes + job.plan.arena_bytes);
   Workspace workspace(std::move(job.graphs), job.plan, backend, options.disk);
   const std::unique_ptr<Profile> profile = start_profile(options, workspace, {job.reserve_bytes, job.budget.bytes});
-  Trainer trainer(request, *model, settings, data, workspace);
+  Trainer trainer(request, *model, *files, settings, data, workspace);
   const LoadUse load = load_use(trainer.load());
   trainer.require_disk_space();
   output.keep();
@@ -210,7 +213,10 @@ TrainResult train(const TrainOptions& options) {
   result.tokens_per_second = outcome.tokens_per_second;
   result.stopped_by_signal = outcome.stopped_by_signal;
   if (result.stopped_by_signal == 0) {
-    if (!settings.shape.lora.is_on()) copy_config_and_tokenizer(options.model, options.output, settings.shape.weights);
+    if (!settings.shape.lora.is_on()) {
+      write_config(config, settings.shape.weights, options.output);
+      copy_tokenizer(options.model, options.output);
+    }
     trainer.save_weights();
   }
   if (profile) {

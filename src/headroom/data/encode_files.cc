@@ -12,15 +12,6 @@
 namespace headroom {
 namespace {
 
-uint64_t fingerprint_of_files(std::span<const std::string> paths) {
-  Fingerprint all;
-  for (const std::string& path : paths) {
-    all.add(File::open(path).size_bytes());
-    all.add(static_cast<int64_t>(fingerprint_of_file(path)));
-  }
-  return all.value();
-}
-
 // What lies at `path` if it is a whole token file; a damaged one is made again.
 std::optional<TokenFileInfo> existing_info(const std::string& path) {
   std::error_code error;
@@ -64,18 +55,33 @@ class WatchedSink final : public DocumentSink {
 
 }  // namespace
 
+uint64_t fingerprint_of_files(std::span<const std::string> paths) {
+  Fingerprint all;
+  for (const std::string& path : paths) {
+    all.add(File::open(path).size_bytes());
+    all.add(static_cast<int64_t>(fingerprint_of_file(path)));
+  }
+  return all.value();
+}
+
+std::optional<TokenFileInfo> made_before(const std::string& output, const TokenFileInfo& wanted,
+                                         const RowSettings& rows) {
+  const std::optional<TokenFileInfo> existing = existing_info(output);
+  if (existing && existing->source_fingerprint == wanted.source_fingerprint && existing->rows_per_step == 0 &&
+      (existing->row_length == 0 || existing->row_length == rows.row_length) && existing->isolated == rows.isolate &&
+      existing->encoder_fingerprint == wanted.encoder_fingerprint && existing->end_of_text == wanted.end_of_text) {
+    return existing;
+  }
+  return std::nullopt;
+}
+
 TokenFileInfo tokenize_files(std::span<const std::string> paths, TextEncoder& encoder, const RowSettings& rows,
                              const std::string& output, const TokenizeProgress& progress) {
   TokenFileInfo info;
   info.source_fingerprint = fingerprint_of_files(paths);
   info.encoder_fingerprint = encoder.fingerprint();
   info.end_of_text = encoder.end_of_text().value_or(-1);
-  const std::optional<TokenFileInfo> existing = existing_info(output);
-  if (existing && existing->source_fingerprint == info.source_fingerprint && existing->rows_per_step == 0 &&
-      (existing->row_length == 0 || existing->row_length == rows.row_length) && existing->isolated == rows.isolate &&
-      existing->encoder_fingerprint == info.encoder_fingerprint && existing->end_of_text == info.end_of_text) {
-    return *existing;
-  }
+  if (const std::optional<TokenFileInfo> existing = made_before(output, info, rows)) return *existing;
 
   int64_t total_bytes = 0;
   for (const std::string& path : paths) total_bytes += File::open(path).size_bytes();

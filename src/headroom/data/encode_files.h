@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -23,5 +24,11 @@ struct RowSettings {
 // does, and if there is no token that counts in all files together.
 TokenFileInfo tokenize_files(std::span<const std::string> paths, TextEncoder& encoder, const RowSettings& rows,
                              const std::string& output, const TokenizeProgress& progress = nullptr);
+
+// What all that makes token files of files begins with: the contents of `paths`, and what lies at `output` already if
+// it was made of the same, by `wanted`'s fingerprints, for the same rows.
+uint64_t fingerprint_of_files(std::span<const std::string> paths);
+std::optional<TokenFileInfo> made_before(const std::string& output, const TokenFileInfo& wanted,
+                                         const RowSettings& rows);
 
 }  // namespace headroom

@@ -16,6 +16,7 @@ struct EvaluationShape {
   int64_t rows = 0;
   int64_t row_tokens = 0;
   int64_t logit_rows = 0;               // R; 0: no logits are wanted
+  bool logits_of_targets = false;       // only of rows that have a target, not of all
   std::vector<LoraLayer> adapter = {};  // beside the model's layers, not the reference's
 
   int64_t tokens() const { return rows * row_tokens; }

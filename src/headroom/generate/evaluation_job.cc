@@ -5,6 +5,7 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/models/adapter.h"
+#include "headroom/tasks/task.h"
 
 namespace headroom {
 namespace {
@@ -24,9 +25,10 @@ WindowShape window_shape(const WindowShape& asked, const Model& model) {
   WindowShape shape;
   shape.seq_len = asked.seq_len != 0 ? asked.seq_len : std::min(kDefaultSeqLen, model.max_positions());
   expect_count("--seq-len", shape.seq_len, 2);
-  if (shape.seq_len - 1 > model.max_positions()) {
+  const int64_t row_tokens = task_of(model).row_tokens(shape.seq_len);
+  if (row_tokens - 1 > model.max_positions()) {
     throw InvalidInput("--seq-len {}: the model has {} positions; expected at most {}", shape.seq_len,
-                       model.max_positions(), model.max_positions() + 1);
+                       model.max_positions(), model.max_positions() + 1 + shape.seq_len - row_tokens);
   }
   shape.stride = asked.stride != 0 ? asked.stride : shape.seq_len;
   if (shape.stride < 1 || shape.stride > shape.seq_len) {
@@ -45,7 +47,11 @@ EvaluationShape evaluation_shape(const Model& model, int64_t rows, int64_t row_t
   shape.rows = rows;
   shape.row_tokens = row_tokens;
   shape.adapter = open_adapter(adapter, model);
-  if (wants_logits) {
+  const auto labels = static_cast<int64_t>(model.labels().size());
+  if (labels > 0) {
+    shape.logits_of_targets = true;
+    shape.logit_rows = std::clamp<int64_t>(kLogitBytes / (4 * labels), 1, rows);
+  } else if (wants_logits) {
     shape.logit_rows = std::clamp<int64_t>(kLogitBytes / (4 * model.vocabulary()), 1, shape.tokens());
   }
   return shape;

@@ -17,8 +17,8 @@ struct WindowShape {
 // naming the flag that is out of range or does not fit the model.
 WindowShape window_shape(const WindowShape& asked, const Model& model);
 
-// Of `rows` rows of `row_tokens` tokens at a time, with the rows of logits that fit a buffer where they are wanted, and
-// the adapter of that PEFT directory, if any. Throws as window_shape.
+// Of `rows` rows of `row_tokens` tokens at a time, with the rows of logits that fit a buffer where they are wanted (of
+// a classifier always, those of its labels), and the adapter of that PEFT directory, if any. Throws as window_shape.
 EvaluationShape evaluation_shape(const Model& model, int64_t rows, int64_t row_tokens, bool wants_logits,
                                  const std::string& adapter);
 

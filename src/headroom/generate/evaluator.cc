@@ -78,15 +78,20 @@ void Evaluator::run() {
 }
 
 void Evaluator::pass_logits() {
-  const int64_t count = rows_ * shape_.row_tokens;
-  for (int64_t first = 0; first < count; first += shape_.logit_rows) {
-    const int64_t rows = std::min(shape_.logit_rows, count - first);
-    for (int64_t r = 0; r < shape_.logit_rows; ++r) {
-      logit_rows_[static_cast<size_t>(r)] = static_cast<int32_t>(r < rows ? first + r : 0);
-    }
+  size_t waiting = 0;
+  const auto pass = [&] {
+    if (waiting == 0) return;
+    std::fill(logit_rows_.begin() + static_cast<ptrdiff_t>(waiting), logit_rows_.end(), 0);
     logits_->run();
-    sink_(logits_->tensor("logits").as<float>(), rows);
+    sink_(logits_->tensor("logits").as<float>(), static_cast<int64_t>(waiting));
+    waiting = 0;
+  };
+  for (int64_t row = 0; row < rows_ * shape_.row_tokens; ++row) {
+    if (shape_.logits_of_targets && step_.targets()[static_cast<size_t>(row)] < 0) continue;
+    logit_rows_[waiting++] = static_cast<int32_t>(row);
+    if (waiting == logit_rows_.size()) pass();
   }
+  pass();
 }
 
 }  // namespace headroom

@@ -48,6 +48,10 @@ int64_t default_new_tokens(bool chats) { return chats ? kMaxContext : kNewTokens
 int64_t conversation_bytes(int64_t context) { return std::min(64 * kKiB + 8 * context, kMiB); }
 
 int64_t context_for(const GenerationSettings& settings, const Model& model, int64_t prompt_tokens) {
+  if (!model.labels().empty()) {
+    throw InvalidInput("{}: a {} gives texts a label and writes none; expected a language model; try headroom eval",
+                       settings.model, model.architecture());
+  }
   check_context(settings.context, model);
   const int64_t least = prompt_tokens + std::min<int64_t>(settings.most_new_tokens, 1);
   const int64_t largest = std::min(model.max_positions(), settings.chats ? kChatContext : kMaxContext);

@@ -20,6 +20,7 @@ namespace {
 
 constexpr const char* kEmbedding = "model.embed_tokens.weight";
 constexpr const char* kHead = "lm_head.weight";
+constexpr const char* kScore = "score.weight";
 
 // The weight as a graph input, ready to be read.
 ValueId declare(Builder& build, const std::string& name, const Shape& shape, const WeightFormats& formats) {
@@ -58,7 +59,7 @@ ValueId Weights::norm(std::string_view name, ValueId x, double eps) const {
 }
 
 std::vector<Alias> Decoder::aliases() const {
-  if (!c_.tied_embeddings) return {};
+  if (!c_.tied_embeddings || classifies()) return {};
   return {{kHead, kEmbedding}};
 }
 
@@ -84,6 +85,7 @@ ValueId Decoder::forward(Builder& build, const StepInputs& inputs, const WeightF
 }
 
 ValueId Decoder::head_weight(Builder& build, const WeightFormats& formats) const {
+  if (classifies()) return declare(build, kScore, {static_cast<int64_t>(c_.labels.size()), c_.features}, formats);
   if (!c_.tied_embeddings) return declare(build, kHead, {c_.vocabulary, c_.features}, formats);
   const ValueId embedding = build.graph().find(kEmbedding);
   return is_scalar(build.type(embedding).dtype) ? embedding : dequantize(build, embedding);

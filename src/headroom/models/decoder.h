@@ -2,7 +2,7 @@
 // the rest stands here:
 //   h = embedding(tokens)
 //   each layer:  h += attention(rms_norm(h));  h += mlp(rms_norm(h))
-//   logits = lm_head(rms_norm(h)), where lm_head may be the embedding (tied)
+//   logits = lm_head(rms_norm(h)), where lm_head may be the embedding (tied), or score(rms_norm(h)) of a classifier
 //   T tokens, F features, H query heads, K heads of keys and values, D head size, M features of the MLP.
 #pragma once
 
@@ -30,6 +30,8 @@ struct DecoderConfig {
   DType dtype = DType::f32;
   std::optional<int32_t> bos;
   std::vector<int32_t> eos;
+  std::vector<std::string> labels;  // of a classifier, whose output layer they are instead of the vocabulary
+  std::optional<int32_t> padding;   // of a classifier
 };
 
 // The fields that all decoders have. Throws InvalidInput as Architecture::read does.
@@ -77,6 +79,8 @@ class Decoder : public Model {
   DType stored_dtype() const override { return c_.dtype; }
   std::optional<int32_t> bos() const override { return c_.bos; }
   std::vector<int32_t> eos() const override { return c_.eos; }
+  std::vector<std::string> labels() const override { return c_.labels; }
+  std::optional<int32_t> padding() const override { return c_.padding; }
 
   std::vector<Alias> aliases() const override;
   InitialValues initial_values(const Parameter& parameter) const override;
@@ -97,6 +101,7 @@ class Decoder : public Model {
   // down_proj(silu(gate_proj(n)) * up_proj(n)), Shazeer 2020.
   ValueId gated_mlp(const Weights& weights, ValueId n, bool bias) const;
 
+  bool classifies() const { return !c_.labels.empty(); }
   int64_t query_features() const { return c_.heads * c_.head_dim; }
   int64_t key_features() const { return c_.kv_heads * c_.head_dim; }
 

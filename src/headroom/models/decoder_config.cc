@@ -4,6 +4,7 @@
 #include "headroom/base/errors.h"
 #include "headroom/formats/json/json_object.h"
 #include "headroom/models/decoder.h"
+#include "headroom/models/labels.h"
 
 namespace headroom {
 namespace {
@@ -100,6 +101,11 @@ DecoderConfig read_decoder_config(const JsonObject& config) {
   const std::vector<int32_t> bos = token_ids(config, "bos_token_id");
   if (!bos.empty()) decoder.bos = bos.front();
   decoder.eos = token_ids(config, "eos_token_id");
+  if (is_classifier(config)) {
+    decoder.labels = read_labels(config, decoder.vocabulary);
+    const int64_t padding = config.integer_or("pad_token_id", -1, -1, kLargest);
+    if (padding >= 0) decoder.padding = static_cast<int32_t>(padding);
+  }
   refuse_other_arithmetic(config);
   return decoder;
 }

@@ -4,9 +4,11 @@
 #include <atomic>
 #include <exception>
 #include <mutex>
+#include <set>
 #include <vector>
 
 #include "headroom/base/convert.h"
+#include "headroom/base/errors.h"
 #include "headroom/base/file.h"
 #include "headroom/base/page.h"
 #include "headroom/base/threads.h"
@@ -99,6 +101,34 @@ void fill_initial_weights(const Model& model, const Workspace& workspace, uint64
                          static_cast<int64_t>(values.size()));
       }
     });
+  }
+}
+
+void fill_new_weights(const Model& model, const Model& other, const Workspace& workspace, uint64_t seed) {
+  std::set<std::string> known;
+  for (const Parameter& parameter : other.parameters()) known.insert(parameter.name);
+  const std::vector<Parameter> parameters = model.parameters();
+  Buffers buffers{.values = std::vector<float>(kStepElements),
+                  .stored = std::vector<std::byte>(kStepElements * sizeof(float) + kPageBytes)};
+  std::byte* const stored = buffers.place(0);
+  for (size_t index = 0; index < parameters.size(); ++index) {
+    if (known.contains(parameters[index].name)) continue;
+    const PersistentValue* value = workspace.plan().find(parameters[index].name);
+    ensure(value != nullptr, "no place for the new weight {}", parameters[index].name);
+    const DType dtype = value->type.dtype;
+    const int64_t elements = value->type.shape.elements();
+    for (int64_t first = 0; first < elements; first += kStepElements) {
+      const int64_t count = std::min(kStepElements, elements - first);
+      fill_initial(std::span(buffers.values).first(static_cast<size_t>(count)), model.initial_values(parameters[index]),
+                   seed, index, first);
+      convert_elements(DType::f32, buffers.values.data(), dtype, stored, count);
+      if (value->tier == Tier::disk) {
+        const OffloadSink sink = sink_into(*workspace.offload_file(), value->offset_bytes);
+        sink(first * size_of(dtype), stored, count * size_of(dtype));
+      } else {
+        std::copy_n(stored, count * size_of(dtype), workspace.persistent(*value).data + first * size_of(dtype));
+      }
+    }
   }
 }
 

@@ -16,6 +16,9 @@ namespace headroom {
 inline constexpr int64_t kFillBytes = 128 * 1024;
 void fill_initial_weights(const Model& model, const Workspace& workspace, uint64_t seed, Threads& threads);
 
+// The same for the parameters that `model` has and `other` lacks, in memory or on disk.
+void fill_new_weights(const Model& model, const Model& other, const Workspace& workspace, uint64_t seed);
+
 // Writes all parameters of `model` as `dtype` into `directory`, as WeightWriter does. The bytes do not depend on the
 // number of threads. Throws MachineFailure when the disk has no room for them, and what `progress` throws; it is called
 // on the caller's thread.

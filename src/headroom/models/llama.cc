@@ -13,7 +13,9 @@ class Llama final : public Decoder {
   explicit Llama(const LlamaConfig& config)
       : Decoder(config), attention_bias_(config.attention_bias), mlp_bias_(config.mlp_bias) {}
 
-  std::string_view architecture() const override { return "LlamaForCausalLM"; }
+  std::string_view architecture() const override {
+    return classifies() ? "LlamaForSequenceClassification" : "LlamaForCausalLM";
+  }
 
  private:
   ValueId attention(const Weights& weights, ValueId n, const StepInputs& inputs) const override {
@@ -38,7 +40,7 @@ std::unique_ptr<Model> read_llama(const JsonObject& config) {
   return make_llama(llama);
 }
 
-constexpr Architecture kLlama{"LlamaForCausalLM", "llama", &read_llama};
+constexpr Architecture kLlama{"LlamaForCausalLM", "LlamaForSequenceClassification", "llama", &read_llama};
 
 }  // namespace
 

@@ -19,11 +19,11 @@ const Architecture& find_architecture(const JsonObject& config) {
   std::string known;
   for (const Architecture* architecture : table) {
     for (const std::string& name : names) {
-      if (name == architecture->name) return *architecture;
+      if (name == architecture->name || name == architecture->classifier) return *architecture;
     }
     // A config without the list says what it is by model_type ("llama").
     if (names.empty() && config.text_or("model_type", "") == architecture->model_type) return *architecture;
-    known += fmt::format("{}{}", known.empty() ? "" : ", ", architecture->name);
+    known += fmt::format("{}{}, {}", known.empty() ? "" : ", ", architecture->name, architecture->classifier);
   }
   const char* key = names.empty() ? "model_type" : "architectures";
   throw InvalidInput("{}: unknown architecture {}; expected one of {}", config.where(key), config.show(key), known);

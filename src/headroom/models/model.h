@@ -86,6 +86,7 @@ class Model {
 // An architecture as the table holds it.
 struct Architecture {
   std::string_view name;        // of config.json's "architectures"
+  std::string_view classifier;  // the same for a model that gives texts a label instead
   std::string_view model_type;  // of config.json, for those without the list
   // Throws InvalidInput naming the field that is missing, absurd, or would change the numbers and is not supported.
   std::unique_ptr<Model> (*read)(const JsonObject& config);

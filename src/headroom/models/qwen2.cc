@@ -15,7 +15,9 @@ class Qwen2 final : public Decoder {
  public:
   explicit Qwen2(const DecoderConfig& config) : Decoder(config) {}
 
-  std::string_view architecture() const override { return "Qwen2ForCausalLM"; }
+  std::string_view architecture() const override {
+    return classifies() ? "Qwen2ForSequenceClassification" : "Qwen2ForCausalLM";
+  }
 
  private:
   ValueId attention(const Weights& weights, ValueId n, const StepInputs& inputs) const override {
@@ -57,7 +59,7 @@ std::unique_ptr<Model> read_qwen2(const JsonObject& config) {
   return std::make_unique<Qwen2>(qwen2);
 }
 
-constexpr Architecture kQwen2{"Qwen2ForCausalLM", "qwen2", &read_qwen2};
+constexpr Architecture kQwen2{"Qwen2ForCausalLM", "Qwen2ForSequenceClassification", "qwen2", &read_qwen2};
 
 }  // namespace
 

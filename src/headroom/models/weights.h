@@ -24,8 +24,8 @@ void take_stored_formats(const std::string& path, Model& model);
 uint64_t fingerprint_of_weights(const std::string& path, const Model& model);
 
 // Reads every parameter into its place in the arena or on disk, in the format it has there, by way of
-// the workspace's staging memory. Throws as check_weights does, and for a NaN. The values of the workspace have the
-// parameters' names behind `prefix`.
+// the workspace's staging memory; one that no graph reads is passed over. Throws as check_weights does, and for a NaN.
+// The values of the workspace have the parameters' names behind `prefix`.
 LoadStatistics load_weights(const std::string& path, const Model& model, const Workspace& workspace,
                             const LoadProgress& progress = nullptr, std::string_view prefix = "");
 

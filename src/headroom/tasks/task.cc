@@ -1,6 +1,7 @@
 #include "headroom/tasks/task.h"
 
 #include "headroom/ops/linear_cross_entropy.h"
+#include "headroom/tasks/classify.h"
 #include "headroom/tasks/next_token.h"
 
 namespace headroom {
@@ -14,9 +15,11 @@ ValueId Task::losses(Builder& build, ValueId hidden, ValueId head_weight, const 
   return linear_cross_entropy(build, hidden, head_weight, inputs.targets).loss;
 }
 
-const Task& task_of(const Model& /*model*/) {
+const Task& task_of(const Model& model) {
   static const NextToken next_token;
-  return next_token;
+  static const Classify classify;
+  if (model.labels().empty()) return next_token;
+  return classify;
 }
 
 }  // namespace headroom

@@ -12,6 +12,7 @@
 #include "headroom/data/text_source.h"
 #include "headroom/formats/gguf/gguf_file.h"
 #include "headroom/formats/json/json_object.h"
+#include "headroom/models/initialize.h"
 #include "headroom/models/weights.h"
 #include "headroom/passes/data_shards.h"
 #include "headroom/runtime/process_memory.h"
@@ -64,10 +65,11 @@ uint64_t fingerprint_of_config(const std::string& model) {
 
 }  // namespace
 
-Trainer::Trainer(const TrainingRequest& request, const Model& model, const TrainingSettings& settings,
-                 const Dataset& data, Workspace& workspace)
+Trainer::Trainer(const TrainingRequest& request, const Model& model, const Model& files,
+                 const TrainingSettings& settings, const Dataset& data, Workspace& workspace)
     : request_(request),
       model_(model),
+      files_(files),
       settings_(settings),
       data_(data),
       workspace_(workspace),
@@ -91,6 +93,7 @@ RunSettings Trainer::run_settings() const {
                          {"--grad-clip", fmt::format("{}", updates.grad_clip)},
                          {"--seed", fmt::format("{}", request_.seed)}};
   for (const Technique* technique : techniques()) technique->add_numbers(settings_, model_, numbers);
+  if (!request_.labels.empty()) numbers.emplace_back("--labels", request_.labels);
   numbers.emplace_back("a config.json of fingerprint", fmt::format("{:016x}", fingerprint_of_config(request_.model)));
   for (auto& fingerprint : data_.fingerprints()) numbers.push_back(std::move(fingerprint));
   return numbers;
@@ -110,7 +113,8 @@ LoadStatistics Trainer::load() {
     const LoadStatistics state_use = checkpoints_.load(*newest, state(), workspace_.staging());
     return {base.bytes + state_use.bytes, base.seconds + state_use.seconds};
   }
-  const LoadStatistics use = load_weights(request_.model, model_, workspace_, show);
+  const LoadStatistics use = load_weights(request_.model, files_, workspace_, show);
+  if (&files_ != &model_) fill_new_weights(model_, files_, workspace_, request_.seed);
   if (request_.flags.is("--adapter", "")) {
     initialize_adapter(settings_.shape.lora.layers, workspace_, request_.seed);
     return use;

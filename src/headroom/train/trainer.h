@@ -18,9 +18,10 @@ namespace headroom {
 
 class Trainer {
  public:
-  // All borrowed. `request.output` exists and is locked by the caller; `request.lr.steps` is known.
-  Trainer(const TrainingRequest& request, const Model& model, const TrainingSettings& settings, const Dataset& data,
-          Workspace& workspace);
+  // All borrowed. `files`: the model whose weights lie at request.model, which is `model`, or what it is made of.
+  // `request.output` exists and is locked by the caller; `request.lr.steps` is known.
+  Trainer(const TrainingRequest& request, const Model& model, const Model& files, const TrainingSettings& settings,
+          const Dataset& data, Workspace& workspace);
 
   // Takes the state of the newest checkpoint, or where there is none and it is a new run, of the model.
   LoadStatistics load();
@@ -62,6 +63,7 @@ class Trainer {
 
   const TrainingRequest& request_;
   const Model& model_;
+  const Model& files_;
   const TrainingSettings& settings_;
   const Dataset& data_;
   Workspace& workspace_;

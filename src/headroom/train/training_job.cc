@@ -12,14 +12,26 @@
 namespace headroom {
 namespace {
 
+// What is not there for a model that gives texts a label.
+void check_classifier(const TrainingRequest& request) {
+  const auto refuse = [](const char* flag, const char* why) {
+    throw InvalidInput("{}: {}; expected without it for a classifier", flag, why);
+  };
+  if (!request.tokens.empty()) refuse("--tokens", "rows of ids have no labels");
+  if (request.isolate_documents) refuse("--isolate-documents", "each text has a row to itself");
+}
+
 TrainingShape whole_batch(const TrainingRequest& request, const Model& model) {
+  if (!model.labels().empty()) check_classifier(request);
   const int64_t batch_size = request.batch_size;
   const int64_t seq_len = request.seq_len;
   if (batch_size < 1) throw InvalidInput("--batch-size {}: expected a number of 1 or more", batch_size);
   if (seq_len < 2) throw InvalidInput("--seq-len {}: expected a number of 2 or more", seq_len);
-  if (seq_len - 1 > model.max_positions()) {
+  const Task& task = task_of(model);
+  const int64_t row_tokens = task.row_tokens(seq_len);
+  if (row_tokens - 1 > model.max_positions()) {
     throw InvalidInput("--seq-len {}: the model has {} positions; expected at most {}", seq_len, model.max_positions(),
-                       model.max_positions() + 1);
+                       model.max_positions() + 1 + seq_len - row_tokens);
   }
   if (multiply_sizes(batch_size, seq_len, "--batch-size x --seq-len") > int64_t{1} << 30) {
     throw InvalidInput("--batch-size {} x --seq-len {}: expected at most 2^30 tokens an update", batch_size, seq_len);
@@ -27,8 +39,6 @@ TrainingShape whole_batch(const TrainingRequest& request, const Model& model) {
   if (request.isolate_documents && !request.tokens.empty()) {
     throw InvalidInput("--isolate-documents: expected with --data; --tokens gives rows without documents");
   }
-  const Task& task = task_of(model);
-  const int64_t row_tokens = task.row_tokens(seq_len);
   return {.micro_rows = batch_size,
           .seq_len = row_tokens,
           .documents_per_row = task.sequences_of_row(row_tokens, request.isolate_documents || reads_examples(request))};
@@ -39,6 +49,11 @@ TrainingShape whole_batch(const TrainingRequest& request, const Model& model) {
 TrainingSettings read_training_settings(const TrainingRequest& request, const Model& model) {
   TrainingSettings settings{request, whole_batch(request, model), request.updates, {}};
   read_techniques(model, settings);
+  if (!model.labels().empty() && settings.shape.lora.is_on()) {
+    throw InvalidInput(
+        "--lora-rank, --adapter: adapters leave the layer of the labels as it is; expected without them for a "
+        "classifier");
+  }
   return settings;
 }
 

@@ -15,6 +15,7 @@ struct TrainingRequest : TechniqueRequest {
   std::vector<std::string> data;
   std::string tokens;
   std::vector<std::string> eval_data;
+  std::string labels;  // of a new classifier on top of the model
   bool isolate_documents = false;
   std::string output;
   int64_t batch_size = 0;

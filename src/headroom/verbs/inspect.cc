@@ -77,7 +77,7 @@ std::string_view role_of(std::string_view name) {
   if (name.find(".self_attn.") != std::string_view::npos) return "attention";
   if (name.find(".mlp.") != std::string_view::npos) return "mlp";
   if (name.find("embed_tokens") != std::string_view::npos) return "embedding";
-  if (name.starts_with("lm_head")) return "output";
+  if (name.starts_with("lm_head") || name.starts_with("score")) return "output";
   return "other";
 }
 
@@ -98,15 +98,17 @@ Json describe_model(const std::string& path) {
   std::string names;  // of formats: "f16", or "f32 and bf16"
   for (const auto& [dtype, _] : bytes_by_dtype)
     names += fmt::format("{}{}", names.empty() ? "" : " and ", name_of(dtype));
-  return {{"architecture", model->architecture()},
-          {"parameters", parameters},
-          {"parameters_by_role", roles},
-          {"dtype", names},
-          {"bytes", bytes},
-          {"layers", model->layers()},
-          {"features", model->features()},
-          {"vocabulary", model->vocabulary()},
-          {"max_positions", model->max_positions()}};
+  Json json = {{"architecture", model->architecture()},
+               {"parameters", parameters},
+               {"parameters_by_role", roles},
+               {"dtype", names},
+               {"bytes", bytes},
+               {"layers", model->layers()},
+               {"features", model->features()},
+               {"vocabulary", model->vocabulary()},
+               {"max_positions", model->max_positions()}};
+  if (const std::vector<std::string> labels = model->labels(); !labels.empty()) json["labels"] = labels;
+  return json;
 }
 
 Json describe_checkpoint(const fs::path& path) {

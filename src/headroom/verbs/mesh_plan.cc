@@ -13,6 +13,7 @@
 #include "headroom/api/model_source.h"
 #include "headroom/base/errors.h"
 #include "headroom/generate/generation_job.h"
+#include "headroom/models/labels.h"
 #include "headroom/models/rank_part.h"
 #include "headroom/plan/working_memory.h"
 #include "headroom/train/training_job.h"
@@ -247,6 +248,9 @@ MeshPlan plan_mesh(const MeshJob& job) {
                                              : BytesPerParameter{format.bytes, 0, 0};
   if (counted) return plan_count(job, *parameter_count_of(job.model), bytes);
 
+  if (is_classifier(given)) {
+    throw InvalidInput("--mesh: {} is a classifier, which is not divided; expected a language model", job.model);
+  }
   const JsonObject config = given.with("dtype", nullptr).with("torch_dtype", std::string(format.runs_as));
   MeshPlan plan{parameter_count(*make_model(config)), bytes, {}, 0, {}};
   StagePlanner planner(job, config, bytes);
