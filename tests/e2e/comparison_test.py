@@ -61,6 +61,20 @@ class Comparison(frame.CommandTest):
         self.assertEqual(report["top1_agreement"], 1)
         self.assertEqual(report["reference_loss"], report["loss"])
 
+    # More tokens at once than rows of logits are compared at a time: losses must be read before the comparison runs.
+    def test_long_windows_are_those_of_two_runs(self):
+        config = json.loads((self.directory / "other.json").read_text(encoding="utf-8"))
+        config.update(vocab_size=16384, max_position_embeddings=1024)
+        models = ["first", "second"]
+        for seed, name in enumerate(models):
+            self.headroom("init", self.write("long.json", config), "--output", name, "--seed", seed, "--quiet")
+        rows = [[(7 * i * i + 31 * i + row) % 16384 for i in range(200)] for row in range(4)]
+        ids = self.write("ids.json", {"ids": rows})
+        for flags in ([], ["--batch-size", "4"]):
+            report = self.report("first", "--tokens", ids, "--reference", "second", *flags)
+            for name, field in zip(models, ("loss", "reference_loss")):
+                self.assertEqual(report[field], self.report(name, "--tokens", ids, *flags)["loss"], flags)
+
     def test_batch_and_threads_change_no_bit(self):
         fields = ["loss", "reference_loss", "kl_divergence", "largest_kl_divergence", "top1_agreement"]
         expected = self.report(MODEL, "--tokens", IDS, "--reference", "other")

@@ -97,8 +97,7 @@ TEST(Evaluator, LossesAreThoseOfTrainingToTheBit) {
   inputs.fill(TokenBatches::in_order(file, shape.micro_rows, shape.seq_len), 0, 0);
   workspace->at("evaluation").run();
   double sum = 0;
-  const Tensor losses = workspace->at("evaluation").tensor("losses");
-  for (int64_t t = 0; t < losses.elements(); ++t) sum += static_cast<double>(losses.as<float>()[t]);
+  for (const float loss : workspace->at("evaluation").result<float>("losses").all()) sum += static_cast<double>(loss);
   EXPECT_EQ(evaluate_rows(tiny_config(), 1).loss_sum, sum);
 }
 

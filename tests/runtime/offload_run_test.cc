@@ -105,8 +105,8 @@ std::vector<std::vector<std::byte>> run(const Graph& graph, const std::string& d
   for (int step = 0; step < 3; ++step) {
     workspace.at("step").run();
     for (const ValueId id : graph.results) {
-      const Tensor tensor = workspace.at("step").tensor(graph.value(id).name);
-      all.emplace_back(tensor.data, tensor.data + tensor.type.bytes());
+      const auto bytes = std::as_bytes(workspace.at("step").result<float>(graph.value(id).name).all());
+      all.emplace_back(bytes.begin(), bytes.end());
     }
   }
   access(false);

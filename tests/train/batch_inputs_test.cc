@@ -71,11 +71,11 @@ class BatchInputsTest : public testing::Test {
   // Of the tokens that count, as bits.
   std::vector<uint32_t> losses() {
     workspace_->at("evaluation").run();
-    const Tensor all = workspace_->at("evaluation").tensor("losses");
+    const View<const float> all = workspace_->at("evaluation").result<float>("losses");
     const std::vector<int32_t> targets = input("targets");
     std::vector<uint32_t> counted;
     for (size_t t = 0; t < targets.size(); ++t) {
-      if (targets[t] >= 0) counted.push_back(std::bit_cast<uint32_t>(all.as<float>()[t]));
+      if (targets[t] >= 0) counted.push_back(std::bit_cast<uint32_t>(all[static_cast<int64_t>(t)]));
     }
     return counted;
   }

@@ -24,17 +24,18 @@ class CheckpointTest : public testing::Test {
   // A state whose values say which step it is of.
   struct State {
     explicit State(float step) : weight(1000, step), moment(1000, -step), half(8, static_cast<uint16_t>(step)) {
-      weights = {{"w", f32({10, 100}), bytes(weight)}, {"h", {DType::bf16, {8}}, bytes(half)}};
-      optimizer = {{"exp_avg.w", f32({10, 100}), bytes(moment)}};
+      weights = {value("w", f32({10, 100}), weight), value("h", {DType::bf16, {8}}, half)};
+      optimizer = {value("exp_avg.w", f32({10, 100}), moment)};
     }
     template <class T>
-    static std::byte* bytes(std::vector<T>& values) {
-      return reinterpret_cast<std::byte*>(values.data());
+    StoredValue value(const char* name, const Type& type, std::vector<T>& numbers) {
+      return {.name = name, .type = type, .data = reinterpret_cast<std::byte*>(numbers.data()), .staging = staging};
     }
     StateTensors tensors() const { return {weights, optimizer}; }
     std::vector<float> weight, moment;
     std::vector<uint16_t> half;
-    std::vector<StateTensor> weights, optimizer;
+    std::vector<std::byte> staging = std::vector<std::byte>(BlockReader::kLeastStagingBytes);
+    std::vector<StoredValue> weights, optimizer;
   };
 
   void save(int64_t step, int64_t keep = 100) {
@@ -43,7 +44,6 @@ class CheckpointTest : public testing::Test {
 
   TemporaryDirectory directory_;
   Checkpoints checkpoints_{directory_.path()};
-  std::vector<std::byte> staging_ = std::vector<std::byte>(BlockReader::kLeastStagingBytes);
   RunSettings settings_ = {{"--lr", "0.0003"}, {"--seed", "0"}, {"the data", "9af3"}};
 };
 
@@ -56,7 +56,7 @@ TEST_F(CheckpointTest, GivesBackTheStateBitForBit) {
   EXPECT_EQ(state.step, 20);
   EXPECT_EQ(state.settings, settings_);
   State loaded(0);
-  checkpoints_.load(20, loaded.tensors(), staging_);
+  checkpoints_.load(20, loaded.tensors());
   EXPECT_EQ(loaded.weight, State(20).weight);
   EXPECT_EQ(loaded.moment, State(20).moment);
   EXPECT_EQ(loaded.half, State(20).half);
@@ -76,7 +76,7 @@ TEST_F(CheckpointTest, AnOptimizerMayHaveNoState) {
   checkpoints_.save({2, settings_}, plain.tensors(), 1);
   State loaded(0);
   loaded.optimizer.clear();
-  checkpoints_.load(2, loaded.tensors(), staging_);
+  checkpoints_.load(2, loaded.tensors());
   EXPECT_EQ(loaded.weight, plain.weight);
 }
 
@@ -130,7 +130,7 @@ TEST_F(CheckpointTest, AKillAtAnyMomentLeavesACompleteCheckpoint) {
     ASSERT_GE(*checkpoints_.newest(), newest);
     newest = *checkpoints_.newest();
     State loaded(0);
-    checkpoints_.load(newest, loaded.tensors(), staging_);
+    checkpoints_.load(newest, loaded.tensors());
     EXPECT_EQ(loaded.weight, State(static_cast<float>(newest)).weight);
     EXPECT_EQ(loaded.moment, State(static_cast<float>(newest)).moment);
   }
@@ -162,12 +162,11 @@ TEST_F(CheckpointTest, RefusesTheStateOfAnotherModel) {
   save(1);
   State other(0);
   other.weights[0].type = f32({1000});
-  EXPECT_ERROR(InvalidInput, "tensor w is F32 [10, 100] (expected f32[1000])",
-               checkpoints_.load(1, other.tensors(), staging_));
+  EXPECT_ERROR(InvalidInput, "tensor w is F32 [10, 100] (expected f32[1000])", checkpoints_.load(1, other.tensors()));
   other.weights[0].name = "v";
-  EXPECT_ERROR(InvalidInput, "tensor v is missing", checkpoints_.load(1, other.tensors(), staging_));
+  EXPECT_ERROR(InvalidInput, "tensor v is missing", checkpoints_.load(1, other.tensors()));
   other.weights.erase(other.weights.begin());
-  EXPECT_ERROR(InvalidInput, "has 2 tensors, expected 1", checkpoints_.load(1, other.tensors(), staging_));
+  EXPECT_ERROR(InvalidInput, "has 2 tensors, expected 1", checkpoints_.load(1, other.tensors()));
 }
 
 }  // namespace

@@ -104,9 +104,8 @@ std::vector<Weights> gradients_of_shards(const Model& model, int64_t shards) {
     Executor& step = workspace->at("step");
     step.run();
     for (const Parameter& parameter : model.parameters()) {
-      const Tensor gradient = step.tensor(gradient_name(parameter.name));
-      gradients[static_cast<size_t>(shard)][parameter.name] =
-          Numbers(gradient.as<float>(), gradient.as<float>() + gradient.elements());
+      const std::span<const float> gradient = step.result<float>(gradient_name(parameter.name)).all();
+      gradients[static_cast<size_t>(shard)][parameter.name] = Numbers(gradient.begin(), gradient.end());
     }
   }
   return gradients;

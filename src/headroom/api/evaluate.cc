@@ -73,10 +73,9 @@ std::unique_ptr<Model> open_reference(const EvalOptions& options, const Model& m
 class Evaluation {
  public:
   // `reference` may be null.
-  Evaluation(const EvalOptions& options, const Model& model, const Model* reference, const EvaluationShape& shape,
-             Workspace& workspace)
+  Evaluation(const EvalOptions& options, const Model& model, const Model* reference, Workspace& workspace)
       : options_(options), model_(model), reference_(reference), workspace_(workspace) {
-    if (reference_ != nullptr) comparison_.emplace(workspace, *reference_, shape);
+    if (reference_ != nullptr) comparison_.emplace(workspace, *reference_);
   }
 
   LoadStatistics load() {
@@ -318,7 +317,7 @@ EvalResult evaluate(const EvalOptions& options) {
   if (reads_text) encoder.emplace(options.model, model->vocabulary());
   check_reserve(job.reserve_bytes + job.plan.arena_bytes);
   Workspace workspace(std::move(job.graphs), job.plan, backend);
-  Evaluation evaluation(options, *model, reference.get(), shape, workspace);
+  Evaluation evaluation(options, *model, reference.get(), workspace);
   EvalResult result;
   try {
     const LoadUse load = load_use(evaluation.load());

@@ -149,18 +149,11 @@ void write_report(const TrainOptions& options, const TrainingRequest& request, c
   output.commit();
 }
 
-// The profile that the options ask for, or null. The machine's limits are those remembered, or are measured in the
-// arena, which holds nothing yet, if it is large enough for that.
+// The profile that the options ask for, or null; before anything is loaded.
 std::unique_ptr<Profile> start_profile(const TrainOptions& options, Workspace& workspace, const ProcessBudget& budget) {
   if (options.profile.empty()) return nullptr;
-  Threads& threads = workspace.threads();
-  std::optional<MachineLimits> limits = remembered_limits(threads.count());
-  if (!limits && workspace.plan().arena_bytes >= LimitProbes::kMemoryBytes) {
-    const std::span<std::byte> memory = workspace.memory().first(static_cast<size_t>(LimitProbes::kMemoryBytes));
-    limits = measure_and_remember(memory, threads);
-    std::fill(memory.begin(), memory.end(), std::byte{0});
-  }
-  return std::make_unique<Profile>(workspace, "step", options.profile, limits.value_or(MachineLimits{}), budget);
+  return std::make_unique<Profile>(workspace, "step", options.profile, limits_for(workspace).value_or(MachineLimits{}),
+                                   budget);
 }
 
 }  // namespace

@@ -46,13 +46,13 @@ BatchedSteps::BatchedSteps(Workspace& workspace, const Model& model, const Batch
       token_(static_cast<int32_t>(std::min<int64_t>(kSomeToken, model.vocabulary() - 1))) {
   fill_constants(model, workspace);
   if (!shape.decodes) return;
-  int32_t* last = workspace.persistent("decode.last_row").as<int32_t>();
+  const View<int32_t> last = workspace.view<int32_t>("decode.last_row");
   for (int64_t one = 0; one < shape.sequences; ++one) last[one] = static_cast<int32_t>(one);
 }
 
 void BatchedSteps::prefill(int64_t tokens) {
   StepFiller step(workspace_, prefill_shape(shape_));
-  int32_t* last = workspace_.persistent("prefill.last_row").as<int32_t>();
+  const View<int32_t> last = workspace_.view<int32_t>("prefill.last_row");
   for (int64_t one = 0; one < shape_.sequences; ++one) {
     for (int64_t done = 0; done < tokens; done += shape_.prefill_rows) {
       const int64_t rows = std::min(shape_.prefill_rows, tokens - done);

@@ -6,25 +6,17 @@
 #include "headroom/base/errors.h"
 
 namespace headroom {
-namespace {
-
-template <class T>
-std::span<T> elements_of(const Tensor& tensor) {
-  return {tensor.as<T>(), static_cast<size_t>(tensor.elements())};
-}
-
-}  // namespace
-
 Evaluator::Evaluator(Workspace& workspace, const Model& model, const EvaluationShape& shape, LogitSink logits)
     : shape_(shape),
       evaluation_(workspace.at("evaluation")),
       logits_(workspace.find("logits")),
       step_(workspace, shape.step()),
+      losses_(evaluation_.result<float>("losses")),
       sink_(std::move(logits)) {
   fill_constants(model, workspace);
-  if (logits_ != nullptr) logit_rows_ = elements_of<int32_t>(workspace.persistent("logit_rows"));
+  if (logits_ != nullptr) logit_rows_ = workspace.view<int32_t>("logit_rows");
   if (shape.logit_rows > 0) {
-    const auto range = elements_of<int32_t>(workspace.persistent("hidden_range"));
+    const View<int32_t> range = workspace.view<int32_t>("hidden_range");
     range[0] = 0;
     range[1] = static_cast<int32_t>(shape.tokens());
   }
@@ -65,9 +57,8 @@ void Evaluator::run() {
   step_.leave_out(static_cast<int64_t>(filled), step_.rows());
   step_.end_sequences();
   evaluation_.run();
-  const auto losses = elements_of<const float>(evaluation_.tensor("losses"));
   for (size_t t = 0; t < filled; ++t) {
-    if (step_.targets()[t] >= 0) loss_sum_ += static_cast<double>(losses[t]);
+    if (step_.targets()[t] >= 0) loss_sum_ += static_cast<double>(losses_[static_cast<int64_t>(t)]);
   }
   if (!std::isfinite(loss_sum_)) {
     throw InvalidInput("the losses are no finite numbers after {} tokens; the weights are damaged", tokens_seen_);
@@ -78,12 +69,12 @@ void Evaluator::run() {
 }
 
 void Evaluator::pass_logits() {
-  size_t waiting = 0;
+  int64_t waiting = 0;
   const auto pass = [&] {
     if (waiting == 0) return;
-    std::fill(logit_rows_.begin() + static_cast<ptrdiff_t>(waiting), logit_rows_.end(), 0);
+    logit_rows_.fill_from(waiting, 0);
     logits_->run();
-    sink_(logits_->tensor("logits").as<float>(), static_cast<int64_t>(waiting));
+    sink_(logits_->result<float>("logits").all().data(), waiting);
     waiting = 0;
   };
   for (int64_t row = 0; row < rows_ * shape_.row_tokens; ++row) {

@@ -46,7 +46,8 @@ class Evaluator {
   Executor& evaluation_;
   Executor* logits_;
   StepFiller step_;
-  std::span<int32_t> logit_rows_;
+  View<int32_t> logit_rows_;
+  View<const float> losses_;
   LogitSink sink_;
   BatchSink batch_sink_;
   std::vector<int32_t> row_targets_;

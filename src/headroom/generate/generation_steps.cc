@@ -5,15 +5,6 @@
 #include "headroom/base/errors.h"
 
 namespace headroom {
-namespace {
-
-template <class T>
-std::span<T> numbers_of(const Tensor& tensor) {
-  return {tensor.as<T>(), static_cast<size_t>(tensor.elements())};
-}
-
-}  // namespace
-
 GenerationSteps::GenerationSteps(Workspace& workspace, const Model& model, const GenerationShape& shape)
     : context_(shape.context) {
   for (const int64_t rows : step_rows(shape)) {
@@ -22,9 +13,9 @@ GenerationSteps::GenerationSteps(Workspace& workspace, const Model& model, const
     steps_.push_back({.rows = rows,
                       .executor = &executor,
                       .inputs = StepFiller(workspace, shape.step(rows)),
-                      .last_row = workspace.persistent(name + ".last_row").as<int32_t>(),
-                      .logits = numbers_of<const float>(executor.tensor(name + ".logits")),
-                      .lse = executor.tensor(name + ".lse").as<float>()});
+                      .last_row = workspace.view<int32_t>(name + ".last_row"),
+                      .logits = executor.result<float>(name + ".logits"),
+                      .lse = executor.result<float>(name + ".lse")});
   }
   fill_constants(model, workspace);
 }

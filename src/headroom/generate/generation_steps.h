@@ -24,7 +24,7 @@ class GenerationSteps {
   // Forgets all but the first `tokens`.
   void keep(int64_t tokens);
   // Of the last token that was fed, until the next feed().
-  std::span<const float> logits() const { return last_->logits; }
+  std::span<const float> logits() const { return last_->logits.all(); }
   float lse() const { return *last_->lse; }
 
  private:
@@ -32,9 +32,9 @@ class GenerationSteps {
     int64_t rows = 0;
     Executor* executor = nullptr;
     StepFiller inputs;
-    int32_t* last_row = nullptr;
-    std::span<const float> logits;
-    const float* lse = nullptr;
+    View<int32_t> last_row;
+    View<const float> logits;
+    View<const float> lse;
   };
   Step& step_for(int64_t tokens);
 

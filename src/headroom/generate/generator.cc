@@ -14,8 +14,7 @@ namespace {
 
 std::span<int32_t> vocabulary_order(const Workspace& workspace, const GenerationShape& shape) {
   if (!shape.orders_vocabulary) return {};
-  const Tensor order = workspace.persistent("vocabulary_order");
-  return {order.as<int32_t>(), static_cast<size_t>(order.elements())};
+  return workspace.view<int32_t>("vocabulary_order").all();
 }
 
 }  // namespace

@@ -13,19 +13,27 @@ std::string of_reference(std::string_view name) { return std::string(kReferenceP
 
 }  // namespace
 
-ModelComparison::ModelComparison(Workspace& workspace, const Model& reference, const EvaluationShape& shape)
-    : reference_(workspace.at(of_reference("evaluation"))), comparison_(workspace.at("comparison")) {
+ModelComparison::ModelComparison(Workspace& workspace, const Model& reference)
+    : reference_(workspace.at(of_reference("evaluation"))),
+      comparison_(workspace.at("comparison")),
+      logit_rows_(workspace.view<int32_t>("logit_rows")),
+      losses_(reference_.result<float>(of_reference("losses"))),
+      kl_divergences_(comparison_.result<float>("kl_divergence")),
+      tops_(comparison_.result<int32_t>("top")),
+      reference_tops_(comparison_.result<int32_t>("reference_top")) {
   fill_constants(reference, workspace, kReferencePrefix);
-  logit_rows_ = {workspace.persistent("logit_rows").as<int32_t>(), static_cast<size_t>(shape.logit_rows)};
 }
 
 void ModelComparison::add_batch(std::span<const int32_t> targets) {
   reference_.run();
-  const float* losses = reference_.tensor(of_reference("losses")).as<const float>();
-  size_t waiting = 0;
-  for (size_t t = 0; t < targets.size(); ++t) {
-    if (targets[t] < 0) continue;
-    reference_loss_sum_ += static_cast<double>(losses[t]);
+  const auto tokens = static_cast<int64_t>(targets.size());
+  const auto counts = [&](int64_t t) { return targets[static_cast<size_t>(t)] >= 0; };
+  for (int64_t t = 0; t < tokens; ++t) {
+    if (counts(t)) reference_loss_sum_ += static_cast<double>(losses_[t]);
+  }
+  int64_t waiting = 0;
+  for (int64_t t = 0; t < tokens; ++t) {
+    if (!counts(t)) continue;
     logit_rows_[waiting++] = static_cast<int32_t>(t);
     if (waiting < logit_rows_.size()) continue;
     compare(waiting);
@@ -37,18 +45,16 @@ void ModelComparison::add_batch(std::span<const int32_t> targets) {
   }
 }
 
-void ModelComparison::compare(size_t count) {
-  std::fill(logit_rows_.begin() + static_cast<ptrdiff_t>(count), logit_rows_.end(), 0);
+void ModelComparison::compare(int64_t count) {
+  logit_rows_.fill_from(count, 0);
   comparison_.run();
-  const float* kl = comparison_.tensor("kl_divergence").as<const float>();
-  const int32_t* top = comparison_.tensor("top").as<const int32_t>();
-  const int32_t* reference_top = comparison_.tensor("reference_top").as<const int32_t>();
-  for (size_t r = 0; r < count; ++r) {
-    kl_divergence_sum_ += static_cast<double>(kl[r]);
-    largest_kl_divergence_ = std::max(largest_kl_divergence_, static_cast<double>(kl[r]));
-    equal_tops_ += top[r] == reference_top[r] ? 1 : 0;
+  for (int64_t r = 0; r < count; ++r) {
+    const auto divergence = static_cast<double>(kl_divergences_[r]);
+    kl_divergence_sum_ += divergence;
+    largest_kl_divergence_ = std::max(largest_kl_divergence_, divergence);
+    equal_tops_ += tops_[r] == reference_tops_[r] ? 1 : 0;
   }
-  predictions_ += static_cast<int64_t>(count);
+  predictions_ += count;
 }
 
 }  // namespace headroom

@@ -12,7 +12,7 @@ namespace headroom {
 class ModelComparison {
  public:
   // `workspace` holds the graphs of build_comparison_graphs and is borrowed.
-  ModelComparison(Workspace& workspace, const Model& reference, const EvaluationShape& shape);
+  ModelComparison(Workspace& workspace, const Model& reference);
 
   // The rows that the evaluation of the model has just run on, by their targets; those of -1 do not count. Throws
   // InvalidInput when a loss of the reference is no number.
@@ -25,11 +25,15 @@ class ModelComparison {
   int64_t equal_tops() const { return equal_tops_; }  // predictions whose likeliest token is the same
 
  private:
-  void compare(size_t count);  // the first `count` of logit_rows_
+  void compare(int64_t count);  // the first `count` of logit_rows_
 
   Executor& reference_;
   Executor& comparison_;
-  std::span<int32_t> logit_rows_;
+  View<int32_t> logit_rows_;
+  View<const float> losses_;
+  View<const float> kl_divergences_;
+  View<const int32_t> tops_;
+  View<const int32_t> reference_tops_;
   int64_t predictions_ = 0;
   double reference_loss_sum_ = 0;
   double kl_divergence_sum_ = 0;

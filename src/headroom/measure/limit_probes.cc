@@ -125,6 +125,12 @@ double fma_rate(Isa isa, Threads& threads) {
   return flops / seconds_since(start);
 }
 
+double read_rate(Workspace& workspace) {
+  if (workspace.plan().arena_bytes < LimitProbes::kMemoryBytes) return 0;
+  const auto memory = workspace.memory().first(static_cast<size_t>(LimitProbes::kMemoryBytes));
+  return LimitProbes(isa_of(workspace.backend()), memory, workspace.threads()).measure(Limit::read);
+}
+
 LimitProbes::LimitProbes(Isa isa, std::span<std::byte> memory, Threads& threads)
     : isa_(isa), memory_(memory), threads_(threads) {
   ensure(static_cast<int64_t>(memory.size()) == kMemoryBytes, "the limits are measured on {} bytes", kMemoryBytes);

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "headroom/backend/isa.h"
+#include "headroom/runtime/workspace.h"
 
 namespace headroom {
 
@@ -44,5 +45,8 @@ class LimitProbes {
 // Flops a second of independent fused multiply-adds of f32 in registers, on all threads together; scalar ones for
 // `reference`. One measurement.
 double fma_rate(Isa isa, Threads& threads);
+
+// Bytes a second of reading a job's arena, whatever lies there; 0 where that is too small. One measurement.
+double read_rate(Workspace& workspace);
 
 }  // namespace headroom

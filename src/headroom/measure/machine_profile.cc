@@ -163,4 +163,15 @@ MachineLimits measure_and_remember(std::span<std::byte> memory, Threads& threads
   return limits;
 }
 
+std::optional<MachineLimits> limits_for(Workspace& workspace) {
+  Threads& threads = workspace.threads();
+  std::optional<MachineLimits> limits = remembered_limits(threads.count());
+  if (!limits && workspace.plan().arena_bytes >= LimitProbes::kMemoryBytes) {
+    const std::span<std::byte> memory = workspace.memory().first(static_cast<size_t>(LimitProbes::kMemoryBytes));
+    limits = measure_and_remember(memory, threads);
+    std::fill(memory.begin(), memory.end(), std::byte{0});
+  }
+  return limits;
+}
+
 }  // namespace headroom

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "headroom/measure/machine.h"
+#include "headroom/runtime/workspace.h"
 
 namespace headroom {
 
@@ -28,5 +29,9 @@ void remember_limits(const MachineLimits& limits);
 
 // Measures in two or three seconds and remembers.
 MachineLimits measure_and_remember(std::span<std::byte> memory, Threads& threads);
+
+// Those of the threads of `workspace`: remembered, or measured in its arena, which holds nothing yet and is zeros
+// again behind it; none where that is too small.
+std::optional<MachineLimits> limits_for(Workspace& workspace);
 
 }  // namespace headroom

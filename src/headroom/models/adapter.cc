@@ -110,20 +110,18 @@ LoadStatistics load_adapter(const std::string& directory, const Model& model, co
   if (directory.empty()) return {};
   const std::vector<LoraLayer> layers = open_adapter(directory, model);
   const WeightFiles files = open_files(directory);
-  std::vector<TensorLoad> loads;
+  std::vector<ValueLoad> loads;
   for_each_matrix(layers, [&](const std::string& name, const Shape& shape) {
-    loads.push_back({files.require(name, shape), DType::f32, workspace.persistent(name).data});
+    loads.push_back({files.require(name, shape), workspace.stored(name)});
   });
-  return load_tensors(std::move(loads), workspace.staging(), NanCheck::refuse);
+  return load_values(loads, NanCheck::refuse);
 }
 
 void initialize_adapter(const std::vector<LoraLayer>& layers, const Workspace& workspace, uint64_t seed) {
   for (size_t index = 0; index < layers.size(); ++index) {
-    const Tensor a = workspace.persistent(lora_a_name(layers[index].weight));
-    const Tensor b = workspace.persistent(lora_b_name(layers[index].weight));
-    fill_uniform({a.as<float>(), static_cast<size_t>(a.elements())}, seed, index,
+    fill_uniform(workspace.view<float>(lora_a_name(layers[index].weight)).all(), seed, index,
                  1 / std::sqrt(static_cast<double>(layers[index].inputs)));
-    std::fill_n(b.as<float>(), b.elements(), 0.0f);
+    workspace.view<float>(lora_b_name(layers[index].weight)).fill_from(0, 0.0f);
   }
 }
 

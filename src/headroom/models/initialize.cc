@@ -90,15 +90,14 @@ void fill_initial_weights(const Model& model, const Workspace& workspace, uint64
   std::vector<std::vector<float>> buffers(static_cast<size_t>(threads.count()), std::vector<float>(kStepElements));
   const std::vector<Parameter> parameters = model.parameters();
   for (size_t index = 0; index < parameters.size(); ++index) {
-    const Tensor weight = workspace.persistent(parameters[index].name);
+    const StoredValue weight = workspace.stored(parameters[index].name);
     const InitialValues initial = model.initial_values(parameters[index]);
-    threads.split(weight.elements(), kStepElements, [&](int64_t begin, int64_t end, int thread) {
+    threads.split(weight.type.shape.elements(), kStepElements, [&](int64_t begin, int64_t end, int thread) {
       for (int64_t first = begin; first < end; first += kStepElements) {
         const std::span<float> values = std::span(buffers[static_cast<size_t>(thread)])
                                             .first(static_cast<size_t>(std::min(kStepElements, end - first)));
         fill_initial(values, initial, seed, index, first);
-        convert_elements(DType::f32, values.data(), weight.type.dtype, weight.data + first * size_of(weight.type.dtype),
-                         static_cast<int64_t>(values.size()));
+        weight.write(first, values);
       }
     });
   }
@@ -108,26 +107,15 @@ void fill_new_weights(const Model& model, const Model& other, const Workspace& w
   std::set<std::string> known;
   for (const Parameter& parameter : other.parameters()) known.insert(parameter.name);
   const std::vector<Parameter> parameters = model.parameters();
-  Buffers buffers{.values = std::vector<float>(kStepElements),
-                  .stored = std::vector<std::byte>(kStepElements * sizeof(float) + kPageBytes)};
-  std::byte* const stored = buffers.place(0);
+  std::vector<float> values(kStepElements);
   for (size_t index = 0; index < parameters.size(); ++index) {
     if (known.contains(parameters[index].name)) continue;
-    const PersistentValue* value = workspace.plan().find(parameters[index].name);
-    ensure(value != nullptr, "no place for the new weight {}", parameters[index].name);
-    const DType dtype = value->type.dtype;
-    const int64_t elements = value->type.shape.elements();
+    const StoredValue weight = workspace.stored(parameters[index].name);
+    const int64_t elements = weight.type.shape.elements();
     for (int64_t first = 0; first < elements; first += kStepElements) {
-      const int64_t count = std::min(kStepElements, elements - first);
-      fill_initial(std::span(buffers.values).first(static_cast<size_t>(count)), model.initial_values(parameters[index]),
-                   seed, index, first);
-      convert_elements(DType::f32, buffers.values.data(), dtype, stored, count);
-      if (value->tier == Tier::disk) {
-        const OffloadSink sink = sink_into(*workspace.offload_file(), value->offset_bytes);
-        sink(first * size_of(dtype), stored, count * size_of(dtype));
-      } else {
-        std::copy_n(stored, count * size_of(dtype), workspace.persistent(*value).data + first * size_of(dtype));
-      }
+      const auto step = std::span(values).first(static_cast<size_t>(std::min(kStepElements, elements - first)));
+      fill_initial(step, model.initial_values(parameters[index]), seed, index, first);
+      weight.write(first, step);
     }
   }
 }

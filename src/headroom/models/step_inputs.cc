@@ -30,8 +30,7 @@ StepInputs declare_step_inputs(Builder& build, const Model& model, const StepSha
 }
 
 void fill_constants(const Model& model, const Workspace& workspace, std::string_view prefix) {
-  const Tensor table = workspace.persistent(fmt::format("{}{}", prefix, kRotaryTable));
-  fill_rotary_table(model.rotary_frequencies(), {table.as<float>(), static_cast<size_t>(table.elements())});
+  fill_rotary_table(model.rotary_frequencies(), workspace.view<float>(fmt::format("{}{}", prefix, kRotaryTable)).all());
 }
 
 }  // namespace headroom

@@ -70,18 +70,12 @@ LoadStatistics load_weights(const std::string& path, const Model& model, const W
                             const LoadProgress& progress, std::string_view prefix) {
   const WeightFiles files(path);
   check(files, path, model);
-  std::vector<TensorLoad> loads;
+  std::vector<ValueLoad> loads;
   for (const Parameter& parameter : model.parameters()) {
-    const PersistentValue* value = workspace.plan().find(std::string(prefix) + parameter.name);
-    if (value == nullptr) continue;
-    loads.push_back({files.require(parameter.name, parameter.shape), value->type.dtype});
-    if (value->tier == Tier::disk) {
-      loads.back().sink = sink_into(*workspace.offload_file(), value->offset_bytes);
-    } else {
-      loads.back().out = workspace.persistent(*value).data;
-    }
+    const std::string name = std::string(prefix) + parameter.name;
+    if (workspace.has(name)) loads.push_back({files.require(parameter.name, parameter.shape), workspace.stored(name)});
   }
-  return load_tensors(std::move(loads), workspace.staging(), NanCheck::refuse, progress);
+  return load_values(loads, NanCheck::refuse, progress);
 }
 
 }  // namespace headroom

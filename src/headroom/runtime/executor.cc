@@ -1,5 +1,6 @@
 #include "headroom/runtime/executor.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "headroom/base/bytes.h"
@@ -18,8 +19,8 @@ int64_t now_ns() {
 }  // namespace
 
 Executor::Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byte> arena, const Backend& backend,
-                   Threads& threads, TransferStream* disk)
-    : graph_(graph), arena_(arena), threads_(threads), disk_(disk) {
+                   Threads& threads, RunLog& log, TransferStream* disk)
+    : graph_(graph), arena_(arena), threads_(threads), log_(log), disk_(disk) {
   calls_.reserve(graph.nodes.size());
   for (size_t index = 0; index < graph.nodes.size(); ++index) {
     const Node& node = graph.nodes[index];
@@ -47,10 +48,12 @@ Executor::Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byt
     calls_.push_back(call);
   }
   request_of_buffer_.clear();
-  for (const std::vector<ValueId>* readable : {&graph.inputs, &graph.results}) {
-    for (const ValueId id : *readable) {
-      if (graph.value(id).tier == Tier::device) readable_.emplace_back(id, place(id, plan));
-    }
+  const std::vector<ValueId> roots = storage_roots(graph);
+  for (const ValueId id : graph.results) {
+    if (graph.value(id).tier != Tier::device) continue;
+    const ValueId root = roots[static_cast<size_t>(id)];
+    const bool is_kept = std::find(graph.inputs.begin(), graph.inputs.end(), root) != graph.inputs.end();
+    results_.push_back({id, place(id, plan), is_kept});
   }
 }
 
@@ -86,6 +89,7 @@ void Executor::run_kernel(const Call& call) const {
 }
 
 void Executor::run() {
+  log_.last = &graph_;
   try {
     observer_ != nullptr ? run_observed() : run_all();
   } catch (...) {
@@ -113,11 +117,11 @@ void Executor::run_observed() {
   observer_->on_run(graph_, moments_ns_);
 }
 
-Tensor Executor::tensor(std::string_view name) const {
-  for (const auto& [id, tensor] : readable_) {
-    if (graph_.value(id).name == name) return tensor;
+const Executor::Result& Executor::find_result(std::string_view name) const {
+  for (const Result& result : results_) {
+    if (graph_.value(result.value).name == name) return result;
   }
-  throw InternalError("graph {}: '{}' is neither an input nor a result", graph_.name, name);
+  throw InternalError("graph {}: '{}' is no result in memory", graph_.name, name);
 }
 
 Tensor Executor::place(ValueId value, const GraphPlan& plan) const {

@@ -10,6 +10,7 @@
 #include "headroom/backend/transfer_stream.h"
 #include "headroom/graph/op.h"
 #include "headroom/plan/job.h"
+#include "headroom/runtime/view.h"
 
 namespace headroom {
 
@@ -26,11 +27,11 @@ class RunObserver {
 
 class Executor {
  public:
-  // `graph`, `arena` and `threads` are borrowed; `plan` is read here only. `threads` must count what the plan was made
-  // for. `disk` may be null where nothing is on disk. Throws InternalError when `backend` has no kernel for an op, or
-  // not the lane that it runs on.
+  // `graph`, `arena`, `threads` and `log` are borrowed; `plan` is read here only. `threads` must count what the plan
+  // was made for. `disk` may be null where nothing is on disk. Throws InternalError when `backend` has no kernel for an
+  // op, or not the lane that it runs on.
   Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byte> arena, const Backend& backend,
-           Threads& threads, TransferStream* disk = nullptr);
+           Threads& threads, RunLog& log, TransferStream* disk = nullptr);
 
   // Throws MachineFailure when a transfer fails; nothing is in flight any more then, but what the arena and the offload
   // file hold is worth nothing.
@@ -40,9 +41,14 @@ class Executor {
   void observe(RunObserver* observer);
 
   const Graph& graph() const { return graph_; }
-  // A value in the arena, by name; a transient one holds its content only where the plan keeps it (results: until the
-  // next run of any graph of the job). Throws InternalError when the graph has no such value, or it is on disk.
-  Tensor tensor(std::string_view name) const;
+  // Of a result of the graph. Throws InternalError when it has no such result.
+  template <class T>
+  View<const T> result(std::string_view name) const {
+    const Result& found = find_result(name);
+    const std::string& full_name = graph_.value(found.value).name;
+    return found.is_kept ? View<const T>(found.tensor, full_name)
+                         : View<const T>(found.tensor, full_name, graph_, log_);
+  }
 
  private:
   struct Call {
@@ -55,6 +61,12 @@ class Executor {
     uint16_t outputs = 0;
     std::span<std::byte> scratch;
   };
+  struct Result {
+    ValueId value = kNoValue;
+    Tensor tensor;
+    bool is_kept = false;  // in the storage of a graph input
+  };
+  const Result& find_result(std::string_view name) const;
   Tensor place(ValueId value, const GraphPlan& plan) const;
   uint32_t bind_request(const Node& node, const GraphPlan& plan);
   void run_kernel(const Call& call) const;
@@ -66,12 +78,13 @@ class Executor {
   const Graph& graph_;
   std::span<std::byte> arena_;
   Threads& threads_;
+  RunLog& log_;
   std::vector<Tensor> operands_;
   std::vector<Call> calls_;
   TransferStream* disk_;
   std::vector<TransferRequest> requests_;
   std::unordered_map<ValueId, uint32_t> request_of_buffer_;  // of its first buffer, while binding
-  std::vector<std::pair<ValueId, Tensor>> readable_;         // graph inputs and results
+  std::vector<Result> results_;
   RunObserver* observer_ = nullptr;
   std::vector<int64_t> moments_ns_;  // empty without an observer
 };

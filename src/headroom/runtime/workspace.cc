@@ -35,7 +35,7 @@ Workspace::Workspace(std::vector<Graph> graphs, Plan plan, const Backend& backen
   }
   for (size_t i = 0; i < graphs_.size(); ++i) {
     executors_.push_back(
-        std::make_unique<Executor>(graphs_[i], plan_.graphs[i], memory(), backend, threads_, disk_lane_.get()));
+        std::make_unique<Executor>(graphs_[i], plan_.graphs[i], memory(), backend, threads_, log_, disk_lane_.get()));
   }
 }
 
@@ -52,10 +52,35 @@ Executor& Workspace::at(std::string_view graph) {
   return *executor;
 }
 
-Tensor Workspace::persistent(std::string_view name) const {
+StoredValue Workspace::stored(const PersistentValue& value) const {
+  StoredValue stored{.name = value.name, .type = value.type, .staging = staging()};
+  if (value.tier == Tier::disk) {
+    stored.file = offload_file_.get();
+    stored.offset_bytes = value.offset_bytes;
+  } else {
+    stored.data = persistent(value).data;
+  }
+  return stored;
+}
+
+StoredValue Workspace::stored(std::string_view name) const {
+  const PersistentValue* value = plan_.find(name);
+  ensure(value != nullptr, "the job has no persistent value '{}'", name);
+  return stored(*value);
+}
+
+std::vector<StoredValue> Workspace::stored(Role role) const {
+  std::vector<StoredValue> values;
+  for (const PersistentValue& value : plan_.persistent) {
+    if (value.role == role) values.push_back(stored(value));
+  }
+  return values;
+}
+
+const PersistentValue& Workspace::find_in_memory(std::string_view name) const {
   const PersistentValue* value = plan_.find(name);
   ensure(value != nullptr && value->tier == Tier::device, "the job has no persistent value '{}' in memory", name);
-  return persistent(*value);
+  return *value;
 }
 
 }  // namespace headroom

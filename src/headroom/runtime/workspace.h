@@ -10,6 +10,7 @@
 #include "headroom/backend/offload_file.h"
 #include "headroom/plan/job.h"
 #include "headroom/runtime/executor.h"
+#include "headroom/runtime/stored_value.h"
 
 namespace headroom {
 
@@ -37,11 +38,28 @@ class Workspace {
   // What is on disk, or null.
   OffloadFile* offload_file() const { return offload_file_.get(); }
 
+  // Whether a value of that name lives from step to step, in memory or on disk.
+  bool has(std::string_view name) const { return plan_.find(name) != nullptr; }
+  // Of a value in memory that lives from step to step; throws InternalError when there is none of that name.
+  template <class T>
+  View<T> view(std::string_view name) const {
+    const PersistentValue& value = find_in_memory(name);
+    return View<T>(persistent(value), value.name);
+  }
+
+  // Values that live from step to step as files see them: one by its name, or all of a role in the plan's order. Throws
+  // InternalError when there is none of that name.
+  StoredValue stored(std::string_view name) const;
+  std::vector<StoredValue> stored(Role role) const;
+
   // A value in the arena that lives from step to step, by name; throws InternalError when there is none.
-  Tensor persistent(std::string_view name) const;
+  Tensor persistent(std::string_view name) const { return persistent(find_in_memory(name)); }
   Tensor persistent(const PersistentValue& value) const { return {memory().data() + value.offset_bytes, value.type}; }
 
  private:
+  StoredValue stored(const PersistentValue& value) const;
+  const PersistentValue& find_in_memory(std::string_view name) const;
+
   std::vector<Graph> graphs_;
   Plan plan_;
   Threads threads_;
@@ -49,6 +67,7 @@ class Workspace {
   std::unique_ptr<DeviceMemory> memory_;
   std::unique_ptr<OffloadFile> offload_file_;
   std::unique_ptr<TransferStream> disk_lane_;
+  RunLog log_;
   std::vector<std::unique_ptr<Executor>> executors_;
 };
 

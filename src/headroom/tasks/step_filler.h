@@ -14,7 +14,7 @@ class StepFiller {
   // The inputs of a graph of that shape; `workspace` is borrowed.
   StepFiller(const Workspace& workspace, const StepShape& shape);
 
-  int64_t rows() const { return static_cast<int64_t>(tokens_.size()); }
+  int64_t rows() const { return tokens_.size(); }
 
   // The token in row `row` of the step. `target`: what the loss compares the row's prediction with, where the graph has
   // targets; -1: nothing.
@@ -32,15 +32,15 @@ class StepFiller {
   // The sequences that the shape has more do nothing.
   void end_sequences();
 
-  std::span<const int32_t> targets() const { return targets_; }
+  std::span<const int32_t> targets() const { return targets_.all(); }
   int64_t targets_that_count() const;
 
  private:
-  std::span<int32_t> tokens_;
-  std::span<int32_t> positions_;
-  std::span<int32_t> sequences_;
-  std::span<int32_t> cache_range_;  // empty without a cache
-  std::span<int32_t> targets_;      // empty where there is no loss
+  View<int32_t> tokens_;
+  View<int32_t> positions_;
+  View<int32_t> sequences_;
+  View<int32_t> cache_range_;  // unbound without a cache
+  View<int32_t> targets_;      // unbound where there is no loss
   int64_t sequence_count_ = 0;
 };
 

@@ -7,30 +7,17 @@
 #include "headroom/ops/random_key.h"
 
 namespace headroom {
-namespace {
-
-template <class T>
-std::span<T> elements_of(const Tensor& tensor) {
-  return {tensor.as<T>(), static_cast<size_t>(tensor.elements())};
-}
-
-}  // namespace
-
 BatchInputs::BatchInputs(const Workspace& workspace, const Model& model, const TrainingShape& shape)
     : shape_(shape),
       model_(model),
       task_(task_of(model)),
       step_(workspace, shape.step()),
-      loss_gradient_(elements_of<float>(workspace.persistent("loss_gradient"))),
-      loss_range_(elements_of<int32_t>(workspace.persistent("loss_range"))),
-      update_scalars_(elements_of<float>(workspace.persistent("update_scalars"))),
+      loss_gradient_(workspace.view<float>("loss_gradient")),
+      loss_range_(workspace.view<int32_t>("loss_range")),
+      update_scalars_(workspace.view<float>("update_scalars")),
       row_(static_cast<size_t>(shape.seq_len)) {
-  if (const PersistentValue* scale = workspace.plan().find("loss_scale")) {
-    loss_scale_ = elements_of<float>(workspace.persistent(*scale));
-  }
-  if (const PersistentValue* key = workspace.plan().find(kRandomKeyName)) {
-    random_key_ = elements_of<int32_t>(workspace.persistent(*key));
-  }
+  if (workspace.has("loss_scale")) loss_scale_ = workspace.view<float>("loss_scale");
+  if (workspace.has(kRandomKeyName)) random_key_ = workspace.view<int32_t>(kRandomKeyName);
   fill_constants(model, workspace);
 }
 
@@ -42,7 +29,7 @@ int64_t BatchInputs::begin_update(const TokenBatches& batches, int64_t step, flo
   }
   const double scale = static_cast<double>(loss_scale);
   loss_gradient_[0] = predictions == 0 ? 0.0f : static_cast<float>(scale / static_cast<double>(predictions));
-  if (!loss_scale_.empty()) loss_scale_[0] = loss_scale;
+  if (loss_scale_.is_bound()) loss_scale_[0] = loss_scale;
   return predictions;
 }
 
@@ -81,14 +68,12 @@ void BatchInputs::set_micro_batch(int64_t index) {
   loss_range_[1] = static_cast<int32_t>(shape_.micro_tokens());
 }
 
-void BatchInputs::set_update_scalars(const std::array<float, 3>& scalars) {
-  std::copy(scalars.begin(), scalars.end(), update_scalars_.begin());
-}
+void BatchInputs::set_update_scalars(const std::array<float, 3>& scalars) { update_scalars_.write(scalars); }
 
 void BatchInputs::set_random_key(uint64_t seed, int64_t step) {
-  if (random_key_.empty()) return;
+  if (!random_key_.is_bound()) return;
   const uint64_t words[] = {seed, static_cast<uint64_t>(step)};
-  for (size_t i = 0; i < random_key_.size(); ++i) {
+  for (int64_t i = 0; i < random_key_.size(); ++i) {
     random_key_[i] = static_cast<int32_t>(static_cast<uint32_t>(words[i / 2] >> (i % 2 * 32)));
   }
 }

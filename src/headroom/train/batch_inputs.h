@@ -42,12 +42,12 @@ class BatchInputs {
   const Model& model_;
   const Task& task_;
   StepFiller step_;
-  std::span<float> loss_gradient_;
-  std::span<int32_t> loss_range_;
-  std::span<float> update_scalars_;
-  std::span<float> loss_scale_;    // empty where the loss is not scaled
-  std::span<int32_t> random_key_;  // empty where nothing is random
-  std::vector<int32_t> row_;       // marked tokens of one row
+  View<float> loss_gradient_;
+  View<int32_t> loss_range_;
+  View<float> update_scalars_;
+  View<float> loss_scale_;    // unbound where the loss is not scaled
+  View<int32_t> random_key_;  // unbound where nothing is random
+  std::vector<int32_t> row_;  // marked tokens of one row
 };
 
 }  // namespace headroom

@@ -25,16 +25,16 @@ constexpr const char* kStateFile = "/state.json";
 constexpr int64_t kFormat = 1;
 constexpr int64_t kSmallFilesBytes = 64 * kKiB;  // state.json, directories and the file system's own blocks
 
-std::vector<TensorDeclaration> declarations(std::span<const StateTensor> tensors) {
+std::vector<TensorDeclaration> declarations(std::span<const StoredValue> tensors) {
   std::vector<TensorDeclaration> result;
-  for (const StateTensor& tensor : tensors) result.push_back({tensor.name, tensor.type});
+  for (const StoredValue& tensor : tensors) result.push_back({tensor.name, tensor.type});
   return result;
 }
 
-void write_tensors(const std::string& path, std::span<const StateTensor> tensors, std::span<std::byte> staging) {
+void write_tensors(const std::string& path, std::span<const StoredValue> tensors) {
   SafetensorsWriter writer(path, declarations(tensors));
-  for (const StateTensor& tensor : tensors) {
-    tensor.for_each_piece(staging, [&](int64_t, const std::byte* data, int64_t elements) {
+  for (const StoredValue& tensor : tensors) {
+    tensor.for_each_piece([&](int64_t, const std::byte* data, int64_t elements) {
       writer.write(tensor.name, tensor.type.dtype, data, elements);
     });
   }
@@ -42,8 +42,8 @@ void write_tensors(const std::string& path, std::span<const StateTensor> tensors
 }
 
 // Where the tensors of `file` go, which must be exactly `tensors`.
-void add_loads(std::vector<TensorLoad>& loads, const SafetensorsFile& file, std::span<const StateTensor> tensors) {
-  for (const StateTensor& tensor : tensors) {
+void add_loads(std::vector<ValueLoad>& loads, const SafetensorsFile& file, std::span<const StoredValue> tensors) {
+  for (const StoredValue& tensor : tensors) {
     const int64_t index = file.find(tensor.name);
     if (index < 0) {
       throw InvalidInput("{}: tensor {} is missing; the checkpoint is of another model", file.path(), tensor.name);
@@ -53,8 +53,7 @@ void add_loads(std::vector<TensorLoad>& loads, const SafetensorsFile& file, std:
       throw InvalidInput("{}: tensor {} is {} {} (expected {}); the checkpoint is of another model", file.path(),
                          tensor.name, name_of(stored.type), to_string(stored.shape), to_string(tensor.type));
     }
-    loads.push_back({{&file, stored}, tensor.type.dtype, tensor.data, {}});
-    if (tensor.file != nullptr) loads.back().sink = sink_into(*tensor.file, tensor.offset_bytes);
+    loads.push_back({{&file, stored}, tensor});
   }
   if (file.count() != static_cast<int64_t>(tensors.size())) {
     throw InvalidInput("{}: has {} tensors, expected {}; the checkpoint is of another model", file.path(), file.count(),
@@ -79,13 +78,6 @@ int64_t step_of(const std::string& name) {
 }
 
 }  // namespace
-
-void StateTensor::for_each_piece(std::span<std::byte> staging, const Piece& piece) const {
-  if (file == nullptr) return piece(0, data, type.shape.elements());
-  file->for_each_piece(offset_bytes, type.bytes(), staging, [&](int64_t first_byte, std::span<const std::byte> bytes) {
-    piece(first_byte / size_of(type.dtype), bytes.data(), static_cast<int64_t>(bytes.size()) / size_of(type.dtype));
-  });
-}
 
 void check_settings(const std::string& path, const RunSettings& saved, const RunSettings& wanted) {
   const auto compare = [&](const std::string& name) {
@@ -143,15 +135,14 @@ void Checkpoints::require_space(const StateTensors& tensors, int64_t keep, int64
   require_disk_space(directory_, add_sizes(needed, other_bytes, "checkpoints"), "training with its checkpoints");
 }
 
-void Checkpoints::save(const CheckpointState& state, const StateTensors& tensors, int64_t keep,
-                       std::span<std::byte> staging) const {
+void Checkpoints::save(const CheckpointState& state, const StateTensors& tensors, int64_t keep) const {
   ensure(keep >= 1, "keeping {} checkpoints", keep);
   if (!is_complete(state.step)) {
     drop(state.step);
     require_disk_space(directory_, bytes_of(tensors), "a checkpoint");
     AtomicDirectory output(path_of(state.step));
-    write_tensors(output.temporary_path() + kWeightsFile, tensors.weights, staging);
-    write_tensors(output.temporary_path() + kOptimizerFile, tensors.optimizer, staging);
+    write_tensors(output.temporary_path() + kWeightsFile, tensors.weights);
+    write_tensors(output.temporary_path() + kOptimizerFile, tensors.optimizer);
     const auto object_of = [](const RunSettings& entries) {
       nlohmann::ordered_json object = nlohmann::ordered_json::object();
       for (const auto& [name, value] : entries) object[name] = value;
@@ -201,14 +192,13 @@ CheckpointState Checkpoints::read_state(int64_t step) const {
   return state;
 }
 
-LoadStatistics Checkpoints::load(int64_t step, const StateTensors& tensors, std::span<std::byte> staging,
-                                 const LoadProgress& progress) const {
+LoadStatistics Checkpoints::load(int64_t step, const StateTensors& tensors, const LoadProgress& progress) const {
   const SafetensorsFile weights(path_of(step) + kWeightsFile);
   const SafetensorsFile optimizer(path_of(step) + kOptimizerFile);
-  std::vector<TensorLoad> loads;
+  std::vector<ValueLoad> loads;
   add_loads(loads, weights, tensors.weights);
   add_loads(loads, optimizer, tensors.optimizer);
-  return load_tensors(std::move(loads), staging, NanCheck::allow, progress);
+  return load_values(loads, NanCheck::allow, progress);
 }
 
 }  // namespace headroom

@@ -7,39 +7,22 @@
 // renamed, so that what is found under its name is complete, whenever the process or the machine stopped.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "headroom/backend/offload_file.h"
-#include "headroom/base/shape.h"
-#include "headroom/formats/weights/tensor_loader.h"
+#include "headroom/runtime/stored_value.h"
 #include "headroom/techniques/training_settings.h"
 
 namespace headroom {
 
-// A tensor of the training state, dense and row-major, in the caller's memory or in an offload file; stored in its own
-// dtype, bit for bit.
-struct StateTensor {
-  std::string name;
-  Type type;
-  std::byte* data = nullptr;  // null: on disk
-  OffloadFile* file = nullptr;
-  int64_t offset_bytes = 0;  // in that file
-
-  // Calls piece(first element, memory, elements) for all of it, by way of `staging` where it is on disk.
-  using Piece = std::function<void(int64_t first, const std::byte* data, int64_t elements)>;
-  void for_each_piece(std::span<std::byte> staging, const Piece& piece) const;
-};
-
+// Values of the training state, stored in their own dtypes, bit for bit.
 struct StateTensors {
-  std::span<const StateTensor> weights;
-  std::span<const StateTensor> optimizer;
+  std::span<const StoredValue> weights;
+  std::span<const StoredValue> optimizer;
 };
 
 struct CheckpointState {
@@ -70,15 +53,11 @@ class Checkpoints {
   // Durable when it returns; then all but the newest `keep` (at least 1) are dropped. A complete checkpoint of that
   // step is left as it is. Throws MachineFailure for a full disk, with nothing left of the attempt and older ones
   // untouched.
-  // What is on disk comes by way of `staging`, which nobody else uses meanwhile.
-  void save(const CheckpointState& state, const StateTensors& tensors, int64_t keep,
-            std::span<std::byte> staging = {}) const;
+  void save(const CheckpointState& state, const StateTensors& tensors, int64_t keep) const;
 
   CheckpointState read_state(int64_t step) const;
-  // Fills the tensors by way of `staging` (base/block_reader.h). Throws InvalidInput for a tensor that is
-  // missing, left over, or of another type.
-  LoadStatistics load(int64_t step, const StateTensors& tensors, std::span<std::byte> staging,
-                      const LoadProgress& progress = nullptr) const;
+  // Fills the tensors. Throws InvalidInput for one that is missing, left over, or of another type.
+  LoadStatistics load(int64_t step, const StateTensors& tensors, const LoadProgress& progress = nullptr) const;
 
  private:
   bool is_complete(int64_t step) const;

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view kNumericsPrefix = "numerics.";
 
-std::string describe(const double* counts) {
+std::string describe(std::span<const double> counts) {
   const double all = counts[4];
   const double others = all - counts[3];
   return fmt::format(R"({{"nan": {:.6g}, "inf": {:.6g}, "underflow": {:.6g}, "zero": {:.6g}}})", counts[0] / all,
@@ -27,7 +27,7 @@ std::string describe_numerics(const Executor& step) {
     const size_t end = name.rfind('.');
     const std::string scope = name.substr(kNumericsPrefix.size(), end - kNumericsPrefix.size());
     const bool is_forward = name.substr(end + 1) == name_of(Phase::forward);
-    scopes[scope][is_forward ? "activations" : "gradients"] = describe(step.tensor(name).as<const double>());
+    scopes[scope][is_forward ? "activations" : "gradients"] = describe(step.result<double>(name).all());
   }
   std::string text;
   for (const auto& [scope, directions] : scopes) {

@@ -23,31 +23,15 @@
 namespace headroom {
 namespace {
 
-std::vector<StateTensor> tensors_of(const Workspace& workspace, Role role) {
-  std::vector<StateTensor> tensors;
-  for (const PersistentValue& value : workspace.plan().persistent) {
-    if (value.role != role) continue;
-    StateTensor tensor{.name = value.name, .type = value.type};
-    if (value.tier == Tier::disk) {
-      tensor.file = workspace.offload_file();
-      tensor.offset_bytes = value.offset_bytes;
-    } else {
-      tensor.data = workspace.persistent(value).data;
-    }
-    tensors.push_back(std::move(tensor));
-  }
+std::vector<StoredValue> trained_weights(const Workspace& workspace, const LoraTraining& lora) {
+  std::vector<StoredValue> tensors = workspace.stored(Role::weight);
+  if (lora.is_on()) std::erase_if(tensors, [](const StoredValue& tensor) { return !is_lora_name(tensor.name); });
   return tensors;
 }
 
-std::vector<StateTensor> trained_weights(const Workspace& workspace, const LoraTraining& lora) {
-  std::vector<StateTensor> tensors = tensors_of(workspace, Role::weight);
-  if (lora.is_on()) std::erase_if(tensors, [](const StateTensor& tensor) { return !is_lora_name(tensor.name); });
-  return tensors;
-}
-
-std::vector<TensorDeclaration> declarations_of(std::span<const StateTensor> tensors) {
+std::vector<TensorDeclaration> declarations_of(std::span<const StoredValue> tensors) {
   std::vector<TensorDeclaration> declarations;
-  for (const StateTensor& tensor : tensors) declarations.push_back({tensor.name, tensor.type});
+  for (const StoredValue& tensor : tensors) declarations.push_back({tensor.name, tensor.type});
   return declarations;
 }
 
@@ -76,7 +60,7 @@ Trainer::Trainer(const TrainingRequest& request, const Model& model, const Model
       inputs_(workspace, model, settings.shape),
       checkpoints_(request.output),
       weights_(trained_weights(workspace, settings.shape.lora)),
-      optimizer_(tensors_of(workspace, Role::optimizer_state)),
+      optimizer_(workspace.stored(Role::optimizer_state)),
       loss_scaler_(settings.loss_scale.value_or(LossScaleSettings{})) {}
 
 RunSettings Trainer::run_settings() const {
@@ -108,9 +92,9 @@ LoadStatistics Trainer::load() {
     check_settings(checkpoints_.path_of(*newest), saved.settings, run_settings());
     if (scales_loss()) loss_scaler_.restore(saved.carried, checkpoints_.path_of(*newest));
     done_steps_ = *newest;
-    if (!settings_.shape.lora.is_on()) return checkpoints_.load(*newest, state(), workspace_.staging(), show);
+    if (!settings_.shape.lora.is_on()) return checkpoints_.load(*newest, state(), show);
     const LoadStatistics base = load_weights(request_.model, model_, workspace_, show);
-    const LoadStatistics state_use = checkpoints_.load(*newest, state(), workspace_.staging());
+    const LoadStatistics state_use = checkpoints_.load(*newest, state());
     return {base.bytes + state_use.bytes, base.seconds + state_use.seconds};
   }
   const LoadStatistics use = load_weights(request_.model, files_, workspace_, show);
@@ -149,14 +133,14 @@ Trainer::StepLoss Trainer::step(int64_t step) {
   Executor& last = workspace_.at("step");
   if (Executor* norm = workspace_.find("norm")) {
     norm->run();
-    loss.gradient_norm = *norm->tensor("gradient_norm").as<float>();
-    *last.tensor("clip_scale").as<float>() = *norm->tensor("clip_scale").as<float>();
+    loss.gradient_norm = *norm->result<float>("gradient_norm");
+    *workspace_.view<float>("clip_scale") = *norm->result<float>("clip_scale");
     last.run();
   } else {
     last.run();
-    loss.gradient_norm = *last.tensor("gradient_norm").as<float>();
+    loss.gradient_norm = *last.result<float>("gradient_norm");
   }
-  loss.mean = *last.tensor("loss_sum").as<double>() / static_cast<double>(std::max<int64_t>(predictions, 1));
+  loss.mean = *last.result<double>("loss_sum") / static_cast<double>(std::max<int64_t>(predictions, 1));
   return loss;
 }
 
@@ -169,15 +153,14 @@ double Trainer::evaluate() {
   for (int64_t step = 0; step < batches->steps().value_or(0); ++step) {
     predictions += inputs_.fill(*batches, step, 0);
     evaluation.run();
-    const Tensor losses = evaluation.tensor("losses");
-    for (int64_t t = 0; t < losses.elements(); ++t) sum += static_cast<double>(losses.as<float>()[t]);
+    for (const float loss : evaluation.result<float>("losses").all()) sum += static_cast<double>(loss);
   }
   return sum / static_cast<double>(predictions);
 }
 
 void Trainer::save(int64_t step) {
   const RunSettings carried = scales_loss() ? loss_scaler_.state() : RunSettings();
-  checkpoints_.save({step, run_settings(), carried}, state(), kept(request_), workspace_.staging());
+  checkpoints_.save({step, run_settings(), carried}, state(), kept(request_));
 }
 
 Trainer::Outcome Trainer::run(const InterruptGuard& interrupt) {
@@ -254,8 +237,10 @@ int64_t Trainer::final_bytes() const {
 void Trainer::save_adapter() const {
   write_adapter_config(settings_.shape.lora.config, request_.model, request_.output);
   SafetensorsWriter file(request_.output + "/" + kAdapterWeights, declarations_of(weights_));
-  for (const StateTensor& tensor : weights_) {
-    file.write(tensor.name, tensor.type.dtype, tensor.data, tensor.type.shape.elements());
+  for (const StoredValue& tensor : weights_) {
+    tensor.for_each_piece([&](int64_t, const std::byte* data, int64_t elements) {
+      file.write(tensor.name, tensor.type.dtype, data, elements);
+    });
   }
   file.finish();
 }
@@ -265,7 +250,6 @@ void Trainer::save_weights() const {
   final_weights().write(request_.output, [&](SafetensorsWriter& file, std::span<const size_t> members) {
     for (size_t place = 0; place < members.size(); ++place) {
       weights_[members[place]].for_each_piece(
-          workspace_.staging(),
           [&](int64_t first, const std::byte* data, int64_t elements) { file.write_at(place, first, data, elements); });
     }
   });

@@ -69,8 +69,8 @@ class Trainer {
   Workspace& workspace_;
   BatchInputs inputs_;
   Checkpoints checkpoints_;
-  std::vector<StateTensor> weights_;
-  std::vector<StateTensor> optimizer_;
+  std::vector<StoredValue> weights_;
+  std::vector<StoredValue> optimizer_;
   LossScaler loss_scaler_;
   int64_t done_steps_ = 0;
 };

@@ -135,9 +135,7 @@ class Repeats {
  private:
   double limit_rate(Limit limit) const {
     if (limit == Limit::fma) return fma_rate(isa_of(workspace_.backend()), workspace_.threads());
-    if (workspace_.plan().arena_bytes < LimitProbes::kMemoryBytes) return 0;
-    const auto memory = workspace_.memory().first(static_cast<size_t>(LimitProbes::kMemoryBytes));
-    return LimitProbes(isa_of(workspace_.backend()), memory, workspace_.threads()).measure(Limit::read);
+    return read_rate(workspace_);
   }
 
   const ModelBenchOptions& options_;
