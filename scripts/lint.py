@@ -50,6 +50,9 @@ FLOORS = {
     "api",
 }
 OPTION_FLOORS = ("api", "verbs")  # who may read the options of the public header; they make settings of them
+# Where in the arena a value lies is known here; all others read and write through views (runtime/view.h).
+ARENA_FLOORS = ("backend", "runtime", "measure")
+ARENA = re.compile(r"\bpersistent\(|\.staging\(\)|\.as<")
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<](headroom/([^">]+))[">]')
 RELATIVE_INCLUDE = re.compile(r'^\s*#\s*include\s+"(?!headroom/|tests/|bench/|apps/)([^"]+)"')
 
@@ -134,6 +137,8 @@ def check_floors(path, lines):
     if path.endswith(".h") and "#pragma once" not in (line.strip() for line in lines):
         yield "floors", f"{path}: a header without #pragma once"
     for number, line in enumerate(lines, 1):
+        if floor and floor not in ARENA_FLOORS and not line.lstrip().startswith("//") and ARENA.search(line):
+            yield "floors", f"{path}:{number}: {floor} touches the arena; expected a view (runtime/view.h)"
         if relative := RELATIVE_INCLUDE.match(line):
             if path.startswith(("src/", "include/")):
                 yield "floors", f'{path}:{number}: "{relative[1]}"; expected a path from src/, "headroom/FLOOR/FILE.h"'

@@ -44,6 +44,10 @@ class Lint(unittest.TestCase):
         self.write("src/headroom/base/a.h", HEADER + '\n#include "headroom/graph/b.h"\n')
         self.assert_breach("src/headroom/base/a.h:4: base includes graph")
 
+    def test_a_file_that_touches_the_arena(self):
+        self.write("src/headroom/train/a.cc", 'float* w = workspace.persistent("w").as<float>();\n')
+        self.assert_breach("src/headroom/train/a.cc:1: train touches the arena; expected a view (runtime/view.h)")
+
     def test_an_unknown_floor(self):
         self.write("src/headroom/attic/a.h", HEADER)
         self.assert_breach("no floor attic")
