@@ -39,13 +39,7 @@ struct PlanOptions {
   RunOptions run;
 };
 
-// A fitted job, and of training the micro-batches that were chosen.
-struct Fitted {
-  FittedJob job;
-  TrainingShape shape;
-};
-
-Fitted fit(PlanOptions& options) {
+FittedJob fit(PlanOptions& options) {
   const std::unique_ptr<Model> model = options.train.labels.empty()
                                            ? open_model_config(options.model)
                                            : make_model(config_to_train(options.model, options.train.labels));
@@ -66,17 +60,15 @@ Fitted fit(PlanOptions& options) {
       const auto prompt = encode_prompt(options.generate, open_tokenizer(options.model, *model), *model);
       settings.context = context_for(settings, *model, static_cast<int64_t>(prompt.size()));
     }
-    FittedGeneration fitted = fit_generation(settings, *model, resolve_budget(options.run.memory), tokenizer_bytes,
-                                             chat_template_bytes_of(options.generate));
-    return {std::move(fitted.job), {}};
+    return fit_generation(settings, *model, resolve_budget(options.run.memory), tokenizer_bytes,
+                          chat_template_bytes_of(options.generate))
+        .job;
   }
   options.train.model = options.model;
   TrainingRequest request = training_request(options.train);
   take_shape_of_tokens(request);
-  FittedTraining fitted = fit_training(request, *model, resolve_budget(options.run.memory),
-                                       uses_tokenizer(request) ? tokenizer_bytes_of(options.model) : 0);
-  const TrainingShape shape = fitted.shape;
-  return {std::move(fitted), shape};
+  return fit_training(request, *model, resolve_budget(options.run.memory),
+                      uses_tokenizer(request) ? tokenizer_bytes_of(options.model) : 0);
 }
 
 bool is_of_mesh(const PlanOptions& options) {
@@ -129,21 +121,13 @@ void plan(PlanOptions& options) {
   }
   std::optional<MachineLimits> limits;
   if (options.measure) limits = measure_machine(threads_to_use(options.run.threads), options.run.disk);
-  TrainingShape shape;
-  FittedJob job = fit_or_report(options.run, [&] {
-    Fitted fitted = fit(options);
-    shape = fitted.shape;
-    return std::move(fitted.job);
-  });
+  FittedJob job = fit_or_report(options.run, [&] { return fit(options); });
   if (device != nullptr) job.step_seconds = 0;  // that is this machine's
   nlohmann::ordered_json report = report_of(job);
   std::string machine;
   if (device != nullptr) {
     const bool trains = options.task == "train";
-    const auto runs = [&](std::string_view graph) -> int64_t {
-      return trains ? runs_of(graph, shape) : graph == "decode" ? 1 : 0;
-    };
-    const DeviceFloor floor = device_floor(*device, job.graphs, runs,
+    const DeviceFloor floor = device_floor(*device, job, trains ? "update" : "token",
                                            !trains || !FlagValues(options.train.techniques).is("--precision", "f32"));
     report["device"] = json_of(*device, floor);
     machine += describe(*device, floor, trains);

@@ -52,11 +52,11 @@ constexpr int kThreads = 2;
 constexpr int64_t kContext = 4096;
 constexpr int64_t kPrefillChunk = 256;
 
-std::vector<Graph> training(const Model& model, int64_t tokens, int64_t micro_batches, bool clips, bool checkpoints) {
+Job training(const Model& model, int64_t tokens, int64_t micro_batches, bool clips, bool checkpoints) {
   UpdateSettings updates;
   updates.grad_clip = clips ? 1.0 : 0.0;
   const TrainingShape shape = {.micro_rows = 1, .micro_batches = micro_batches, .seq_len = tokens + 1};
-  return build_training_graphs(model, shape, updates, {.checkpoint_layers = checkpoints}, true).graphs;
+  return build_training_job(model, shape, updates, {.checkpoint_layers = checkpoints}, true);
 }
 
 // One chunk of `tokens` tokens over a KV cache of kContext rows, and the logits of one of them.
@@ -73,16 +73,16 @@ Graph chunk(const Model& model, const std::string& name, int64_t tokens) {
   return graph;
 }
 
-std::vector<Graph> inference(const Model& model) {
-  std::vector<Graph> graphs;
-  graphs.push_back(chunk(model, "prefill", kPrefillChunk));
-  graphs.push_back(chunk(model, "decode", 1));
-  return graphs;
+Job inference(const Model& model) {
+  Job job;
+  job.graphs.push_back(chunk(model, "prefill", kPrefillChunk));
+  job.graphs.push_back(chunk(model, "decode", 1));
+  return job;
 }
 
 struct JobKind {
   const char* name;
-  std::function<std::vector<Graph>(const Model&)> build;
+  std::function<Job(const Model&)> build;
 };
 
 void measure(const Preset& preset, const JobKind& kind) {
@@ -90,14 +90,11 @@ void measure(const Preset& preset, const JobKind& kind) {
   const int64_t heap_before = heap_bytes;
   heap_peak_bytes = heap_bytes;
   const auto start = std::chrono::steady_clock::now();
-  const std::vector<Graph> graphs = kind.build(*model);
+  Job job = kind.build(*model);
   const auto built = std::chrono::steady_clock::now();
-  Job job{.graphs = {}, .processor = choose_backend().on(kThreads)};
+  job.processor = choose_backend().on(kThreads);
   size_t nodes = 0;
-  for (const Graph& graph : graphs) {
-    job.graphs.push_back(&graph);
-    nodes += graph.nodes.size();
-  }
+  for (const Graph& graph : job.graphs) nodes += graph.nodes.size();
   const Plan plan = plan_job(job);
   const auto planned = std::chrono::steady_clock::now();
   const std::chrono::duration<double, std::milli> build_ms = built - start;

@@ -70,6 +70,10 @@ TEST(ClipScale, DividesByTheLossScaleAndSkipsWhatOverflowed) {
   EXPECT_EQ(clip(64.0 * 1024 * 1024)[0].at(0), 8.0);
   EXPECT_NEAR(clip(64.0 * 1024 * 1024)[1].at(0), 0.25 / 1024, 1e-9);
   EXPECT_EQ(clip(1024.0 * 1024)[1].at(0), 1.0 / 1024);
+  Attributes keeps = attributes;
+  keeps.set("keeps", int64_t{1});
+  const std::vector<Array> inputs = {number(f64({1}), 64.0 * 1024 * 1024), scale, number(f32({1}), 7)};
+  EXPECT_EQ(expect_kernels_agree("clip_scale", inputs, keeps)[1].at(0), clip(64.0 * 1024 * 1024)[1].at(0));
   EXPECT_TRUE(std::isnan(clip(INFINITY)[1].at(0)));
   EXPECT_TRUE(std::isnan(clip(NAN)[1].at(0)));
 }

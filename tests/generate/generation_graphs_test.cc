@@ -12,10 +12,8 @@ namespace {
 
 using testing::tiny_config;
 
-Plan plan_of(const std::vector<Graph>& graphs) {
-  Job job{.graphs = {}, .processor = choose_backend().on(1)};
-  for (const Graph& graph : graphs) job.graphs.push_back(&graph);
-  return plan_job(job);
+Plan plan_of(std::vector<Graph> graphs) {
+  return plan_job({.graphs = std::move(graphs), .processor = choose_backend().on(1)});
 }
 
 TEST(GenerationGraphs, StepsShrinkByQuartersToTheDecodeStep) {

@@ -22,10 +22,9 @@ LlamaConfig tiny_config(bool tied_embeddings, DType dtype) {
 
 std::unique_ptr<Workspace> make_workspace(const Model& model, std::vector<Graph> graphs, int threads,
                                           const Backend& backend) {
-  Job job{.graphs = {}, .processor = backend.on(threads)};
-  for (const Graph& graph : graphs) job.graphs.push_back(&graph);
+  Job job{.graphs = std::move(graphs), .processor = backend.on(threads)};
   Plan plan = plan_job(job);
-  auto workspace = std::make_unique<Workspace>(std::move(graphs), std::move(plan), backend);
+  auto workspace = std::make_unique<Workspace>(std::move(job.graphs), std::move(plan), backend);
   uint64_t index = 0;
   for (const Parameter& parameter : model.parameters()) {
     std::vector<float> numbers(static_cast<size_t>(parameter.shape.elements()), 1.0f);

@@ -36,10 +36,10 @@ Json read(const std::string& path) {
 class ProfileOfAGraph : public ::testing::Test {
  protected:
   Workspace workspace() const {
-    std::vector<Graph> graphs;
-    graphs.push_back(parse_graph(kStep));
-    Plan plan = plan_job({.graphs = {&graphs[0]}, .processor = cpu_backend(Isa::reference).on(1)});
-    return {std::move(graphs), std::move(plan), cpu_backend(Isa::reference)};
+    const Job job{.graphs = {parse_graph(kStep)},
+                  .processor = cpu_backend(Isa::reference).on(1),
+                  .schedules = {{.name = "update", .given = {"a"}, .rows = {{.graph = 0}}}}};
+    return {job.graphs, plan_job(job), cpu_backend(Isa::reference)};
   }
   static MachineLimits limits() {
     MachineLimits limits;
@@ -55,7 +55,7 @@ class ProfileOfAGraph : public ::testing::Test {
 TEST_F(ProfileOfAGraph, AddsUp) {
   Workspace workspace = this->workspace();
   {
-    Profile profile(workspace, "step", directory_.path(), limits());
+    Profile profile(workspace, "update", directory_.path(), limits());
     for (int step = 0; step < 6; ++step) workspace.at("step").run();
     profile.finish();
   }
@@ -79,7 +79,7 @@ TEST_F(ProfileOfAGraph, AddsUp) {
 
 TEST_F(ProfileOfAGraph, TracesStepsAfterTheFirst) {
   Workspace workspace = this->workspace();
-  Profile profile(workspace, "step", directory_.path(), {});
+  Profile profile(workspace, "update", directory_.path(), {});
   for (int step = 0; step < 9; ++step) workspace.at("step").run();
   profile.finish();
   constexpr std::array<const char*, 4> kNames = {"layers.0 matmul", "layers.0 add", "add", "sum"};
@@ -119,7 +119,7 @@ TEST_F(ProfileOfAGraph, TracesStepsAfterTheFirst) {
 
 TEST_F(ProfileOfAGraph, OfOneStepIsThatStep) {
   Workspace workspace = this->workspace();
-  Profile profile(workspace, "step", directory_.path(), {});
+  Profile profile(workspace, "update", directory_.path(), {});
   workspace.at("step").run();
   EXPECT_NE(profile.finish().find("profile: 1 step,"), std::string::npos);
   EXPECT_EQ(read(file("ops.json"))["steps"], 1);
@@ -127,7 +127,7 @@ TEST_F(ProfileOfAGraph, OfOneStepIsThatStep) {
 
 TEST_F(ProfileOfAGraph, SaysWhatIsAlive) {
   Workspace workspace = this->workspace();
-  Profile profile(workspace, "step", directory_.path(), {}, {1000, 2000});
+  Profile profile(workspace, "update", directory_.path(), {}, {1000, 2000});
   for (int step = 0; step < 4; ++step) workspace.at("step").run();
   const std::string tables = profile.finish();
   const std::vector<int64_t>& live = workspace.plan().graphs[0].live_bytes;
@@ -176,7 +176,7 @@ TEST_F(ProfileOfAGraph, SaysWhatIsAlive) {
 TEST_F(ProfileOfAGraph, LeavesNothingWithoutAnEnd) {
   Workspace workspace = this->workspace();
   {
-    Profile profile(workspace, "step", directory_.path(), {});
+    Profile profile(workspace, "update", directory_.path(), {});
     workspace.at("step").run();
   }
   EXPECT_TRUE(std::filesystem::is_empty(directory_.path()));

@@ -74,6 +74,39 @@ TEST(DataShards, AShardIsKeptAtTheLevelThatItCompletes) {
             "carry %t.gradient_part.1 = %t/join_partials\n");
 }
 
+// An update of so many shards, each of `micro_batches` micro-batches.
+Job job_of_shards(int64_t shards, int64_t micro_batches) {
+  Job job{.graphs = {accumulating()},
+          .schedules = {{.name = "update", .rows = {{.graph = 0, .fills = {"ids", "dy"}}}}}};
+  add_micro_batches(job, keep_only_sums(job.graphs[0]), shards * micro_batches);
+  add_data_shards(job, shards);
+  return job;
+}
+
+std::string names_of_runs(const Job& job) {
+  std::string names;
+  for_each_run(job.schedule("update"),
+               [&](const Row& row) { names += job.graphs[static_cast<size_t>(row.graph)].name + " "; });
+  return names;
+}
+
+TEST(DataShards, RunOneAfterTheOther) {
+  EXPECT_EQ(names_of_runs(job_of_shards(3, 1)),
+            "zero_gradients micro keep_shard_0 zero_gradients micro keep_shard_1 zero_gradients step ");
+  EXPECT_EQ(names_of_runs(job_of_shards(2, 2)), "zero_gradients micro micro keep_shard_0 zero_gradients micro step ");
+}
+
+TEST(DataShards, RowsDoNotGrowWithTheirNumber) {
+  const Job job = job_of_shards(int64_t{1} << 20, 4);
+  EXPECT_LT(job.schedules[0].rows.size() + job.schedules[0].blocks.size(), 100u);
+  const std::vector<int64_t> runs = runs_of(job.schedules[0], job.graphs.size());
+  EXPECT_EQ(runs[0], 1 << 20);        // zero_gradients
+  EXPECT_EQ(runs[1], (4 << 20) - 1);  // micro
+  EXPECT_EQ(runs[2], 1 << 19);        // keep_shard_0
+  EXPECT_EQ(runs[3], 1 << 18);        // keep_shard_1
+  EXPECT_EQ(runs.back(), 1);          // step
+}
+
 // The tree of n leaves by its definition: the left part is the largest power of two below n.
 std::string tree(int first, int count) {
   if (count == 1) return std::to_string(first);
@@ -92,11 +125,15 @@ TEST(DataShards, AnyNumberOfShardsMakesTheBalancedTree) {
       }
       return sum;
     };
-    for (int shard = 0; shard + 1 < shards; ++shard) {
-      const int kept_at = level_after_shard(shard);
-      ASSERT_LT(kept_at, shard_levels(shards));
-      parts[static_cast<size_t>(kept_at)] = join(shard, [&](int level) { return level < kept_at; });
-    }
+    const Job job = job_of_shards(shards, 3);
+    int shard = 0;
+    for_each_run(job.schedule("update"), [&](const Row& row) {
+      const std::string& graph = job.graphs[static_cast<size_t>(row.graph)].name;
+      if (!graph.starts_with("keep_shard_")) return;
+      const int kept_at = graph.back() - '0';
+      parts[static_cast<size_t>(kept_at)] = join(shard++, [&](int level) { return level < kept_at; });
+    });
+    ASSERT_EQ(shard, shards - 1);
     EXPECT_EQ(join(shards - 1, [&](int level) { return ((shards - 1) >> level & 1) != 0; }), tree(0, shards));
   }
 }

@@ -33,7 +33,7 @@ Graph step() {
 }
 
 int64_t persistent_bytes(const Graph& graph) {
-  return plan_job({.graphs = {&graph}, .processor = choose_backend().on(1)}).persistent_bytes;
+  return plan_job({.graphs = {graph}, .processor = choose_backend().on(1)}).persistent_bytes;
 }
 
 TEST(Offload, PassesMomentsThroughMemoryPanelByPanel) {
@@ -70,7 +70,7 @@ TEST(Offload, PassesMomentsThroughMemoryPanelByPanel) {
       "carry %w.adam_m = %w.adam_m/disk.3\n"
       "carry %w.adam_v = %w.adam_v/disk.3\n"
       "result %n\n");
-  const Plan plan = plan_job({.graphs = {&after}, .processor = choose_backend().on(1)});
+  const Plan plan = plan_job({.graphs = {after}, .processor = choose_backend().on(1)});
   EXPECT_EQ(plan.disk_bytes, 2 * 32768);
   EXPECT_EQ(plan.graphs[0].disk_read_bytes, 2 * 32768);
   EXPECT_EQ(plan.graphs[0].disk_written_bytes, 2 * 32768);

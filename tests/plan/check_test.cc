@@ -42,6 +42,7 @@ class CheckedPlan : public ::testing::Test {
     sketch.graph.carries.push_back({w, next});
     sketch.graph.results.push_back(c);
     verify(sketch.graph);
+    job.graphs = {sketch.graph};
     plan = plan_job(job);
   }
   int64_t& offset(ValueId id) { return plan.graphs[0].offsets_bytes[static_cast<size_t>(id)]; }
@@ -51,7 +52,7 @@ class CheckedPlan : public ::testing::Test {
   }
 
   Sketch sketch{"step"};
-  Job job{{&sketch.graph}, testing::sketched(2)};
+  Job job{{}, testing::sketched(2)};
   Plan plan;
   ValueId w, x, a, b, c, d, next;
 };
@@ -82,7 +83,7 @@ TEST_F(CheckedPlan, NoticesAResultThatIsOverwritten) {
 }
 
 TEST_F(CheckedPlan, NoticesACarryToAnotherPlace) {
-  sketch.graph.carries.push_back({x, d});
+  job.graphs[0].carries.push_back({x, d});
   expect_error("'x' is carried as 'v5' but lies elsewhere");
 }
 
@@ -122,19 +123,19 @@ TEST_F(CheckedPlan, NoticesScratchOfAnotherSize) {
 }
 
 TEST_F(CheckedPlan, NoticesATakeoverTheOpDoesNotAllow) {
-  sketch.graph.nodes[1].attributes = {{"bytes_0", int64_t{256}}};
+  job.graphs[0].nodes[1].attributes = {{"bytes_0", int64_t{256}}};
   expect_error("'v3'");
 }
 
 TEST_F(CheckedPlan, NoticesATakeoverOfWhatIsReadAgain) {
-  sketch.graph.nodes[3].inputs.push_back(a);
+  job.graphs[0].nodes[3].inputs.push_back(a);
   expect_error("overlaps 'v2'");
 }
 
 TEST_F(CheckedPlan, NoticesAPersistentValueOfAnotherGraphOverwritten) {
   Sketch other("other");
   other.value({other.input(64, Role::weight, "z")}, {64});
-  job.graphs.push_back(&other.graph);
+  job.graphs.push_back(other.graph);
   plan = plan_job(job);
   offset(c) = plan.find("z")->offset_bytes - 64;
   expect_error("'v4'");
@@ -142,7 +143,7 @@ TEST_F(CheckedPlan, NoticesAPersistentValueOfAnotherGraphOverwritten) {
 
 TEST(Check, NoticesAnyTransientValueMovedOntoAnother) {
   const Graph graph = testing::llama_step({.layers = 2, .tokens = 40, .hidden = 64, .inner = 160, .vocabulary = 500});
-  const Job job{{&graph}, testing::sketched(2)};
+  const Job job{{graph}, testing::sketched(2)};
   const Plan plan = plan_job(job);
   // Each node's first output moved onto each of its operands: only what the op may take over is sound.
   int noticed = 0;
@@ -172,7 +173,10 @@ TEST_P(FuzzedJob, IsSoundAndBreaksWhenMoved) {
     const Graph second = testing::random_graph(2 * seed + 1, "second");
     ASSERT_NO_THROW(verify(first)) << "seed " << seed;
     ASSERT_NO_THROW(verify(second)) << "seed " << seed;
-    const Job job{{&first, &second}, testing::sketched(1 + i % 3)};
+    Job job{{first, second}, testing::sketched(1 + i % 3)};
+    for (const ValueId input : first.inputs) {
+      if ((seed + static_cast<uint64_t>(input)) % 3 == 0) job.slots[first.value(input).name] = 2 + i % 2;
+    }
     Plan plan;
     ASSERT_NO_THROW(plan = plan_job(job)) << "seed " << seed;
     ASSERT_EQ(plan.arena_bytes, plan.persistent_bytes + plan.transient_bytes);
@@ -192,6 +196,13 @@ TEST_P(FuzzedJob, IsSoundAndBreaksWhenMoved) {
       offsets[moved] = before;
     }
     ASSERT_EQ(error_of(job, plan), "");
+    for (const ValueId input : first.inputs) {  // a copy that lies on the first one
+      if (job.slots_of(first.value(input).name) == 1 || first.value(input).bytes() == 0) continue;
+      int64_t& apart = plan.graphs[0].slot_bytes[static_cast<size_t>(input)];
+      const int64_t before = std::exchange(apart, 0);
+      ASSERT_NE(error_of(job, plan), "") << "seed " << seed;
+      apart = before;
+    }
   }
   EXPECT_GT(broken_plans, 100);
 }

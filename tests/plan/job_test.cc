@@ -17,11 +17,11 @@ TEST(Job, LendsItsTransientRegionToFiles) {
   Sketch sketch("train");
   const ValueId w = sketch.input(1000, Role::weight, "w");
   sketch.graph.results.push_back(sketch.value({w}, {500}));
-  const Plan enough = plan_job({{&sketch.graph}, testing::sketched(1), 512});
+  const Plan enough = plan_job({{sketch.graph}, testing::sketched(1), 512});
   EXPECT_EQ(enough.arena_bytes, 1024 + 512);
   EXPECT_EQ(enough.peak.graph, 0);
 
-  const Plan more = plan_job({{&sketch.graph}, testing::sketched(1), 3000});
+  const Plan more = plan_job({{sketch.graph}, testing::sketched(1), 3000});
   EXPECT_EQ(more.transient_bytes, 3008);
   EXPECT_EQ(more.arena_bytes, 1024 + 3008);
   EXPECT_EQ(more.lower_bound_bytes, more.arena_bytes);
@@ -55,7 +55,7 @@ TEST(Job, OfTwoGraphsHandComputed) {
   const ValueId loss = eval.value({other, same}, {900});  // 960
   eval.graph.results.push_back(loss);
 
-  const Plan plan = plan_job({{&train.graph, &eval.graph}, testing::sketched(2)});
+  const Plan plan = plan_job({{train.graph, eval.graph}, testing::sketched(2)});
   ASSERT_EQ(plan.persistent.size(), 3u);
   EXPECT_EQ(plan.persistent[0].offset_bytes, 0);
   EXPECT_EQ(plan.persistent[1].offset_bytes, 64);
@@ -98,7 +98,7 @@ TEST(Job, GraphsThatDisagreeAboutAnInputAreRefused) {
   Sketch b("b");
   b.value({b.input(128, Role::weight, "w")}, {64});
   try {
-    plan_job({{&a.graph, &b.graph}, testing::sketched(1)});
+    plan_job({{a.graph, b.graph}, testing::sketched(1)});
     FAIL() << "planned";
   } catch (const InternalError& error) {
     EXPECT_STREQ(error.what(),
@@ -109,7 +109,7 @@ TEST(Job, GraphsThatDisagreeAboutAnInputAreRefused) {
 TEST(Job, WithoutNodesHasAPeak) {
   Sketch sketch("empty");
   sketch.input(100, Role::weight, "w");
-  const Plan plan = plan_job({{&sketch.graph}, testing::sketched(1)});
+  const Plan plan = plan_job({{sketch.graph}, testing::sketched(1)});
   EXPECT_EQ(plan.arena_bytes, 128);
   EXPECT_EQ(plan.lower_bound_bytes, 128);
   EXPECT_EQ(plan.peak.where, "before the first node");
@@ -117,7 +117,7 @@ TEST(Job, WithoutNodesHasAPeak) {
 
 TEST(Job, OfATrainingStepAddsUp) {
   const Graph graph = testing::llama_step({.layers = 4, .tokens = 300, .updates_last = true});
-  const Plan plan = plan_job({{&graph}, testing::sketched(2)});
+  const Plan plan = plan_job({{graph}, testing::sketched(2)});
   EXPECT_EQ(std::accumulate(plan.peak.bytes_by_role.begin(), plan.peak.bytes_by_role.end(), int64_t{0}),
             plan.lower_bound_bytes);
   EXPECT_LE(static_cast<double>(plan.arena_bytes), 1.02 * static_cast<double>(plan.lower_bound_bytes));

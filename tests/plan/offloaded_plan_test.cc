@@ -30,8 +30,8 @@ TEST(OffloadedPlan, IsSoundWhateverLeaves) {
     const Graph early = prefetch(after, testing::sketched(2));
     ASSERT_NO_THROW(verify(early)) << "seed " << seed << "\n" << to_text(early);
     for (const Graph* graph : {&after, &early}) {
-      ASSERT_NO_THROW(plan_job({.graphs = {graph}, .processor = testing::sketched(2)})) << "seed " << seed << "\n"
-                                                                                        << to_text(*graph);
+      ASSERT_NO_THROW(plan_job({.graphs = {*graph}, .processor = testing::sketched(2)})) << "seed " << seed << "\n"
+                                                                                         << to_text(*graph);
     }
   }
 }
@@ -63,7 +63,7 @@ TEST(OffloadedPlan, IsRefusedWithoutOneOfItsWaits) {
     for (size_t node = 0; node < after.nodes.size(); ++node) {
       if (after.nodes[node].op->course() != Course::wait) continue;
       const Graph graph = without_wait(after, node);
-      ASSERT_THROW(plan_job({.graphs = {&graph}, .processor = testing::sketched(2)}), InternalError)
+      ASSERT_THROW(plan_job({.graphs = {graph}, .processor = testing::sketched(2)}), InternalError)
           << "seed " << seed << ", node " << node << "\n"
           << to_text(after);
       ++broken;

@@ -30,7 +30,7 @@ TEST(Picture, HoldsThePlanOfAHandComputedStep) {
   sketch.scope = "layers.0";
   const ValueId a = sketch.value({w}, {256}, 10);
   sketch.graph.results.push_back(sketch.value({a}, {256, -1, 0}));
-  const nlohmann::json data = data_of(page_of({{&sketch.graph}, testing::sketched(2)}));
+  const nlohmann::json data = data_of(page_of({{sketch.graph}, testing::sketched(2)}));
   EXPECT_EQ(data.at("arena"), 128 + 256 + 64);
   EXPECT_EQ(data.at("persistent"), nlohmann::json::parse(R"([["w", 1, 128, 0, 0, 0]])"));
   EXPECT_EQ(data.at("reserve"), 20 * kMiB);
@@ -44,7 +44,7 @@ TEST(Picture, HoldsThePlanOfAHandComputedStep) {
 TEST(Picture, NeedsNothingFromOutsideAndSurvivesHostileNames) {
   testing::Sketch sketch("</script><script>alert(1)</script>");
   sketch.value({sketch.input(64, Role::weight, "\"<!--\\\xff")}, {64});
-  const std::string page = page_of({{&sketch.graph}, testing::sketched(1)});
+  const std::string page = page_of({{sketch.graph}, testing::sketched(1)});
   EXPECT_EQ(page.find("alert(1)</script>"), std::string::npos);
   EXPECT_EQ(page.find("<!--"), std::string::npos);
   EXPECT_EQ(page.find("http"), std::string::npos);
@@ -55,7 +55,7 @@ TEST(Picture, NeedsNothingFromOutsideAndSurvivesHostileNames) {
 // What is too much to embed is summed up: per node, values and the rest together are what is alive.
 TEST(Picture, SumsUpTheSmallValuesOfALargeGraph) {
   const Graph graph = testing::llama_step({.layers = 100, .tokens = 64, .hidden = 64, .inner = 160, .vocabulary = 500});
-  const Job job{{&graph}, testing::sketched(1)};
+  const Job job{{graph}, testing::sketched(1)};
   const Plan plan = plan_job(job);
   const nlohmann::json data = data_of(page_of(job)).at("graphs")[0];
   ASSERT_GT(data.at("hidden"), 100);

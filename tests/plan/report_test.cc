@@ -22,7 +22,7 @@ Plan sample(testing::Sketch& train) {
       {w, m, y}, {{2 * kMiB, 0, -1, Role::weight}, {2 * kMiB, 1, -1, Role::optimizer_state}, {100}}, 10 * kKiB);
   train.graph.carries = {{w, updated[0]}, {m, updated[1]}};
   train.graph.results.push_back(updated[2]);
-  return plan_job({{&train.graph}, testing::sketched(2)});
+  return plan_job({{train.graph}, testing::sketched(2)});
 }
 
 TEST(Report, TableOfAHandComputedPlan) {

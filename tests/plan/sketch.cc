@@ -29,6 +29,13 @@ class SizedOp final : public Op {
   }
   std::vector<StoragePair> in_place(const TypedNode& node) const override { return pairs(node, "in_place"); }
   std::vector<StoragePair> may_reuse(const TypedNode& node) const override { return pairs(node, "reuse"); }
+  bool reads_input(const Node& node, size_t input) const override {
+    for (size_t output = 0; node.attributes.has("overwrites") && output < node.outputs.size(); ++output) {
+      const std::string key = fmt::format("in_place_{}", output);
+      if (node.attributes.has(key) && node.attributes.integer(key) == static_cast<int64_t>(input)) return false;
+    }
+    return true;
+  }
 };
 
 const SizedOp kSized{"sized"};

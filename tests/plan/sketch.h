@@ -29,6 +29,8 @@ class Sketch {
   ValueId value(std::vector<ValueId> inputs, Output output, int64_t scratch = 0) {
     return node(std::move(inputs), {output}, scratch).front();
   }
+  // Makes the last node not read the inputs whose storage its outputs share.
+  void overwrites_in_place() { graph.nodes.back().attributes.set("overwrites", int64_t{1}); }
   // Makes the scratch of the last node so many bytes a thread.
   void scratch_per_thread() { graph.nodes.back().attributes.set("per_thread", int64_t{1}); }
 

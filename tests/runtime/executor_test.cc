@@ -34,22 +34,21 @@ std::atomic<int64_t> allocations{0};
 namespace headroom {
 namespace {
 
-Workspace workspace_of(std::vector<Graph> graphs, const Backend& backend, int threads) {
-  Job job{.graphs = {}, .processor = backend.on(threads)};
-  for (const Graph& graph : graphs) job.graphs.push_back(&graph);
+Workspace workspace_of(Job job, const Backend& backend, int threads) {
+  job.processor = backend.on(threads);
   Plan plan = plan_job(job);
-  return {std::move(graphs), std::move(plan), backend};
+  return {std::move(job.graphs), std::move(plan), backend};
 }
 
 TEST(Executor, RunsAGraphAndCarriesItsState) {
   Workspace workspace =
-      workspace_of({parse_graph("graph g\n"
-                                "input %a: f32[4] input\n"
-                                "input %target: f32[4] optimizer_state\n"
-                                "input %range: i32[2] input\n"
-                                "%b: f32[4] activation = add(%a, %a) forward\n"
-                                "%target.next: f32[4] optimizer_state = write_rows(%target, %b, %range) update\n"
-                                "carry %target = %target.next\n")},
+      workspace_of({{parse_graph("graph g\n"
+                                 "input %a: f32[4] input\n"
+                                 "input %target: f32[4] optimizer_state\n"
+                                 "input %range: i32[2] input\n"
+                                 "%b: f32[4] activation = add(%a, %a) forward\n"
+                                 "%target.next: f32[4] optimizer_state = write_rows(%target, %b, %range) update\n"
+                                 "carry %target = %target.next\n")}},
                    cpu_backend(Isa::reference), 1);
   const Tensor a = workspace.persistent("a");
   for (int i = 0; i < 4; ++i) a.as<float>()[i] = static_cast<float>(i);
@@ -62,12 +61,11 @@ TEST(Executor, AllocatesNothingInATrainingStep) {
   for (const Isa isa : {Isa::reference, Isa::avx2, Isa::avx512}) {
     if (!is_supported(isa)) continue;
     TrainingShape shape{1, 2, 9};
-    Workspace workspace = workspace_of(build_training_graphs(*make_model(config_of(*find_preset("tiny-300k"))), shape,
-                                                             {}, {.checkpoint_layers = true}, true)
-                                           .graphs,
+    Workspace workspace = workspace_of(build_training_job(*make_model(config_of(*find_preset("tiny-300k"))), shape, {},
+                                                          {.checkpoint_layers = true}, true),
                                        cpu_backend(isa), 2);
     const int64_t before = allocations;
-    for (const char* graph : {"zero_gradients", "micro", "step", "evaluation"}) workspace.at(graph).run();
+    for (const char* schedule : {"update", "evaluation"}) workspace.run(workspace.plan().schedule(schedule));
     EXPECT_EQ(allocations - before, 0) << name_of(isa);
   }
 }

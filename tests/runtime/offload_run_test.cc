@@ -67,7 +67,7 @@ Graph random_step(uint64_t seed) {
 
 // Every graph input after three steps, and the results of each, as bytes by name.
 std::vector<std::vector<std::byte>> run(const Graph& graph, const std::string& directory) {
-  Job job{.graphs = {&graph}, .processor = choose_backend().on(1)};
+  Job job{.graphs = {graph}, .processor = choose_backend().on(1)};
   Plan plan = plan_job(job);
   Workspace workspace({graph}, plan, choose_backend(), directory);
   std::mt19937_64 random(11);

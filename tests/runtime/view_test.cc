@@ -27,7 +27,7 @@ class ViewTest : public ::testing::Test {
                     "input %a: f32[4] input\n"
                     "%sum: f64[1] activation = sum(%a) forward\n"
                     "result %sum\n"));
-    Plan plan = plan_job({.graphs = {&graphs_[0], &graphs_[1]}, .processor = choose_backend().on(1)});
+    Plan plan = plan_job({.graphs = graphs_, .processor = choose_backend().on(1)});
     workspace_ = std::make_unique<Workspace>(graphs_, std::move(plan), choose_backend());
     const View<float> a = workspace_->view<float>("a");
     for (int64_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(i);

@@ -19,7 +19,7 @@ class ClassifyTest : public testing::Test {
     Builder build(graph);
     task_of(*model_).declare(build, *model_, shape_);
     std::vector<Graph> graphs = {std::move(graph)};
-    Plan plan = plan_job({.graphs = {&graphs[0]}, .processor = choose_backend().on(1)});
+    Plan plan = plan_job({.graphs = {graphs[0]}, .processor = choose_backend().on(1)});
     workspace_ = std::make_unique<Workspace>(std::move(graphs), std::move(plan), choose_backend());
     step_ = std::make_unique<StepFiller>(*workspace_, shape_);
   }

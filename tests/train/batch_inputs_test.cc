@@ -38,11 +38,10 @@ class BatchInputsTest : public testing::Test {
  protected:
   BatchInputsTest() {
     model_ = make_model(config_of(*find_preset("tiny-300k")));
-    graphs_ = build_training_graphs(*model_, shape_, {}, {}, true).graphs;
-    Job job{.graphs = {}, .processor = choose_backend().on(1)};
-    for (const Graph& graph : graphs_) job.graphs.push_back(&graph);
+    Job job = build_training_job(*model_, shape_, {}, {}, true);
+    job.processor = choose_backend().on(1);
     Plan plan = plan_job(job);
-    workspace_ = std::make_unique<Workspace>(std::move(graphs_), std::move(plan), choose_backend());
+    workspace_ = std::make_unique<Workspace>(std::move(job.graphs), std::move(plan), choose_backend());
     uint64_t index = 0;
     for (const Parameter& parameter : model_->parameters()) {
       const Tensor tensor = workspace_->persistent(parameter.name);

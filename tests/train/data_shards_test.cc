@@ -40,11 +40,10 @@ std::unique_ptr<Model> tiny_model(bool tied) {
   return make_model(JsonObject::of(std::move(config), "tiny"));
 }
 
-std::unique_ptr<Workspace> workspace_of(const Model& model, std::vector<Graph> graphs, int64_t rows) {
-  Job job{.graphs = {}, .processor = choose_backend().on(1)};
-  for (const Graph& graph : graphs) job.graphs.push_back(&graph);
+std::unique_ptr<Workspace> workspace_of(const Model& model, Job job, int64_t rows) {
+  job.processor = choose_backend().on(1);
   Plan plan = plan_job(job);
-  auto workspace = std::make_unique<Workspace>(std::move(graphs), std::move(plan), choose_backend());
+  auto workspace = std::make_unique<Workspace>(std::move(job.graphs), std::move(plan), choose_backend());
   uint64_t index = 0;
   for (const Parameter& parameter : model.parameters()) {
     Numbers numbers(static_cast<size_t>(parameter.shape.elements()));
@@ -96,8 +95,8 @@ std::vector<Weights> gradients_of_shards(const Model& model, int64_t shards) {
   trace.watch = [&](std::string_view pass, const Graph&, const Graph& after) {
     if (pass == "differentiate") differentiated = after;
   };
-  build_training_graphs(model, {rows, 1, kTokens + 1}, plain_sgd(), {}, false, &trace);
-  const auto workspace = workspace_of(model, {differentiated}, rows);
+  build_training_job(model, {rows, 1, kTokens + 1}, plain_sgd(), {}, false, &trace);
+  const auto workspace = workspace_of(model, {{differentiated}}, rows);
   std::vector<Weights> gradients(static_cast<size_t>(shards));
   for (int64_t shard = 0; shard < shards; ++shard) {
     fill_rows(*workspace, shard * rows, rows);
@@ -118,20 +117,18 @@ float tree(const std::vector<Weights>& parts, const std::string& name, size_t el
   return tree(parts, name, element, first, left) + tree(parts, name, element, first + left, count - left);
 }
 
-// The weights after one update of all rows in `shards` shards and as many micro-batches, in the order of the trainer.
+// The weights after one update of all rows in `shards` shards and as many micro-batches.
 Weights sharded_update(const Model& model, int64_t shards, int64_t micro_batches) {
   const TrainingShape shape{kRows / micro_batches, micro_batches, kTokens + 1, 1, shards};
   const auto workspace =
-      workspace_of(model, build_training_graphs(model, shape, plain_sgd(), {}, false).graphs, shape.micro_rows);
+      workspace_of(model, build_training_job(model, shape, plain_sgd(), {}, false), shape.micro_rows);
   workspace->persistent("update_scalars").as<float>()[0] = kRate;
-  for (int64_t micro = 0; micro < micro_batches; ++micro) {
-    if (micro_batches > 1 && micro % shape.micro_batches_per_shard() == 0) workspace->at("zero_gradients").run();
-    fill_rows(*workspace, micro * shape.micro_rows, shape.micro_rows);
-    workspace->at(micro + 1 < micro_batches ? "micro" : "step").run();
-    if (micro + 1 < micro_batches && (micro + 1) % shape.micro_batches_per_shard() == 0) {
-      workspace->at(keep_shard_name(level_after_shard(micro / shape.micro_batches_per_shard()))).run();
-    }
-  }
+  int64_t micro = 0;
+  for_each_run(workspace->plan().schedule("update"), [&](const Row& row) {
+    if (!row.fills.empty()) fill_rows(*workspace, shape.micro_rows * micro++, shape.micro_rows);
+    workspace->at(row).run();
+  });
+  EXPECT_EQ(micro, micro_batches);
   return weights_of(model, *workspace);
 }
 
@@ -139,7 +136,7 @@ TEST(DataShards, GradientsAreTheTreeOfTheShardsGradients) {
   for (const bool tied : {true, false}) {
     const auto model = tiny_model(tied);
     const TrainingShape one_row{1, 1, kTokens + 1};
-    const auto plain = build_training_graphs(*model, one_row, plain_sgd(), {}, false).graphs;
+    const Job plain = build_training_job(*model, one_row, plain_sgd(), {}, false);
     const Weights before = weights_of(*model, *workspace_of(*model, plain, 1));
     for (const int64_t shards : {2, 3, 4, 12}) {
       const std::vector<Weights> parts = gradients_of_shards(*model, shards);

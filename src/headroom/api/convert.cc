@@ -43,7 +43,7 @@ FittedJob fit(const ConvertOptions& options, const Conversion& conversion) {
     const bool is_least = staging_bytes == kStagingBytes.back();
     if (!is_least && staging_bytes > 2 * conversion.read_bytes()) continue;  // more than there is to read
     candidates.push_back(
-        {fmt::format("blocks of {}", format_bytes(staging_bytes)), [] { return std::vector<Graph>(); }, staging_bytes});
+        {fmt::format("blocks of {}", format_bytes(staging_bytes)), [] { return Job(); }, staging_bytes});
   }
   return fit_job(candidates, resolve_budget(options.memory), reserve);
 }

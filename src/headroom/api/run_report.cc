@@ -25,10 +25,8 @@ ProcessBudget process_budget(const FittedJob& job) { return {job.reserve_bytes, 
 
 void write_html(const FittedJob& job, const std::string& path) {
   const std::string temporary = path + std::string(kTemporarySuffix);
-  Job described{.graphs = {}, .processor = choose_backend().on(job.plan.threads)};
-  for (const Graph& graph : job.graphs) described.graphs.push_back(&graph);
   std::ofstream out(temporary);
-  write_picture(out, described, job.plan, process_budget(job));
+  write_picture(out, job, job.plan, process_budget(job));
   out.close();
   if (!out || std::rename(temporary.c_str(), path.c_str()) != 0) {
     remove_tree(temporary);

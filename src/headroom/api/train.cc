@@ -152,8 +152,8 @@ void write_report(const TrainOptions& options, const TrainingRequest& request, c
 // The profile that the options ask for, or null; before anything is loaded.
 std::unique_ptr<Profile> start_profile(const TrainOptions& options, Workspace& workspace, const ProcessBudget& budget) {
   if (options.profile.empty()) return nullptr;
-  return std::make_unique<Profile>(workspace, "step", options.profile, limits_for(workspace).value_or(MachineLimits{}),
-                                   budget);
+  return std::make_unique<Profile>(workspace, "update", options.profile,
+                                   limits_for(workspace).value_or(MachineLimits{}), budget);
 }
 
 }  // namespace

@@ -65,8 +65,9 @@ FittedJob fit_evaluation(const Model& model, const Model* reference, const Evalu
   reserve.buffer_bytes = kBufferBytes + size_of(DType::i32) * shape.row_tokens + document_bytes;
   reserve.tokenizer_bytes = tokenizer_bytes;
   const Candidate only{fmt::format("{} rows of {} tokens at a time", shape.rows, shape.row_tokens), [&] {
-                         return reference == nullptr ? build_evaluation_graphs(model, shape, &trace)
-                                                     : build_comparison_graphs(model, *reference, shape, &trace);
+                         return Job{.graphs = reference == nullptr
+                                                  ? build_evaluation_graphs(model, shape, &trace)
+                                                  : build_comparison_graphs(model, *reference, shape, &trace)};
                        }};
   FittedJob job = fit_job({only}, budget, reserve);
   finish_trace(trace, tracing);

@@ -41,6 +41,14 @@ std::vector<GenerationShape> shapes_to_try(const GenerationSettings& settings, c
   return shapes;
 }
 
+// The last of the graphs makes a new token.
+Job job_of(std::vector<Graph> graphs) {
+  const Row decode = {.graph = static_cast<int32_t>(graphs.size()) - 1,
+                      .fills = {"decode.tokens", "decode.positions", "decode.last_row", "sequences", "cache_range"},
+                      .reads = {"decode.logits", "decode.lse"}};
+  return {.graphs = std::move(graphs), .schedules = {{.name = "token", .given = {"rotary_table"}, .rows = {decode}}}};
+}
+
 }  // namespace
 
 int64_t default_new_tokens(bool chats) { return chats ? kMaxContext : kNewTokens; }
@@ -94,7 +102,7 @@ FittedGeneration fit_generation(const GenerationSettings& settings, const Model&
   for (const GenerationShape& one : shapes) {
     const std::string cache = one.cache_dtype == DType::f32 ? "" : fmt::format(" in {}", name_of(one.cache_dtype));
     candidates.push_back({fmt::format("context {}{}, prefill in chunks of {}", one.context, cache, one.prefill_chunk),
-                          [&] { return build_generation_graphs(model, one, &trace); }});
+                          [&] { return job_of(build_generation_graphs(model, one, &trace)); }});
   }
   FittedJob job = fit_job(candidates, budget, reserve);
   finish_trace(trace, settings.trace);

@@ -68,6 +68,10 @@ class Op {
   // the bits of one uninterrupted sum: what gradient accumulation needs.
   virtual bool continues_sum() const { return false; }
 
+  // Whether input `input` of the node is read; false for one that is there only for its storage, which the node writes,
+  // all of it or a range.
+  virtual bool reads_input(const Node&, size_t /*input*/) const { return true; }
+
   virtual Lane lane() const { return Lane::compute; }
   virtual Course course() const { return Course::whole; }
   // Not none: the node moves values between tiers, and has no kernel.

@@ -37,10 +37,11 @@ std::string share_text(double share) { return share > 0 ? fmt::format("{:.0f} %"
 
 }  // namespace
 
-Profile::Profile(Workspace& workspace, std::string last_graph, const std::string& directory,
+Profile::Profile(Workspace& workspace, std::string_view schedule, const std::string& directory,
                  const MachineLimits& limits, const ProcessBudget& budget)
     : workspace_(workspace),
-      last_graph_(std::move(last_graph)),
+      last_graph_(static_cast<size_t>(last_row(workspace.plan().schedule(schedule)).graph)),
+      runs_of_last_(runs_of(workspace.plan().schedule(schedule), workspace.executors().size())[last_graph_]),
       directory_(directory),
       budget_(budget),
       flops_limit_(limits.fma_flops_per_second(workspace.backend(), workspace.threads().count())),
@@ -48,18 +49,16 @@ Profile::Profile(Workspace& workspace, std::string last_graph, const std::string
   create_directories(directory);
   std::vector<const Graph*> graphs;
   for (const auto& executor : workspace.executors()) {
-    executor->observe(this);
     graphs.push_back(&executor->graph());
     graphs_.push_back({.graph = &executor->graph(),
                        .live_bytes = workspace.plan().graphs[graphs_.size()].live_bytes,
                        .node_ns = std::vector<int64_t>(executor->graph().nodes.size())});
   }
+  workspace.observe(this);
   trace_ = std::make_unique<TraceFile>(directory + "/trace.json", graphs);
 }
 
-Profile::~Profile() {
-  for (const auto& executor : workspace_.executors()) executor->observe(nullptr);
-}
+Profile::~Profile() { workspace_.observe(nullptr); }
 
 void Profile::forget() {
   for (GraphTimes& times : graphs_) {
@@ -92,7 +91,8 @@ void Profile::on_run(const Graph& graph, std::span<const int64_t> moments_ns) {
     forget();
     warm_ = true;
   }
-  GraphTimes& times = graphs_[place_of_graph(graph)];
+  const size_t place = place_of_graph(graph);
+  GraphTimes& times = graphs_[place];
   if (timeline_begin_ns_ == 0) timeline_begin_ns_ = moments_ns.front();
   if (first_ns_ == 0) first_ns_ = moments_ns.front();
   last_ns_ = moments_ns.back();
@@ -100,7 +100,10 @@ void Profile::on_run(const Graph& graph, std::span<const int64_t> moments_ns) {
   times.total_ns += moments_ns.back() - moments_ns.front();
   for (size_t i = 0; i < times.node_ns.size(); ++i) times.node_ns[i] += moments_ns[i + 1] - moments_ns[i];
   if (warm_ && steps_ <= kTracedSteps) trace_->add(graph, moments_ns, times.live_bytes);
-  if (graph.name == last_graph_) ++steps_;
+  if (place == last_graph_ && ++last_runs_ == runs_of_last_) {
+    ++steps_;
+    last_runs_ = 0;
+  }
 }
 
 std::vector<OpProfile> Profile::ops() const {

@@ -35,11 +35,12 @@ class Profile : public RunObserver {
 
   static constexpr int kTracedSteps = 3;
 
-  // Observes every graph of `workspace`, which is borrowed. A step ends with the graph `last_graph`. The first step,
-  // which warms up, is left out of the table unless it is the only one; the trace is of the kTracedSteps after it, in
-  // DIRECTORY/trace.json. Without limits for the workspace's threads there are no shares of them. `budget` is what the
-  // picture holds the measured memory against.
-  Profile(Workspace& workspace, std::string last_graph, const std::string& directory, const MachineLimits& limits,
+  // Observes every graph of `workspace`, which is borrowed. A step is a walk through the rows of `schedule`, which is
+  // one of the workspace's plan and whose last graph runs for nothing else. The first step, which warms up, is left out
+  // of the table unless it is the only one; the trace is of the kTracedSteps after it, in DIRECTORY/trace.json. Without
+  // limits for the workspace's threads there are no shares of them. `budget` is what the picture holds the measured
+  // memory against.
+  Profile(Workspace& workspace, std::string_view schedule, const std::string& directory, const MachineLimits& limits,
           const ProcessBudget& budget = {});
   ~Profile() override;
   Profile(const Profile&) = delete;
@@ -67,16 +68,18 @@ class Profile : public RunObserver {
   std::string memory_table() const;
 
   Workspace& workspace_;
-  std::string last_graph_;
+  size_t last_graph_;     // of a step
+  int64_t runs_of_last_;  // in a step
   std::string directory_;
   ProcessBudget budget_;
   double flops_limit_ = 0;
   double bytes_limit_ = 0;
   std::vector<GraphTimes> graphs_;
-  int64_t steps_ = 0;     // that have ended, the first one included
-  bool warm_ = false;     // the first step is over and forgotten
-  int64_t first_ns_ = 0;  // begin of the first run that counts
-  int64_t last_ns_ = 0;   // end of the last one
+  int64_t steps_ = 0;      // that have ended, the first one included
+  int64_t last_runs_ = 0;  // of the last graph, in the step that runs
+  bool warm_ = false;      // the first step is over and forgotten
+  int64_t first_ns_ = 0;   // begin of the first run that counts
+  int64_t last_ns_ = 0;    // end of the last one
   std::unique_ptr<TraceFile> trace_;
   MemoryTimeline timeline_;        // of the second step, or where there is but one, of that
   int64_t timeline_step_ = -1;     // that it is of

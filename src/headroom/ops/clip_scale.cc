@@ -14,8 +14,11 @@ class ClipScale : public Op {
   ClipScale() : Op("clip_scale") {}
 
   std::vector<Type> output_types(std::span<const Type> inputs, const Attributes& attributes) const override {
-    const bool unscales = attributes.has("unscales");
-    if (unscales && !inputs.empty()) {
+    if (attributes.has("keeps") && !inputs.empty()) {
+      expect_type(name(), "kept is f32[1]", f32({1}), inputs.back());
+      inputs = inputs.first(inputs.size() - 1);
+    }
+    if (attributes.has("unscales") && !inputs.empty()) {
       expect_type(name(), "loss_scale is f32[1]", f32({1}), inputs.back());
       inputs = inputs.first(inputs.size() - 1);
     }
@@ -26,6 +29,14 @@ class ClipScale : public Op {
       throw InvalidInput("clip_scale: max_norm is a norm, or 0 for no clipping; expected 0 or more, got {}", max_norm);
     }
     return {f32({1}), f32({1})};
+  }
+
+  std::vector<StoragePair> in_place(const TypedNode& node) const override {
+    if (!node.attributes.has("keeps")) return {};
+    return {{.output = 1, .input = static_cast<int>(node.inputs.size()) - 1}};
+  }
+  bool reads_input(const Node& node, size_t input) const override {
+    return !node.attributes.has("keeps") || input + 1 < node.inputs.size();
   }
 };
 
@@ -41,6 +52,11 @@ ClipScaleResult clip_scale(Builder& build, const std::vector<ValueId>& squared_n
   }
   const std::vector<ValueId> outputs = build.node("clip_scale", inputs, attributes);
   return {outputs[0], outputs[1]};
+}
+
+void keep_scale(Node& clip_scale, ValueId kept) {
+  clip_scale.inputs.push_back(kept);
+  clip_scale.attributes.set("keeps", int64_t{1});
 }
 
 }  // namespace headroom

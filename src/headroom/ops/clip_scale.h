@@ -18,4 +18,7 @@ struct ClipScaleResult {
 ClipScaleResult clip_scale(Builder& build, const std::vector<ValueId>& squared_norms, double max_norm,
                            ValueId loss_scale = kNoValue);
 
+// Lets a clip_scale node make its scale in the storage of `kept` f32[1], a graph input: for a later run to read.
+void keep_scale(Node& clip_scale, ValueId kept);
+
 }  // namespace headroom

@@ -20,6 +20,9 @@ class JoinPartials : public Op {
   }
 
   std::vector<StoragePair> in_place(const TypedNode&) const override { return {{.output = 0, .input = 0}}; }
+  bool reads_input(const Node& node, size_t input) const override {
+    return input > 0 || node.attributes.integer("add") != 0;
+  }
 
   Price price(const TypedNode& node) const override {
     const auto parts = static_cast<double>(node.inputs.size() - (node.attributes.integer("add") != 0 ? 0 : 1));

@@ -84,6 +84,7 @@ class Write : public Op {
     }
     return pairs;
   }
+  bool reads_input(const Node& node, size_t input) const override { return input < node.outputs.size(); }
 };
 
 class Store : public Write {

@@ -31,6 +31,7 @@ class WriteRows : public Op {
   }
 
   std::vector<StoragePair> in_place(const TypedNode&) const override { return {{.output = 0, .input = 0}}; }
+  bool reads_input(const Node&, size_t input) const override { return input > 0; }
 
   Price price(const TypedNode& node) const override {
     return {.flops = 0,

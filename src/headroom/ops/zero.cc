@@ -16,6 +16,7 @@ class Zero : public Op {
   }
 
   std::vector<StoragePair> in_place(const TypedNode&) const override { return {{.output = 0, .input = 0}}; }
+  bool reads_input(const Node&, size_t) const override { return false; }
 
   Price price(const TypedNode& node) const override {
     return {.flops = 0, .bytes = static_cast<double>(node.outputs[0].bytes())};

@@ -82,4 +82,15 @@ Graph zero_gradient_sums(const Graph& accumulating) {
   return graph;
 }
 
+void add_micro_batches(Job& job, Graph micro, int64_t count) {
+  const size_t first = job.graphs.size() - 1;
+  Graph zero = zero_gradient_sums(job.graphs.back());
+  micro.name = "micro";
+  job.insert_graph(first, std::move(micro));
+  job.insert_graph(first, std::move(zero));
+  std::vector<Row>& rows = job.schedule("update").rows;
+  const auto zero_at = static_cast<int32_t>(first);
+  rows.insert(rows.begin(), {{.graph = zero_at}, {.graph = zero_at + 1, .times = count - 1, .fills = rows[0].fills}});
+}
+
 }  // namespace headroom

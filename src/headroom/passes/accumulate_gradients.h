@@ -5,7 +5,7 @@
 // micro-batch instead of the whole batch.
 #pragma once
 
-#include "headroom/graph/graph.h"
+#include "headroom/plan/job.h"
 
 namespace headroom {
 
@@ -19,5 +19,9 @@ Graph keep_only_sums(Graph graph);
 
 // A graph of one zero node for each gradient sum of `accumulating`, run before the first micro-batch.
 Graph zero_gradient_sums(const Graph& accumulating);
+
+// The update of a job whose last graph is the accumulating step, and whose only row runs it, becomes that of `count` >=
+// 2 micro-batches: "zero_gradients", `micro` (which keep_only_sums made of the step) for all but the last, the step.
+void add_micro_batches(Job& job, Graph micro, int64_t count);
 
 }  // namespace headroom

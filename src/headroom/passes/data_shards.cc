@@ -39,12 +39,13 @@ ValueId partial_sum(Builder& build, const std::string& weight, int level, const 
 
 int shard_levels(int64_t shards) { return static_cast<int>(std::bit_width(static_cast<uint64_t>(shards - 1))); }
 
-int level_after_shard(int64_t shard) { return std::countr_one(static_cast<uint64_t>(shard)); }
-
-std::string keep_shard_name(int level) { return fmt::format("keep_shard_{}", level); }
-
 Graph keep_shard(const Graph& accumulating, int level) {
-  Graph graph{.name = keep_shard_name(level), .values = {}, .inputs = {}, .nodes = {}, .carries = {}, .results = {}};
+  Graph graph{.name = fmt::format("keep_shard_{}", level),
+              .values = {},
+              .inputs = {},
+              .nodes = {},
+              .carries = {},
+              .results = {}};
   const Uses uses(accumulating);
   Builder build(graph);
   build.set_phase(Phase::update);
@@ -83,6 +84,40 @@ Graph join_last_shard(Graph graph, int64_t shards) {
     std::replace(graph.results.begin(), graph.results.end(), one.gradient, joined);
   }
   return graph;
+}
+
+// Block L runs 2^L shards and what keeps all but the last of them: block 0 is one shard, block 2 is block 1, keep 1,
+// block 1.
+// Those before the last shard are one power of two for each bit of their number, the largest first.
+void add_data_shards(Job& job, int64_t shards) {
+  const size_t first = job.graphs.size() - 1;
+  const int levels = shard_levels(shards);
+  for (int level = 0; level < levels; ++level) {
+    job.insert_graph(first + static_cast<size_t>(level), keep_shard(job.graphs.back(), level));
+  }
+  Schedule& update = job.schedule("update");
+  const Row zero = update.rows[0], micro = update.rows[1], step = update.rows[2];
+  const int64_t micro_batches = (micro.times + 1) / shards;
+  const auto micro_of = [&](int64_t times) {
+    Row row = micro;
+    row.times = times;
+    return row;
+  };
+  const auto keep = [&](int level) { return Row{.graph = static_cast<int32_t>(first) + level}; };
+  update.rows.clear();
+  update.blocks = {{zero, micro_of(micro_batches)}};
+  for (int level = 0; level + 1 < levels; ++level) {
+    const Row half = {.block = level};
+    update.blocks.push_back({half, keep(level), half});
+  }
+  for (int level = levels; level-- > 0;) {
+    if (((shards - 1) >> level & 1) == 0) continue;
+    update.rows.push_back({.block = level});
+    update.rows.push_back(keep(level));
+  }
+  update.rows.push_back(zero);
+  if (micro_batches > 1) update.rows.push_back(micro_of(micro_batches - 1));
+  update.rows.push_back(step);
 }
 
 }  // namespace headroom

@@ -5,9 +5,7 @@
 // bit_width(S - 1) values as large as all gradients, beside the sums of the part that runs.
 #pragma once
 
-#include <string>
-
-#include "headroom/graph/graph.h"
+#include "headroom/plan/job.h"
 
 namespace headroom {
 
@@ -17,13 +15,15 @@ namespace headroom {
 // Levels of partial sums that a tree over `shards` >= 1 leaves needs.
 int shard_levels(int64_t shards);
 
-// What runs after shard `shard` (from 0), unless it is the last: the graph of this name, which adds the partial sums
-// that the shard completes and keeps the result at `level`.
-int level_after_shard(int64_t shard);
-std::string keep_shard_name(int level);  // "keep_shard_1"
+// "keep_shard_1": what runs after a shard, unless it is the last. Adds the partial sums that the shard completes and
+// keeps the result at `level`.
 Graph keep_shard(const Graph& accumulating, int level);
 
 // The step of the last shard: each weight's gradient is the root of the tree, in the storage of a partial sum.
 Graph join_last_shard(Graph accumulating, int64_t shards);
+
+// The update of a job of micro-batches, as add_micro_batches leaves it, becomes that of `shards` >= 2, each a whole
+// number of them: zeroed sums for each shard, and a shard that is kept after each but the last.
+void add_data_shards(Job& job, int64_t shards);
 
 }  // namespace headroom

@@ -22,9 +22,9 @@ struct Key {
   int32_t side;  // -1 before, 0 itself, 1 after
 };
 
-class Schedule {
+class Reordering {
  public:
-  Schedule(Graph graph, const Processor& processor)
+  Reordering(Graph graph, const Processor& processor)
       : graph_(std::move(graph)), uses_(graph_), count_(as_index(graph_.nodes.size())) {
     const Lifetimes lifetimes = find_lifetimes(graph_, processor, kDiskAlignmentBytes);
     live_ = live_bytes(lifetimes.blocks, count_);
@@ -118,6 +118,6 @@ class Schedule {
 
 }  // namespace
 
-Graph prefetch(Graph graph, const Processor& processor) { return Schedule(std::move(graph), processor).run(); }
+Graph prefetch(Graph graph, const Processor& processor) { return Reordering(std::move(graph), processor).run(); }
 
 }  // namespace headroom

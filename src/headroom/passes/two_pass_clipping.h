@@ -5,16 +5,20 @@
 // between micro-batches anyway.
 #pragma once
 
-#include "headroom/graph/graph.h"
+#include "headroom/plan/job.h"
 
 namespace headroom {
 
 // Both take the whole step, as append_updates leaves it. Throw InternalError when it clips nothing by a common norm.
 
-// The first graph, "norm". Changes no state. Results: "gradient_norm" f32[1] and "clip_scale" f32[1].
+// The first graph, "norm". Changes no state, but leaves the factor in the graph input "clip_scale" f32[1]. Result:
+// "gradient_norm" f32[1].
 Graph keep_only_norm(Graph step);
 
-// The second: the factor is the graph input "clip_scale" f32[1], and "gradient_norm" is no result any more.
+// The second: the factor is the graph input "clip_scale", and "gradient_norm" is no result any more.
 Graph take_clip_scale(Graph step);
+
+// The update of a job whose last graph is the step, and whose only row runs it, runs `norm` first, on the same inputs.
+void add_norm_pass(Job& job, Graph norm);
 
 }  // namespace headroom

@@ -13,20 +13,23 @@ namespace headroom {
 namespace {
 
 constexpr ValueId kScratch = -2;
-constexpr ValueId kForeign = -3;  // a persistent value that only other graphs of the job read
+constexpr ValueId kForeign = -3;  // a persistent value that only other graphs or runs in other slots read
 
-// The arena, and the file of what is on disk, while one graph runs: which value each range of bytes holds.
+// The arena, and the file of what is on disk, while one graph runs in one slot: which value each range of bytes holds.
 class Machine {
  public:
-  Machine(const Job& job, const Plan& plan, size_t index)
-      : plan_(plan),
+  Machine(const Job& job, const Plan& plan, size_t index, int32_t slot)
+      : job_(job),
+        plan_(plan),
         placed_(plan.graphs[index]),
-        graph_(*job.graphs[index]),
+        graph_(job.graphs[index]),
+        slot_(slot),
         processor_(job.processor),
         at_(graph_.nodes.size()) {
     ensure(placed_.offsets_bytes.size() == graph_.values.size() &&
                placed_.scratch_offsets_bytes.size() == graph_.nodes.size() &&
-               placed_.scratch_bytes.size() == graph_.nodes.size(),
+               placed_.scratch_bytes.size() == graph_.nodes.size() &&
+               (placed_.slot_bytes.empty() || placed_.slot_bytes.size() == graph_.values.size()),
            "the plan of graph '{}' is that of another graph", graph_.name);
     count_reads();
     load_persistent();
@@ -53,7 +56,7 @@ class Machine {
   Tier tier_of(ValueId id) const { return graph_.value(id).tier; }
   Held& held(Tier tier) { return held_[static_cast<size_t>(tier)]; }
   const Held& held(Tier tier) const { return held_[static_cast<size_t>(tier)]; }
-  int64_t offset_of(ValueId id) const { return placed_.offsets_bytes[static_cast<size_t>(id)]; }
+  int64_t offset_of(ValueId id) const { return placed_.offset_of(id, slot_); }
   std::string where() const {
     return at_ < graph_.nodes.size()
                ? fmt::format("graph '{}', node {} ({})", graph_.name, at_, graph_.nodes[at_].op->name())
@@ -78,17 +81,28 @@ class Machine {
     std::map<std::string_view, ValueId> own;
     for (const ValueId id : graph_.inputs) own.emplace(graph_.value(id).name, id);
     for (const PersistentValue& value : plan_.persistent) {
+      ensure(value.slots == job_.slots_of(value.name), "'{}' has {} slots; expected {}", value.name, value.slots,
+             job_.slots_of(value.name));
       const auto found = own.find(value.name);
       const ValueId id = found == own.end() ? kForeign : found->second;
-      ensure(id == kForeign || offset_of(id) == value.offset_bytes, "{}: '{}' lies at {}, but the job keeps it at {}",
-             where(), value.name, id == kForeign ? 0 : offset_of(id), value.offset_bytes);
-      ensure(id == kForeign || tier_of(id) == value.tier, "{}: '{}' is kept in another tier", where(), value.name);
-      ensure(value.tier == Tier::disk || value.offset_bytes + value.type.bytes() <= plan_.persistent_bytes,
-             "{}: '{}' reaches out of the persistent region", where(), value.name);
-      hold(value.tier, value.offset_bytes, value.type.bytes(), id, value.name);
+      const int32_t own_slot = value.slots > 1 ? slot_ : 0;
+      for (int32_t slot = 0; slot < value.slots; ++slot) {
+        const int64_t begin = value.offset_bytes + slot * value.slot_bytes;
+        load_copy(value, begin, slot == own_slot ? id : kForeign);
+      }
       if (id != kForeign) own.erase(found);
     }
     ensure(own.empty(), "{}: the plan has no place for the input '{}'", where(), own.empty() ? "" : own.begin()->first);
+  }
+
+  // A copy of `value` at `begin`: the one that the graph uses as `id`, or one for others.
+  void load_copy(const PersistentValue& value, int64_t begin, ValueId id) {
+    ensure(id == kForeign || offset_of(id) == begin, "{}: '{}' lies at {}, but the job keeps it at {}", where(),
+           value.name, id == kForeign ? 0 : offset_of(id), begin);
+    ensure(id == kForeign || tier_of(id) == value.tier, "{}: '{}' is kept in another tier", where(), value.name);
+    ensure(value.tier == Tier::disk || begin + value.type.bytes() <= plan_.persistent_bytes,
+           "{}: '{}' reaches out of the persistent region", where(), value.name);
+    hold(value.tier, begin, value.type.bytes(), id, value.name);
   }
 
   void step(const Node& node) {
@@ -210,9 +224,11 @@ class Machine {
     bool writes = false;
   };
 
+  const Job& job_;
   const Plan& plan_;
   const GraphPlan& placed_;
   const Graph& graph_;
+  const int32_t slot_;
   const Processor processor_;
   const int64_t alignment_ = plan_.alignment_bytes;
   size_t at_;  // the node that runs; their number before and after
@@ -231,7 +247,9 @@ void check_plan(const Job& job, const Plan& plan) {
   ensure(job.staging_bytes <= plan.transient_bytes, "no room for {} bytes of staging memory", job.staging_bytes);
   ensure(plan.alignment_bytes >= 64 && (plan.disk_bytes == 0 || plan.alignment_bytes % 4096 == 0),
          "blocks on lines of {} bytes", plan.alignment_bytes);
-  for (size_t i = 0; i < job.graphs.size(); ++i) Machine(job, plan, i).run();
+  for (size_t i = 0; i < job.graphs.size(); ++i) {
+    for (int32_t slot = 0; slot < plan.graphs[i].slots; ++slot) Machine(job, plan, i, slot).run();
+  }
 }
 
 }  // namespace headroom

@@ -6,7 +6,7 @@
 
 namespace headroom {
 
-// Throws InternalError naming the values unless, for each graph of `job`:
+// Throws InternalError naming the values unless, for each graph of `job` in each of its slots:
 //   every value lies within the arena, or the file if it is on disk, at a multiple of the plan's alignment, which is
 //   4096 at least when anything is on disk; scratch is as large as its kernel asks for;
 //   the transient region holds the staging memory of files;

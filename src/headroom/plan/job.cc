@@ -7,6 +7,7 @@
 #include "headroom/base/errors.h"
 #include "headroom/graph/op.h"
 #include "headroom/plan/check.h"
+#include "headroom/plan/check_schedules.h"
 #include "headroom/plan/layout.h"
 #include "headroom/plan/lifetimes.h"
 
@@ -18,7 +19,7 @@ const char* words_of(Tier tier) { return tier == Tier::disk ? " on disk" : ""; }
 // Gives every input of every graph its place at the front of the arena or of the file.
 class PersistentRegion {
  public:
-  explicit PersistentRegion(Plan& plan) : plan_(plan) {}
+  PersistentRegion(const Job& job, Plan& plan) : job_(job), plan_(plan) {}
 
   void add(const Graph& graph) {
     for (const ValueId id : graph.inputs) {
@@ -26,8 +27,10 @@ class PersistentRegion {
       const auto [found, is_new] = index_.try_emplace(value.name, plan_.persistent.size());
       if (is_new) {
         int64_t& end = value.tier == Tier::disk ? plan_.disk_bytes : plan_.persistent_bytes;
-        plan_.persistent.push_back({value.name, value.type, value.role, end, value.tier});
-        end = add_sizes(end, padded_bytes(value.bytes(), value.name, plan_.alignment_bytes), "the persistent values");
+        const int32_t slots = job_.slots_of(value.name);
+        const int64_t slot_bytes = padded_bytes(value.bytes(), value.name, plan_.alignment_bytes);
+        plan_.persistent.push_back({value.name, value.type, value.role, end, value.tier, slots, slot_bytes});
+        end = add_sizes(end, multiply_sizes(slots, slot_bytes, value.name), "the persistent values");
       }
       const PersistentValue& known = plan_.persistent[found->second];
       ensure(known.type == value.type && known.tier == value.tier,
@@ -36,9 +39,10 @@ class PersistentRegion {
     }
   }
 
-  int64_t offset_of(const std::string& name) const { return plan_.persistent[index_.at(name)].offset_bytes; }
+  const PersistentValue& at(const std::string& name) const { return plan_.persistent[index_.at(name)]; }
 
  private:
+  const Job& job_;
   Plan& plan_;
   std::unordered_map<std::string, size_t> index_;
 };
@@ -57,10 +61,12 @@ void count_transfers(GraphPlan& plan, const Graph& graph) {
 
 // `persistent_bytes` and `disk_persistent_bytes`: where what lives only in the graph begins, in the arena and in the
 // file.
-GraphPlan place(const Graph& graph, const Lifetimes& lifetimes, const PersistentRegion& region,
+GraphPlan place(const Graph& graph, const Lifetimes& lifetimes, const PersistentRegion& region, int32_t slots,
                 int64_t persistent_bytes, int64_t disk_persistent_bytes) {
   GraphPlan plan;
   plan.name = graph.name;
+  plan.slots = slots;
+  if (slots > 1) plan.slot_bytes.assign(graph.values.size(), 0);
   const Layout layout = lay_out(lifetimes.blocks);
   const Layout disk = lay_out(lifetimes.disk_blocks);
   const auto offset_of_block = [&](int32_t block) {
@@ -69,7 +75,9 @@ GraphPlan place(const Graph& graph, const Lifetimes& lifetimes, const Persistent
   for (size_t id = 0; id < lifetimes.homes.size(); ++id) {
     const Home& home = lifetimes.homes[id];
     if (home.input != kNoValue) {
-      plan.offsets_bytes.push_back(region.offset_of(graph.value(home.input).name));
+      const PersistentValue& value = region.at(graph.value(home.input).name);
+      plan.offsets_bytes.push_back(value.offset_bytes);
+      if (value.slots > 1) plan.slot_bytes[id] = value.slot_bytes;
     } else if (graph.values[id].tier == Tier::disk && home.block >= 0) {
       plan.offsets_bytes.push_back(disk_persistent_bytes + disk.offsets_bytes[static_cast<size_t>(home.block)]);
     } else {
@@ -92,7 +100,7 @@ void describe_peak(Peak& peak, const Plan& plan, std::vector<LiveValue> alive) {
   std::vector<LiveValue> all;
   for (const PersistentValue& value : plan.persistent) {
     if (value.tier != Tier::device) continue;
-    all.push_back({value.name, value.role, padded_bytes(value.type.bytes(), value.name, plan.alignment_bytes)});
+    all.push_back({value.name, value.role, value.slots * value.slot_bytes});
   }
   std::move(alive.begin(), alive.end(), std::back_inserter(all));
   for (const LiveValue& value : all) peak.bytes_by_role[static_cast<size_t>(value.role)] += value.size_bytes;
@@ -119,10 +127,18 @@ std::vector<LiveValue> alive_at(const Graph& graph, const Lifetimes& lifetimes, 
 }
 
 bool uses_disk(const Job& job) {
-  return std::any_of(job.graphs.begin(), job.graphs.end(), [](const Graph* graph) {
-    return std::any_of(graph->values.begin(), graph->values.end(),
+  return std::any_of(job.graphs.begin(), job.graphs.end(), [](const Graph& graph) {
+    return std::any_of(graph.values.begin(), graph.values.end(),
                        [](const Value& value) { return value.tier == Tier::disk; });
   });
+}
+
+template <class Schedules>
+auto& find_schedule(Schedules& schedules, std::string_view name) {
+  const auto found =
+      std::find_if(schedules.begin(), schedules.end(), [&](const Schedule& schedule) { return schedule.name == name; });
+  ensure(found != schedules.end(), "the job has no schedule '{}'", name);
+  return *found;
 }
 
 }  // namespace
@@ -132,6 +148,37 @@ std::string place_of(const Node& node) {
              ? fmt::format("in the {} ({})", name_of(node.phase), node.op->name())
              : fmt::format("in the {} of {} ({})", name_of(node.phase), node.segment.name, node.op->name());
 }
+
+const Schedule& Job::schedule(std::string_view name) const { return find_schedule(schedules, name); }
+
+Schedule& Job::schedule(std::string_view name) { return find_schedule(schedules, name); }
+
+int32_t Job::slots_of(const std::string& value) const {
+  const auto found = slots.find(value);
+  return found == slots.end() ? 1 : found->second;
+}
+
+int32_t Job::slots_of(const Graph& graph) const {
+  int32_t fewest = 1;
+  for (size_t i = 0; !slots.empty() && i < graph.inputs.size(); ++i) {
+    const int32_t copies = slots_of(graph.value(graph.inputs[i]).name);
+    if (copies > 1) fewest = fewest == 1 ? copies : std::min(fewest, copies);
+  }
+  return fewest;
+}
+
+void Job::insert_graph(size_t at, Graph graph) {
+  graphs.insert(graphs.begin() + static_cast<std::ptrdiff_t>(at), std::move(graph));
+  const auto shift = [&](std::vector<Row>& rows) {
+    for (Row& row : rows) row.graph += row.graph >= static_cast<int32_t>(at) ? 1 : 0;
+  };
+  for (Schedule& schedule : schedules) {
+    shift(schedule.rows);
+    for (std::vector<Row>& block : schedule.blocks) shift(block);
+  }
+}
+
+const Schedule& Plan::schedule(std::string_view name) const { return find_schedule(schedules, name); }
 
 const PersistentValue* Plan::find(std::string_view name) const {
   const auto found = std::find_if(persistent.begin(), persistent.end(),
@@ -143,16 +190,18 @@ Plan plan_job(const Job& job) {
   Plan plan;
   plan.threads = job.processor.threads;
   plan.alignment_bytes = uses_disk(job) ? kDiskAlignmentBytes : kAlignmentBytes;
-  PersistentRegion region(plan);
-  for (const Graph* graph : job.graphs) region.add(*graph);
+  plan.schedules = job.schedules;
+  PersistentRegion region(job, plan);
+  for (const Graph& graph : job.graphs) region.add(graph);
   const int64_t disk_persistent_bytes = plan.disk_bytes;
 
   const Graph* peak_graph = nullptr;
   Lifetimes peak_lifetimes;
   int32_t peak_node = -1;
-  for (const Graph* graph : job.graphs) {
-    Lifetimes lifetimes = find_lifetimes(*graph, job.processor, plan.alignment_bytes);
-    plan.graphs.push_back(place(*graph, lifetimes, region, plan.persistent_bytes, disk_persistent_bytes));
+  for (const Graph& graph : job.graphs) {
+    Lifetimes lifetimes = find_lifetimes(graph, job.processor, plan.alignment_bytes);
+    plan.graphs.push_back(
+        place(graph, lifetimes, region, job.slots_of(graph), plan.persistent_bytes, disk_persistent_bytes));
     const GraphPlan& placed = plan.graphs.back();
     plan.transient_bytes = std::max(plan.transient_bytes, placed.transient_bytes);
     plan.disk_bytes = std::max(plan.disk_bytes,
@@ -161,7 +210,7 @@ Plan plan_job(const Job& job) {
       plan.lower_bound_bytes = placed.lower_bound_bytes;
       const auto highest = std::max_element(placed.live_bytes.begin(), placed.live_bytes.end());
       peak_node = highest == placed.live_bytes.end() ? -1 : static_cast<int32_t>(highest - placed.live_bytes.begin());
-      peak_graph = graph;
+      peak_graph = &graph;
       plan.peak.graph = static_cast<int32_t>(plan.graphs.size()) - 1;
       peak_lifetimes = std::move(lifetimes);
     }
@@ -181,6 +230,7 @@ Plan plan_job(const Job& job) {
     describe_peak(plan.peak, plan, alive_at(*peak_graph, peak_lifetimes, peak_node));
   }
   check_plan(job, plan);
+  check_schedules(job);
   return plan;
 }
 

@@ -1,9 +1,10 @@
 // The plan of a job: an offset in one arena for every byte that its graphs touch, known before anything is allocated.
 //
-// A job is a few graphs that run one at a time over shared persistent values. Persistent are the graph inputs; a name
-// stands for one value in all graphs. They lie first in the arena; behind them lies one region for what lives only
-// while a graph runs, as large as the graph that needs most. Between graphs that region is free, and files are read and
-// written through it. Every size is counted in whole lines of 64 bytes.
+// A job is a few graphs that run one at a time over shared persistent values, in the order of a schedule. Persistent
+// are the graph inputs: weights, and what a later run reads of an earlier one. A name stands for one value in all
+// graphs, or for several copies of it, of which a run uses the one of its slot. They lie first in the arena; behind
+// them lies one region for what lives only while a graph runs, as large as the graph that needs most. Between graphs
+// that region is free, and files are read and written through it. Every size is counted in whole lines of 64 bytes.
 //
 // Values on disk (Value::tier) have their places in one file in the same way: persistent ones first, and behind them
 // what a graph keeps there while it runs. A job that has such values counts in pages of 4096 bytes, in memory as well.
@@ -11,19 +12,32 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "headroom/graph/graph.h"
 #include "headroom/graph/processor.h"
+#include "headroom/plan/schedule.h"
 
 namespace headroom {
 
 struct Job {
-  std::vector<const Graph*> graphs;  // borrowed; each passes verify()
-  Processor processor;               // that they will run on
-  int64_t staging_bytes = 0;         // that files need of the transient region, while no graph runs
+  std::vector<Graph> graphs;  // each passes verify()
+  Processor processor = {};   // that they will run on
+  int64_t staging_bytes = 0;  // that files need of the transient region, while no graph runs
+  std::vector<Schedule> schedules = {};
+  std::map<std::string, int32_t> slots = {};  // copies of a persistent value, where that is more than one
+
+  // Throws InternalError when there is none.
+  const Schedule& schedule(std::string_view name) const;
+  Schedule& schedule(std::string_view name);
+  int32_t slots_of(const std::string& value) const;
+  // In which the graph can run: the fewest copies of those inputs that have several.
+  int32_t slots_of(const Graph& graph) const;
+  // Puts `graph` before graph `at`; rows go on naming the graphs that they named.
+  void insert_graph(size_t at, Graph graph);
 };
 
 // Offsets count from the start of the arena, or of the file for what is on disk, and are multiples of
@@ -41,14 +55,25 @@ struct GraphPlan {
   int64_t disk_transient_bytes = 0;            // what this graph needs of the file behind the persistent values
   int64_t disk_read_bytes = 0;                 // each time the graph runs
   int64_t disk_written_bytes = 0;
+  int32_t slots = 1;  // in which it can run
+  // How far each value lies in a slot from where it lies in the slot before; empty where there is one slot.
+  std::vector<int64_t> slot_bytes = {};
+
+  // Of a value that has an offset, in a slot.
+  int64_t offset_of(ValueId value, int32_t slot) const {
+    const auto id = static_cast<size_t>(value);
+    return offsets_bytes[id] + (slot_bytes.empty() ? 0 : slot * slot_bytes[id]);
+  }
 };
 
 struct PersistentValue {
   std::string name;
   Type type;
   Role role = Role::input;
-  int64_t offset_bytes = 0;  // in the arena or, on disk, in the file
+  int64_t offset_bytes = 0;  // of its first copy, in the arena or, on disk, in the file
   Tier tier = Tier::device;
+  int32_t slots = 1;       // copies
+  int64_t slot_bytes = 0;  // from one copy to the next
 };
 
 struct LiveValue {
@@ -70,6 +95,7 @@ inline constexpr size_t kLargestListed = 16;
 struct Plan {
   std::vector<PersistentValue> persistent;  // by offset in their tier
   std::vector<GraphPlan> graphs;            // as in the job
+  std::vector<Schedule> schedules;          // the job's
   int threads = 1;
   int64_t arena_bytes = 0;  // persistent + transient
   int64_t persistent_bytes = 0;
@@ -81,10 +107,11 @@ struct Plan {
 
   // The persistent value of that name, or null. Linear: for set-up.
   const PersistentValue* find(std::string_view name) const;
+  const Schedule& schedule(std::string_view name) const;  // throws InternalError when there is none
 };
 
-// Plans `job` and proves the plan with check_plan(). Deterministic. Throws InternalError when two graphs disagree about
-// the type of an input, InvalidInput when sizes overflow.
+// Plans `job` and proves the plan with check_plan() and its schedules with check_schedules(). Deterministic. Throws
+// InternalError when two graphs disagree about the type of an input, InvalidInput when sizes overflow.
 Plan plan_job(const Job& job);
 
 // "in the backward of layers.3 (attention_backward)".

@@ -135,8 +135,7 @@ void write_picture(std::ostream& out, const Job& job, const Plan& plan, const Pr
   std::vector<Bar> persistent;
   for (const PersistentValue& value : plan.persistent) {
     if (value.tier != Tier::device) continue;
-    const int64_t size_bytes = padded_bytes(value.type.bytes(), value.name, plan.alignment_bytes);
-    persistent.push_back({value.name, value.role, size_bytes, value.offset_bytes, 0, 0});
+    persistent.push_back({value.name, value.role, value.slots * value.slot_bytes, value.offset_bytes, 0, 0});
   }
   sort_by_size(persistent);
   const size_t shown = std::min(persistent.size(), kValuesShown);
@@ -154,8 +153,7 @@ void write_picture(std::ostream& out, const Job& job, const Plan& plan, const Pr
   write_rest(out, persistent, shown);
   out << ",\n\"graphs\":";
   write_list(out, job.graphs.size(), [&](size_t i) {
-    write_graph(out, *job.graphs[i], plan.graphs[i],
-                find_lifetimes(*job.graphs[i], job.processor, plan.alignment_bytes));
+    write_graph(out, job.graphs[i], plan.graphs[i], find_lifetimes(job.graphs[i], job.processor, plan.alignment_bytes));
   });
   out << "}" << kPictureTail;
 }

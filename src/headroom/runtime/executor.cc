@@ -19,8 +19,8 @@ int64_t now_ns() {
 }  // namespace
 
 Executor::Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byte> arena, const Backend& backend,
-                   Threads& threads, RunLog& log, TransferStream* disk)
-    : graph_(graph), arena_(arena), threads_(threads), log_(log), disk_(disk) {
+                   Threads& threads, RunLog& log, TransferStream* disk, int32_t slot)
+    : graph_(graph), arena_(arena), slot_(slot), threads_(threads), log_(log), disk_(disk) {
   calls_.reserve(graph.nodes.size());
   for (size_t index = 0; index < graph.nodes.size(); ++index) {
     const Node& node = graph.nodes[index];
@@ -68,8 +68,8 @@ uint32_t Executor::bind_request(const Node& node, const GraphPlan& plan) {
     const Type& type = graph_.value(on_disk[i]).type;
     const int64_t first = node.attributes.has("first") ? node.attributes.integer("first") : 0;
     const Tensor buffer = place(buffers[i], plan);
-    request.parts.push_back({plan.offsets_bytes[static_cast<size_t>(on_disk[i])] + first * size_of(type.dtype),
-                             buffer.data, round_up(buffer.type.bytes(), kPageBytes)});
+    request.parts.push_back({plan.offset_of(on_disk[i], slot_) + first * size_of(type.dtype), buffer.data,
+                             round_up(buffer.type.bytes(), kPageBytes)});
   }
   const auto number = static_cast<uint32_t>(requests_.size());
   requests_.push_back(std::move(request));
@@ -125,7 +125,7 @@ const Executor::Result& Executor::find_result(std::string_view name) const {
 }
 
 Tensor Executor::place(ValueId value, const GraphPlan& plan) const {
-  const int64_t offset = plan.offsets_bytes[static_cast<size_t>(value)];
+  const int64_t offset = plan.offset_of(value, slot_);
   const Type& type = graph_.value(value).type;
   ensure(offset >= 0 && offset + type.bytes() <= static_cast<int64_t>(arena_.size()), "'{}' lies outside the arena",
          graph_.value(value).name);

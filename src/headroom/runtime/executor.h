@@ -28,10 +28,10 @@ class RunObserver {
 class Executor {
  public:
   // `graph`, `arena`, `threads` and `log` are borrowed; `plan` is read here only. `threads` must count what the plan
-  // was made for. `disk` may be null where nothing is on disk. Throws InternalError when `backend` has no kernel for an
-  // op, or not the lane that it runs on.
+  // was made for. `disk` may be null where nothing is on disk. Runs in slot `slot` of the plan. Throws InternalError
+  // when `backend` has no kernel for an op, or not the lane that it runs on.
   Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byte> arena, const Backend& backend,
-           Threads& threads, RunLog& log, TransferStream* disk = nullptr);
+           Threads& threads, RunLog& log, TransferStream* disk = nullptr, int32_t slot = 0);
 
   // Throws MachineFailure when a transfer fails; nothing is in flight any more then, but what the arena and the offload
   // file hold is worth nothing.
@@ -77,6 +77,7 @@ class Executor {
 
   const Graph& graph_;
   std::span<std::byte> arena_;
+  int32_t slot_;
   Threads& threads_;
   RunLog& log_;
   std::vector<Tensor> operands_;

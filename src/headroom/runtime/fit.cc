@@ -38,12 +38,14 @@ bool uses_disk(const std::vector<Graph>& graphs) {
 }
 
 // What of the reserve follows from a plan, or from the least that any plan takes.
-int64_t reserve_for(ReserveInputs reserve, const std::vector<Graph>& graphs, int64_t staging_bytes,
-                    int64_t transient_bytes, int64_t arena_bytes) {
+int64_t reserve_for(ReserveInputs reserve, const Job& job, int64_t staging_bytes, int64_t transient_bytes,
+                    int64_t arena_bytes) {
   reserve.graph_nodes = 0;
-  for (const Graph& graph : graphs) reserve.graph_nodes += static_cast<int64_t>(graph.nodes.size());
+  for (const Graph& graph : job.graphs) {
+    reserve.graph_nodes += job.slots_of(graph) * static_cast<int64_t>(graph.nodes.size());
+  }
   if (staging_bytes > 0) reserve.reading_threads = BlockReader::threads_for(transient_bytes);
-  if (uses_disk(graphs)) reserve.buffer_bytes += TransferStream::kReserveBytes;
+  if (uses_disk(job.graphs)) reserve.buffer_bytes += TransferStream::kReserveBytes;
   reserve.arena_bytes = arena_bytes;
   return reserve_bytes(reserve);
 }
@@ -52,38 +54,37 @@ int64_t reserve_for(ReserveInputs reserve, const std::vector<Graph>& graphs, int
 
 FittedJob plan_candidate(const Candidate& candidate, const Budget& budget, ReserveInputs reserve) {
   FittedJob job;
+  static_cast<Job&>(job) = candidate.build();
   job.choice = candidate.choice;
-  job.graphs = candidate.build();
-  Job described{.graphs = {}, .processor = choose_backend().on(reserve.threads)};
-  for (const Graph& graph : job.graphs) described.graphs.push_back(&graph);
-  described.staging_bytes = std::max(candidate.staging_bytes, staging_for_weights(job.graphs));
-  job.plan = plan_job(described);
-  job.reserve_bytes =
-      reserve_for(reserve, job.graphs, described.staging_bytes, job.plan.transient_bytes, job.plan.arena_bytes);
+  job.processor = choose_backend().on(reserve.threads);
+  job.staging_bytes = std::max(candidate.staging_bytes, staging_for_weights(job.graphs));
+  job.plan = plan_job(job);
+  job.reserve_bytes = reserve_for(reserve, job, job.staging_bytes, job.plan.transient_bytes, job.plan.arena_bytes);
   job.predicted_peak_bytes = job.plan.arena_bytes + job.reserve_bytes;
   job.budget = budget;
   return job;
 }
 
-int64_t least_peak_bytes(const std::vector<Graph>& graphs, int64_t staging_bytes, ReserveInputs reserve) {
+int64_t least_peak_bytes(const Job& job, int64_t staging_bytes, ReserveInputs reserve) {
   const Processor processor = choose_backend().on(reserve.threads);
-  staging_bytes = std::max(staging_bytes, staging_for_weights(graphs));
+  staging_bytes = std::max(staging_bytes, staging_for_weights(job.graphs));
   std::unordered_set<std::string_view> seen;
   int64_t persistent_bytes = 0;
   int64_t transient_bytes = padded_bytes(staging_bytes, "the staging memory of files");
-  for (const Graph& graph : graphs) {
+  for (const Graph& graph : job.graphs) {
     for (const ValueId id : graph.inputs) {
       const Value& value = graph.value(id);
       if (value.tier == Tier::disk || !seen.insert(value.name).second) continue;
-      persistent_bytes = add_sizes(persistent_bytes, padded_bytes(value.bytes(), value.name), "the persistent values");
+      const int64_t bytes =
+          multiply_sizes(job.slots_of(value.name), padded_bytes(value.bytes(), value.name), value.name);
+      persistent_bytes = add_sizes(persistent_bytes, bytes, "the persistent values");
     }
     const Lifetimes lifetimes = find_lifetimes(graph, processor);
     const std::vector<int64_t> live = live_bytes(lifetimes.blocks, static_cast<int32_t>(graph.nodes.size()));
     if (!live.empty()) transient_bytes = std::max(transient_bytes, *std::max_element(live.begin(), live.end()));
   }
   const int64_t arena_bytes = add_sizes(persistent_bytes, transient_bytes, "the arena");
-  return add_sizes(arena_bytes, reserve_for(reserve, graphs, staging_bytes, transient_bytes, arena_bytes),
-                   "the process");
+  return add_sizes(arena_bytes, reserve_for(reserve, job, staging_bytes, transient_bytes, arena_bytes), "the process");
 }
 
 void refuse(const FittedJob& leanest, const std::string& advice) {

@@ -13,9 +13,9 @@ namespace headroom {
 
 // One way to run a job.
 struct Candidate {
-  std::string choice;  // "nothing is recomputed": for the plan's table
-  std::function<std::vector<Graph>()> build;
-  int64_t staging_bytes = 0;  // for files, beyond what reading the graphs' weights takes
+  std::string choice;          // "nothing is recomputed": for the plan's table
+  std::function<Job()> build;  // graphs and schedules
+  int64_t staging_bytes = 0;   // for files, beyond what reading the graphs' weights takes
 };
 
 // A technique that was chosen, or forced, for a job.
@@ -27,10 +27,9 @@ struct ChosenTechnique {
   bool forced = false;      // by a flag
 };
 
-struct FittedJob {
+struct FittedJob : Job {
   std::string choice;
   size_t candidate = 0;  // that was taken
-  std::vector<Graph> graphs;
   Plan plan;
   int64_t reserve_bytes = 0;
   int64_t predicted_peak_bytes = 0;  // arena + reserve
@@ -43,8 +42,8 @@ struct FittedJob {
 // Plans `candidate`, whatever the budget. `reserve` as below.
 FittedJob plan_candidate(const Candidate& candidate, const Budget& budget, ReserveInputs reserve);
 
-// The predicted peak that no plan of these graphs can be below, found without laying them out.
-int64_t least_peak_bytes(const std::vector<Graph>& graphs, int64_t staging_bytes, ReserveInputs reserve);
+// The predicted peak that no plan of the job's graphs can be below, found without laying them out.
+int64_t least_peak_bytes(const Job& job, int64_t staging_bytes, ReserveInputs reserve);
 
 // Throws BudgetExceeded, naming what `leanest` needs as the smallest budget, where that goes, and the five largest
 // values at its peak. `advice`: lines that follow, each begun by a newline.

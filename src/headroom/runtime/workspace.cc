@@ -33,9 +33,13 @@ Workspace::Workspace(std::vector<Graph> graphs, Plan plan, const Backend& backen
     offload_file_ = std::make_unique<OffloadFile>(disk, plan_.disk_bytes);
     disk_lane_ = backend.open_disk_lane(*offload_file_, count_transfers(graphs_));
   }
+  in_further_slots_.resize(graphs_.size());
   for (size_t i = 0; i < graphs_.size(); ++i) {
-    executors_.push_back(
-        std::make_unique<Executor>(graphs_[i], plan_.graphs[i], memory(), backend, threads_, log_, disk_lane_.get()));
+    for (int32_t slot = 0; slot < plan_.graphs[i].slots; ++slot) {
+      (slot == 0 ? executors_ : in_further_slots_[i])
+          .push_back(std::make_unique<Executor>(graphs_[i], plan_.graphs[i], memory(), backend, threads_, log_,
+                                                disk_lane_.get(), slot));
+    }
   }
 }
 
@@ -50,6 +54,23 @@ Executor& Workspace::at(std::string_view graph) {
   Executor* executor = find(graph);
   ensure(executor != nullptr, "the job has no graph '{}'", graph);
   return *executor;
+}
+
+Executor& Workspace::at(const Row& row) {
+  const auto graph = static_cast<size_t>(row.graph);
+  if (row.slot == 0 || in_further_slots_[graph].empty()) return *executors_[graph];
+  return *in_further_slots_[graph][static_cast<size_t>(row.slot) - 1];
+}
+
+void Workspace::run(const Schedule& schedule) {
+  for_each_run(schedule, [&](const Row& row) { at(row).run(); });
+}
+
+void Workspace::observe(RunObserver* observer) {
+  for (const auto& executor : executors_) executor->observe(observer);
+  for (const auto& of_graph : in_further_slots_) {
+    for (const auto& executor : of_graph) executor->observe(observer);
+  }
 }
 
 StoredValue Workspace::stored(const PersistentValue& value) const {

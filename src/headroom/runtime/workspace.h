@@ -1,4 +1,4 @@
-// A planned job in memory: the arena, its threads, what is on disk, and an executor for each graph.
+// A planned job in memory: the arena, its threads, what is on disk, and an executor for each graph and slot.
 #pragma once
 
 #include <memory>
@@ -27,8 +27,15 @@ class Workspace {
   // The executor of the graph of that name, or null.
   Executor* find(std::string_view graph);
   Executor& at(std::string_view graph);  // throws InternalError when there is none
-  // All of them, in the order of the graphs.
+  // That of a row which runs a graph.
+  Executor& at(const Row& row);
+  // All of the first slot, in the order of the graphs.
   std::span<const std::unique_ptr<Executor>> executors() const { return executors_; }
+
+  // Runs all rows; the host writes and reads nothing meanwhile.
+  void run(const Schedule& schedule);
+  // As Executor::observe, of all executors.
+  void observe(RunObserver* observer);
 
   // All of the arena.
   std::span<std::byte> memory() const { return memory_->bytes(); }
@@ -40,11 +47,12 @@ class Workspace {
 
   // Whether a value of that name lives from step to step, in memory or on disk.
   bool has(std::string_view name) const { return plan_.find(name) != nullptr; }
-  // Of a value in memory that lives from step to step; throws InternalError when there is none of that name.
+  // Of a value in memory that lives from step to step, of several copies that of the slot; throws InternalError when
+  // there is none of that name.
   template <class T>
-  View<T> view(std::string_view name) const {
+  View<T> view(std::string_view name, int32_t slot = 0) const {
     const PersistentValue& value = find_in_memory(name);
-    return View<T>(persistent(value), value.name);
+    return View<T>(persistent(value, slot), value.name);
   }
 
   // Values that live from step to step as files see them: one by its name, or all of a role in the plan's order. Throws
@@ -54,7 +62,9 @@ class Workspace {
 
   // A value in the arena that lives from step to step, by name; throws InternalError when there is none.
   Tensor persistent(std::string_view name) const { return persistent(find_in_memory(name)); }
-  Tensor persistent(const PersistentValue& value) const { return {memory().data() + value.offset_bytes, value.type}; }
+  Tensor persistent(const PersistentValue& value, int32_t slot = 0) const {
+    return {memory().data() + value.offset_bytes + slot * value.slot_bytes, value.type};
+  }
 
  private:
   StoredValue stored(const PersistentValue& value) const;
@@ -69,6 +79,7 @@ class Workspace {
   std::unique_ptr<TransferStream> disk_lane_;
   RunLog log_;
   std::vector<std::unique_ptr<Executor>> executors_;
+  std::vector<std::vector<std::unique_ptr<Executor>>> in_further_slots_;  // of each graph
 };
 
 }  // namespace headroom

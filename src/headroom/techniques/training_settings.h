@@ -37,7 +37,6 @@ struct TrainingShape {
   int64_t documents_per_row = 1;  // D (Task::sequences_of_row)
   int64_t data_shards = 1;        // of an update; each is the same whole number of micro-batches
 
-  int64_t micro_batches_per_shard() const { return micro_batches / data_shards; }
   LoraTraining lora = {};  // what is trained, where it is not all weights
 
   // Of activations, what is kept of them, and products: f32, bf16 or f16.

@@ -63,20 +63,15 @@ void run(const Sample& sample, const Backend& backend, int threads, Collector& c
   Preset preset = *find_preset("tiny-4m");
   preset.size = sample.size;
   const auto model = make_model(config_of(preset));
-  std::vector<Graph> graphs =
-      build_training_graphs(*model, sample.shape, {}, {.fuse_loss_gradients = sample.fuse_loss_gradients}, false)
-          .graphs;
-  Job job{.graphs = {}, .processor = backend.on(threads)};
-  for (const Graph& graph : graphs) job.graphs.push_back(&graph);
+  Job job = build_training_job(*model, sample.shape, {}, {.fuse_loss_gradients = sample.fuse_loss_gradients}, false);
+  job.processor = backend.on(threads);
   Plan plan = plan_job(job);
-  Workspace workspace(std::move(graphs), std::move(plan), backend);
+  Workspace workspace(std::move(job.graphs), std::move(plan), backend);
   fill_initial_weights(*model, workspace, 0, workspace.threads());
   BatchInputs(workspace, *model, sample.shape).fill_sample();
   for (int run = 0; run <= sample.runs; ++run) {  // the first warms up
-    for (const auto& executor : workspace.executors()) {
-      executor->observe(run == 0 ? nullptr : &collector);
-      executor->run();
-    }
+    workspace.observe(run == 0 ? nullptr : &collector);
+    workspace.run(job.schedules.front());
   }
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "headroom/base/bytes.h"
@@ -14,7 +15,6 @@
 #include "headroom/formats/json/json_object.h"
 #include "headroom/models/initialize.h"
 #include "headroom/models/weights.h"
-#include "headroom/passes/data_shards.h"
 #include "headroom/runtime/process_memory.h"
 #include "headroom/runtime/progress.h"
 #include "headroom/techniques/technique.h"
@@ -39,6 +39,13 @@ int64_t kept(const TrainingRequest& request) {
   return request.keep_checkpoints == 0 ? std::numeric_limits<int32_t>::max() : request.keep_checkpoints;
 }
 
+// Of a result of one element.
+double number_of(const Executor& executor, const std::string& name) {
+  const Graph& graph = executor.graph();
+  return graph.value(graph.find(name)).type.dtype == DType::f64 ? *executor.result<double>(name)
+                                                                : static_cast<double>(*executor.result<float>(name));
+}
+
 // Of what decides the numbers: all of a config.json, but nothing else in a GGUF file.
 uint64_t fingerprint_of_config(const std::string& model) {
   if (!GgufFile::is_gguf(model)) return fingerprint_of_file((std::filesystem::path(model) / "config.json").string());
@@ -57,6 +64,7 @@ Trainer::Trainer(const TrainingRequest& request, const Model& model, const Model
       settings_(settings),
       data_(data),
       workspace_(workspace),
+      update_(workspace.plan().schedule("update")),
       inputs_(workspace, model, settings.shape),
       checkpoints_(request.output),
       weights_(trained_weights(workspace, settings.shape.lora)),
@@ -120,40 +128,36 @@ Trainer::StepLoss Trainer::step(int64_t step) {
   inputs_.set_update_scalars(
       update_scalars(learning_rate(request_.lr, step), settings_.updates.beta1, settings_.updates.beta2, update));
   inputs_.set_random_key(request_.seed, step);
-  const int64_t in_shard = shape.micro_batches_per_shard();
-  for (int64_t micro = 0; micro < shape.micro_batches; ++micro) {
-    if (shape.micro_batches > 1 && micro % in_shard == 0) workspace_.at("zero_gradients").run();
-    inputs_.fill(data_.train(), step - 1, micro * shape.micro_rows);
-    inputs_.set_micro_batch(micro);
-    if (micro + 1 == shape.micro_batches) break;
-    workspace_.at("micro").run();
-    if ((micro + 1) % in_shard == 0) workspace_.at(keep_shard_name(level_after_shard(micro / in_shard))).run();
-  }
-  StepLoss loss{.predictions = predictions};
-  Executor& last = workspace_.at("step");
-  if (Executor* norm = workspace_.find("norm")) {
-    norm->run();
-    loss.gradient_norm = *norm->result<float>("gradient_norm");
-    *workspace_.view<float>("clip_scale") = *norm->result<float>("clip_scale");
-    last.run();
-  } else {
-    last.run();
-    loss.gradient_norm = *last.result<float>("gradient_norm");
-  }
-  loss.mean = *last.result<double>("loss_sum") / static_cast<double>(std::max<int64_t>(predictions, 1));
-  return loss;
+  std::map<std::string, double> results;
+  int64_t micro_batch = 0;
+  for_each_run(update_, [&](const Row& row) {
+    if (!row.fills.empty()) {
+      inputs_.fill(data_.train(), step - 1, micro_batch * shape.micro_rows);
+      inputs_.set_micro_batch(micro_batch++);
+    }
+    Executor& graph = workspace_.at(row);
+    graph.run();
+    for (const std::string& name : row.reads) results[name] = number_of(graph, name);
+  });
+  return {.mean = results.at("loss_sum") / static_cast<double>(std::max<int64_t>(predictions, 1)),
+          .predictions = predictions,
+          .gradient_norm = static_cast<float>(results.at("gradient_norm"))};
 }
 
 double Trainer::evaluate() {
   const TokenBatches* batches = data_.evaluation();
   if (batches == nullptr) return std::numeric_limits<double>::quiet_NaN();
-  Executor& evaluation = workspace_.at("evaluation");
   double sum = 0;
   int64_t predictions = 0;
   for (int64_t step = 0; step < batches->steps().value_or(0); ++step) {
-    predictions += inputs_.fill(*batches, step, 0);
-    evaluation.run();
-    for (const float loss : evaluation.result<float>("losses").all()) sum += static_cast<double>(loss);
+    for_each_run(workspace_.plan().schedule("evaluation"), [&](const Row& row) {
+      if (!row.fills.empty()) predictions += inputs_.fill(*batches, step, 0);
+      Executor& graph = workspace_.at(row);
+      graph.run();
+      for (const std::string& name : row.reads) {
+        for (const float loss : graph.result<float>(name).all()) sum += static_cast<double>(loss);
+      }
+    });
   }
   return sum / static_cast<double>(predictions);
 }
@@ -192,7 +196,7 @@ Trainer::Outcome Trainer::run(const InterruptGuard& interrupt) {
                     R"("seconds": {:.6f})",
                     step, result.loss, learning_rate(request_.lr, step), is_skipped ? "null" : fmt::format("{}", norm),
                     step * step_tokens, loss.predictions, now - before);
-    if (const std::string numerics = describe_numerics(workspace_.at("step")); !numerics.empty()) {
+    if (const std::string numerics = describe_numerics(workspace_.at(last_row(update_))); !numerics.empty()) {
       line += fmt::format(R"(, "numerics": {})", numerics);
     }
     if (scales_loss()) {

@@ -67,6 +67,7 @@ class Trainer {
   const TrainingSettings& settings_;
   const Dataset& data_;
   Workspace& workspace_;
+  const Schedule& update_;
   BatchInputs inputs_;
   Checkpoints checkpoints_;
   std::vector<StoredValue> weights_;

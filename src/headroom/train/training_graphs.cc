@@ -1,5 +1,8 @@
 #include "headroom/train/training_graphs.h"
 
+#include <algorithm>
+
+#include "headroom/ops/random_key.h"
 #include "headroom/ops/sum.h"
 #include "headroom/ops/write_rows.h"
 #include "headroom/passes/accumulate_gradients.h"
@@ -85,17 +88,39 @@ Trained build_step_forward(const Model& model, const TrainingShape& shape) {
   return {std::move(forward.graph), forward.losses, seed};
 }
 
-}  // namespace
-
-int64_t runs_of(std::string_view graph, const TrainingShape& shape) {
-  if (graph == "micro") return shape.micro_batches - 1;
-  if (graph == "zero_gradients") return shape.data_shards;
-  if (graph.starts_with("keep_shard")) return (shape.data_shards + 1) / 2;  // at most
-  return graph == "evaluation" ? 0 : 1;
+// The update of one graph. What the host fills before each micro-batch, and before the first.
+Schedule one_graph_update() {
+  return {.name = "update",
+          .given = {"rotary_table", "loss_gradient", "update_scalars"},
+          .rows = {{.graph = 0,
+                    .fills = {"tokens", "targets", "positions", "sequences", "loss_range"},
+                    .reads = {"loss_sum", "gradient_norm"}}}};
 }
 
-TrainingGraphs build_training_graphs(const Model& model, const TrainingShape& shape, const UpdateSettings& updates,
-                                     const TrainingTechniques& techniques, bool evaluation, PassTrace* trace) {
+// What not every update has.
+void give_optional_inputs(Job& job) {
+  for (const std::string_view name : {std::string_view("loss_scale"), kRandomKeyName}) {
+    const bool is_used = std::any_of(job.graphs.begin(), job.graphs.end(), [&](const Graph& graph) {
+      return std::any_of(graph.inputs.begin(), graph.inputs.end(),
+                         [&](ValueId id) { return graph.value(id).name == name; });
+    });
+    if (is_used) job.schedule("update").given.emplace_back(name);
+  }
+}
+
+void add_evaluation(Job& job, Graph evaluation) {
+  job.schedules.push_back({.name = "evaluation",
+                           .given = {"rotary_table"},
+                           .rows = {{.graph = static_cast<int32_t>(job.graphs.size()),
+                                     .fills = {"tokens", "targets", "positions", "sequences"},
+                                     .reads = {"losses"}}}});
+  job.graphs.push_back(std::move(evaluation));
+}
+
+}  // namespace
+
+Job build_training_job(const Model& model, const TrainingShape& shape, const UpdateSettings& updates,
+                       const TrainingTechniques& techniques, bool evaluation, PassTrace* trace) {
   Trained trained = build_step_forward(model, shape);
   const bool accumulates = shape.micro_batches > 1;
   std::vector<Pass> backward = forward_passes(shape, shape.lora.config.dropout);
@@ -128,41 +153,42 @@ TrainingGraphs build_training_graphs(const Model& model, const TrainingShape& sh
     backward.push_back({"compress_activations", compress, false});
   }
   if (shape.watch_numerics) backward.push_back({"watch_numerics", watch_numerics, false});
-  Graph step = run_passes(std::move(trained.graph), backward, trace);
-
-  TrainingGraphs built;
+  Job job{.graphs = {}, .schedules = {one_graph_update()}};
+  job.graphs.push_back(run_passes(std::move(trained.graph), backward, trace));
+  const auto rewrite_step = [&](const std::vector<Pass>& passes) {
+    job.graphs.back() = run_passes(std::move(job.graphs.back()), passes, trace);
+  };
+  const auto made_of_step = [&](const std::vector<Pass>& passes) {
+    return run_passes(job.graphs.back(), passes, trace);
+  };
   if (accumulates) {
-    built.graphs.push_back(zero_gradient_sums(step));
-    Graph micro = run_passes(step, {{"keep_only_sums", keep_only_sums, false}}, trace);
-    micro.name = "micro";
-    built.graphs.push_back(std::move(micro));
+    add_micro_batches(job, made_of_step({{"keep_only_sums", keep_only_sums, false}}), shape.micro_batches);
   }
   if (shape.data_shards > 1) {
-    for (int level = 0; level < shard_levels(shape.data_shards); ++level) {
-      built.graphs.push_back(keep_shard(step, level));
-    }
-    const auto join = [&](Graph graph) { return join_last_shard(std::move(graph), shape.data_shards); };
-    step = run_passes(std::move(step), {{"join_last_shard", join, false}}, trace);
+    add_data_shards(job, shape.data_shards);
+    rewrite_step({{"join_last_shard", [&](Graph graph) { return join_last_shard(std::move(graph), shape.data_shards); },
+                   false}});
   }
   const Pass append = {"append_updates", [&](Graph graph) { return append_updates(std::move(graph), updates); }, false};
   const Pass early = {"updates_in_backward", updates_in_backward};
-  std::vector<Pass> update = {append, early};
   if (techniques.two_pass_clipping) {
-    built.graphs.push_back(run_passes(step, {append, {"keep_only_norm", keep_only_norm, false}, early}, trace));
-    update = {append, {"take_clip_scale", take_clip_scale, false}, early};
+    add_norm_pass(job, made_of_step({append, {"keep_only_norm", keep_only_norm, false}, early}));
+    rewrite_step({append, {"take_clip_scale", take_clip_scale, false}, early});
+  } else {
+    rewrite_step({append, early});
   }
-  built.graphs.push_back(run_passes(std::move(step), update, trace));
-  const OffloadPlan leaving = plan_offload(built.graphs.back(), techniques.offload);
-  if (evaluation) built.graphs.push_back(build_evaluation(model, shape, trace));
-  if (leaving.values.empty()) return built;
-  for (Graph& graph : built.graphs) {
+  give_optional_inputs(job);
+  const OffloadPlan leaving = plan_offload(job.graphs.back(), techniques.offload);
+  if (evaluation) add_evaluation(job, build_evaluation(model, shape, trace));
+  if (leaving.values.empty()) return job;
+  for (Graph& graph : job.graphs) {
     std::vector<Pass> passes = {{"offload", [&](Graph whole) { return offload(std::move(whole), leaving); }}};
     if (leaving.overlap) {
       passes.push_back({"prefetch", [&](Graph moved) { return prefetch(std::move(moved), techniques.processor); }});
     }
     graph = run_passes(std::move(graph), passes, trace);
   }
-  return built;
+  return job;
 }
 
 }  // namespace headroom

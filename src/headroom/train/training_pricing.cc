@@ -77,9 +77,9 @@ std::string TrainingPricing::describe(const Choice& levels) const {
 
 FittedTraining TrainingPricing::fit(const Choice& levels, const Budget& budget, PassTrace& trace) const {
   const TrainingWay way = way_of(levels);
-  const Candidate candidate{describe(levels), [&] { return graphs_of(way, trace); }};
+  const Candidate candidate{describe(levels), [&] { return job_of(way, trace); }};
   FittedTraining job{plan_candidate(candidate, budget, reserve_), way.shape};
-  job.step_seconds = step_seconds(job.graphs, way.shape);
+  job.step_seconds = step_seconds(job);
   job.rates = rates_.source;
   return job;
 }
@@ -110,21 +110,21 @@ bool TrainingPricing::exists(const Choice& levels) const {
 }
 
 Estimate TrainingPricing::estimate(const Choice& levels) {
-  const TrainingWay way = way_of(levels);
-  const std::vector<Graph> graphs = graphs_of(way, trace_);
-  return {step_seconds(graphs, way.shape), least_peak_bytes(graphs, 0, reserve_)};
+  const Job job = job_of(way_of(levels), trace_);
+  return {step_seconds(job), least_peak_bytes(job, 0, reserve_)};
 }
 
-std::vector<Graph> TrainingPricing::graphs_of(const TrainingWay& way, PassTrace& trace) const {
+Job TrainingPricing::job_of(const TrainingWay& way, PassTrace& trace) const {
   TrainingTechniques techniques = way.techniques;
   techniques.processor = backend_.on(reserve_.threads);
-  return build_training_graphs(model_, way.shape, settings_.updates, techniques, evaluates_, &trace).graphs;
+  return build_training_job(model_, way.shape, settings_.updates, techniques, evaluates_, &trace);
 }
 
-double TrainingPricing::step_seconds(const std::vector<Graph>& graphs, const TrainingShape& shape) const {
+double TrainingPricing::step_seconds(const Job& job) const {
+  const std::vector<int64_t> runs = runs_of(job.schedule("update"), job.graphs.size());
   double seconds = 0;
-  for (const Graph& graph : graphs) {
-    seconds += seconds_of(graph, rates_) * static_cast<double>(runs_of(graph.name, shape));
+  for (size_t i = 0; i < runs.size(); ++i) {
+    if (runs[i] > 0) seconds += seconds_of(job.graphs[i], rates_) * static_cast<double>(runs[i]);
   }
   return seconds;
 }

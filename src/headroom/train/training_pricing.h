@@ -39,8 +39,8 @@ class TrainingPricing final : public Pricing {
   TrainingWay way_of(const Choice& levels) const;
   // "checkpointing none, logits made once, 4 micro-batches": of those that say something at this level.
   std::string describe(const Choice& levels) const;
-  std::vector<Graph> graphs_of(const TrainingWay& way, PassTrace& trace) const;
-  double step_seconds(const std::vector<Graph>& graphs, const TrainingShape& shape) const;
+  Job job_of(const TrainingWay& way, PassTrace& trace) const;
+  double step_seconds(const Job& job) const;
 
   const Model& model_;
   const TrainingSettings settings_;

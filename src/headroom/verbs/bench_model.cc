@@ -167,7 +167,7 @@ FittedJob fit_batch(const ModelBenchOptions& options, const Model& model, Batche
   }
   for (const BatchedShape& shape : shapes) {
     candidates.push_back({fmt::format("{} sequences, prefill in chunks of {}", shape.sequences, shape.prefill_rows),
-                          [&] { return build_batched_graphs(model, shape); }});
+                          [&] { return Job{.graphs = build_batched_graphs(model, shape)}; }});
   }
   const int threads = threads_to_use(options.threads);
   FittedJob job = fit_job(candidates, resolve_budget(options.memory),
@@ -213,9 +213,11 @@ void measure_training(const ModelBenchOptions& options, const Model& model, Work
   const TrainingShape shape = read_training_settings(request_of(options), model).shape;
   load(options, model, workspace);
   BatchInputs(workspace, model, shape).fill_sample();
-  Executor& step = workspace.at("step");
+  const Schedule& update = workspace.plan().schedule("update");
+  double flops = 0;
+  for_each_run(update, [&](const Row& row) { flops += flops_of(workspace.at(row).graph()); });
   ModelRate rate{.test = "train", .batch = options.batch, .tokens = options.seq_len};
-  Repeats(options, workspace).measure(rate, Limit::fma, flops_of(step.graph()), [&] { step.run(); });
+  Repeats(options, workspace).measure(rate, Limit::fma, flops, [&] { workspace.run(update); });
   add(rate);
 }
 

@@ -8,14 +8,14 @@
 
 namespace headroom {
 
-DeviceFloor device_floor(const Device& device, std::span<const Graph> graphs,
-                         const std::function<int64_t(std::string_view graph)>& runs, bool half) {
+DeviceFloor device_floor(const Device& device, const Job& job, std::string_view schedule, bool half) {
   DeviceFloor floor;
-  for (const Graph& graph : graphs) {
-    const auto times = static_cast<double>(runs(graph.name));
+  const std::vector<int64_t> runs = runs_of(job.schedule(schedule), job.graphs.size());
+  for (size_t i = 0; i < runs.size(); ++i) {
+    const auto times = static_cast<double>(runs[i]);
     if (times == 0) continue;
-    for (const Node& node : graph.nodes) {
-      const Price price = price_of(graph, node);
+    for (const Node& node : job.graphs[i].nodes) {
+      const Price price = price_of(job.graphs[i], node);
       floor.flops += times * price.flops;
       floor.bytes += times * price.bytes;
     }

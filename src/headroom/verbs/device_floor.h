@@ -1,14 +1,12 @@
 // The least time that a planned step takes on a device, by its peak rates: no run is faster, and most are far from it.
 #pragma once
 
-#include <functional>
 #include <nlohmann/json_fwd.hpp>
-#include <span>
 #include <string>
 #include <string_view>
 
-#include "headroom/graph/graph.h"
 #include "headroom/plan/device.h"
+#include "headroom/plan/job.h"
 
 namespace headroom {
 
@@ -19,10 +17,8 @@ struct DeviceFloor {
   double memory_seconds = 0;
 };
 
-// Of the job's graphs, each as often as `runs` says of its name. Products run at the device's rate for `half` precision
-// or for f32.
-DeviceFloor device_floor(const Device& device, std::span<const Graph> graphs,
-                         const std::function<int64_t(std::string_view graph)>& runs, bool half);
+// Of the job's schedule of that name. Products run at the device's rate for `half` precision or for f32.
+DeviceFloor device_floor(const Device& device, const Job& job, std::string_view schedule, bool half);
 
 // A line or two for people; ends with a newline.
 std::string describe(const Device& device, const DeviceFloor& floor, bool trains);

@@ -78,9 +78,10 @@ void squared_norm(const Invocation& call) {
 void clip_scale(const Invocation& call) {
   const double max_norm = call.attributes.real("max_norm");
   const bool unscales = call.attributes.has("unscales");
-  const double loss_scale = unscales ? static_cast<double>(*call.inputs.back().as<const float>()) : 1.0;
+  const auto inputs = call.inputs.first(call.inputs.size() - (call.attributes.has("keeps") ? 1 : 0));
+  const double loss_scale = unscales ? static_cast<double>(*inputs.back().as<const float>()) : 1.0;
   TreeSum tree;
-  for (const Tensor& input : call.inputs.first(call.inputs.size() - (unscales ? 1 : 0))) {
+  for (const Tensor& input : inputs.first(inputs.size() - (unscales ? 1 : 0))) {
     tree.add(*input.as<const double>());
   }
   const double norm = __builtin_sqrt(tree.total()) / loss_scale;

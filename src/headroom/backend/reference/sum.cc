@@ -44,14 +44,16 @@ void squared_norm(const Invocation& call) {
 }
 
 // norm = sqrt(sum of the inputs); scale = min(1, max_norm / (norm + 1e-6)), or 1 without a max_norm. With `unscales`
-// the last input is the loss scale: both are divided by it, and where the norm is no number, scale is NaN: skip.
+// the next input is the loss scale: both are divided by it, and where the norm is no number, scale is NaN: skip. With
+// `keeps` the last input is only the storage of scale.
 void clip_scale(const Invocation& call) {
   const double max_norm = call.attributes.real("max_norm");
   const bool unscales = call.attributes.has("unscales");
-  const double loss_scale = unscales ? static_cast<double>(*call.inputs.back().as<const float>()) : 1.0;
-  const int64_t norms = static_cast<int64_t>(call.inputs.size()) - (unscales ? 1 : 0);
+  const auto inputs = call.inputs.first(call.inputs.size() - (call.attributes.has("keeps") ? 1 : 0));
+  const double loss_scale = unscales ? static_cast<double>(*inputs.back().as<const float>()) : 1.0;
+  const int64_t norms = static_cast<int64_t>(inputs.size()) - (unscales ? 1 : 0);
   const double sum =
-      tree_sum(0, norms, [&](int64_t index) { return *call.inputs[static_cast<size_t>(index)].as<const double>(); });
+      tree_sum(0, norms, [&](int64_t index) { return *inputs[static_cast<size_t>(index)].as<const double>(); });
   const double norm = std::sqrt(sum) / loss_scale;
   const double ratio = max_norm / (norm + 1e-6);
   const double factor = (max_norm == 0 || ratio > 1 ? 1.0 : ratio) / loss_scale;
