@@ -25,7 +25,7 @@ SOFT_LINES, HARD_LINES, KERNEL_LINES = 350, 600, 800
 WIDTH = 120
 
 CPP = (".cc", ".h")
-CODE = CPP + (".py", ".sh", ".cmake", "CMakeLists.txt", "Makefile", ".ci/run", ".bash")
+CODE = CPP + (".js", ".py", ".sh", ".cmake", "CMakeLists.txt", "Makefile", ".ci/run", ".bash")
 TEXT = CODE + (".md", ".txt", ".json", ".yaml", ".yml")
 
 # Which floors each floor of src/headroom may include besides itself, from the ground up (docs/architecture.md).

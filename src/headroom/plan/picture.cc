@@ -155,7 +155,7 @@ void write_picture(std::ostream& out, const Job& job, const Plan& plan, const Pr
   write_list(out, job.graphs.size(), [&](size_t i) {
     write_graph(out, job.graphs[i], plan.graphs[i], find_lifetimes(job.graphs[i], job.processor, plan.alignment_bytes));
   });
-  out << "}" << kPictureTail;
+  out << "}</script>\n<script>\n" << kPictureScript << "</script>\n</body>\n</html>\n";
 }
 
 }  // namespace headroom

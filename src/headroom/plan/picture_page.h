@@ -1,12 +1,13 @@
-// The fixed parts of the picture: markup, style and script around the data of a plan.
+// The fixed parts of the picture, between which picture.cc writes the data of a plan.
 #pragma once
 
 #include <string_view>
 
 namespace headroom {
 
-// The page is kPictureHead (markup and style), the data (one JSON object, free of '<'), kPictureTail (the script).
+// Markup and style, up to the data.
 extern const std::string_view kPictureHead;
-extern const std::string_view kPictureTail;
+// picture.js, as the build embeds it (cmake/embed_text.cmake).
+extern const std::string_view kPictureScript;
 
 }  // namespace headroom

@@ -1,9 +1,3 @@
-#include "headroom/plan/picture_page.h"
-
-namespace headroom {
-
-const std::string_view kPictureTail = R"page(</script>
-<script>
 "use strict";
 const D = JSON.parse(document.getElementById("plan").textContent);
 const NAME = 0, ROLE = 1, BYTES = 2, OFFSET = 3, FIRST = 4, LAST = 5;
@@ -338,9 +332,3 @@ $("foot").textContent = "Sizes are whole lines of 64 bytes. The strip under the 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 addEventListener("resize", draw);
 if (D.graphs.length > 0) draw();
-</script>
-</body>
-</html>
-)page";
-
-}  // namespace headroom
