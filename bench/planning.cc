@@ -19,6 +19,7 @@
 #include "headroom/models/presets.h"
 #include "headroom/ops/embedding.h"
 #include "headroom/ops/matmul.h"
+#include "headroom/passes/checkpoint.h"
 #include "headroom/plan/job.h"
 #include "headroom/train/training_graphs.h"
 #include "headroom/train/training_job.h"
@@ -56,7 +57,9 @@ Job training(const Model& model, int64_t tokens, int64_t micro_batches, bool cli
   UpdateSettings updates;
   updates.grad_clip = clips ? 1.0 : 0.0;
   const TrainingShape shape = {.micro_rows = 1, .micro_batches = micro_batches, .seq_len = tokens + 1};
-  return build_training_job(model, shape, updates, {.checkpoint_layers = checkpoints}, true);
+  Rewrites rewrites;
+  if (checkpoints) rewrites.step.push_back({PassPhase::checkpointing, {"checkpoint", checkpoint_layers}});
+  return build_training_job(model, shape, updates, rewrites, true);
 }
 
 // One chunk of `tokens` tokens over a KV cache of kContext rows, and the logits of one of them.

@@ -9,6 +9,7 @@
 #include "headroom/backend/isa.h"
 #include "headroom/graph/text.h"
 #include "headroom/models/presets.h"
+#include "headroom/passes/checkpoint.h"
 #include "headroom/runtime/workspace.h"
 #include "headroom/train/training_graphs.h"
 
@@ -61,9 +62,10 @@ TEST(Executor, AllocatesNothingInATrainingStep) {
   for (const Isa isa : {Isa::reference, Isa::avx2, Isa::avx512}) {
     if (!is_supported(isa)) continue;
     TrainingShape shape{1, 2, 9};
-    Workspace workspace = workspace_of(build_training_job(*make_model(config_of(*find_preset("tiny-300k"))), shape, {},
-                                                          {.checkpoint_layers = true}, true),
-                                       cpu_backend(isa), 2);
+    Workspace workspace = workspace_of(
+        build_training_job(*make_model(config_of(*find_preset("tiny-300k"))), shape, {},
+                           {.step = {{PassPhase::checkpointing, {"checkpoint", checkpoint_layers}}}}, true),
+        cpu_backend(isa), 2);
     const int64_t before = allocations;
     for (const char* schedule : {"update", "evaluation"}) workspace.run(workspace.plan().schedule(schedule));
     EXPECT_EQ(allocations - before, 0) << name_of(isa);

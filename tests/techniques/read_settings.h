@@ -42,8 +42,8 @@ inline const Technique& technique_called(std::string_view name) {
 
 // The way that the technique's level makes of these settings.
 inline TrainingWay taken(const Technique& technique, const TrainingSettings& settings, int level) {
-  TrainingWay way{.shape = settings.shape, .techniques = {}};
-  technique.take(settings, level, way);
+  TrainingWay way{.shape = settings.shape};
+  technique.apply(settings, level, way);
   return way;
 }
 

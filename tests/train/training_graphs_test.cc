@@ -8,6 +8,7 @@
 #include "headroom/base/bytes.h"
 #include "headroom/graph/text.h"
 #include "headroom/models/presets.h"
+#include "headroom/passes/checkpoint.h"
 #include "headroom/plan/job.h"
 
 namespace headroom {
@@ -22,8 +23,9 @@ Job job_of(const char* preset, const TrainingShape& shape, double grad_clip, boo
            PassTrace* trace = nullptr) {
   UpdateSettings updates;
   updates.grad_clip = grad_clip;
-  return build_training_job(*make_model(config_of(*find_preset(preset))), shape, updates,
-                            {.checkpoint_layers = checkpoint}, true, trace);
+  Rewrites rewrites;
+  if (checkpoint) rewrites.step.push_back({PassPhase::checkpointing, {"checkpoint", checkpoint_layers}});
+  return build_training_job(*make_model(config_of(*find_preset(preset))), shape, updates, rewrites, true, trace);
 }
 
 TEST(TrainingGraphs, ASingleMicroBatchIsOneGraphAndEvaluation) {

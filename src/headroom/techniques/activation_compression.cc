@@ -37,9 +37,12 @@ class ActivationCompression final : public Technique {
   // Never chosen: it changes numbers.
   std::optional<Levels> levels(const TrainingSettings&) const override { return Levels{.words = {""}, .forced = true}; }
 
-  void take(const TrainingSettings& settings, int, TrainingWay& way) const override {
+  void apply(const TrainingSettings& settings, int, TrainingWay& way) const override {
     const std::string format = settings.flags.text("--compress-activations");
-    way.techniques.compress_bits = format == "bf16" ? 16 : format == "8" ? 8 : format == "4" ? 4 : 0;
+    if (format == "none") return;
+    const int64_t bits = format == "bf16" ? 16 : format == "8" ? 8 : 4;
+    const auto compress = [bits](Graph graph) { return compress_activations(std::move(graph), bits); };
+    way.rewrites.step.push_back({PassPhase::compression, {"compress_activations", compress, false}});
   }
 
   std::vector<Offer> offers() const override {

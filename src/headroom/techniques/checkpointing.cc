@@ -1,6 +1,8 @@
 // Activations that the backward computes again instead of finding them kept (docs/techniques/checkpointing.md).
 #include <fmt/format.h>
 
+#include "headroom/passes/checkpoint.h"
+#include "headroom/plan/recompute_choice.h"
 #include "headroom/techniques/technique.h"
 
 namespace headroom {
@@ -33,10 +35,18 @@ class Checkpointing final : public Technique {
     return levels;
   }
 
-  void take(const TrainingSettings& settings, int level, TrainingWay& way) const override {
+  void apply(const TrainingSettings& settings, int level, TrainingWay& way) const override {
     const std::string mode = mode_of(settings);
-    way.techniques.checkpoint_layers = mode == "full" || level > kDepths;
-    way.techniques.recompute_depth = level > kDepths ? 0 : static_cast<double>(level) / kDepths;
+    if (mode == "full" || level > kDepths) {
+      way.rewrites.step.push_back({PassPhase::checkpointing, {"checkpoint", checkpoint_layers}});
+    } else if (level > 0) {
+      const double depth = static_cast<double>(level) / kDepths;
+      const auto partly = [depth, kernels = way.rewrites.processor.kernels](Graph graph) {
+        const std::vector<bool> again = RecomputeChoice(graph, *kernels).nodes_for(depth);
+        return recompute(std::move(graph), again);
+      };
+      way.rewrites.step.push_back({PassPhase::checkpointing, {"checkpoint", partly}});
+    }
   }
 
   std::vector<Offer> offers() const override {

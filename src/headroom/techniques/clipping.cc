@@ -46,12 +46,12 @@ class Clipping final : public Technique {
     return levels;
   }
 
-  void take(const TrainingSettings& settings, int level, TrainingWay& way) const override {
-    way.techniques.two_pass_clipping = level == 1 || settings.flags.is("--clip-mode", "two-pass");
+  void apply(const TrainingSettings& settings, int level, TrainingWay& way) const override {
+    way.rewrites.two_pass_clipping = level == 1 || settings.flags.is("--clip-mode", "two-pass");
   }
 
   bool allows(const TrainingWay& way) const override {
-    return !way.techniques.two_pass_clipping || way.shape.micro_batches == 1;
+    return !way.rewrites.two_pass_clipping || way.shape.micro_batches == 1;
   }
 
   std::vector<Offer> offers() const override {

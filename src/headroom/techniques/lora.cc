@@ -11,6 +11,8 @@
 #include "headroom/data/text_source.h"
 #include "headroom/models/adapter.h"
 #include "headroom/models/weights.h"
+#include "headroom/passes/decode_per_reader.h"
+#include "headroom/passes/insert_lora.h"
 #include "headroom/techniques/technique.h"
 
 namespace headroom {
@@ -126,6 +128,20 @@ class Lora final : public Technique {
              },
              "--precision {--precision} with --master-weights {--master-weights}: adapters and what flows through them "
              "are computed in f32; expected f32 for both with --lora-rank or --adapter"}};
+  }
+
+  void apply(const TrainingSettings& settings, int, TrainingWay& way) const override {
+    const LoraTraining& lora = settings.shape.lora;
+    if (!lora.is_on()) return;
+    const auto insert = [&](double dropout) -> Pass {
+      return {"lora",
+              [layers = lora.layers, dropout](Graph graph) { return insert_lora(std::move(graph), layers, dropout); },
+              false};
+    };
+    way.rewrites.step.push_back({PassPhase::adapters, insert(lora.config.dropout)});
+    way.rewrites.evaluation.push_back({PassPhase::adapters, insert(0)});
+    if (!lora.base_format) return;
+    way.rewrites.step.push_back({PassPhase::storage, {"decode_per_reader", decode_per_reader, false}});
   }
 
   std::vector<Offer> offers() const override {

@@ -1,4 +1,5 @@
 // Logits made once, with the gradients of the loss (docs/techniques/loss_gradients_at_once.md).
+#include "headroom/passes/fuse_loss_gradients.h"
 #include "headroom/techniques/technique.h"
 
 namespace headroom {
@@ -10,8 +11,8 @@ class LossGradientsAtOnce final : public Technique {
 
   std::optional<Levels> levels(const TrainingSettings&) const override { return Levels{{"logits made once", ""}}; }
 
-  void take(const TrainingSettings&, int level, TrainingWay& way) const override {
-    way.techniques.fuse_loss_gradients = level == 0;
+  void apply(const TrainingSettings&, int level, TrainingWay& way) const override {
+    if (level == 0) way.rewrites.step.push_back({PassPhase::loss, {"fuse_loss_gradients", fuse_loss_gradients}});
   }
 };
 

@@ -62,7 +62,7 @@ class MicroBatches final : public Technique {
     return levels;
   }
 
-  void take(const TrainingSettings& settings, int level, TrainingWay& way) const override {
+  void apply(const TrainingSettings& settings, int level, TrainingWay& way) const override {
     cut(way.shape, settings.shape.rows(), counts(settings)[static_cast<size_t>(level)]);
   }
 

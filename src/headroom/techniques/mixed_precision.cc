@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "headroom/base/errors.h"
+#include "headroom/passes/mixed_precision.h"
 #include "headroom/techniques/technique.h"
 
 namespace headroom {
@@ -67,6 +68,15 @@ class MixedPrecision final : public Technique {
             {[](const TrainingSettings& settings) { return settings.loss_scale && settings.updates.clip_tensors; },
              "--clip-mode tensor: updates each weight before it is known whether another gradient has overflowed f16; "
              "expected auto, one-pass or two-pass, or --precision bf16"}};
+  }
+
+  void apply(const TrainingSettings& settings, int, TrainingWay& way) const override {
+    const DType precision = settings.shape.precision;
+    if (precision == DType::f32) return;
+    const auto lower = [precision](Graph graph) { return mixed_precision(std::move(graph), precision); };
+    for (auto* passes : {&way.rewrites.step, &way.rewrites.evaluation}) {
+      passes->push_back({PassPhase::precision, {"mixed_precision", lower, false}});
+    }
   }
 
   void add_numbers(const TrainingSettings& settings, const Model&, RunSettings& numbers) const override {

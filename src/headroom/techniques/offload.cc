@@ -50,8 +50,8 @@ class Offload final : public Technique {
     return levels;
   }
 
-  void take(const TrainingSettings& settings, int level, TrainingWay& way) const override {
-    way.techniques.offload = choices(settings)[static_cast<size_t>(level)];
+  void apply(const TrainingSettings& settings, int level, TrainingWay& way) const override {
+    way.rewrites.offload = choices(settings)[static_cast<size_t>(level)];
   }
 
   std::vector<Offer> offers() const override {

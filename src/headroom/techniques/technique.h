@@ -68,7 +68,8 @@ class Technique {
 
   // What the tuner chooses among; none for a technique that is only used when asked for and has no line in the table.
   virtual std::optional<Levels> levels(const TrainingSettings&) const { return std::nullopt; }
-  virtual void take(const TrainingSettings&, int /*level*/, TrainingWay&) const {}
+  // Makes a run what it is at that level, 0 where there are none: its shape and the rewrites of its graphs.
+  virtual void apply(const TrainingSettings&, int /*level*/, TrainingWay&) const {}
   // Where not all levels of others go with all of its own: asked when all have been taken.
   virtual bool allows(const TrainingWay&) const { return true; }
 

@@ -14,6 +14,7 @@
 #include "headroom/models/adapter.h"
 #include "headroom/passes/append_updates.h"
 #include "headroom/passes/offload.h"
+#include "headroom/passes/pass.h"
 #include "headroom/techniques/flag.h"
 
 namespace headroom {
@@ -42,7 +43,6 @@ struct TrainingShape {
   // Of activations, what is kept of them, and products: f32, bf16 or f16.
   DType precision = DType::f32;
   DType weights = DType::f32;  // or bf16
-  bool watch_numerics = false;
 
   // Products of bf16 take pairs of tokens. Rows have an even number of places then, a last one that predicts nothing,
   // so that no pair is cut wherever the batch is.
@@ -55,20 +55,39 @@ struct TrainingShape {
   }
 };
 
-// The techniques a training run can choose from: lossless but for compress_bits, which the user asks for.
-struct TrainingTechniques {
-  bool checkpoint_layers = false;
-  double recompute_depth = 0;  // without that: how far to go with what is computed again (plan/recompute_choice.h)
-  bool fuse_loss_gradients = false;
+// Where a pass stands among those of a graph; they run in this order.
+enum class PassPhase : uint8_t {
+  adapters,
+  precision,
+  differentiation,
+  storage,  // of weights
+  sums,     // of gradients
+  loss,
+  checkpointing,
+  compression,
+  watching
+};
+
+struct PhasedPass {
+  PassPhase phase;
+  Pass pass;
+};
+
+// Ordered by phase, those of one as they came.
+std::vector<Pass> in_order(std::vector<PhasedPass> passes);
+
+// What techniques make of the graphs of a run.
+struct Rewrites {
+  std::vector<PhasedPass> step = {};        // of a micro-batch with its backward
+  std::vector<PhasedPass> evaluation = {};  // of the forward alone
   bool two_pass_clipping = false;  // needs UpdateSettings::grad_clip, not clip_tensors, and a single micro-batch
-  int64_t compress_bits = 0;       // what activations are kept in between forward and backward: 16, 8 or 4; 0: f32
   OffloadSettings offload = {};
-  Processor processor = {};  // that the graphs will run on: recompute_depth and offload look at the scratch of kernels
+  Processor processor = {};  // that the graphs will run on: checkpointing and offload look at the scratch of kernels
 };
 
 struct TrainingWay {
   TrainingShape shape;
-  TrainingTechniques techniques;
+  Rewrites rewrites = {};
 };
 
 // Of --loss-scale, with --precision f16.
@@ -83,7 +102,6 @@ struct TechniqueRequest {
   FlagValues flags;
   std::string disk;        // directory for what leaves the memory; empty: nothing does
   std::string disk_limit;  // bytes that may be there; empty: what is free
-  int threads = 1;
 };
 
 // Checked. The shape has as few micro-batches as the flags allow, until the job is fitted.

@@ -1,4 +1,5 @@
 // Counts of what is no ordinary number among activations and gradients, by layer, in the metrics (docs/cli.md).
+#include "headroom/passes/watch_numerics.h"
 #include "headroom/techniques/technique.h"
 
 namespace headroom {
@@ -18,8 +19,9 @@ class WatchNumerics final : public Technique {
              .choices = {"on", "off"}}};
   }
 
-  void read(const Model&, TrainingSettings& settings) const override {
-    settings.shape.watch_numerics = settings.flags.is("--watch-numerics", "on");
+  void apply(const TrainingSettings& settings, int, TrainingWay& way) const override {
+    if (!settings.flags.is("--watch-numerics", "on")) return;
+    way.rewrites.step.push_back({PassPhase::watching, {"watch_numerics", watch_numerics, false}});
   }
 };
 

@@ -10,6 +10,7 @@
 #include "headroom/measure/op_profile.h"
 #include "headroom/models/initialize.h"
 #include "headroom/models/presets.h"
+#include "headroom/passes/fuse_loss_gradients.h"
 #include "headroom/plan/job.h"
 #include "headroom/runtime/workspace.h"
 #include "headroom/train/batch_inputs.h"
@@ -63,7 +64,11 @@ void run(const Sample& sample, const Backend& backend, int threads, Collector& c
   Preset preset = *find_preset("tiny-4m");
   preset.size = sample.size;
   const auto model = make_model(config_of(preset));
-  Job job = build_training_job(*model, sample.shape, {}, {.fuse_loss_gradients = sample.fuse_loss_gradients}, false);
+  Rewrites rewrites;
+  if (sample.fuse_loss_gradients) {
+    rewrites.step.push_back({PassPhase::loss, {"fuse_loss_gradients", fuse_loss_gradients}});
+  }
+  Job job = build_training_job(*model, sample.shape, {}, rewrites, false);
   job.processor = backend.on(threads);
   Plan plan = plan_job(job);
   Workspace workspace(std::move(job.graphs), std::move(plan), backend);

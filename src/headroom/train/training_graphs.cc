@@ -6,20 +6,12 @@
 #include "headroom/ops/sum.h"
 #include "headroom/ops/write_rows.h"
 #include "headroom/passes/accumulate_gradients.h"
-#include "headroom/passes/checkpoint.h"
-#include "headroom/passes/compress_activations.h"
 #include "headroom/passes/data_shards.h"
-#include "headroom/passes/decode_per_reader.h"
 #include "headroom/passes/differentiate.h"
 #include "headroom/passes/fuse_embedding_gradient.h"
-#include "headroom/passes/fuse_loss_gradients.h"
-#include "headroom/passes/insert_lora.h"
-#include "headroom/passes/mixed_precision.h"
 #include "headroom/passes/prefetch.h"
 #include "headroom/passes/two_pass_clipping.h"
 #include "headroom/passes/updates_in_backward.h"
-#include "headroom/passes/watch_numerics.h"
-#include "headroom/plan/recompute_choice.h"
 #include "headroom/tasks/task.h"
 
 namespace headroom {
@@ -42,26 +34,11 @@ Forward build_forward(const Model& model, const TrainingShape& shape, const char
   return forward;
 }
 
-// What is done to a forward graph, with the share of the adapters' inputs that is left out.
-std::vector<Pass> forward_passes(const TrainingShape& shape, double dropout) {
-  std::vector<Pass> passes;
-  if (shape.lora.is_on()) {
-    passes.push_back({"lora",
-                      [&, dropout](Graph graph) { return insert_lora(std::move(graph), shape.lora.layers, dropout); },
-                      false});
-  }
-  if (shape.precision != DType::f32) {
-    passes.push_back(
-        {"mixed_precision", [&](Graph graph) { return mixed_precision(std::move(graph), shape.precision); }, false});
-  }
-  return passes;
-}
-
-Graph build_evaluation(const Model& model, const TrainingShape& shape, PassTrace* trace) {
+Graph build_evaluation(const Model& model, const TrainingShape& shape, const Rewrites& rewrites, PassTrace* trace) {
   Forward forward = build_forward(model, shape, "evaluation");
   forward.graph.value(forward.losses).name = "losses";
   forward.graph.results.push_back(forward.losses);
-  return run_passes(std::move(forward.graph), forward_passes(shape, 0), trace);
+  return run_passes(std::move(forward.graph), in_order(rewrites.evaluation), trace);
 }
 
 bool is_lora(const Value& value) { return is_lora_name(value.name); }
@@ -120,41 +97,19 @@ void add_evaluation(Job& job, Graph evaluation) {
 }  // namespace
 
 Job build_training_job(const Model& model, const TrainingShape& shape, const UpdateSettings& updates,
-                       const TrainingTechniques& techniques, bool evaluation, PassTrace* trace) {
+                       const Rewrites& rewrites, bool evaluation, PassTrace* trace) {
   Trained trained = build_step_forward(model, shape);
   const bool accumulates = shape.micro_batches > 1;
-  std::vector<Pass> backward = forward_passes(shape, shape.lora.config.dropout);
-  backward.push_back({"differentiate",
-                      [&](Graph graph) {
-                        return shape.lora.is_on()
-                                   ? differentiate(std::move(graph), trained.losses, trained.seed, is_lora)
-                                   : differentiate(std::move(graph), trained.losses, trained.seed);
-                      },
-                      false});
-  if (shape.lora.base_format) backward.push_back({"decode_per_reader", decode_per_reader, false});
-  if (accumulates) {
-    backward.push_back({"accumulate_gradients", accumulate_gradients, false});
-  } else {
-    backward.push_back({"fuse_embedding_gradient", fuse_embedding_gradient});
-  }
-  if (techniques.fuse_loss_gradients) backward.push_back({"fuse_loss_gradients", fuse_loss_gradients});
-  if (techniques.checkpoint_layers) {
-    backward.push_back({"checkpoint", checkpoint_layers});
-  } else if (techniques.recompute_depth > 0) {
-    backward.push_back(
-        {"checkpoint", [&](Graph graph) {
-           const std::vector<bool> again =
-               RecomputeChoice(graph, *techniques.processor.kernels).nodes_for(techniques.recompute_depth);
-           return recompute(std::move(graph), again);
-         }});
-  }
-  if (techniques.compress_bits > 0) {
-    const auto compress = [&](Graph graph) { return compress_activations(std::move(graph), techniques.compress_bits); };
-    backward.push_back({"compress_activations", compress, false});
-  }
-  if (shape.watch_numerics) backward.push_back({"watch_numerics", watch_numerics, false});
+  const auto backward = [&](Graph graph) {
+    return shape.lora.is_on() ? differentiate(std::move(graph), trained.losses, trained.seed, is_lora)
+                              : differentiate(std::move(graph), trained.losses, trained.seed);
+  };
+  std::vector<PhasedPass> step_passes = rewrites.step;
+  step_passes.push_back({PassPhase::differentiation, {"differentiate", backward, false}});
+  step_passes.push_back({PassPhase::sums, accumulates ? Pass{"accumulate_gradients", accumulate_gradients, false}
+                                                      : Pass{"fuse_embedding_gradient", fuse_embedding_gradient}});
   Job job{.graphs = {}, .schedules = {one_graph_update()}};
-  job.graphs.push_back(run_passes(std::move(trained.graph), backward, trace));
+  job.graphs.push_back(run_passes(std::move(trained.graph), in_order(std::move(step_passes)), trace));
   const auto rewrite_step = [&](const std::vector<Pass>& passes) {
     job.graphs.back() = run_passes(std::move(job.graphs.back()), passes, trace);
   };
@@ -171,20 +126,20 @@ Job build_training_job(const Model& model, const TrainingShape& shape, const Upd
   }
   const Pass append = {"append_updates", [&](Graph graph) { return append_updates(std::move(graph), updates); }, false};
   const Pass early = {"updates_in_backward", updates_in_backward};
-  if (techniques.two_pass_clipping) {
+  if (rewrites.two_pass_clipping) {
     add_norm_pass(job, made_of_step({append, {"keep_only_norm", keep_only_norm, false}, early}));
     rewrite_step({append, {"take_clip_scale", take_clip_scale, false}, early});
   } else {
     rewrite_step({append, early});
   }
   give_optional_inputs(job);
-  const OffloadPlan leaving = plan_offload(job.graphs.back(), techniques.offload);
-  if (evaluation) add_evaluation(job, build_evaluation(model, shape, trace));
+  const OffloadPlan leaving = plan_offload(job.graphs.back(), rewrites.offload);
+  if (evaluation) add_evaluation(job, build_evaluation(model, shape, rewrites, trace));
   if (leaving.values.empty()) return job;
   for (Graph& graph : job.graphs) {
     std::vector<Pass> passes = {{"offload", [&](Graph whole) { return offload(std::move(whole), leaving); }}};
     if (leaving.overlap) {
-      passes.push_back({"prefetch", [&](Graph moved) { return prefetch(std::move(moved), techniques.processor); }});
+      passes.push_back({"prefetch", [&](Graph moved) { return prefetch(std::move(moved), rewrites.processor); }});
     }
     graph = run_passes(std::move(graph), passes, trace);
   }

@@ -24,6 +24,6 @@ namespace headroom {
 //
 // The trace, if any, sees every pass of every graph.
 Job build_training_job(const Model& model, const TrainingShape& shape, const UpdateSettings& updates,
-                       const TrainingTechniques& techniques, bool evaluation, PassTrace* trace = nullptr);
+                       const Rewrites& rewrites, bool evaluation, PassTrace* trace = nullptr);
 
 }  // namespace headroom

@@ -61,8 +61,13 @@ std::vector<LevelRange> TrainingPricing::ranges() const {
 }
 
 TrainingWay TrainingPricing::way_of(const Choice& levels) const {
-  TrainingWay way{.shape = settings_.shape, .techniques = {}};
-  for (size_t i = 0; i < techniques_.size(); ++i) techniques_[i]->take(settings_, levels[i], way);
+  TrainingWay way{.shape = settings_.shape};
+  way.rewrites.processor = backend_.on(reserve_.threads);
+  size_t next = 0;
+  for (const Technique* technique : techniques()) {
+    const bool has_levels = next < techniques_.size() && techniques_[next] == technique;
+    technique->apply(settings_, has_levels ? levels[next++] : 0, way);
+  }
   return way;
 }
 
@@ -115,9 +120,7 @@ Estimate TrainingPricing::estimate(const Choice& levels) {
 }
 
 Job TrainingPricing::job_of(const TrainingWay& way, PassTrace& trace) const {
-  TrainingTechniques techniques = way.techniques;
-  techniques.processor = backend_.on(reserve_.threads);
-  return build_training_job(model_, way.shape, settings_.updates, techniques, evaluates_, &trace);
+  return build_training_job(model_, way.shape, settings_.updates, way.rewrites, evaluates_, &trace);
 }
 
 double TrainingPricing::step_seconds(const Job& job) const {

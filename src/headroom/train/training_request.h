@@ -27,7 +27,8 @@ struct TrainingRequest : TechniqueRequest {
   int64_t keep_checkpoints = 0;
   int64_t eval_every = 0;
   int64_t shard_bytes = 0;  // at most, of a file of the trained model
-  bool profiles = false;    // what each op takes
+  int threads = 1;
+  bool profiles = false;  // what each op takes
   bool quiet = false;
   TraceSettings trace;
 };
