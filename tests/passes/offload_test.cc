@@ -38,7 +38,7 @@ int64_t persistent_bytes(const Graph& graph) {
 
 TEST(Offload, PassesMomentsThroughMemoryPanelByPanel) {
   const Graph before = step();
-  const Graph after = offload(before, {{"w.adam_m", "w.adam_v"}, 16384, false});
+  const Graph after = offload(before, {{"w.adam_m", "w.adam_v"}, 16384, 0});
   verify(after);
   const std::string text = to_text(after);
   EXPECT_EQ(

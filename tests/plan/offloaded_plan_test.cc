@@ -21,7 +21,7 @@ TEST(OffloadedPlan, IsSoundWhateverLeaves) {
   for (uint64_t seed = 0; seed < 400; ++seed) {
     const Graph before = testing::random_graph(seed, "random");
     std::mt19937_64 random(seed);
-    OffloadPlan plan{.values = {}, .panel_bytes = 16384, .overlap = seed % 2 == 0};
+    OffloadPlan plan{.values = {}, .panel_bytes = 16384, .in_flight_bytes = 32768 * static_cast<int64_t>(seed % 3)};
     for (const Value& value : before.values) {
       if (random() % 3 == 0) plan.values.insert(value.name);
     }

@@ -121,7 +121,8 @@ TEST(OffloadRun, ChangesNoBitWhateverLeaves) {
     const auto expected = run(plain, "");
     std::mt19937_64 random(seed);
     for (const bool overlap : {false, true}) {
-      OffloadPlan plan{.values = {}, .panel_bytes = 16384 << (seed % 3), .overlap = overlap};
+      OffloadPlan plan{
+          .values = {}, .panel_bytes = 16384 << (seed % 3), .in_flight_bytes = overlap ? 16384 << (seed % 5) : 0};
       for (const Value& value : plain.values) {
         if (random() % 2 == 0) plan.values.insert(value.name);
       }

@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <deque>
+#include <iterator>
 #include <numeric>
 #include <unordered_map>
 
@@ -121,37 +123,37 @@ class Offloading {
       } else {
         store({place.newest}, {&place}, {{"first", int64_t{0}}, {"elements", elements}}, last);
       }
-      wait_for_stores(last);
+      wait_for_stores(last, 0);
     }
     place.is_changed = false;
     place.newest = kNoValue;
     ++place.next_visit;
   }
 
-  // An update, panel by panel. With overlap, a panel is read while the one before it is computed and the one before
-  // that written.
+  // An update, panel by panel. The panels that follow are read while one is computed and those before are written.
   void append_panels(const Node& node) {
     const int64_t elements = graph_.value(node.outputs.front()).type.shape.elements();
     const int64_t unit = std::lcm(node.op->panel_unit(), kPageBytes);
     const int64_t size = std::max(plan_.panel_bytes / widest(node) / unit, int64_t{1}) * unit;
     const int64_t count = (elements + size - 1) / size;
     std::vector<Place*> moved;  // of each input: null where it is in memory
+    int64_t panel_bytes = 0;
     for (const ValueId id : node.inputs) {
       Place* place = find(id);
       moved.push_back(place != nullptr && place->visit().by_panels ? place : nullptr);
+      if (moved.back() != nullptr) panel_bytes += size * size_of(graph_.value(id).type.dtype);
     }
+    const int64_t ahead = plan_.in_flight_bytes == 0 ? 0 : std::max(plan_.in_flight_bytes / panel_bytes, int64_t{1});
     Node resident = node;  // with the newest buffers of what is in memory
     buffers_.apply(resident.inputs);
-    Panel next = begin_panel(node, moved, 0, std::min(size, elements));
-    for (int64_t number = 0; number < count; ++number) {
-      const Panel panel = std::move(next);
-      const int64_t following = (number + 1) * size;
-      if (plan_.overlap && number + 1 < count)
-        next = begin_panel(node, moved, following, std::min(size, elements - following));
-      compute_panel(node, resident, moved, panel, number + 1 == count);
-      if (plan_.overlap && number + 1 < count) continue;
-      wait_for_stores(node);
-      if (number + 1 < count) next = begin_panel(node, moved, following, std::min(size, elements - following));
+    std::deque<Panel> panels;  // begun
+    for (int64_t number = 0, begun = 0; number < count; ++number) {
+      for (; begun < std::min(number + ahead + 1, count); ++begun) {
+        panels.push_back(begin_panel(node, moved, begun * size, std::min(size, elements - begun * size)));
+      }
+      compute_panel(node, resident, moved, panels.front(), number + 1 == count);
+      panels.pop_front();
+      wait_for_stores(node, number + 1 == count ? 0 : ahead);
     }
   }
 
@@ -176,8 +178,8 @@ class Offloading {
 
   static Attributes range_of(const Panel& panel) { return {{"first", panel.first}, {"elements", panel.elements}}; }
 
-  // Waits for the panel's operands, updates it and begins to store what the op changed; then waits for the stores of
-  // the panel before. `resident` goes on from panel to panel.
+  // Waits for the panel's operands, updates it and begins to store what the op changed. `resident` goes on from panel
+  // to panel.
   void compute_panel(const Node& node, Node& resident, const std::vector<Place*>& moved, const Panel& panel,
                      bool is_last) {
     std::vector<ValueId> ready;
@@ -212,10 +214,7 @@ class Offloading {
       }
     }
     graph_.nodes.push_back(std::move(update));
-    const std::vector<Store> before = std::move(stores_);
-    stores_.clear();
     if (!changed.empty()) store(changed, places, range_of(panel), node);
-    for (const Store& one : before) wait_for(one, node);
   }
 
   std::vector<StoragePair> in_place_pairs(const Node& node) const {
@@ -259,9 +258,9 @@ class Offloading {
     append("stored", inputs, outputs, {}, by);
   }
 
-  void wait_for_stores(const Node& by) {
-    for (const Store& one : stores_) wait_for(one, by);
-    stores_.clear();
+  // The older ones, until so many are left.
+  void wait_for_stores(const Node& by, int64_t left) {
+    for (; std::ssize(stores_) > left; stores_.pop_front()) wait_for(stores_.front(), by);
   }
 
   // A new value for what lies in `place`, which it becomes the newest of.
@@ -294,7 +293,7 @@ class Offloading {
   std::unordered_map<ValueId, Place> places_;     // by root
   std::unordered_map<ValueId, Place*> place_of_;  // of each original value that left
   Replacements buffers_;                          // of an original value: where it was last loaded to
-  std::vector<Store> stores_;                     // begun and not waited for
+  std::deque<Store> stores_;                      // begun and not waited for
   int count_ = 0;
 };
 

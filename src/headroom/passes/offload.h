@@ -27,14 +27,16 @@ struct OffloadKinds {
 struct OffloadSettings {
   OffloadKinds kinds;
   double share = 0;     // of the bytes of these kinds, that leaves the memory at least: 0 to 1
-  bool overlap = true;  // of transfers and computation, for memory of up to three panels instead of one
+  bool overlap = true;  // of transfers and computation, for memory of three panels or more instead of one
 };
 
 // What leaves, decided once on the graph of the step and applied to all graphs of the job, so that they agree.
 struct OffloadPlan {
   std::unordered_set<std::string> values;  // by name: graph inputs, and the first value of other storages
   int64_t panel_bytes = 0;                 // of the widest operand of an update, about
-  bool overlap = true;
+  // Of an update, how much is read ahead of the panel that is computed, and as much may still be written behind it: at
+  // least a panel, so that the disk works beside the computation; 0: one transfer at a time.
+  int64_t in_flight_bytes = 0;
 };
 
 // Takes values one by one until the share has left, in this order: optimizer state, gradients, activations (those away

@@ -20,6 +20,10 @@ constexpr int64_t kMostPanelBytes = 4 * kMiB;
 // Wider ones where so many would not hold all that can leave: each is a few nodes, which planning walks again and
 // again.
 constexpr double kMostPanels = 4096;
+// In flight, small panels are several: a disk that is asked for one at a time is as slow as its answers. More than this
+// it does not need; and of what leaves it is a small part.
+constexpr int64_t kMostInFlightBytes = 8 * kMiB;
+constexpr int64_t kLeastPartsInFlight = 32;
 
 enum class Kind : uint8_t { optimizer_state, gradient, activation, weight };
 
@@ -87,20 +91,26 @@ std::vector<Unit> find_units(const Graph& step, const OffloadKinds& kinds) {
 }  // namespace
 
 OffloadPlan plan_offload(const Graph& step, const OffloadSettings& settings) {
-  OffloadPlan plan{.values = {}, .panel_bytes = 0, .overlap = settings.overlap};
+  OffloadPlan plan;
   const std::vector<Unit> units = find_units(step, settings.kinds);
   double left = 0;
   for (const Unit& unit : units) left += static_cast<double>(unit.bytes);
   const int64_t widest = std::max(kMostPanelBytes, static_cast<int64_t>(left / kMostPanels));
   left *= settings.share;
   int64_t largest = 0;
+  int64_t leaving = 0;
   for (const Unit& unit : units) {
     if (left <= 0) break;
     left -= static_cast<double>(unit.bytes);
     plan.values.insert(step.value(unit.root).name);
     largest = std::max(largest, unit.bytes);
+    leaving += unit.bytes;
   }
   plan.panel_bytes = std::clamp(largest / 8, kLeastPanelBytes, widest);
+  if (settings.overlap) {
+    plan.in_flight_bytes =
+        std::clamp(leaving / kLeastPartsInFlight, plan.panel_bytes, std::max(kMostInFlightBytes, widest));
+  }
   return plan;
 }
 

@@ -138,7 +138,7 @@ Job build_training_job(const Model& model, const TrainingShape& shape, const Upd
   if (leaving.values.empty()) return job;
   for (Graph& graph : job.graphs) {
     std::vector<Pass> passes = {{"offload", [&](Graph whole) { return offload(std::move(whole), leaving); }}};
-    if (leaving.overlap) {
+    if (leaving.in_flight_bytes > 0) {
       passes.push_back({"prefetch", [&](Graph moved) { return prefetch(std::move(moved), rewrites.processor); }});
     }
     graph = run_passes(std::move(graph), passes, trace);
