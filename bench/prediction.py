@@ -72,7 +72,8 @@ class Bench:
         self.headroom("init", path, "--output", model, "--quiet")
         rows = [[(7 * row + 31 * at * at + at) % config["vocab_size"] for at in range(length)] for row in range(batch)]
         tokens.write_text(json.dumps({"batches": [rows] * self.args.steps}), encoding="ascii")
-        flags = ["--tokens", tokens, *self.threads]
+        precision = rng.choice(["f32", "f32", "bf16"])
+        flags = ["--tokens", tokens, "--precision", precision, *self.threads]
         ample = self.plan(model, *flags, "--memory", "64GiB")["predicted_peak_bytes"]
         budget = int(ample * rng.choice([1, 1, 0.85, 0.7]))
         planned = self.plan(model, *flags, "--memory", budget)
@@ -84,9 +85,10 @@ class Bench:
         for directory in (model, output):
             subprocess.run(["rm", "-r", str(directory)], check=True)
         predicted = planned["predicted_step_seconds"]
-        shape = f"{config['num_hidden_layers']}x{config['hidden_size']} v{config['vocab_size']} {batch}x{length}"
+        layers, features = config["num_hidden_layers"], config["hidden_size"]
+        shape = f"{layers}x{features} v{config['vocab_size']} {batch}x{length} {precision}"
         print(
-            f"{shape:26} {predicted * 1e3:9.1f} {measured * 1e3:9.1f} {100 * (predicted / measured - 1):+7.1f} %"
+            f"{shape:31} {predicted * 1e3:9.1f} {measured * 1e3:9.1f} {100 * (predicted / measured - 1):+7.1f} %"
             f"  {planned['choices'][0]}",
             flush=True,
         )
@@ -106,7 +108,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="headroom-prediction-") as name:
         bench = Bench(args, Path(name))
         bench.headroom("plan", "tiny-300k", "--measure", *bench.threads)
-        print(f"{'shape':26} {'predicted':>9} {'measured':>9}  ms, error")
+        print(f"{'shape':31} {'predicted':>9} {'measured':>9}  ms, error")
         errors = sorted(bench.measure(rng, number) for number in range(args.runs))
         median = statistics.median(errors)
         print(f"{len(errors)} runs: median error {100 * median:.1f} %, largest {100 * errors[-1]:.1f} %")

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "headroom/graph/text.h"
 
 namespace headroom {
@@ -14,24 +16,48 @@ MachineRates plain_rates() {
 TEST(CostModel, ANodeTakesTheSlowerOfItsTwoLimits) {
   const Op& op = *find_op("matmul");
   const MachineRates rates = plain_rates();
-  const double bound_by_flops = seconds_of(op, {.flops = 1e10, .bytes = 1e6}, rates);
-  EXPECT_DOUBLE_EQ(seconds_of(op, {.flops = 1e10, .bytes = 2e8}, rates), bound_by_flops);
-  EXPECT_GT(seconds_of(op, {.flops = 1e10, .bytes = 2e10}, rates), 10 * bound_by_flops);
+  const double bound_by_flops = seconds_of(op, DType::f32, {.flops = 1e10, .bytes = 1e6}, rates);
+  EXPECT_DOUBLE_EQ(seconds_of(op, DType::f32, {.flops = 1e10, .bytes = 2e8}, rates), bound_by_flops);
+  EXPECT_GT(seconds_of(op, DType::f32, {.flops = 1e10, .bytes = 2e10}, rates), 10 * bound_by_flops);
   EXPECT_GT(bound_by_flops, 0.1);
-  EXPECT_EQ(seconds_of(op, {}, rates), rates.node_seconds);
+  EXPECT_EQ(seconds_of(op, DType::f32, {}, rates), rates.node_seconds);
 }
 
 TEST(CostModel, SamplesOfTheOpDecideAndTheClosestMost) {
   const Op& op = *find_op("matmul");
   MachineRates rates = plain_rates();
   // Large products reach nine tenths of the limit, small ones a tenth; another op does not matter.
-  rates.samples = {{"add", {1e6, 1e6}, 1.0}, {"matmul", {1e10, 1e7}, 0.1 / 0.9}, {"matmul", {1e6, 1e5}, 1e-5 / 0.1}};
-  EXPECT_NEAR(seconds_of(op, {1e10, 1e7}, rates), 0.1 / 0.9, 1e-3);
-  EXPECT_NEAR(seconds_of(op, {1e6, 1e5}, rates), 1e-4, 3e-6);
-  EXPECT_NEAR(seconds_of(op, {2e10, 1.5e7}, rates), 0.2 / 0.9, 0.01);
-  const double between = seconds_of(op, {1e8, 1e6}, rates);
+  rates.samples = {{"add", DType::f32, {1e6, 1e6}, 1.0},
+                   {"matmul", DType::f32, {1e10, 1e7}, 0.1 / 0.9},
+                   {"matmul", DType::f32, {1e6, 1e5}, 1e-5 / 0.1}};
+  EXPECT_NEAR(seconds_of(op, DType::f32, {1e10, 1e7}, rates), 0.1 / 0.9, 1e-3);
+  EXPECT_NEAR(seconds_of(op, DType::f32, {1e6, 1e5}, rates), 1e-4, 3e-6);
+  EXPECT_NEAR(seconds_of(op, DType::f32, {2e10, 1.5e7}, rates), 0.2 / 0.9, 0.01);
+  const double between = seconds_of(op, DType::f32, {1e8, 1e6}, rates);
   EXPECT_GT(between, 1e-3 / 0.9);
   EXPECT_LT(between, 1e-3 / 0.1);
+}
+
+TEST(CostModel, SamplesOfTheOperandsFormatDecideWhereThereAreAny) {
+  const Op& op = *find_op("matmul");
+  MachineRates rates = plain_rates();
+  rates.samples = {{"matmul", DType::f32, {1e10, 1e7}, 0.11}, {"matmul", DType::bf16, {1e10, 1e7}, 0.04}};
+  EXPECT_NEAR(seconds_of(op, DType::f32, {1e10, 1e7}, rates), 0.11, 1e-3);
+  EXPECT_NEAR(seconds_of(op, DType::bf16, {1e10, 1e7}, rates), 0.04, 1e-3);
+  EXPECT_NEAR(seconds_of(op, DType::f16, {1e10, 1e7}, rates), std::sqrt(0.11 * 0.04), 1e-3);  // the mean of the others
+}
+
+TEST(CostModel, WithoutSamplesProductsOfBf16HaveALimitOfTheirOwn) {
+  const Graph graph = parse_graph(
+      "graph step\n"
+      "input %x: bf16[512, 512] input\n"
+      "input %w: f32[512, 512] weight\n"
+      "%y: bf16[512, 512] activation = matmul(%x, %w) {transpose_a=0, transpose_b=0} forward\n"
+      "result %y\n");
+  MachineRates rates = plain_rates();
+  const double as_f32 = seconds_of(graph, rates) - rates.node_seconds;
+  rates.bf16_flops_per_second = 2 * rates.flops_per_second;
+  EXPECT_DOUBLE_EQ(seconds_of(graph, rates) - rates.node_seconds, as_f32 / 2);
 }
 
 TEST(CostModel, AGraphIsTheSumOfItsNodes) {

@@ -16,7 +16,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // One more with every change of how ops are measured or priced.
-constexpr int64_t kOpProfileVersion = 1;
+constexpr int64_t kOpProfileVersion = 2;
 constexpr size_t kMostSamples = 1000;
 constexpr double kMost = 1e18;
 
@@ -36,6 +36,7 @@ double read_positive(const JsonObject& from, std::string_view key) {
 MachineRates parse(const JsonObject& file) {
   MachineRates rates;
   rates.flops_per_second = read_positive(file, "flops_per_second");
+  rates.bf16_flops_per_second = file.real("bf16_flops_per_second", 0, kMost);
   rates.bytes_per_second = read_positive(file, "bytes_per_second");
   rates.node_seconds = file.real("node_seconds", 0, 1);
   rates.disk_read_bytes_per_second = read_positive(file, "disk_read_bytes_per_second");
@@ -45,8 +46,10 @@ MachineRates parse(const JsonObject& file) {
   for (const Json& row : ops) {
     if (!row.is_object()) throw InvalidInput("ops: expected objects");
     const JsonObject one = JsonObject::of(row, "ops");
-    rates.samples.push_back(
-        {one.text("op"), {one.real("flops", 0, kMost), one.real("bytes", 0, kMost)}, read_positive(one, "seconds")});
+    rates.samples.push_back({one.text("op"),
+                             parse_dtype(one.text("format"), "format"),
+                             {one.real("flops", 0, kMost), one.real("bytes", 0, kMost)},
+                             read_positive(one, "seconds")});
   }
   std::stable_sort(rates.samples.begin(), rates.samples.end(),
                    [](const OpSample& a, const OpSample& b) { return a.op < b.op; });
@@ -74,13 +77,17 @@ void remember_rates(const MachineRates& rates, const Backend& backend, int threa
   Json ops = Json::array();
   for (const OpSample& sample : rates.samples) {
     if (ops.size() == kMostSamples) break;
-    ops.push_back(
-        {{"op", sample.op}, {"flops", sample.price.flops}, {"bytes", sample.price.bytes}, {"seconds", sample.seconds}});
+    ops.push_back({{"op", sample.op},
+                   {"format", name_of(sample.format)},
+                   {"flops", sample.price.flops},
+                   {"bytes", sample.price.bytes},
+                   {"seconds", sample.seconds}});
   }
   try {
     create_directories(parent_of(path));
     write_json(path, {{"key", op_profile_key()},
                       {"flops_per_second", rates.flops_per_second},
+                      {"bf16_flops_per_second", rates.bf16_flops_per_second},
                       {"bytes_per_second", rates.bytes_per_second},
                       {"node_seconds", rates.node_seconds},
                       {"disk_read_bytes_per_second", rates.disk_read_bytes_per_second},

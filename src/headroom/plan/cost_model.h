@@ -1,6 +1,6 @@
 // What running a graph will take on a machine whose rates are known: for choosing among plans, never for results.
 // A node's time is that of the slower of its two limits, multiply-adds and memory (the roofline), over the share of the
-// limit that the op was measured to reach on operands of about its size.
+// limit that the op was measured to reach on operands of its format and of about its size.
 #pragma once
 
 #include <cstdint>
@@ -12,20 +12,24 @@
 
 namespace headroom {
 
-// One op on operands of one size: its price and what it took.
+// One op on operands of one format and size: its price and what it took.
 struct OpSample {
   std::string op;
+  DType format = DType::f32;  // operand_format()
   Price price;
   double seconds = 0;
 };
 
 // What a node costs by its op, from the types of its operands.
 Price price_of(const Graph& graph, const Node& node);
+// That of its first operand: of activations or their gradients, where an op has both those and weights.
+DType operand_format(const Graph& graph, const Node& node);
 
 struct MachineRates {
-  double flops_per_second = 0;  // of products, on all threads of the job together
-  double bytes_per_second = 0;  // of memory, read and written
-  double node_seconds = 0;      // of a node that does next to nothing: waking the threads
+  double flops_per_second = 0;       // of products, on all threads of the job together
+  double bf16_flops_per_second = 0;  // where operands are bf16; 0: as others
+  double bytes_per_second = 0;       // of memory, read and written
+  double node_seconds = 0;           // of a node that does next to nothing: waking the threads
   double disk_read_bytes_per_second = 0;
   double disk_write_bytes_per_second = 0;
   std::vector<OpSample> samples;  // ordered by op; empty: no machine was measured
@@ -37,7 +41,7 @@ MachineRates typical_rates(int threads);
 
 // Of one run of the node, of the price alone, of one run of the graph. Transfers take the time of the disk, one after
 // the other, while other nodes run until they wait for them.
-double seconds_of(const Op& op, const Price& price, const MachineRates& rates);
+double seconds_of(const Op& op, DType format, const Price& price, const MachineRates& rates);
 double seconds_of(const Graph& graph, const Node& node, const MachineRates& rates);
 double seconds_of(const Graph& graph, const MachineRates& rates);
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <tuple>
 
+#include "headroom/backend/isa.h"
 #include "headroom/base/block_reader.h"
 #include "headroom/measure/disk_probe.h"
 #include "headroom/measure/kernel_bench.h"
@@ -25,14 +26,18 @@ struct Sample {
   TrainingShape shape;
   bool fuse_loss_gradients;
   int runs;
+  bool in_bf16 = false;  // a second time, in mixed precision
 };
 
 // From a few rows of a narrow model to many of a wide one; long rows for attention, few heads and many.
 std::vector<Sample> samples() {
-  return {{{512, 64, 172, 2, 8, 8}, {4, 1, 129}, true, 8},      {{2048, 256, 688, 2, 4, 4}, {1, 2, 65}, true, 6},
-          {{2048, 256, 688, 2, 4, 4}, {4, 1, 257}, false, 4},   {{4096, 512, 1408, 1, 8, 4}, {1, 1, 1025}, true, 3},
-          {{1024, 128, 344, 1, 2, 2}, {1, 1, 2049}, true, 3},   {{8192, 768, 2048, 1, 12, 12}, {2, 2, 257}, false, 3},
-          {{4096, 1024, 2752, 1, 16, 16}, {1, 1, 513}, true, 3}};
+  return {{{512, 64, 172, 2, 8, 8}, {4, 1, 129}, true, 8, true},
+          {{2048, 256, 688, 2, 4, 4}, {1, 2, 65}, true, 6},
+          {{2048, 256, 688, 2, 4, 4}, {4, 1, 257}, false, 4, true},
+          {{4096, 512, 1408, 1, 8, 4}, {1, 1, 1025}, true, 3, true},
+          {{1024, 128, 344, 1, 2, 2}, {1, 1, 2049}, true, 3},
+          {{8192, 768, 2048, 1, 12, 12}, {2, 2, 257}, false, 3, true},
+          {{4096, 1024, 2752, 1, 16, 16}, {1, 1, 513}, true, 3, true}};
 }
 
 // What each op took on operands of each size.
@@ -40,8 +45,9 @@ class Collector final : public RunObserver {
  public:
   void on_run(const Graph& graph, std::span<const int64_t> moments_ns) override {
     for (size_t i = 0; i < graph.nodes.size(); ++i) {
-      const Price price = price_of(graph, graph.nodes[i]);
-      seconds_[{graph.nodes[i].op->name(), price.flops, price.bytes}].push_back(
+      const Node& node = graph.nodes[i];
+      const Price price = price_of(graph, node);
+      seconds_[{node.op->name(), operand_format(graph, node), price.flops, price.bytes}].push_back(
           1e-9 * static_cast<double>(moments_ns[i + 1] - moments_ns[i]));
     }
   }
@@ -50,17 +56,18 @@ class Collector final : public RunObserver {
   std::vector<OpSample> samples() {
     std::vector<OpSample> all;
     for (auto& [key, seconds] : seconds_) {
-      const auto& [op, flops, bytes] = key;
-      all.push_back({std::string(op), {flops, bytes}, median(seconds)});
+      const auto& [op, format, flops, bytes] = key;
+      all.push_back({std::string(op), format, {flops, bytes}, median(seconds)});
     }
     return all;
   }
 
  private:
-  std::map<std::tuple<std::string_view, double, double>, std::vector<double>> seconds_;
+  std::map<std::tuple<std::string_view, DType, double, double>, std::vector<double>> seconds_;
 };
 
-void run(const Sample& sample, const Backend& backend, int threads, Collector& collector) {
+void run(Sample sample, DType precision, const Backend& backend, int threads, Collector& collector) {
+  sample.shape.precision = precision;
   Preset preset = *find_preset("tiny-4m");
   preset.size = sample.size;
   const auto model = make_model(config_of(preset));
@@ -80,16 +87,25 @@ void run(const Sample& sample, const Backend& backend, int threads, Collector& c
   }
 }
 
+// Where the processor multiplies pairs of bf16: twice as many.
+void add_bf16(MachineRates& rates, const Backend& backend) {
+  if (backend.variant() == name_of(Isa::avx512_bf16)) rates.bf16_flops_per_second = 2 * rates.flops_per_second;
+}
+
 }  // namespace
 
 MachineRates measure_rates(const MachineLimits& limits, const Backend& backend, int threads, const std::string& disk) {
   MachineRates rates = typical_rates(threads);
   rates.flops_per_second = limits.fma_flops_per_second(backend, threads);
+  add_bf16(rates, backend);
   for (const MemoryRates& memory : limits.memory) {
     if (memory.threads == threads) rates.bytes_per_second = memory.stream_bytes_per_second;
   }
   Collector collector;
-  for (const Sample& sample : samples()) run(sample, backend, threads, collector);
+  for (const Sample& sample : samples()) {
+    run(sample, DType::f32, backend, threads, collector);
+    if (sample.in_bf16) run(sample, DType::bf16, backend, threads, collector);
+  }
   rates.samples = collector.samples();
   std::vector<double> least;
   for (const OpSample& sample : rates.samples) {
@@ -111,7 +127,10 @@ MachineRates measure_rates(const MachineLimits& limits, const Backend& backend, 
 
 MachineRates known_rates(const Backend& backend, int threads) {
   std::optional<MachineRates> rates = remembered_rates(backend, threads);
-  return rates ? std::move(*rates) : typical_rates(threads);
+  if (rates) return std::move(*rates);
+  rates = typical_rates(threads);
+  add_bf16(*rates, backend);
+  return std::move(*rates);
 }
 
 }  // namespace headroom
