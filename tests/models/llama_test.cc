@@ -37,9 +37,10 @@ TEST(Llama, HasTheBiasesThatTheConfigAsksFor) {
 TEST(Llama, StartsNormsAtOneAndBiasesAtZero) {
   const std::unique_ptr<Model> model = make_model(llama({{"attention_bias", true}, {"initializer_range", 0.3}}));
   for (const Parameter& parameter : model->parameters()) {
-    const InitialValues values = model->initial_values(parameter);
-    EXPECT_EQ(values.deviation, parameter.shape.rank() == 2 ? 0.3 : 0.0) << parameter.name;
-    EXPECT_EQ(values.constant, parameter.name.ends_with("norm.weight") ? 1.0 : 0.0) << parameter.name;
+    const Initial& initial = parameter.binding->initial;
+    const bool is_matrix = parameter.shape.rank() == 2;
+    EXPECT_EQ(initial.kind, is_matrix ? Initial::Kind::normal : Initial::Kind::constant) << parameter.name;
+    EXPECT_EQ(initial.scale, is_matrix ? 0.3 : parameter.name.ends_with("norm.weight") ? 1.0 : 0.0) << parameter.name;
   }
 }
 

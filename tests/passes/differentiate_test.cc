@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <gtest/gtest.h>
 
+#include "headroom/graph/binding.h"
 #include "headroom/graph/op.h"
 #include "headroom/graph/text.h"
 #include "headroom/graph/verify.h"
@@ -49,7 +50,7 @@ TEST(Differentiate, NamesTheGradientOfEachWeightAndNothingElse) {
 // v is frozen and no trained weight lies before it: neither its gradient nor that of %x is made, and the loss head
 // makes one of two.
 TEST(Differentiate, MakesNothingForFrozenWeights) {
-  const Graph forward = parse_graph(
+  Graph forward = parse_graph(
       "graph step\n"
       "input %x: f32[8, 4] input\n"
       "input %frozen.0: bf16[4, 4] weight\n"
@@ -63,8 +64,10 @@ TEST(Differentiate, MakesNothingForFrozenWeights) {
       "%n: f32[8, 4] activation, %r: f32[8] activation = rms_norm(%b, %frozen.2) {eps=1e-05} forward\n"
       "%loss: f32[8] activation, %lse: f32[8] activation = "
       "linear_cross_entropy(%n, %frozen.1, %targets) forward\n");
-  const Graph both = differentiate(forward, forward.find("loss"), forward.find("seed"),
-                                   [](const Value& value) { return value.name == "w"; });
+  for (Value& value : forward.values) {
+    rebind(value, [&](Binding& binding) { binding.is_trained = value.name == "w"; });
+  }
+  const Graph both = differentiate(forward, forward.find("loss"), forward.find("seed"));
   verify(both);
   std::string backward;
   for (const Node& node : both.nodes) {

@@ -64,7 +64,7 @@ TEST(InsertLora, ALayerThatIsNotThereIsOurMistake) {
 TEST(InsertLora, OnlyAdaptersHaveGradients) {
   Graph graph = insert_lora(parse_graph(kAdaptedForward), kBoth);
   const ValueId y = graph.find("y"), seed = graph.find("seed");
-  graph = differentiate(std::move(graph), y, seed, [](const Value& value) { return is_lora_name(value.name); });
+  graph = differentiate(std::move(graph), y, seed);
   verify(graph);
   std::vector<std::string> results;
   for (const ValueId id : graph.results) results.push_back(graph.value(id).name);

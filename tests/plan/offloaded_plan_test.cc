@@ -57,7 +57,7 @@ TEST(OffloadedPlan, IsRefusedWithoutOneOfItsWaits) {
   size_t broken = 0;
   for (uint64_t seed = 0; seed < 100; ++seed) {
     const Graph before = testing::random_graph(seed, "random");
-    OffloadPlan plan{.values = {}, .panel_bytes = 16384, .overlap = seed % 2 == 0};
+    OffloadPlan plan{.values = {}, .panel_bytes = 16384, .in_flight_bytes = static_cast<int64_t>(seed % 3) * 16384};
     for (const Value& value : before.values) plan.values.insert(value.name);
     const Graph after = prefetch(offload(before, plan), testing::sketched(2));
     for (size_t node = 0; node < after.nodes.size(); ++node) {

@@ -100,13 +100,13 @@ class GgufConversion final : public Conversion {
           rotary.theta, decoder_.head_dim);
       declarations_.push_back({std::string(kRopeFactors), {decoder_.head_dim / 2}, kGgmlF32});
     }
-    for (const Parameter& parameter : model_->parameters()) {
-      const std::optional<std::string> name = gguf_name(parameter.name);
-      ensure(name.has_value(), "{}: has no name in GGUF files", parameter.name);
+    for (const ModelTensor& tensor : model_->tensors()) {
+      const std::optional<std::string> name = gguf_name(tensor.name);
+      ensure(name.has_value(), "{}: has no name in GGUF files", tensor.name);
       const bool interleaved = architecture_.interleaved && rotary_projection(*name) != RotaryProjection::none;
-      sources_.push_back({merge_.merged(source_.require(parameter.name, parameter.shape)), type_for(parameter.shape),
+      sources_.push_back({merge_.merged(source_.require(tensor.name, tensor.shape)), type_for(tensor.shape),
                           interleaved ? decoder_.head_dim : 0});
-      declarations_.push_back({*name, parameter.shape, sources_.back().type});
+      declarations_.push_back({*name, tensor.shape, sources_.back().type});
       read_bytes_ += sources_.back().tensor.stored.size_bytes;
     }
   }

@@ -85,7 +85,7 @@ class Evaluation {
     const LoadStatistics adapter = load_adapter(options_.adapter, model_, workspace_);
     use = {use.bytes + adapter.bytes, use.seconds + adapter.seconds};
     if (reference_ != nullptr) {
-      const LoadStatistics more = load_weights(options_.reference, *reference_, workspace_, show, kReferencePrefix);
+      const LoadStatistics more = load_weights(options_.reference, *reference_, workspace_, show, Source::reference);
       use = {use.bytes + more.bytes, use.seconds + more.seconds};
     }
     return use;

@@ -47,7 +47,7 @@ Losses build_losses(const Model& model, const EvaluationShape& shape) {
 
 // f32[R, V] of the rows `rows` of a hidden state that an evaluation left.
 ValueId logits_of(Builder& build, ValueId hidden, ValueId rows, const Value& head) {
-  return linear(build, embedding(build, hidden, rows), build.input(head.name, head.type, Role::weight));
+  return linear(build, embedding(build, hidden, rows), build.input(head.name, head.type, Role::weight, head.binding));
 }
 
 ValueId logit_rows_input(Builder& build, const EvaluationShape& shape) {
@@ -72,12 +72,15 @@ Graph build_logits(const Model& model, const EvaluationShape& shape, const Value
 // The reference beside the model: names of its own, except for what both read alike.
 void become_reference(Losses& losses) {
   constexpr std::array<std::string_view, 5> kShared = {"tokens", "targets", "positions", "sequences", "hidden_range"};
+  const auto take = [](Binding& binding) { binding.source = Source::reference; };
   for (Value& value : losses.graph.values) {
     if (std::find(kShared.begin(), kShared.end(), value.name) != kShared.end()) continue;
     value.name.insert(0, kReferencePrefix);
+    if (value.role == Role::weight) rebind(value, take);
   }
   losses.graph.name.insert(0, kReferencePrefix);
   losses.head.name.insert(0, kReferencePrefix);
+  rebind(losses.head, take);
 }
 
 Graph build_comparison(const Model& model, const Model& reference, const EvaluationShape& shape, const Value& head,

@@ -14,9 +14,10 @@ ValueId Builder::add_value(std::string name, const Type& type, Role role) {
   return static_cast<ValueId>(graph_.values.size() - 1);
 }
 
-ValueId Builder::input(std::string_view name, const Type& type, Role role) {
+ValueId Builder::input(std::string_view name, const Type& type, Role role, std::shared_ptr<const Binding> binding) {
   ensure(!names_.contains(std::string(name)), "the graph has a value named '{}' already", name);
   const ValueId id = add_value(std::string(name), type, role);
+  graph_.value(id).binding = std::move(binding);
   graph_.inputs.push_back(id);
   return id;
 }

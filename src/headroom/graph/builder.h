@@ -22,7 +22,7 @@ class Builder {
   const Type& type(ValueId id) const { return graph_.value(id).type; }
 
   // Declares a graph input. Throws InternalError when the name is taken.
-  ValueId input(std::string_view name, const Type& type, Role role);
+  ValueId input(std::string_view name, const Type& type, Role role, std::shared_ptr<const Binding> binding = nullptr);
 
   // Appends a node; its outputs are named after the segment and the op, numbered where that is taken. Throws
   // InvalidInput when the types do not fit the op, InternalError when there is no such op.

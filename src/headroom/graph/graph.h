@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,7 @@
 namespace headroom {
 
 class Op;
+struct Binding;
 
 using ValueId = int32_t;
 inline constexpr ValueId kNoValue = -1;
@@ -40,6 +42,8 @@ struct Value {
   Type type;
   Role role = Role::activation;
   Tier tier = Tier::device;
+  // Of a graph input: what it is to files, to a new model and to updates (graph/binding.h). No part of the text form.
+  std::shared_ptr<const Binding> binding = nullptr;
 
   int64_t bytes() const { return type.bytes(); }
 };

@@ -1,13 +1,12 @@
 #include "headroom/models/adapter.h"
 
-#include <cmath>
 #include <filesystem>
 #include <unordered_set>
 
 #include "headroom/base/errors.h"
 #include "headroom/formats/weights/weight_files.h"
 #include "headroom/graph/op.h"
-#include "headroom/models/fill_random.h"
+#include "headroom/models/weights.h"
 
 namespace headroom {
 namespace {
@@ -76,7 +75,7 @@ std::vector<LoraLayer> lora_layers(const Model& model, const AdapterConfig& conf
       throw InvalidInput("{}: the rank {} is above the dimensions of {}; expected at most {}", where, rank, module,
                          std::min(layer.outputs, layer.inputs));
     }
-    layers.push_back({layer.weight, layer.outputs, layer.inputs, rank, config.scale_of(module)});
+    layers.push_back({layer.weight, layer.outputs, layer.inputs, rank, config.scale_of(module), layers.size()});
   }
   return layers;
 }
@@ -108,21 +107,8 @@ std::vector<LoraLayer> open_adapter(const std::string& directory, const Model& m
 
 LoadStatistics load_adapter(const std::string& directory, const Model& model, const Workspace& workspace) {
   if (directory.empty()) return {};
-  const std::vector<LoraLayer> layers = open_adapter(directory, model);
-  const WeightFiles files = open_files(directory);
-  std::vector<ValueLoad> loads;
-  for_each_matrix(layers, [&](const std::string& name, const Shape& shape) {
-    loads.push_back({files.require(name, shape), workspace.stored(name)});
-  });
-  return load_values(loads, NanCheck::refuse);
-}
-
-void initialize_adapter(const std::vector<LoraLayer>& layers, const Workspace& workspace, uint64_t seed) {
-  for (size_t index = 0; index < layers.size(); ++index) {
-    fill_uniform(workspace.view<float>(lora_a_name(layers[index].weight)).all(), seed, index,
-                 1 / std::sqrt(static_cast<double>(layers[index].inputs)));
-    workspace.view<float>(lora_b_name(layers[index].weight)).fill_from(0, 0.0f);
-  }
+  open_adapter(directory, model);
+  return load_bound(open_files(directory), Source::adapter, workspace);
 }
 
 }  // namespace headroom

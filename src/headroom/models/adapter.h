@@ -33,8 +33,4 @@ std::vector<LoraLayer> open_adapter(const std::string& directory, const Model& m
 // a NaN. Nothing for an empty path.
 LoadStatistics load_adapter(const std::string& directory, const Model& model, const Workspace& workspace);
 
-// A new adapter, as PEFT begins one: A uniform within +-1/sqrt(I) (Kaiming's rule with a = sqrt(5)), each element a
-// function of the seed, the layer and its index; B zero.
-void initialize_adapter(const std::vector<LoraLayer>& layers, const Workspace& workspace, uint64_t seed);
-
 }  // namespace headroom

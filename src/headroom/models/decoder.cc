@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "headroom/ops/add.h"
@@ -20,13 +21,6 @@ namespace {
 
 constexpr const char* kEmbedding = "model.embed_tokens.weight";
 constexpr const char* kHead = "lm_head.weight";
-constexpr const char* kScore = "score.weight";
-
-// The weight as a graph input, ready to be read.
-ValueId declare(Builder& build, const std::string& name, const Shape& shape, const WeightFormats& formats) {
-  const ValueId weight = build.input(name, {formats(name), shape}, Role::weight);
-  return is_scalar(build.type(weight).dtype) ? weight : dequantize(build, weight);
-}
 
 // The rows enter the layer's cache, which is what attention reads then.
 ValueId cached(Builder& build, const std::string& name, ValueId rows, const StepInputs& inputs) {
@@ -40,7 +34,21 @@ ValueId cached(Builder& build, const std::string& name, ValueId rows, const Step
 }  // namespace
 
 ValueId Weights::weight(std::string_view name, const Shape& shape) const {
-  return declare(build_, fmt::format("{}.{}", name_, name), shape, formats_);
+  const std::string full_name = fmt::format("{}.{}", name_, name);
+  const DType format = formats_(full_name);
+  auto binding = std::make_shared<Binding>(bind_whole(full_name, shape));
+  if (shape.rank() > 1 && deviation_ > 0) {
+    const auto& inputs = build_.graph().inputs;
+    const auto before = std::count_if(inputs.begin(), inputs.end(),
+                                      [&](ValueId id) { return build_.graph().value(id).role == Role::weight; });
+    binding->initial = {Initial::Kind::normal, deviation_, static_cast<uint64_t>(before)};
+  } else {
+    binding->initial.scale = shape.rank() > 1 || name.ends_with("bias") ? 0.0 : 1.0;
+  }
+  binding->is_trained = is_scalar(format);
+  binding->stays = !is_scalar(format);
+  const ValueId weight = build_.input(full_name, {format, shape}, Role::weight, std::move(binding));
+  return is_scalar(format) ? weight : dequantize(build_, weight);
 }
 
 ValueId Weights::embed(std::string_view name, ValueId tokens, int64_t vocabulary, int64_t features) const {
@@ -63,13 +71,8 @@ std::vector<Alias> Decoder::aliases() const {
   return {{kHead, kEmbedding}};
 }
 
-InitialValues Decoder::initial_values(const Parameter& parameter) const {
-  if (parameter.shape.rank() > 1) return {.deviation = c_.initializer_range};
-  return {.constant = parameter.name.ends_with(".bias") ? 0.0 : 1.0};
-}
-
 ValueId Decoder::forward(Builder& build, const StepInputs& inputs, const WeightFormats& formats) const {
-  const Weights model(build, "model", formats);
+  const Weights model(build, "model", formats, c_.initializer_range);
   build.set_segment({"embedding"});
   ValueId h = model.embed("embed_tokens", inputs.tokens, c_.vocabulary, c_.features);
   for (int64_t i = 0; i < c_.layers; ++i) {
@@ -85,8 +88,11 @@ ValueId Decoder::forward(Builder& build, const StepInputs& inputs, const WeightF
 }
 
 ValueId Decoder::head_weight(Builder& build, const WeightFormats& formats) const {
-  if (classifies()) return declare(build, kScore, {static_cast<int64_t>(c_.labels.size()), c_.features}, formats);
-  if (!c_.tied_embeddings) return declare(build, kHead, {c_.vocabulary, c_.features}, formats);
+  const auto declare = [&](std::string_view name, int64_t rows) {
+    return Weights(build, std::string(name), formats, c_.initializer_range).weight("weight", {rows, c_.features});
+  };
+  if (classifies()) return declare("score", static_cast<int64_t>(c_.labels.size()));
+  if (!c_.tied_embeddings) return declare("lm_head", c_.vocabulary);
   const ValueId embedding = build.graph().find(kEmbedding);
   return is_scalar(build.type(embedding).dtype) ? embedding : dequantize(build, embedding);
 }

@@ -47,10 +47,11 @@ void expect_field(const JsonObject& config, std::string_view key, bool holds, st
 // The weights below one name, "model.layers.3.self_attn": each becomes a graph input where it is used.
 class Weights {
  public:
-  Weights(Builder& build, std::string name, const WeightFormats& formats)
-      : build_(build), name_(std::move(name)), formats_(formats) {}
+  // `deviation`: of the matrices of a new model; its norms are 1, its biases 0. `formats` is borrowed.
+  Weights(Builder& build, std::string name, const WeightFormats& formats, double deviation)
+      : build_(build), name_(std::move(name)), formats_(formats), deviation_(deviation) {}
 
-  Weights below(std::string_view name) const { return {build_, name_ + "." + std::string(name), formats_}; }
+  Weights below(std::string_view name) const { return {build_, name_ + "." + std::string(name), formats_, deviation_}; }
   Builder& build() const { return build_; }
 
   // Rows of NAME.weight [vocabulary, F]; tokens i32[T] -> f32[T, F].
@@ -59,13 +60,14 @@ class Weights {
   ValueId linear(std::string_view name, ValueId x, int64_t outputs, bool bias) const;
   // By NAME.weight; x f32[T, F] -> f32[T, F].
   ValueId norm(std::string_view name, ValueId x, double eps) const;
-
- private:
+  // NAME as a graph input, ready to be read.
   ValueId weight(std::string_view name, const Shape& shape) const;
 
+ private:
   Builder& build_;
   std::string name_;
   const WeightFormats& formats_;
+  double deviation_;
 };
 
 class Decoder : public Model {
@@ -83,7 +85,6 @@ class Decoder : public Model {
   std::optional<int32_t> padding() const override { return c_.padding; }
 
   std::vector<Alias> aliases() const override;
-  InitialValues initial_values(const Parameter& parameter) const override;
   std::vector<double> rotary_frequencies() const override {
     return headroom::rotary_frequencies(c_.rotary, c_.head_dim);
   }

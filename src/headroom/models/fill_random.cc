@@ -126,9 +126,9 @@ void fill_random(std::span<float> out, uint64_t seed, uint64_t parameter, int64_
   fill(out.data() + done, count - done, counter + 2 * static_cast<uint64_t>(done) * kGamma, scale);
 }
 
-void fill_uniform(std::span<float> out, uint64_t seed, uint64_t matrix, double bound) {
+void fill_uniform(std::span<float> out, uint64_t seed, uint64_t matrix, int64_t first_element, double bound) {
   const float step = static_cast<float>(bound / (1 << 23));
-  uint64_t counter = mix(mix(seed) + kGamma * (matrix + 1));
+  uint64_t counter = mix(mix(seed) + kGamma * (matrix + 1)) + static_cast<uint64_t>(first_element) * kGamma;
   for (float& element : out) {
     element = static_cast<float>(static_cast<int32_t>(mix(counter) >> 40) - (1 << 23)) * step;
     counter += kGamma;

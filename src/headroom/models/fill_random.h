@@ -13,6 +13,6 @@ void fill_random(std::span<float> out, uint64_t seed, uint64_t parameter, int64_
                  int lanes = 8);
 
 // Element i of matrix number p is a function of (seed, p, i): uniform in [-bound, bound), in steps of bound / 2^23.
-void fill_uniform(std::span<float> out, uint64_t seed, uint64_t matrix, double bound);
+void fill_uniform(std::span<float> out, uint64_t seed, uint64_t matrix, int64_t first_element, double bound);
 
 }  // namespace headroom

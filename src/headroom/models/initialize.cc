@@ -74,47 +74,51 @@ class PieceQueue {
   std::exception_ptr error_;
 };
 
-void fill_initial(std::span<float> out, const InitialValues& initial, uint64_t seed, uint64_t parameter,
-                  int64_t first) {
-  if (initial.deviation == 0) {
-    std::fill(out.begin(), out.end(), static_cast<float>(initial.constant));
-  } else {
-    fill_random(out, seed, parameter, first, initial.deviation);
+// The elements from number `first` on.
+void fill_initial(std::span<float> out, const Initial& initial, uint64_t seed, int64_t first) {
+  switch (initial.kind) {
+    case Initial::Kind::constant: return std::fill(out.begin(), out.end(), static_cast<float>(initial.scale));
+    case Initial::Kind::normal: return fill_random(out, seed, initial.stream, first, initial.scale);
+    case Initial::Kind::uniform: return fill_uniform(out, seed, initial.stream, first, initial.scale);
   }
 }
 
 }  // namespace
 
-void fill_initial_weights(const Model& model, const Workspace& workspace, uint64_t seed, Threads& threads) {
+void initialize_values(const Workspace& workspace, Source source, uint64_t seed, Threads& threads) {
   static_assert(kFillBytes == kStepElements * sizeof(float));
-  std::vector<std::vector<float>> buffers(static_cast<size_t>(threads.count()), std::vector<float>(kStepElements));
-  const std::vector<Parameter> parameters = model.parameters();
-  for (size_t index = 0; index < parameters.size(); ++index) {
-    const StoredValue weight = workspace.stored(parameters[index].name);
-    const InitialValues initial = model.initial_values(parameters[index]);
+  std::vector<std::vector<float>> buffers(static_cast<size_t>(threads.count()));
+  for (const PersistentValue& value : workspace.plan().persistent) {
+    if (value.binding == nullptr || value.binding->source != source) continue;
+    const StoredValue weight = workspace.stored(value.name);
     threads.split(weight.type.shape.elements(), kStepElements, [&](int64_t begin, int64_t end, int thread) {
+      if (weight.data != nullptr && weight.type.dtype == DType::f32) {
+        float* numbers = reinterpret_cast<float*>(weight.data) + begin;
+        return fill_initial({numbers, static_cast<size_t>(end - begin)}, value.binding->initial, seed, begin);
+      }
+      std::vector<float>& buffer = buffers[static_cast<size_t>(thread)];
+      buffer.resize(kStepElements);
       for (int64_t first = begin; first < end; first += kStepElements) {
-        const std::span<float> values = std::span(buffers[static_cast<size_t>(thread)])
-                                            .first(static_cast<size_t>(std::min(kStepElements, end - first)));
-        fill_initial(values, initial, seed, index, first);
+        const auto values = std::span(buffer).first(static_cast<size_t>(std::min(kStepElements, end - first)));
+        fill_initial(values, value.binding->initial, seed, first);
         weight.write(first, values);
       }
     });
   }
 }
 
-void fill_new_weights(const Model& model, const Model& other, const Workspace& workspace, uint64_t seed) {
+void fill_new_weights(const Model& other, const Workspace& workspace, uint64_t seed) {
   std::set<std::string> known;
-  for (const Parameter& parameter : other.parameters()) known.insert(parameter.name);
-  const std::vector<Parameter> parameters = model.parameters();
+  for (const ModelTensor& tensor : other.tensors()) known.insert(tensor.name);
   std::vector<float> values(kStepElements);
-  for (size_t index = 0; index < parameters.size(); ++index) {
-    if (known.contains(parameters[index].name)) continue;
-    const StoredValue weight = workspace.stored(parameters[index].name);
+  for (const PersistentValue& value : workspace.plan().persistent) {
+    if (value.binding == nullptr || value.binding->source != Source::model) continue;
+    if (known.contains(value.binding->slices.front().tensor)) continue;
+    const StoredValue weight = workspace.stored(value.name);
     const int64_t elements = weight.type.shape.elements();
     for (int64_t first = 0; first < elements; first += kStepElements) {
       const auto step = std::span(values).first(static_cast<size_t>(std::min(kStepElements, elements - first)));
-      fill_initial(step, model.initial_values(parameters[index]), seed, index, first);
+      fill_initial(step, value.binding->initial, seed, first);
       weight.write(first, step);
     }
   }
@@ -143,12 +147,11 @@ void write_initial_weights(const Model& model, const std::string& directory, DTy
       for (PieceQueue::Piece piece; pieces.next(piece);) {
         try {
           const Parameter& parameter = parameters[piece.parameter];
-          const InitialValues initial = model.initial_values(parameter);
           std::byte* stored = buffer.place(file.offset_of(piece.place, piece.first));
           for (int64_t done = 0; done < piece.count; done += kStepElements) {
             const int64_t count = std::min(kStepElements, piece.count - done);
             const std::span<float> values(buffer.values.data(), static_cast<size_t>(count));
-            fill_initial(values, initial, seed, piece.parameter, piece.first + done);
+            fill_initial(values, parameter.binding->initial, seed, piece.first + done);
             convert_elements(DType::f32, values.data(), dtype, stored + done * size_of(dtype), count);
           }
           file.write_at(piece.place, piece.first, stored, piece.count);

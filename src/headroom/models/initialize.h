@@ -11,13 +11,14 @@
 
 namespace headroom {
 
-// What write_initial_weights writes, into the weights of a workspace, in the dtype that they have there, by `threads`:
-// for what needs a model's shape and no file. Takes kFillBytes a thread.
+// Makes the values of a workspace that would be read from files of `source` what they are in a new model or adapter
+// (Binding::initial), in the dtype that they have there. The bits do not depend on the number of threads. Takes
+// kFillBytes a thread for what is not f32.
 inline constexpr int64_t kFillBytes = 128 * 1024;
-void fill_initial_weights(const Model& model, const Workspace& workspace, uint64_t seed, Threads& threads);
+void initialize_values(const Workspace& workspace, Source source, uint64_t seed, Threads& threads);
 
-// The same for the parameters that `model` has and `other` lacks, in memory or on disk.
-void fill_new_weights(const Model& model, const Model& other, const Workspace& workspace, uint64_t seed);
+// The same for the weights that files of the model `other` lack, in memory or on disk.
+void fill_new_weights(const Model& other, const Workspace& workspace, uint64_t seed);
 
 // Writes all parameters of `model` as `dtype` into `directory`, as WeightWriter does. The bytes do not depend on the
 // number of threads. Throws MachineFailure when the disk has no room for them, and what `progress` throws; it is called

@@ -1,6 +1,7 @@
 #include "headroom/models/model.h"
 
 #include <span>
+#include <unordered_set>
 
 #include "headroom/base/errors.h"
 #include "headroom/formats/json/json_object.h"
@@ -50,9 +51,21 @@ std::vector<Parameter> Model::parameters() const {
   std::vector<Parameter> parameters;
   for (const ValueId id : graph.inputs) {
     const Value& value = graph.value(id);
-    if (value.role == Role::weight) parameters.push_back({value.name, value.type.shape});
+    if (value.role == Role::weight) parameters.push_back({value.name, value.type.shape, value.binding});
   }
   return parameters;
+}
+
+std::vector<ModelTensor> Model::tensors() const {
+  std::vector<ModelTensor> tensors;
+  std::unordered_set<std::string_view> names;
+  const std::vector<Parameter> all = parameters();
+  for (const Parameter& parameter : all) {
+    for (const Slice& slice : parameter.binding->slices) {
+      if (names.insert(slice.tensor).second) tensors.push_back({slice.tensor, slice.shape});
+    }
+  }
+  return tensors;
 }
 
 int64_t parameter_count(const Model& model) {

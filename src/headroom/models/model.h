@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "headroom/graph/binding.h"
 #include "headroom/graph/builder.h"
 #include "headroom/models/step_inputs.h"
 
@@ -17,13 +18,20 @@ namespace headroom {
 
 class JsonObject;
 
-// A tensor of the model, under the name it has in Hugging Face files.
+// A weight of the model, as its forward declares it.
 struct Parameter {
+  std::string name;
+  Shape shape;
+  std::shared_ptr<const Binding> binding = nullptr;
+};
+
+// A tensor that files of the model hold, under the name that it has in Hugging Face files.
+struct ModelTensor {
   std::string name;
   Shape shape;
 };
 
-// Another name under which files may hold a parameter once more.
+// Another name under which files may hold a tensor once more.
 struct Alias {
   std::string name;
   std::string parameter;
@@ -34,12 +42,6 @@ using WeightFormats = std::function<DType(const std::string& weight)>;
 inline WeightFormats all_in(DType dtype) {
   return [dtype](const std::string&) { return dtype; };
 }
-
-// What a parameter of a new model starts as: random numbers of mean 0 and this deviation, or all the same number.
-struct InitialValues {
-  double deviation = 0;  // 0: all are `constant`
-  double constant = 0;
-};
 
 class Model {
  public:
@@ -66,8 +68,9 @@ class Model {
   // What the forward and the output layer declare, in that order, which is the one in which files hold them. A tied
   // output layer is not listed twice.
   std::vector<Parameter> parameters() const;
+  // What their bindings read, each tensor once.
+  std::vector<ModelTensor> tensors() const;
   virtual std::vector<Alias> aliases() const { return {}; }
-  virtual InitialValues initial_values(const Parameter& parameter) const = 0;
 
   // The angle by which each pair of a head turns from one position to the next: D/2 numbers, f64.
   virtual std::vector<double> rotary_frequencies() const = 0;

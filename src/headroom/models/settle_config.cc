@@ -51,7 +51,7 @@ JsonObject settle_config(const JsonObject& config, const std::string& path) {
   if (names_dtype && aliases.empty()) return config;
   const WeightFiles files(path);
   JsonObject settled = config;
-  if (!names_dtype) settled = settled.with("torch_dtype", checkpoint_dtype(files, model->parameters().front().name));
+  if (!names_dtype) settled = settled.with("torch_dtype", checkpoint_dtype(files, model->tensors().front().name));
   if (std::any_of(aliases.begin(), aliases.end(), [&](const Alias& alias) { return has_its_own(files, alias); }))
     settled = settled.with("tie_word_embeddings", false);
   return settled;

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <deque>
 #include <unordered_set>
 
 #include "headroom/base/errors.h"
 #include "headroom/base/fingerprint.h"
+#include "headroom/formats/weights/assembled_tensor.h"
 #include "headroom/formats/weights/weight_files.h"
 
 namespace headroom {
@@ -16,9 +18,9 @@ constexpr int64_t kPrintedElements = 64;
 
 void check(const WeightFiles& files, const std::string& path, const Model& model) {
   std::unordered_set<std::string> names;
-  for (const Parameter& parameter : model.parameters()) {
-    files.require(parameter.name, parameter.shape);
-    names.insert(parameter.name);
+  for (const ModelTensor& tensor : model.tensors()) {
+    files.require(tensor.name, tensor.shape);
+    names.insert(tensor.name);
   }
   for (const Alias& alias : model.aliases()) names.insert(alias.name);
   for (int64_t i = 0; i < files.count(); ++i) {
@@ -45,9 +47,14 @@ void take_stored_formats(const std::string& path, Model& model) {
   const WeightFiles files(path);
   std::unordered_map<std::string, DType> formats;
   for (const Parameter& parameter : model.parameters()) {
-    const std::optional<WeightTensor> tensor = files.find(parameter.name);
-    if (!tensor || format_of(tensor->stored.type) == model.stored_dtype()) continue;
-    formats.emplace(parameter.name, format_of(tensor->stored.type));
+    std::optional<DType> format;
+    for (const Slice& slice : parameter.binding->slices) {
+      const std::optional<WeightTensor> tensor = files.find(slice.tensor);
+      if (!tensor) continue;
+      const DType of_slice = format_of(tensor->stored.type);
+      format = !format || *format == of_slice ? of_slice : DType::f32;
+    }
+    if (format && *format != model.stored_dtype()) formats.emplace(parameter.name, *format);
   }
   model.set_stored_formats(std::move(formats));
 }
@@ -55,27 +62,41 @@ void take_stored_formats(const std::string& path, Model& model) {
 uint64_t fingerprint_of_weights(const std::string& path, const Model& model) {
   const WeightFiles files(path);
   Fingerprint print;
-  for (const Parameter& parameter : model.parameters()) {
-    print.add(parameter.name);
-    for (const int64_t dim : parameter.shape) print.add(dim);
+  for (const ModelTensor& tensor : model.tensors()) {
+    print.add(tensor.name);
+    for (const int64_t dim : tensor.shape) print.add(dim);
     std::array<float, kPrintedElements> first = {};
-    const int64_t count = std::min(kPrintedElements, parameter.shape.elements());
-    files.require(parameter.name, parameter.shape).read(0, count, DType::f32, first.data());
+    const int64_t count = std::min(kPrintedElements, tensor.shape.elements());
+    files.require(tensor.name, tensor.shape).read(0, count, DType::f32, first.data());
     for (const float element : first) print.add(int64_t{std::bit_cast<int32_t>(element)});
   }
   return print.value();
 }
 
-LoadStatistics load_weights(const std::string& path, const Model& model, const Workspace& workspace,
-                            const LoadProgress& progress, std::string_view prefix) {
-  const WeightFiles files(path);
-  check(files, path, model);
+LoadStatistics load_bound(const WeightFiles& files, Source source, const Workspace& workspace,
+                          const LoadProgress& progress) {
   std::vector<ValueLoad> loads;
-  for (const Parameter& parameter : model.parameters()) {
-    const std::string name = std::string(prefix) + parameter.name;
-    if (workspace.has(name)) loads.push_back({files.require(parameter.name, parameter.shape), workspace.stored(name)});
+  std::deque<AssembledTensor> assembled;
+  for (const PersistentValue& value : workspace.plan().persistent) {
+    if (value.binding == nullptr || value.binding->source != source) continue;
+    const std::vector<Slice>& slices = value.binding->slices;
+    if (std::none_of(slices.begin(), slices.end(), [&](const Slice& one) { return files.find(one.tensor); })) continue;
+    std::vector<TensorPart> parts;
+    for (const Slice& slice : slices) {
+      parts.push_back({files.require(slice.tensor, slice.shape), slice.from, slice.to});
+    }
+    const bool is_whole = parts.size() == 1 && parts[0].source.stored.shape == value.type.shape;
+    if (!is_whole) assembled.emplace_back(value.name, value.type.shape, parts);
+    loads.push_back({is_whole ? parts[0].source : assembled.back().value(), workspace.stored(value.name)});
   }
   return load_values(loads, NanCheck::refuse, progress);
+}
+
+LoadStatistics load_weights(const std::string& path, const Model& model, const Workspace& workspace,
+                            const LoadProgress& progress, Source source) {
+  const WeightFiles files(path);
+  check(files, path, model);
+  return load_bound(files, source, workspace, progress);
 }
 
 }  // namespace headroom

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "headroom/formats/weights/tensor_loader.h"
 #include "headroom/models/model.h"
@@ -23,10 +22,15 @@ void take_stored_formats(const std::string& path, Model& model);
 // reading them all.
 uint64_t fingerprint_of_weights(const std::string& path, const Model& model);
 
-// Reads every parameter into its place in the arena or on disk, in the format it has there, by way of
-// the workspace's staging memory; one that no graph reads is passed over. Throws as check_weights does, and for a NaN.
-// The values of the workspace have the parameters' names behind `prefix`.
+// Reads the values of the workspace that are bound to `source` from these files into their places in the arena or on
+// disk, in the format that they have there, by way of the workspace's staging memory. A value none of whose tensors is
+// there is passed over: a weight that is new. Throws InvalidInput for a tensor that is missing beside others or has
+// another shape, and for a NaN.
+LoadStatistics load_bound(const WeightFiles& files, Source source, const Workspace& workspace,
+                          const LoadProgress& progress = nullptr);
+
+// That, from the files at `path`, which must be of `model`: throws as check_weights does.
 LoadStatistics load_weights(const std::string& path, const Model& model, const Workspace& workspace,
-                            const LoadProgress& progress = nullptr, std::string_view prefix = "");
+                            const LoadProgress& progress = nullptr, Source source = Source::model);
 
 }  // namespace headroom

@@ -3,7 +3,10 @@
 
 #include <fmt/core.h>
 
+#include <cmath>
+
 #include "headroom/base/errors.h"
+#include "headroom/graph/binding.h"
 #include "headroom/ops/add.h"
 #include "headroom/ops/matmul.h"
 #include "headroom/ops/random_key.h"
@@ -20,19 +23,24 @@ std::string name_of_factor(std::string_view weight, char factor) {
   return fmt::format("{}{}.lora_{}.weight", kPrefix, weight.substr(0, weight.size() - kWeight.size()), factor);
 }
 
+ValueId declare(Builder& build, const std::string& name, const Shape& shape, const Initial& initial) {
+  auto binding = std::make_shared<Binding>(bind_whole(name, shape));
+  binding->source = Source::adapter;
+  binding->initial = initial;
+  binding->stays = true;
+  return build.input(name, f32(shape), Role::weight, std::move(binding));
+}
+
 }  // namespace
 
 std::string lora_a_name(std::string_view weight) { return name_of_factor(weight, 'A'); }
 std::string lora_b_name(std::string_view weight) { return name_of_factor(weight, 'B'); }
 
-bool is_lora_name(std::string_view name) {
-  return name.starts_with(kPrefix) && (name.ends_with(".lora_A.weight") || name.ends_with(".lora_B.weight"));
-}
-
 ValueId add_lora(Builder& build, ValueId x, ValueId y, const LoraLayer& layer, const LoraDropout& settings) {
   const std::string a_name = lora_a_name(layer.weight);
-  const ValueId a = build.input(a_name, f32({layer.rank, layer.inputs}), Role::weight);
-  const ValueId b = build.input(lora_b_name(layer.weight), f32({layer.outputs, layer.rank}), Role::weight);
+  const double bound = 1 / std::sqrt(static_cast<double>(layer.inputs));
+  const ValueId a = declare(build, a_name, {layer.rank, layer.inputs}, {Initial::Kind::uniform, bound, layer.stream});
+  const ValueId b = declare(build, lora_b_name(layer.weight), {layer.outputs, layer.rank}, {});
   if (settings.rate > 0) {
     const double factor = layer.scale / (1 - settings.rate);
     x = dropout(build, x, settings.random_key, settings.rows, {settings.rate, factor, random_site(a_name)});

@@ -17,13 +17,12 @@ struct LoraLayer {
   int64_t inputs = 0;   // I
   int64_t rank = 0;     // r
   double scale = 1;     // alpha / r
+  uint64_t stream = 0;  // of the numbers that a new A starts as: which of the adapter's layers it is
 };
 
 // "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight": as graph inputs and in PEFT's files.
 std::string lora_a_name(std::string_view weight);
 std::string lora_b_name(std::string_view weight);
-// Whether it is one of those names.
-bool is_lora_name(std::string_view name);
 
 // Dropout of x: which rows of the batch it holds, and the share left out.
 struct LoraDropout {
@@ -32,8 +31,9 @@ struct LoraDropout {
   double rate = 0;          // 0: none, and the two above are not needed
 };
 
-// Declares A and B and appends the nodes. x f32[T, I], y f32[T, O] -> f32[T, O]: the product is a value of its own, so
-// that all of it can be computed again.
+// Declares A and B, trained, and appends the nodes. A new adapter begins as PEFT's do: A uniform within +-1/sqrt(I)
+// (Kaiming's rule with a = sqrt(5)), B zero. x f32[T, I], y f32[T, O] -> f32[T, O]: the product is a value of its own,
+// so that all of it can be computed again.
 ValueId add_lora(Builder& build, ValueId x, ValueId y, const LoraLayer& layer, const LoraDropout& dropout);
 
 }  // namespace headroom

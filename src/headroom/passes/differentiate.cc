@@ -6,19 +6,17 @@
 #include <vector>
 
 #include "headroom/base/errors.h"
+#include "headroom/graph/binding.h"
 #include "headroom/ops/add.h"
 
 namespace headroom {
 namespace {
 
-using Predicate = std::function<bool(const Value&)>;
-
 // The values that a trained weight flows into; only these have gradients.
-std::vector<bool> values_below_weights(const Graph& graph, const Predicate& is_trained) {
+std::vector<bool> values_below_weights(const Graph& graph) {
   std::vector<bool> below(graph.values.size(), false);
   for (const ValueId id : graph.inputs) {
-    const Value& value = graph.value(id);
-    below[static_cast<size_t>(id)] = value.role == Role::weight && (!is_trained || is_trained(value));
+    below[static_cast<size_t>(id)] = is_trained(graph.value(id));
   }
   for (const Node& node : graph.nodes) {
     const bool any =
@@ -42,8 +40,8 @@ std::vector<TrainedWeight> trained_weights(const Graph& graph) {
   return trained;
 }
 
-Graph differentiate(Graph graph, ValueId loss, ValueId seed, const Predicate& is_trained) {
-  const std::vector<bool> wanted = values_below_weights(graph, is_trained);
+Graph differentiate(Graph graph, ValueId loss, ValueId seed) {
+  const std::vector<bool> wanted = values_below_weights(graph);
   const size_t forward_nodes = graph.nodes.size();
   std::vector<ValueId> gradients(graph.values.size(), kNoValue);
   gradients[static_cast<size_t>(loss)] = seed;

@@ -2,7 +2,6 @@
 // What the backward reads is then visible as ordinary lifetimes, which other passes rewrite.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,10 +13,9 @@ namespace headroom {
 // Appends the backward of `loss` to the graph. `seed` is the graph input that stands for the gradient of the loss.
 // The gradient of each trained weight that the loss depends on is named gradient_name(weight), has the role gradient
 // and is a result, until somebody uses it up. Where a value fans out, its gradients are added in reverse order of use.
-// `is_trained` says which values of role weight are (empty: all); for the others, and for what only they flow into,
-// nothing is computed and nothing kept. Throws InternalError when an op on the way has no gradient.
-Graph differentiate(Graph graph, ValueId loss, ValueId seed,
-                    const std::function<bool(const Value&)>& is_trained = nullptr);
+// For weights that are not (graph/binding.h), and for what only they flow into, nothing is computed and nothing kept.
+// Throws InternalError when an op on the way has no gradient.
+Graph differentiate(Graph graph, ValueId loss, ValueId seed);
 
 std::string gradient_name(std::string_view weight);
 

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "headroom/base/errors.h"
+#include "headroom/graph/binding.h"
 #include "headroom/graph/rewrite.h"
 #include "headroom/ops/random_key.h"
 
@@ -11,6 +12,9 @@ namespace headroom {
 Graph insert_lora(Graph graph, const std::vector<LoraLayer>& layers, double rate) {
   std::unordered_map<std::string_view, const LoraLayer*> by_weight;
   for (const LoraLayer& layer : layers) by_weight.emplace(layer.weight, &layer);
+  for (const ValueId id : graph.inputs) {
+    if (graph.value(id).role == Role::weight) rebind(graph.value(id), [](Binding& base) { base.is_trained = false; });
+  }
   Builder build(graph);
   LoraDropout dropout{.rate = rate};
   if (rate > 0) {

@@ -9,9 +9,9 @@
 
 namespace headroom {
 
-// For each of `layers`: y = x W^T gains its adapter (ops/lora.h), whose matrices are graph inputs of role weight. For a
-// forward graph, before differentiate. With `dropout`, a share of the adapters' inputs is left out; the graph has the
-// input "loss_range" then. Throws InternalError when a layer is not in the graph.
+// For each of `layers`: y = x W^T gains its adapter (ops/lora.h), whose matrices are graph inputs of role weight, and
+// alone trained. For a forward graph, before differentiate. With `dropout`, a share of the adapters' inputs is left
+// out; the graph has the input "loss_range" then. Throws InternalError when a layer is not in the graph.
 Graph insert_lora(Graph graph, const std::vector<LoraLayer>& layers, double dropout = 0);
 
 }  // namespace headroom

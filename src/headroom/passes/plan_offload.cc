@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "headroom/base/bytes.h"
+#include "headroom/graph/binding.h"
 #include "headroom/graph/op.h"
-#include "headroom/ops/lora.h"
 #include "headroom/passes/offload.h"
 #include "headroom/passes/offload_visits.h"
 
@@ -75,8 +75,7 @@ std::vector<Unit> find_units(const Graph& step, const OffloadKinds& kinds) {
     unit.root = storage.root;
     if (unit.bytes < kLeastBytes || storage.is_result || !find_kind(step, storage, unit.kind)) continue;
     if (!is_allowed(unit.kind, kinds)) continue;
-    // Weights in few bits are small, adapters as well, and in use all the time.
-    if (unit.kind == Kind::weight && (is_lora_name(value.name) || !is_scalar(value.type.dtype))) continue;
+    if (value.binding != nullptr && value.binding->stays) continue;
     if (!storage.is_input && storage.visits.size() < 2) continue;
     if (unit.kind == Kind::activation && unit.away < kLeastAway) continue;
     units.push_back(unit);

@@ -29,7 +29,8 @@ class PersistentRegion {
         int64_t& end = value.tier == Tier::disk ? plan_.disk_bytes : plan_.persistent_bytes;
         const int32_t slots = job_.slots_of(value.name);
         const int64_t slot_bytes = padded_bytes(value.bytes(), value.name, plan_.alignment_bytes);
-        plan_.persistent.push_back({value.name, value.type, value.role, end, value.tier, slots, slot_bytes});
+        plan_.persistent.push_back(
+            {value.name, value.type, value.role, end, value.tier, slots, slot_bytes, value.binding});
         end = add_sizes(end, multiply_sizes(slots, slot_bytes, value.name), "the persistent values");
       }
       const PersistentValue& known = plan_.persistent[found->second];

@@ -74,6 +74,7 @@ struct PersistentValue {
   Tier tier = Tier::device;
   int32_t slots = 1;       // copies
   int64_t slot_bytes = 0;  // from one copy to the next
+  std::shared_ptr<const Binding> binding = nullptr;
 };
 
 struct LiveValue {

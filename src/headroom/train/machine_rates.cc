@@ -79,7 +79,7 @@ void run(Sample sample, DType precision, const Backend& backend, int threads, Co
   job.processor = backend.on(threads);
   Plan plan = plan_job(job);
   Workspace workspace(std::move(job.graphs), std::move(plan), backend);
-  fill_initial_weights(*model, workspace, 0, workspace.threads());
+  initialize_values(workspace, Source::model, 0, workspace.threads());
   BatchInputs(workspace, *model, sample.shape).fill_sample();
   for (int run = 0; run <= sample.runs; ++run) {  // the first warms up
     workspace.observe(run == 0 ? nullptr : &collector);

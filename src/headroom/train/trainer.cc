@@ -23,9 +23,11 @@
 namespace headroom {
 namespace {
 
-std::vector<StoredValue> trained_weights(const Workspace& workspace, const LoraTraining& lora) {
-  std::vector<StoredValue> tensors = workspace.stored(Role::weight);
-  if (lora.is_on()) std::erase_if(tensors, [](const StoredValue& tensor) { return !is_lora_name(tensor.name); });
+std::vector<StoredValue> trained_weights(const Workspace& workspace) {
+  std::vector<StoredValue> tensors;
+  for (const PersistentValue& value : workspace.plan().persistent) {
+    if (is_trained(value.role, value.binding.get())) tensors.push_back(workspace.stored(value.name));
+  }
   return tensors;
 }
 
@@ -67,7 +69,7 @@ Trainer::Trainer(const TrainingRequest& request, const Model& model, const Model
       update_(workspace.plan().schedule("update")),
       inputs_(workspace, model, settings.shape),
       checkpoints_(request.output),
-      weights_(trained_weights(workspace, settings.shape.lora)),
+      weights_(trained_weights(workspace)),
       optimizer_(workspace.stored(Role::optimizer_state)),
       loss_scaler_(settings.loss_scale.value_or(LossScaleSettings{})) {}
 
@@ -106,9 +108,9 @@ LoadStatistics Trainer::load() {
     return {base.bytes + state_use.bytes, base.seconds + state_use.seconds};
   }
   const LoadStatistics use = load_weights(request_.model, files_, workspace_, show);
-  if (&files_ != &model_) fill_new_weights(model_, files_, workspace_, request_.seed);
+  if (&files_ != &model_) fill_new_weights(files_, workspace_, request_.seed);
   if (request_.flags.is("--adapter", "")) {
-    initialize_adapter(settings_.shape.lora.layers, workspace_, request_.seed);
+    initialize_values(workspace_, Source::adapter, request_.seed, workspace_.threads());
     return use;
   }
   const LoadStatistics adapter = load_adapter(request_.flags.text("--adapter"), model_, workspace_);

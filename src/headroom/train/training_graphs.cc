@@ -41,8 +41,6 @@ Graph build_evaluation(const Model& model, const TrainingShape& shape, const Rew
   return run_passes(std::move(forward.graph), in_order(rewrites.evaluation), trace);
 }
 
-bool is_lora(const Value& value) { return is_lora_name(value.name); }
-
 struct Trained {
   Graph graph;
   ValueId losses = kNoValue;
@@ -100,10 +98,7 @@ Job build_training_job(const Model& model, const TrainingShape& shape, const Upd
                        const Rewrites& rewrites, bool evaluation, PassTrace* trace) {
   Trained trained = build_step_forward(model, shape);
   const bool accumulates = shape.micro_batches > 1;
-  const auto backward = [&](Graph graph) {
-    return shape.lora.is_on() ? differentiate(std::move(graph), trained.losses, trained.seed, is_lora)
-                              : differentiate(std::move(graph), trained.losses, trained.seed);
-  };
+  const auto backward = [&](Graph graph) { return differentiate(std::move(graph), trained.losses, trained.seed); };
   std::vector<PhasedPass> step_passes = rewrites.step;
   step_passes.push_back({PassPhase::differentiation, {"differentiate", backward, false}});
   step_passes.push_back({PassPhase::sums, accumulates ? Pass{"accumulate_gradients", accumulate_gradients, false}

@@ -68,7 +68,7 @@ void load(const ModelBenchOptions& options, const Model& model, Workspace& works
   if (has_weights(options.model)) {
     load_weights(options.model, model, workspace, [&](int64_t done, int64_t total) { progress.show(done, total); });
   } else {
-    fill_initial_weights(model, workspace, 0, workspace.threads());
+    initialize_values(workspace, Source::model, 0, workspace.threads());
   }
 }
 
