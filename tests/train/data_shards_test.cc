@@ -1,6 +1,7 @@
 // Data shards by brute force: the gradients of each shard from a plain run of its rows alone, added in the tree by the
 // test, give the weights of the sharded update, to the bit.
 #include "headroom/passes/data_shards.h"
+#include "headroom/models/constants.h"
 
 #include <gtest/gtest.h>
 

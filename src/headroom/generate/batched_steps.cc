@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "headroom/models/constants.h"
 #include "headroom/tasks/next_token.h"
 
 namespace headroom {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "headroom/base/errors.h"
+#include "headroom/models/constants.h"
 
 namespace headroom {
 Evaluator::Evaluator(Workspace& workspace, const Model& model, const EvaluationShape& shape, LogitSink logits)

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "headroom/base/errors.h"
+#include "headroom/models/constants.h"
 
 namespace headroom {
 GenerationSteps::GenerationSteps(Workspace& workspace, const Model& model, const GenerationShape& shape)

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "headroom/base/errors.h"
+#include "headroom/models/constants.h"
 
 namespace headroom {
 namespace {

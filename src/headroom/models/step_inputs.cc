@@ -1,17 +1,8 @@
 #include "headroom/models/step_inputs.h"
 
-#include <fmt/core.h>
-
 #include "headroom/models/model.h"
-#include "headroom/models/rotary.h"
-#include "headroom/runtime/workspace.h"
 
 namespace headroom {
-namespace {
-
-constexpr std::string_view kRotaryTable = "rotary_table";
-
-}  // namespace
 
 StepInputs declare_step_inputs(Builder& build, const Model& model, const StepShape& shape) {
   const auto input = [&](const std::string& name, const Type& type) { return build.input(name, type, Role::input); };
@@ -27,10 +18,6 @@ StepInputs declare_step_inputs(Builder& build, const Model& model, const StepSha
   inputs.cache_rows = shape.cache_rows;
   inputs.cache_dtype = shape.cache_dtype;
   return inputs;
-}
-
-void fill_constants(const Model& model, const Workspace& workspace, std::string_view prefix) {
-  fill_rotary_table(model.rotary_frequencies(), workspace.view<float>(fmt::format("{}{}", prefix, kRotaryTable)).all());
 }
 
 }  // namespace headroom

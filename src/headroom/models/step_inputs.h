@@ -10,7 +10,9 @@
 namespace headroom {
 
 class Model;
-class Workspace;
+
+// Its name in every graph.
+inline constexpr std::string_view kRotaryTable = "rotary_table";
 
 // The ports of a model's forward, as graph inputs. T tokens, B sequences, P positions of the rotary table, D head size.
 struct StepInputs {
@@ -39,8 +41,5 @@ struct StepShape {
 };
 
 StepInputs declare_step_inputs(Builder& build, const Model& model, const StepShape& shape);
-
-// The constants that the graphs of `model` read, which have their names behind `prefix`: once, before the first run.
-void fill_constants(const Model& model, const Workspace& workspace, std::string_view prefix = "");
 
 }  // namespace headroom

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "headroom/data/marked_token.h"
+#include "headroom/models/constants.h"
 #include "headroom/ops/random_key.h"
 
 namespace headroom {
