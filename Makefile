@@ -33,7 +33,7 @@ configure: setup
 build: configure ## build the command, build/headroom
 	cmake --build build --parallel $(JOBS) --target headroom_cli
 
-quickstart: build ## train a small model on real text under 256 MiB and let it write: about five minutes
+quickstart: build ## train a small model on real text under 256 MiB and let it write
 	scripts/quickstart.sh
 
 # The fuzzers are for whole runs and for LABEL=fuzz, not for one test by name.

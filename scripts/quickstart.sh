@@ -5,7 +5,7 @@
 #   3. training under --memory 256MiB       headroom train
 #   4. its loss against those of counting   scripts/ngram_entropy.py
 #   5. it continues a prompt                headroom generate
-# About five minutes on two cores. QUICKSTART_STEPS shortens it (the test suite does).
+# QUICKSTART_STEPS shortens it (the test suite does).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
