@@ -26,6 +26,11 @@ void add_run_flags(CLI::App& command, RunOptions& options) {
 
 void add_disk_flags(CLI::App& command, RunOptions& options) {
   command
+      .add_option("--host-memory", options.host_memory,
+                  "Bytes of the host's memory for what does not fit in a device's own. A CPU computes in the host's "
+                  "memory: there --memory is all there is")
+      ->group("Memory");
+  command
       .add_option(
           "--disk", options.disk,
           "Directory for what does not fit in memory; without it nothing leaves memory. The disk must have room "

@@ -24,6 +24,7 @@ struct RunOptions {
   int threads = 0;              // 0: one for each available processor
   std::string report;           // file for the JSON report; empty: none
   std::string html;             // file for the picture of the plan; empty: none
+  std::string host_memory;      // bytes behind a device that may hold what does not fit in it; empty: none
   std::string disk;             // directory for what does not fit in memory; empty: nothing leaves memory
   std::string disk_limit;       // bytes that may be written there: "40GB"; empty: what is free
   bool quiet = false;           // nothing but results and errors

@@ -97,6 +97,10 @@ class Offload(TrainingTest):
         self.assertEqual(self.go_on(model, *flags, "--resume"), expected)
         self.assertEqual(bits(self.directory / "out"), expected)
 
+    def test_host_memory_is_for_devices(self):
+        words = self.refused(*self.command(self.text_model(**SHAPE), *DATA, "--host-memory", "1GiB", output="no"))
+        self.assertIn("--host-memory 1GiB: it is for what does not fit in the memory of a device of its own", words)
+
     def test_refusals(self):
         model = self.text_model(**SHAPE)
         words = self.refused(*self.command(model, *DATA, "--offload", "weights"))

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include "headroom/backend/backend.h"
+#include "headroom/base/errors.h"
 #include "headroom/graph/text.h"
 #include "headroom/graph/verify.h"
 #include "headroom/plan/job.h"
+#include "headroom/runtime/workspace.h"
 
 namespace headroom {
 namespace {
@@ -75,6 +77,33 @@ TEST(Offload, PassesMomentsThroughMemoryPanelByPanel) {
   EXPECT_EQ(plan.graphs[0].disk_read_bytes, 2 * 32768);
   EXPECT_EQ(plan.graphs[0].disk_written_bytes, 2 * 32768);
   EXPECT_LT(plan.persistent_bytes, persistent_bytes(before));
+}
+
+// The same pass with the other lane and the other tier.
+TEST(Offload, LeavesToTheMemoryOfTheHostBehindADevice) {
+  const Graph after = offload(step(), {{"w.adam_m", "w.adam_v"}, 16384, 0, Tier::host});
+  verify(after);
+  const std::string text = to_text(after);
+  EXPECT_EQ(to_text(parse_graph(text)), text);
+  EXPECT_EQ(text.find(" load("), std::string::npos);
+  EXPECT_NE(text.find("%w.adam_v/host.0: f32[2, 4096] optimizer_state on host = download("), std::string::npos);
+  const Plan plan = plan_job({.graphs = {after}, .processor = choose_backend().on(1)});
+  EXPECT_EQ(plan.host_bytes, 2 * 32768);
+  EXPECT_EQ(plan.disk_bytes, 0);
+  EXPECT_EQ(plan.graphs[0].disk_read_bytes, 0);
+}
+
+TEST(Offload, AJobWithValuesInAnotherTierNeedsABackendWithItsLane) {
+  Job job{.graphs = {offload(step(), {{"w.adam_m", "w.adam_v"}, 16384, 0, Tier::host})},
+          .processor = choose_backend().on(1)};
+  Plan plan = plan_job(job);
+  try {
+    Workspace workspace(std::move(job.graphs), std::move(plan), choose_backend());
+    FAIL() << "values in the memory behind a CPU";
+  } catch (const InternalError& error) {
+    EXPECT_NE(std::string(error.what()).find("runs on the lane link, which the backend cpu has not"), std::string::npos)
+        << error.what();
+  }
 }
 
 }  // namespace

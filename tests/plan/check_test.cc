@@ -99,7 +99,7 @@ TEST_F(CheckedPlan, NoticesAWrongAlignment) {
 
 TEST_F(CheckedPlan, NoticesTheArenasEnd) {
   offset(d) = plan.arena_bytes - 192;
-  expect_error(fmt::format("within the arena of {} bytes", plan.arena_bytes));
+  expect_error(fmt::format("within the {} bytes of the device", plan.arena_bytes));
 }
 
 TEST_F(CheckedPlan, NoticesAnInputOverwritten) {

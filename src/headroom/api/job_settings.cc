@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "headroom/backend/backend.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/threads.h"
 
@@ -43,6 +44,16 @@ UpdateSettings updates(const TrainOptions& options) {
   return updates;
 }
 
+// What values may leave to, if the backend has the lane there.
+void check_host_memory(const RunOptions& options) {
+  const Backend& backend = choose_backend();
+  if (options.host_memory.empty() || backend.has(Lane::link)) return;
+  throw InvalidInput(
+      "--host-memory {}: it is for what does not fit in the memory of a device of its own, and {} computes in the "
+      "host's; expected without it: --memory is for all there is, and --disk for what does not fit",
+      options.host_memory, backend.name());
+}
+
 }  // namespace
 
 TraceSettings trace_settings(const RunOptions& options) {
@@ -82,6 +93,7 @@ GenerationSettings generation_settings(const GenerateOptions& options) {
 }
 
 TrainingRequest training_request(const TrainOptions& options) {
+  check_host_memory(options);
   TrainingRequest request;
   request.model = options.model;
   request.flags = FlagValues(options.techniques);

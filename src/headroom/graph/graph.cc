@@ -5,6 +5,7 @@
 
 #include "headroom/base/errors.h"
 #include "headroom/graph/operands.h"
+#include "headroom/graph/rewrite.h"
 
 namespace headroom {
 namespace {
@@ -12,6 +13,7 @@ namespace {
 constexpr std::array<std::string_view, kRoles> kRoleNames = {"input",      "weight",   "gradient", "optimizer_state",
                                                              "activation", "kv_cache", "scratch",  "staging"};
 constexpr std::array<std::string_view, 3> kPhaseNames = {"forward", "backward", "update"};
+constexpr std::array<std::string_view, kTiers> kTierNames = {"device", "host", "disk"};
 
 template <class Enum, size_t size>
 Enum parse_enum(const std::array<std::string_view, size>& names, std::string_view name, std::string_view what) {
@@ -24,6 +26,7 @@ Enum parse_enum(const std::array<std::string_view, size>& names, std::string_vie
 
 std::string_view name_of(Role role) { return kRoleNames[static_cast<size_t>(role)]; }
 Role parse_role(std::string_view name) { return parse_enum<Role>(kRoleNames, name, "role"); }
+std::string_view name_of(Tier tier) { return kTierNames[static_cast<size_t>(tier)]; }
 std::string_view name_of(Phase phase) { return kPhaseNames[static_cast<size_t>(phase)]; }
 Phase parse_phase(std::string_view name) { return parse_enum<Phase>(kPhaseNames, name, "phase"); }
 
@@ -62,27 +65,26 @@ Graph without_dead_nodes(Graph graph) {
   std::vector<bool> needed(graph.values.size(), false);
   for (const ValueId result : graph.results) needed[static_cast<size_t>(result)] = true;
   for (const Carry& carry : graph.carries) needed[static_cast<size_t>(carry.next)] = true;
-  std::vector<Node> kept;
+  std::vector<bool> dead(graph.nodes.size(), false);
   for (size_t index = graph.nodes.size(); index-- > 0;) {
-    Node& node = graph.nodes[index];
-    const bool live = std::any_of(node.outputs.begin(), node.outputs.end(),
-                                  [&](ValueId id) { return needed[static_cast<size_t>(id)]; });
-    if (!live) continue;
+    const Node& node = graph.nodes[index];
+    dead[index] = std::none_of(node.outputs.begin(), node.outputs.end(),
+                               [&](ValueId id) { return needed[static_cast<size_t>(id)]; });
+    if (dead[index]) continue;
     for (const ValueId input : node.inputs) needed[static_cast<size_t>(input)] = true;
     for (const ValueId output : node.outputs) needed[static_cast<size_t>(output)] = true;
-    kept.push_back(std::move(node));
   }
-  std::reverse(kept.begin(), kept.end());
-  graph.nodes = std::move(kept);
+  erase_nodes(graph, dead);
 
   std::vector<ValueId> renumbered(graph.values.size(), kNoValue);
-  std::vector<Value> values;
+  size_t kept = 0;
   for (size_t id = 0; id < graph.values.size(); ++id) {
     if (!needed[id]) continue;
-    renumbered[id] = static_cast<ValueId>(values.size());
-    values.push_back(std::move(graph.values[id]));
+    renumbered[id] = static_cast<ValueId>(kept);
+    if (kept != id) graph.values[kept] = std::move(graph.values[id]);
+    ++kept;
   }
-  graph.values = std::move(values);
+  graph.values.resize(kept);
   const auto renumber = [&](ValueId& id) { id = renumbered[static_cast<size_t>(id)]; };
   std::erase_if(graph.inputs, [&](ValueId id) { return renumbered[static_cast<size_t>(id)] == kNoValue; });
   std::for_each(graph.inputs.begin(), graph.inputs.end(), renumber);

@@ -34,8 +34,11 @@ enum class Phase : uint8_t { forward, backward, update };
 std::string_view name_of(Phase phase);
 Phase parse_phase(std::string_view name);  // throws InvalidInput
 
-// Where a value lives: in the budgeted memory, or in a file. Only load and store nodes touch what is on disk.
-enum class Tier : uint8_t { device, disk };
+// Where a value lives: in the budgeted memory, in the memory of the host behind a device, or in a file. Only transfers
+// touch what is not in the first (ops/transfer.h).
+enum class Tier : uint8_t { device, host, disk };
+inline constexpr int kTiers = 3;
+std::string_view name_of(Tier tier);
 
 struct Value {
   std::string name;  // unique in its graph; for graph inputs also across the graphs of a job

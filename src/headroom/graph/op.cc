@@ -17,6 +17,11 @@ std::string_view name_of(Lane lane) {
   return kNames[static_cast<size_t>(lane)];
 }
 
+Tier tier_behind(Lane lane) {
+  constexpr std::array<Tier, kLanes> kTiersBehind = {Tier::device, Tier::disk, Tier::host, Tier::device};
+  return kTiersBehind[static_cast<size_t>(lane)];
+}
+
 Price Op::price(const TypedNode& node) const {
   Price price;
   for (const Type& type : node.inputs) price.bytes += static_cast<double>(type.bytes());

@@ -31,6 +31,8 @@ struct StoragePair {
 enum class Lane : uint8_t { compute, disk, link, network };
 inline constexpr int kLanes = 4;
 std::string_view name_of(Lane lane);
+// The tier that transfers of the lane move values from and to; device for a lane that moves none.
+Tier tier_behind(Lane lane);
 
 // A node of another lane than compute begins its work there; until a second node has waited for it, what it reads must
 // stay as it is and what it writes is not there yet. The wait takes all of the buffers that the begin touches.

@@ -23,8 +23,9 @@ std::string number_text(const Attributes::Number& number) {
 }
 
 std::string declaration(const Value& value) {
-  const std::string_view tier = value.tier == Tier::disk ? " on disk" : "";
-  return fmt::format("%{}: {} {}{}", value.name, to_string(value.type), name_of(value.role), tier);
+  std::string text = fmt::format("%{}: {} {}", value.name, to_string(value.type), name_of(value.role));
+  if (value.tier != Tier::device) text += fmt::format(" on {}", name_of(value.tier));
+  return text;
 }
 
 std::vector<std::string> lines_of(const Graph& graph) {
@@ -184,7 +185,9 @@ class GraphReader {
     line.take(":");
     const Type type = line.type();
     const Role role = parse_role(line.word());
-    const Tier tier = line.accept("on disk") ? Tier::disk : Tier::device;
+    Tier tier = Tier::device;
+    if (line.accept("on host")) tier = Tier::host;
+    if (line.accept("on disk")) tier = Tier::disk;
     graph_.values.push_back({name, type, role, tier});
     return static_cast<ValueId>(graph_.values.size() - 1);
   }

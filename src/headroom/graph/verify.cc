@@ -64,8 +64,8 @@ void check_types(const Graph& graph) {
   }
 }
 
-// Only transfers touch what is on disk: loads read it, stores make it. What a node begins to write has no reader but
-// the wait for it.
+// Only transfers touch what lives in the tier behind their lane: loads read it, stores make it. What a node begins to
+// write has no reader but the wait for it.
 void check_tiers(const Graph& graph) {
   std::vector<bool> arriving(graph.values.size(), false);
   const auto expect = [&](const Node& node, ValueId id, Tier tier) {
@@ -77,15 +77,15 @@ void check_tiers(const Graph& graph) {
     const bool waits = node.op->course() == Course::wait;
     const bool reads = node.op->transfer() == Transfer::load && begins;
     const bool writes = node.op->transfer() == Transfer::store;
+    const Tier behind = tier_behind(node.op->lane());
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       const bool is_place = writes && i >= node.outputs.size();
-      const bool on_disk = reads || is_place;
-      expect(node, node.inputs[i], on_disk ? Tier::disk : Tier::device);
+      expect(node, node.inputs[i], reads || is_place ? behind : Tier::device);
       ensure(!arriving[static_cast<size_t>(node.inputs[i])] || waits, "graph {}: {} reads '{}' before it is there",
              graph.name, node.op->name(), graph.value(node.inputs[i]).name);
     }
     for (const ValueId id : node.outputs) {
-      expect(node, id, writes ? Tier::disk : Tier::device);
+      expect(node, id, writes ? behind : Tier::device);
       arriving[static_cast<size_t>(id)] = begins && graph.value(id).tier == Tier::device;
     }
   }

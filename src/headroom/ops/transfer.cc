@@ -30,9 +30,19 @@ double bytes_of(std::span<const Type> types) {
   return bytes;
 }
 
-class Load : public Op {
+// What all have in common: the lane.
+class TransferOp : public Op {
  public:
-  Load() : Op("load") {}
+  TransferOp(std::string_view name, Lane lane) : Op(name), lane_(lane) {}
+  Lane lane() const override { return lane_; }
+
+ private:
+  Lane lane_;
+};
+
+class Load : public TransferOp {
+ public:
+  using TransferOp::TransferOp;
 
   std::vector<Type> output_types(std::span<const Type> inputs, const Attributes& attributes) const override {
     expect_inputs(name(), inputs, 1, kMostOperands);
@@ -45,14 +55,13 @@ class Load : public Op {
   }
 
   Price price(const TypedNode& node) const override { return {.flops = 0, .bytes = bytes_of(node.outputs)}; }
-  Lane lane() const override { return Lane::disk; }
   Course course() const override { return Course::begin; }
   Transfer transfer() const override { return Transfer::load; }
 };
 
-class Loaded : public Op {
+class Loaded : public TransferOp {
  public:
-  Loaded() : Op("loaded") {}
+  using TransferOp::TransferOp;
 
   std::vector<Type> output_types(std::span<const Type> inputs, const Attributes&) const override {
     expect_inputs(name(), inputs, 1, kMostOperands);
@@ -66,15 +75,14 @@ class Loaded : public Op {
   }
 
   Price price(const TypedNode&) const override { return {}; }
-  Lane lane() const override { return Lane::disk; }
   Course course() const override { return Course::wait; }
   Transfer transfer() const override { return Transfer::load; }
 };
 
-// What store and stored have in common: buffers, then as many disk values, which the outputs are.
-class Write : public Op {
+// What store and stored have in common: buffers, then as many places, which the outputs are.
+class Write : public TransferOp {
  public:
-  using Op::Op;
+  using TransferOp::TransferOp;
 
   std::vector<StoragePair> in_place(const TypedNode& node) const override {
     std::vector<StoragePair> pairs;
@@ -89,22 +97,22 @@ class Write : public Op {
 
 class Store : public Write {
  public:
-  Store() : Write("store") {}
+  using Write::Write;
 
   std::vector<Type> output_types(std::span<const Type> inputs, const Attributes& attributes) const override {
     expect_inputs(name(), inputs, 1, kMostOperands);
     if (!attributes.has("first")) return {inputs.begin(), inputs.end()};
     const size_t count = inputs.size() / 2;
     if (inputs.size() % 2 != 0) {
-      throw InvalidInput("store: every buffer has its place on disk; expected {} operands, got {}", 2 * count + 2,
+      throw InvalidInput("{}: every buffer has its place; expected {} operands, got {}", name(), 2 * count + 2,
                          inputs.size());
     }
     for (size_t i = 0; i < count; ++i) {
-      const Type& on_disk = inputs[count + i];
-      expect_dtype(name(), "the place on disk has the buffer's dtype", inputs[i].dtype, on_disk);
-      const int64_t elements = elements_of_range(name(), on_disk, attributes);
+      const Type& place = inputs[count + i];
+      expect_dtype(name(), "the place has the buffer's dtype", inputs[i].dtype, place);
+      const int64_t elements = elements_of_range(name(), place, attributes);
       if (inputs[i].shape.elements() != elements) {
-        throw InvalidInput("store: the buffer holds the range; expected {} elements, got {}", elements,
+        throw InvalidInput("{}: the buffer holds the range; expected {} elements, got {}", name(), elements,
                            to_string(inputs[i]));
       }
     }
@@ -114,14 +122,13 @@ class Store : public Write {
   Price price(const TypedNode& node) const override {
     return {.flops = 0, .bytes = bytes_of(node.inputs.first(node.outputs.size()))};
   }
-  Lane lane() const override { return Lane::disk; }
   Course course() const override { return Course::begin; }
   Transfer transfer() const override { return Transfer::store; }
 };
 
 class Stored : public Write {
  public:
-  Stored() : Write("stored") {}
+  using Write::Write;
 
   std::vector<Type> output_types(std::span<const Type> inputs, const Attributes&) const override {
     expect_inputs(name(), inputs, 2, 2 * kMostOperands);
@@ -129,19 +136,35 @@ class Stored : public Write {
   }
 
   Price price(const TypedNode&) const override { return {}; }
-  Lane lane() const override { return Lane::disk; }
   Course course() const override { return Course::wait; }
   Transfer transfer() const override { return Transfer::store; }
 };
 
 }  // namespace
+
+const TransferOps& transfer_ops(Tier tier) {
+  ensure(tier != Tier::device, "no transfer leads from the memory to itself");
+  static const TransferOps disk = {find_op("load"), find_op("loaded"), find_op("store"), find_op("stored")};
+  static const TransferOps host = {find_op("upload"), find_op("uploaded"), find_op("download"), find_op("downloaded")};
+  return tier == Tier::disk ? disk : host;
+}
+
 }  // namespace headroom
 
-static const headroom::Load load_op;
+static const headroom::Load load_op("load", headroom::Lane::disk);
 HEADROOM_OP(load_op);
-static const headroom::Loaded loaded_op;
+static const headroom::Loaded loaded_op("loaded", headroom::Lane::disk);
 HEADROOM_OP(loaded_op);
-static const headroom::Store store_op;
+static const headroom::Store store_op("store", headroom::Lane::disk);
 HEADROOM_OP(store_op);
-static const headroom::Stored stored_op;
+static const headroom::Stored stored_op("stored", headroom::Lane::disk);
 HEADROOM_OP(stored_op);
+
+static const headroom::Load upload_op("upload", headroom::Lane::link);
+HEADROOM_OP(upload_op);
+static const headroom::Loaded uploaded_op("uploaded", headroom::Lane::link);
+HEADROOM_OP(uploaded_op);
+static const headroom::Store download_op("download", headroom::Lane::link);
+HEADROOM_OP(download_op);
+static const headroom::Stored downloaded_op("downloaded", headroom::Lane::link);
+HEADROOM_OP(downloaded_op);

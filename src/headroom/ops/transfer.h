@@ -2,6 +2,9 @@
 // disk works, and the lifetimes of buffers are those of ordinary values. They have no kernels; the executor gives them
 // to a TransferStream (backend/transfer_stream.h).
 //
+// Those of the lane of the disk; on the link to the host's memory they are called upload, uploaded, download and
+// downloaded.
+//
 //   b... = load(d...)           begins to read each disk value d into a buffer b; nobody may look at b before
 //   x... = loaded(b...)         which waits, and whose outputs live in b's storage
 //   d... = store(x...)          begins to write each x, which must stay as it is until stored, to a new disk value
@@ -14,4 +17,18 @@
 // Transfers may be in flight together; those of the same place on disk happen in the order of their begins.
 #pragma once
 
-#include "headroom/graph/builder.h"
+#include "headroom/graph/op.h"
+
+namespace headroom {
+
+struct TransferOps {
+  const Op* load;
+  const Op* loaded;
+  const Op* store;
+  const Op* stored;
+};
+
+// Between the budgeted memory and `tier`, which is not that.
+const TransferOps& transfer_ops(Tier tier);
+
+}  // namespace headroom

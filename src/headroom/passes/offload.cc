@@ -1,7 +1,5 @@
 #include "headroom/passes/offload.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <deque>
 #include <iterator>
@@ -13,22 +11,36 @@
 #include "headroom/base/page.h"
 #include "headroom/graph/operands.h"
 #include "headroom/graph/rewrite.h"
+#include "headroom/ops/transfer.h"
 #include "headroom/passes/offload_visits.h"
 
 namespace headroom {
 namespace {
 
-// Rewrites the graph node by node: values that left are known by their disk value and, during a visit, by their buffer.
+// About how many times more nodes and values there are with panels.
+constexpr size_t kGrowth = 4;
+
+// "w.adam_m/loaded.3". By hand: a large job has a hundred thousand, each time a way is priced.
+std::string part_name(const std::string& of, std::string_view what, int number) {
+  const std::string digits = std::to_string(number);
+  std::string name;
+  name.reserve(of.size() + what.size() + digits.size() + 2);
+  return name.append(of).append("/").append(what).append(".").append(digits);
+}
+
+// Rewrites the graph node by node: values that left are known by their value in the other tier and, during a visit, by
+// their buffer.
 class Offloading {
  public:
-  Offloading(Graph graph, const OffloadPlan& plan) : graph_(std::move(graph)), plan_(plan) {
+  Offloading(Graph graph, const OffloadPlan& plan)
+      : graph_(std::move(graph)), plan_(plan), ops_(transfer_ops(plan.to)) {
     const std::vector<ValueId> roots = storage_roots(graph_);
     for (Storage& storage : find_storages(graph_)) {
       if (!leaves(storage)) continue;
       const ValueId root = storage.root;
-      if (storage.is_input) graph_.value(root).tier = Tier::disk;
-      places_.emplace(root, Place{.storage = std::move(storage), .on_disk = kNoValue});
-      if (places_.at(root).storage.is_input) places_.at(root).on_disk = root;
+      if (storage.is_input) graph_.value(root).tier = plan_.to;
+      places_.emplace(root, Place{.storage = std::move(storage), .away = kNoValue});
+      if (places_.at(root).storage.is_input) places_.at(root).away = root;
     }
     for (size_t id = 0; id < roots.size(); ++id) {
       if (const auto found = places_.find(roots[id]); found != places_.end()) {
@@ -41,9 +53,11 @@ class Offloading {
     if (places_.empty()) return std::move(graph_);
     const std::vector<Node> nodes = std::move(graph_.nodes);
     graph_.nodes.clear();
+    graph_.nodes.reserve(kGrowth * nodes.size());
+    graph_.values.reserve(kGrowth * graph_.values.size());
     for (size_t index = 0; index < nodes.size(); ++index) rewrite(nodes[index], static_cast<int32_t>(index));
     for (Carry& carry : graph_.carries) {
-      if (const Place* place = find(carry.input)) carry.next = place->on_disk;
+      if (const Place* place = find(carry.input)) carry.next = place->away;
     }
     return without_dead_nodes(std::move(graph_));
   }
@@ -51,7 +65,7 @@ class Offloading {
  private:
   struct Place {
     Storage storage;
-    ValueId on_disk = kNoValue;  // the newest disk value; none before a first store
+    ValueId away = kNoValue;  // the newest value in the other tier; none before a first store
     size_t next_visit = 0;
     bool is_changed = false;    // in this visit
     ValueId newest = kNoValue;  // the newest buffer of this visit
@@ -108,8 +122,8 @@ class Offloading {
   void bring(Place& place, ValueId original, const Node& reader) {
     const std::vector<ValueId> buffer = {add_like(place.storage.root, "buffer", graph_.value(original).type)};
     const std::vector<ValueId> ready = {add_like(place.storage.root, "loaded", graph_.value(original).type)};
-    append("load", {place.on_disk}, buffer, {}, reader);
-    append("loaded", buffer, ready, {}, reader);
+    append(ops_.load, {place.away}, buffer, {}, reader);
+    append(ops_.loaded, buffer, ready, {}, reader);
     place.newest = ready.front();
     buffers_.put(original, place.newest);
   }
@@ -118,7 +132,7 @@ class Offloading {
     const bool is_wanted = place.storage.is_input || place.next_visit + 1 < place.storage.visits.size();
     if (!place.visit().by_panels && place.is_changed && is_wanted) {
       const int64_t elements = graph_.value(place.newest).type.shape.elements();
-      if (place.on_disk == kNoValue) {
+      if (place.away == kNoValue) {
         store({place.newest}, {&place}, {}, last);
       } else {
         store({place.newest}, {&place}, {{"first", int64_t{0}}, {"elements", elements}}, last);
@@ -165,14 +179,14 @@ class Offloading {
 
   Panel begin_panel(const Node& node, const std::vector<Place*>& moved, int64_t first, int64_t elements) {
     Panel panel{first, elements, {}};
-    std::vector<ValueId> on_disk;
+    std::vector<ValueId> away;
     for (const Place* place : moved) {
       if (place == nullptr) continue;
-      on_disk.push_back(place->on_disk);
+      away.push_back(place->away);
       panel.buffers.push_back(
-          add_like(place->storage.root, "buffer", {graph_.value(place->on_disk).type.dtype, {elements}}));
+          add_like(place->storage.root, "buffer", {graph_.value(place->away).type.dtype, {elements}}));
     }
-    append("load", on_disk, panel.buffers, range_of(panel), node);
+    append(ops_.load, away, panel.buffers, range_of(panel), node);
     return panel;
   }
 
@@ -188,7 +202,7 @@ class Offloading {
       const ValueId buffer = panel.buffers[ready.size()];
       ready.push_back(add_like(place->storage.root, "loaded", graph_.value(buffer).type));
     }
-    append("loaded", panel.buffers, ready, {}, node);
+    append(ops_.loaded, panel.buffers, ready, {}, node);
 
     Node update = resident;
     size_t arrived = 0;
@@ -241,10 +255,10 @@ class Offloading {
     std::vector<ValueId> inputs = buffers;
     std::vector<ValueId> outputs;
     for (size_t i = 0; i < places.size(); ++i) {
-      if (places[i]->on_disk != kNoValue) inputs.push_back(places[i]->on_disk);
-      outputs.push_back(next_on_disk(*places[i]));
+      if (places[i]->away != kNoValue) inputs.push_back(places[i]->away);
+      outputs.push_back(next_away(*places[i]));
     }
-    append("store", inputs, outputs, range, by);
+    append(ops_.store, inputs, outputs, range, by);
     stores_.push_back({buffers, places});
   }
 
@@ -252,10 +266,10 @@ class Offloading {
     std::vector<ValueId> inputs = store.buffers;
     std::vector<ValueId> outputs;
     for (Place* place : store.places) {
-      inputs.push_back(place->on_disk);
-      outputs.push_back(next_on_disk(*place));
+      inputs.push_back(place->away);
+      outputs.push_back(next_away(*place));
     }
-    append("stored", inputs, outputs, {}, by);
+    append(ops_.stored, inputs, outputs, {}, by);
   }
 
   // The older ones, until so many are left.
@@ -264,18 +278,18 @@ class Offloading {
   }
 
   // A new value for what lies in `place`, which it becomes the newest of.
-  ValueId next_on_disk(Place& place) {
+  ValueId next_away(Place& place) {
     const Value& root = graph_.value(place.storage.root);
-    Value value{.name = fmt::format("{}/disk.{}", root.name, place.stores++),
+    Value value{.name = part_name(root.name, name_of(plan_.to), place.stores++),
                 .type = root.type,
                 .role = root.role,
-                .tier = Tier::disk};
-    return place.on_disk = add(std::move(value));
+                .tier = plan_.to};
+    return place.away = add(std::move(value));
   }
 
   ValueId add_like(ValueId origin, std::string_view what, const Type& type) {
     const Value& value = graph_.value(origin);
-    return add({.name = fmt::format("{}/{}.{}", value.name, what, count_++), .type = type, .role = value.role});
+    return add({.name = part_name(value.name, what, count_++), .type = type, .role = value.role});
   }
 
   ValueId add(Value value) {
@@ -283,13 +297,14 @@ class Offloading {
     return static_cast<ValueId>(graph_.values.size()) - 1;
   }
 
-  void append(std::string_view op, const std::vector<ValueId>& inputs, const std::vector<ValueId>& outputs,
+  void append(const Op* op, const std::vector<ValueId>& inputs, const std::vector<ValueId>& outputs,
               const Attributes& attributes, const Node& by) {
-    graph_.nodes.push_back({find_op(op), inputs, outputs, attributes, by.segment, by.phase});
+    graph_.nodes.push_back({op, inputs, outputs, attributes, by.segment, by.phase});
   }
 
   Graph graph_;
   const OffloadPlan& plan_;
+  const TransferOps& ops_;
   std::unordered_map<ValueId, Place> places_;     // by root
   std::unordered_map<ValueId, Place*> place_of_;  // of each original value that left
   Replacements buffers_;                          // of an original value: where it was last loaded to

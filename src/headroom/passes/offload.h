@@ -1,6 +1,6 @@
-// Offload: values live on disk (Tier::disk) and pass through memory when nodes need them (Rajbhandari et al. 2021,
-// "ZeRO-Infinity"; Ren et al. 2021, "ZeRO-Offload", section 4.1). Lossless. Trades disk traffic for memory, by as much
-// as is asked for. Excludes nothing; run last, when the order of the nodes is final.
+// Offload: values live on disk, or in the host's memory behind a device, and pass through memory when nodes need them
+// (Rajbhandari et al. 2021, "ZeRO-Infinity"; Ren et al. 2021, "ZeRO-Offload", section 4.1). Lossless. Trades traffic
+// for memory, by as much as is asked for. Excludes nothing; run last, when the order of the nodes is final.
 //
 // A value that leaves is away between visits: runs of nodes that touch it, close together. It is loaded before a visit
 // and stored after one that changed it. An update is done panel by panel where the op can (Op::panel_unit), so that
@@ -28,6 +28,7 @@ struct OffloadSettings {
   OffloadKinds kinds;
   double share = 0;     // of the bytes of these kinds, that leaves the memory at least: 0 to 1
   bool overlap = true;  // of transfers and computation, for memory of three panels or more instead of one
+  Tier to = Tier::disk;
 };
 
 // What leaves, decided once on the graph of the step and applied to all graphs of the job, so that they agree.
@@ -37,6 +38,7 @@ struct OffloadPlan {
   // Of an update, how much is read ahead of the panel that is computed, and as much may still be written behind it: at
   // least a panel, so that the disk works beside the computation; 0: one transfer at a time.
   int64_t in_flight_bytes = 0;
+  Tier to = Tier::disk;
 };
 
 // Takes values one by one until the share has left, in this order: optimizer state, gradients, activations (those away

@@ -91,6 +91,7 @@ std::vector<Unit> find_units(const Graph& step, const OffloadKinds& kinds) {
 
 OffloadPlan plan_offload(const Graph& step, const OffloadSettings& settings) {
   OffloadPlan plan;
+  plan.to = settings.to;
   const std::vector<Unit> units = find_units(step, settings.kinds);
   double left = 0;
   for (const Unit& unit : units) left += static_cast<double>(unit.bytes);

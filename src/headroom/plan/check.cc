@@ -15,7 +15,7 @@ namespace {
 constexpr ValueId kScratch = -2;
 constexpr ValueId kForeign = -3;  // a persistent value that only other graphs or runs in other slots read
 
-// The arena, and the file of what is on disk, while one graph runs in one slot: which value each range of bytes holds.
+// The arena and the other tiers while one graph runs in one slot: which value each range of bytes holds.
 class Machine {
  public:
   Machine(const Job& job, const Plan& plan, size_t index, int32_t slot)
@@ -100,7 +100,7 @@ class Machine {
     ensure(id == kForeign || offset_of(id) == begin, "{}: '{}' lies at {}, but the job keeps it at {}", where(),
            value.name, id == kForeign ? 0 : offset_of(id), begin);
     ensure(id == kForeign || tier_of(id) == value.tier, "{}: '{}' is kept in another tier", where(), value.name);
-    ensure(value.tier == Tier::disk || begin + value.type.bytes() <= plan_.persistent_bytes,
+    ensure(value.tier != Tier::device || begin + value.type.bytes() <= plan_.persistent_bytes,
            "{}: '{}' reaches out of the persistent region", where(), value.name);
     hold(value.tier, begin, value.type.bytes(), id, value.name);
   }
@@ -186,10 +186,10 @@ class Machine {
 
   // Marks [begin, begin + bytes) as held; nothing alive may be there.
   void hold(Tier tier, int64_t begin, int64_t bytes, ValueId id, const std::string& name) {
-    const int64_t end_of_tier = tier == Tier::disk ? plan_.disk_bytes : plan_.arena_bytes;
+    const int64_t end_of_tier = plan_.bytes_in(tier);
     ensure(begin >= 0 && begin % alignment_ == 0 && bytes >= 0 && begin + bytes <= end_of_tier,
-           "{}: '{}' ({} bytes at {}) does not lie on a line of {} within the {} of {} bytes", where(), name, bytes,
-           begin, alignment_, tier == Tier::disk ? "file" : "arena", end_of_tier);
+           "{}: '{}' ({} bytes at {}) does not lie on a line of {} within the {} bytes of the {}", where(), name, bytes,
+           begin, alignment_, end_of_tier, name_of(tier));
     if (bytes == 0) return;
     Held& of_tier = held(tier);
     auto next = of_tier.lower_bound(begin);
@@ -234,7 +234,7 @@ class Machine {
   size_t at_;  // the node that runs; their number before and after
   const std::string scratch_name_ = "scratch";
   std::vector<int32_t> reads_left_;
-  std::array<Held, 2> held_;             // by tier
+  std::array<Held, kTiers> held_;        // by tier
   std::map<ValueId, Flight> in_flight_;  // buffers that lanes read or write while nodes run
   OperandTypes types_;
 };

@@ -1,9 +1,11 @@
 #include "headroom/plan/cost_model.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <unordered_map>
 
+#include "headroom/graph/op.h"
 #include "headroom/graph/operands.h"
 
 namespace headroom {
@@ -23,6 +25,12 @@ double squared_distance(const Price& a, const Price& b) {
   const double flops = std::log((a.flops + 1) / (b.flops + 1));
   const double bytes = std::log((a.bytes + 1) / (b.bytes + 1));
   return flops * flops + bytes * bytes;
+}
+
+// Bytes a second. The link to the host's memory is no faster than memory.
+double transfer_rate(const Node& node, const MachineRates& rates) {
+  if (node.op->lane() != Lane::disk) return rates.bytes_per_second;
+  return node.op->transfer() == Transfer::load ? rates.disk_read_bytes_per_second : rates.disk_write_bytes_per_second;
 }
 
 }  // namespace
@@ -74,16 +82,16 @@ double seconds_of(const Graph& graph, const Node& node, const MachineRates& rate
 
 double seconds_of(const Graph& graph, const MachineRates& rates) {
   double now = 0;
-  double disk_free = 0;                              // when what was given to the disk is done
+  std::array<double, kLanes> free = {};              // when what was given to a lane is done
   std::unordered_map<ValueId, double> transfer_end;  // by the first buffer
   for (const Node& node : graph.nodes) {
     if (node.op->course() == Course::whole) {
       now += seconds_of(graph, node, rates);
     } else if (node.op->course() == Course::begin) {
       const bool reads = node.op->transfer() == Transfer::load;
-      const double rate = reads ? rates.disk_read_bytes_per_second : rates.disk_write_bytes_per_second;
-      disk_free = std::max(disk_free, now) + price_of(graph, node).bytes / rate;
-      transfer_end[reads ? node.outputs.front() : node.inputs.front()] = disk_free;
+      double& end = free[static_cast<size_t>(node.op->lane())];
+      end = std::max(end, now) + price_of(graph, node).bytes / transfer_rate(node, rates);
+      transfer_end[reads ? node.outputs.front() : node.inputs.front()] = end;
     } else {
       now = std::max(now, transfer_end[node.inputs.front()]);
     }

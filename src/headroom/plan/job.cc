@@ -1,6 +1,7 @@
 #include "headroom/plan/job.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <unordered_map>
 
@@ -14,9 +15,9 @@
 namespace headroom {
 namespace {
 
-const char* words_of(Tier tier) { return tier == Tier::disk ? " on disk" : ""; }
+std::string words_of(Tier tier) { return tier == Tier::device ? "" : fmt::format(" on {}", name_of(tier)); }
 
-// Gives every input of every graph its place at the front of the arena or of the file.
+// Gives every input of every graph its place at the front of its tier.
 class PersistentRegion {
  public:
   PersistentRegion(const Job& job, Plan& plan) : job_(job), plan_(plan) {}
@@ -26,7 +27,7 @@ class PersistentRegion {
       const Value& value = graph.value(id);
       const auto [found, is_new] = index_.try_emplace(value.name, plan_.persistent.size());
       if (is_new) {
-        int64_t& end = value.tier == Tier::disk ? plan_.disk_bytes : plan_.persistent_bytes;
+        int64_t& end = ends_[static_cast<size_t>(value.tier)];
         const int32_t slots = job_.slots_of(value.name);
         const int64_t slot_bytes = padded_bytes(value.bytes(), value.name, plan_.alignment_bytes);
         plan_.persistent.push_back(
@@ -41,17 +42,20 @@ class PersistentRegion {
   }
 
   const PersistentValue& at(const std::string& name) const { return plan_.persistent[index_.at(name)]; }
+  // Where what lives only in a graph begins.
+  int64_t end(Tier tier) const { return ends_[static_cast<size_t>(tier)]; }
 
  private:
   const Job& job_;
   Plan& plan_;
   std::unordered_map<std::string, size_t> index_;
+  std::array<int64_t, kTiers> ends_ = {};
 };
 
-// What the transfers of one run of `graph` move.
+// What the transfers of one run of `graph` move from and to the disk.
 void count_transfers(GraphPlan& plan, const Graph& graph) {
   for (const Node& node : graph.nodes) {
-    if (node.op->course() != Course::begin) continue;
+    if (node.op->course() != Course::begin || node.op->lane() != Lane::disk) continue;
     if (node.op->transfer() == Transfer::load) {
       for (const ValueId id : node.outputs) plan.disk_read_bytes += graph.value(id).bytes();
     } else if (node.op->transfer() == Transfer::store) {
@@ -60,18 +64,18 @@ void count_transfers(GraphPlan& plan, const Graph& graph) {
   }
 }
 
-// `persistent_bytes` and `disk_persistent_bytes`: where what lives only in the graph begins, in the arena and in the
-// file.
-GraphPlan place(const Graph& graph, const Lifetimes& lifetimes, const PersistentRegion& region, int32_t slots,
-                int64_t persistent_bytes, int64_t disk_persistent_bytes) {
+GraphPlan place(const Graph& graph, Lifetimes& lifetimes, const PersistentRegion& region, int32_t slots) {
   GraphPlan plan;
   plan.name = graph.name;
   plan.slots = slots;
   if (slots > 1) plan.slot_bytes.assign(graph.values.size(), 0);
-  const Layout layout = lay_out(lifetimes.blocks);
-  const Layout disk = lay_out(lifetimes.disk_blocks);
-  const auto offset_of_block = [&](int32_t block) {
-    return block < 0 ? kNoOffset : persistent_bytes + layout.offsets_bytes[static_cast<size_t>(block)];
+  std::array<Layout, kTiers> layouts;
+  for (const Tier tier : {Tier::device, Tier::host, Tier::disk}) {
+    layouts[static_cast<size_t>(tier)] = lay_out(lifetimes.blocks_in(tier));
+  }
+  const auto offset_of_block = [&](Tier tier, int32_t block) {
+    if (block < 0) return kNoOffset;
+    return region.end(tier) + layouts[static_cast<size_t>(tier)].offsets_bytes[static_cast<size_t>(block)];
   };
   for (size_t id = 0; id < lifetimes.homes.size(); ++id) {
     const Home& home = lifetimes.homes[id];
@@ -79,19 +83,21 @@ GraphPlan place(const Graph& graph, const Lifetimes& lifetimes, const Persistent
       const PersistentValue& value = region.at(graph.value(home.input).name);
       plan.offsets_bytes.push_back(value.offset_bytes);
       if (value.slots > 1) plan.slot_bytes[id] = value.slot_bytes;
-    } else if (graph.values[id].tier == Tier::disk && home.block >= 0) {
-      plan.offsets_bytes.push_back(disk_persistent_bytes + disk.offsets_bytes[static_cast<size_t>(home.block)]);
     } else {
-      plan.offsets_bytes.push_back(offset_of_block(home.block));
+      plan.offsets_bytes.push_back(offset_of_block(graph.values[id].tier, home.block));
     }
   }
-  for (const int32_t block : lifetimes.scratch_blocks) plan.scratch_offsets_bytes.push_back(offset_of_block(block));
+  for (const int32_t block : lifetimes.scratch_blocks) {
+    plan.scratch_offsets_bytes.push_back(offset_of_block(Tier::device, block));
+  }
   plan.scratch_bytes = lifetimes.scratch_bytes;
   plan.live_bytes = live_bytes(lifetimes.blocks, static_cast<int32_t>(graph.nodes.size()));
-  for (int64_t& live : plan.live_bytes) live += persistent_bytes;
-  plan.transient_bytes = layout.size_bytes;
-  plan.lower_bound_bytes = persistent_bytes + layout.lower_bound_bytes;
-  plan.disk_transient_bytes = disk.size_bytes;
+  for (int64_t& live : plan.live_bytes) live += region.end(Tier::device);
+  const Layout& memory = layouts[static_cast<size_t>(Tier::device)];
+  plan.transient_bytes = memory.size_bytes;
+  plan.lower_bound_bytes = region.end(Tier::device) + memory.lower_bound_bytes;
+  plan.host_transient_bytes = layouts[static_cast<size_t>(Tier::host)].size_bytes;
+  plan.disk_transient_bytes = layouts[static_cast<size_t>(Tier::disk)].size_bytes;
   count_transfers(plan, graph);
   return plan;
 }
@@ -181,6 +187,11 @@ void Job::insert_graph(size_t at, Graph graph) {
 
 const Schedule& Plan::schedule(std::string_view name) const { return find_schedule(schedules, name); }
 
+int64_t Plan::bytes_in(Tier tier) const {
+  if (tier == Tier::device) return arena_bytes;
+  return tier == Tier::host ? host_bytes : disk_bytes;
+}
+
 const PersistentValue* Plan::find(std::string_view name) const {
   const auto found = std::find_if(persistent.begin(), persistent.end(),
                                   [&](const PersistentValue& value) { return value.name == name; });
@@ -194,19 +205,20 @@ Plan plan_job(const Job& job) {
   plan.schedules = job.schedules;
   PersistentRegion region(job, plan);
   for (const Graph& graph : job.graphs) region.add(graph);
-  const int64_t disk_persistent_bytes = plan.disk_bytes;
+  plan.persistent_bytes = region.end(Tier::device);
 
   const Graph* peak_graph = nullptr;
   Lifetimes peak_lifetimes;
   int32_t peak_node = -1;
   for (const Graph& graph : job.graphs) {
     Lifetimes lifetimes = find_lifetimes(graph, job.processor, plan.alignment_bytes);
-    plan.graphs.push_back(
-        place(graph, lifetimes, region, job.slots_of(graph), plan.persistent_bytes, disk_persistent_bytes));
+    plan.graphs.push_back(place(graph, lifetimes, region, job.slots_of(graph)));
     const GraphPlan& placed = plan.graphs.back();
     plan.transient_bytes = std::max(plan.transient_bytes, placed.transient_bytes);
+    plan.host_bytes = std::max(plan.host_bytes, add_sizes(region.end(Tier::host), placed.host_transient_bytes,
+                                                          "what is kept in the host's memory"));
     plan.disk_bytes = std::max(plan.disk_bytes,
-                               add_sizes(disk_persistent_bytes, placed.disk_transient_bytes, "what is kept on disk"));
+                               add_sizes(region.end(Tier::disk), placed.disk_transient_bytes, "what is kept on disk"));
     if (peak_graph == nullptr || placed.lower_bound_bytes > plan.lower_bound_bytes) {
       plan.lower_bound_bytes = placed.lower_bound_bytes;
       const auto highest = std::max_element(placed.live_bytes.begin(), placed.live_bytes.end());

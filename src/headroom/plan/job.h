@@ -6,8 +6,9 @@
 // them lies one region for what lives only while a graph runs, as large as the graph that needs most. Between graphs
 // that region is free, and files are read and written through it. Every size is counted in whole lines of 64 bytes.
 //
-// Values on disk (Value::tier) have their places in one file in the same way: persistent ones first, and behind them
-// what a graph keeps there while it runs. A job that has such values counts in pages of 4096 bytes, in memory as well.
+// Values in other tiers (Value::tier) have their places in the same way, in the host's memory and in one file:
+// persistent ones first, and behind them what a graph keeps there while it runs. A job that has values on disk counts
+// in pages of 4096 bytes, in memory as well.
 #pragma once
 
 #include <array>
@@ -40,7 +41,7 @@ struct Job {
   void insert_graph(size_t at, Graph graph);
 };
 
-// Offsets count from the start of the arena, or of the file for what is on disk, and are multiples of
+// Offsets count from the start of a tier: of the arena, of the host's memory, of the file. They are multiples of
 // Plan::alignment_bytes; a value that no node makes has none.
 inline constexpr int64_t kNoOffset = -1;
 
@@ -52,8 +53,9 @@ struct GraphPlan {
   std::vector<int64_t> live_bytes;             // at each node, all persistent values included
   int64_t transient_bytes = 0;                 // what this graph needs of the transient region
   int64_t lower_bound_bytes = 0;               // the largest of live_bytes
-  int64_t disk_transient_bytes = 0;            // what this graph needs of the file behind the persistent values
-  int64_t disk_read_bytes = 0;                 // each time the graph runs
+  int64_t host_transient_bytes = 0;  // what this graph needs of the host's memory behind the persistent values
+  int64_t disk_transient_bytes = 0;  // and of the file
+  int64_t disk_read_bytes = 0;       // each time the graph runs
   int64_t disk_written_bytes = 0;
   int32_t slots = 1;  // in which it can run
   // How far each value lies in a slot from where it lies in the slot before; empty where there is one slot.
@@ -70,7 +72,7 @@ struct PersistentValue {
   std::string name;
   Type type;
   Role role = Role::input;
-  int64_t offset_bytes = 0;  // of its first copy, in the arena or, on disk, in the file
+  int64_t offset_bytes = 0;  // of its first copy, in its tier
   Tier tier = Tier::device;
   int32_t slots = 1;       // copies
   int64_t slot_bytes = 0;  // from one copy to the next
@@ -102,6 +104,7 @@ struct Plan {
   int64_t persistent_bytes = 0;
   int64_t transient_bytes = 0;
   int64_t lower_bound_bytes = 0;  // no arena is smaller
+  int64_t host_bytes = 0;         // of the host's memory behind a device; 0: nothing is there
   int64_t disk_bytes = 0;         // of the file; 0: nothing is on disk
   int64_t alignment_bytes = 64;
   Peak peak;
@@ -109,6 +112,7 @@ struct Plan {
   // The persistent value of that name, or null. Linear: for set-up.
   const PersistentValue* find(std::string_view name) const;
   const Schedule& schedule(std::string_view name) const;  // throws InternalError when there is none
+  int64_t bytes_in(Tier tier) const;                      // of the whole tier
 };
 
 // Plans `job` and proves the plan with check_plan() and its schedules with check_schedules(). Deterministic. Throws

@@ -113,7 +113,7 @@ Lifetimes find_lifetimes(const Graph& graph, const Processor& processor, int64_t
     } else if (storages.block(root).first >= 0) {
       int32_t& number = numbers[static_cast<size_t>(root)];
       if (number < 0) {
-        std::vector<Block>& blocks = graph.value(root).tier == Tier::disk ? found.disk_blocks : found.blocks;
+        std::vector<Block>& blocks = found.blocks_in(graph.value(root).tier);
         number = static_cast<int32_t>(blocks.size());
         blocks.push_back(storages.block(root));
       }
@@ -128,9 +128,15 @@ Lifetimes find_lifetimes(const Graph& graph, const Processor& processor, int64_t
     found.blocks.push_back({padded_bytes(bytes, "scratch", alignment_bytes), moment, moment});
   }
   int64_t total = 0;
-  for (const Block& block : found.blocks) total = add_sizes(total, block.size_bytes, graph.name);
-  for (const Block& block : found.disk_blocks) total = add_sizes(total, block.size_bytes, graph.name);
+  for (const Tier tier : {Tier::device, Tier::host, Tier::disk}) {
+    for (const Block& block : found.blocks_in(tier)) total = add_sizes(total, block.size_bytes, graph.name);
+  }
   return found;
+}
+
+std::vector<Block>& Lifetimes::blocks_in(Tier tier) {
+  if (tier == Tier::device) return blocks;
+  return tier == Tier::host ? host_blocks : disk_blocks;
 }
 
 std::vector<Tenant> tenants_of(const Graph& graph, const Lifetimes& lifetimes) {

@@ -41,10 +41,13 @@ struct Home {
 
 struct Lifetimes {
   std::vector<Block> blocks;            // in memory
+  std::vector<Block> host_blocks;       // in the host's memory behind a device
   std::vector<Block> disk_blocks;       // in the file of what is on disk
   std::vector<Home> homes;              // of each value
   std::vector<int32_t> scratch_blocks;  // of each node; -1: it needs none
   std::vector<int64_t> scratch_bytes;   // of each node, as its kernel asks, not rounded
+
+  std::vector<Block>& blocks_in(Tier tier);
 };
 
 // Lifetimes of one step of `graph` on `processor`. A value takes over the block of an operand that dies at its

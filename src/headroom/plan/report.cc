@@ -57,6 +57,7 @@ std::string plan_table(const Plan& plan, const ProcessBudget& budget) {
   text += line("predicted peak", predicted_peak_bytes(plan, budget));
   if (budget.budget_bytes > 0) text += line("budget", budget.budget_bytes);
 
+  if (plan.host_bytes > 0) text += line("in the host's memory", plan.host_bytes);
   if (plan.disk_bytes > 0) {
     text += line("on disk", plan.disk_bytes);
     for (const GraphPlan& graph : plan.graphs) {

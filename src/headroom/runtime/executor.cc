@@ -26,8 +26,9 @@ Executor::Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byt
     const Node& node = graph.nodes[index];
     Call call;
     if (node.op->lane() != Lane::compute) {
-      ensure(node.op->lane() == Lane::disk && disk_ != nullptr, "graph {}: {} without the lane {}", graph.name,
-             node.op->name(), name_of(node.op->lane()));
+      ensure(backend.has(node.op->lane()), "graph {}: {} runs on the lane {}, which the backend {} has not", graph.name,
+             node.op->name(), name_of(node.op->lane()), backend.name());
+      ensure(disk_ != nullptr, "graph {}: {} without a file", graph.name, node.op->name());
       call.begins = node.op->course() == Course::begin;
       call.request = bind_request(node, plan);
       calls_.push_back(call);
