@@ -56,10 +56,9 @@ constexpr int64_t kPrefillChunk = 256;
 Job training(const Model& model, int64_t tokens, int64_t micro_batches, bool clips, bool checkpoints) {
   UpdateSettings updates;
   updates.grad_clip = clips ? 1.0 : 0.0;
-  const TrainingShape shape = {.micro_rows = 1, .micro_batches = micro_batches, .seq_len = tokens + 1};
-  Rewrites rewrites;
-  if (checkpoints) rewrites.step.push_back({PassPhase::checkpointing, {"checkpoint", checkpoint_layers}});
-  return build_training_job(model, shape, updates, rewrites, true);
+  TrainingWay way{.shape = {.micro_rows = 1, .micro_batches = micro_batches, .seq_len = tokens + 1}};
+  if (checkpoints) way.rewrites.step.push_back({PassPhase::checkpointing, {"checkpoint", checkpoint_layers}});
+  return build_training_job(model, way, updates, true);
 }
 
 // One chunk of `tokens` tokens over a KV cache of kContext rows, and the logits of one of them.

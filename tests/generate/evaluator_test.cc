@@ -86,7 +86,7 @@ TEST(Evaluator, LossesAreThoseOfGenerationToTheBit) {
 TEST(Evaluator, LossesAreThoseOfTrainingToTheBit) {
   const auto model = make_llama(tiny_config());
   const TrainingShape shape{.micro_rows = 3, .micro_batches = 1, .seq_len = 20};
-  auto built = build_training_job(*model, shape, {}, {}, true).graphs;
+  auto built = build_training_job(*model, {.shape = shape}, {}, true).graphs;
   const auto workspace = make_workspace(*model, std::move(built));
   const TemporaryDirectory directory;
   TokenFileWriter writer(directory / "rows.tokens", model->vocabulary());

@@ -23,7 +23,7 @@ Graph step_of(const char* preset, int64_t rows, int64_t length) {
   PassTrace late;
   late.disabled = {"updates_in_backward"};
   const auto model = make_model(config_of(*find_preset(preset)));
-  return build_training_job(*model, {rows, 1, length}, updates, {}, false, &late).graphs.front();
+  return build_training_job(*model, {.shape = {rows, 1, length}}, updates, false, &late).graphs.front();
 }
 
 int64_t live_peak(const Graph& graph) {

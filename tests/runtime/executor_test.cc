@@ -61,11 +61,10 @@ TEST(Executor, RunsAGraphAndCarriesItsState) {
 TEST(Executor, AllocatesNothingInATrainingStep) {
   for (const Isa isa : {Isa::reference, Isa::avx2, Isa::avx512}) {
     if (!is_supported(isa)) continue;
-    TrainingShape shape{1, 2, 9};
+    TrainingWay way{.shape = {1, 2, 9}};
+    way.rewrites.step = {{PassPhase::checkpointing, {"checkpoint", checkpoint_layers}}};
     Workspace workspace = workspace_of(
-        build_training_job(*make_model(config_of(*find_preset("tiny-300k"))), shape, {},
-                           {.step = {{PassPhase::checkpointing, {"checkpoint", checkpoint_layers}}}}, true),
-        cpu_backend(isa), 2);
+        build_training_job(*make_model(config_of(*find_preset("tiny-300k"))), way, {}, true), cpu_backend(isa), 2);
     const int64_t before = allocations;
     for (const char* schedule : {"update", "evaluation"}) workspace.run(workspace.plan().schedule(schedule));
     EXPECT_EQ(allocations - before, 0) << name_of(isa);

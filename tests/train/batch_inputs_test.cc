@@ -38,7 +38,7 @@ class BatchInputsTest : public testing::Test {
  protected:
   BatchInputsTest() {
     model_ = make_model(config_of(*find_preset("tiny-300k")));
-    Job job = build_training_job(*model_, shape_, {}, {}, true);
+    Job job = build_training_job(*model_, {.shape = shape_}, {}, true);
     job.processor = choose_backend().on(1);
     Plan plan = plan_job(job);
     workspace_ = std::make_unique<Workspace>(std::move(job.graphs), std::move(plan), choose_backend());

@@ -16,6 +16,7 @@
 #include "headroom/passes/differentiate.h"
 #include "headroom/runtime/workspace.h"
 #include "headroom/train/training_graphs.h"
+#include "tests/techniques/read_settings.h"
 
 namespace headroom {
 namespace {
@@ -96,7 +97,7 @@ std::vector<Weights> gradients_of_shards(const Model& model, int64_t shards) {
   trace.watch = [&](std::string_view pass, const Graph&, const Graph& after) {
     if (pass == "differentiate") differentiated = after;
   };
-  build_training_job(model, {rows, 1, kTokens + 1}, plain_sgd(), {}, false, &trace);
+  build_training_job(model, {.shape = {rows, 1, kTokens + 1}}, plain_sgd(), false, &trace);
   const auto workspace = workspace_of(model, {{differentiated}}, rows);
   std::vector<Weights> gradients(static_cast<size_t>(shards));
   for (int64_t shard = 0; shard < shards; ++shard) {
@@ -120,9 +121,11 @@ float tree(const std::vector<Weights>& parts, const std::string& name, size_t el
 
 // The weights after one update of all rows in `shards` shards and as many micro-batches.
 Weights sharded_update(const Model& model, int64_t shards, int64_t micro_batches) {
-  const TrainingShape shape{kRows / micro_batches, micro_batches, kTokens + 1, 1, shards};
-  const auto workspace =
-      workspace_of(model, build_training_job(model, shape, plain_sgd(), {}, false), shape.micro_rows);
+  TrainingSettings settings;
+  settings.shape = {kRows / micro_batches, micro_batches, kTokens + 1, 1, shards};
+  const TrainingShape& shape = settings.shape;
+  const TrainingWay way = testing::taken(testing::technique_called("data shards"), settings, 0);
+  const auto workspace = workspace_of(model, build_training_job(model, way, plain_sgd(), false), shape.micro_rows);
   workspace->persistent("update_scalars").as<float>()[0] = kRate;
   int64_t micro = 0;
   for_each_run(workspace->plan().schedule("update"), [&](const Row& row) {
@@ -136,8 +139,7 @@ Weights sharded_update(const Model& model, int64_t shards, int64_t micro_batches
 TEST(DataShards, GradientsAreTheTreeOfTheShardsGradients) {
   for (const bool tied : {true, false}) {
     const auto model = tiny_model(tied);
-    const TrainingShape one_row{1, 1, kTokens + 1};
-    const Job plain = build_training_job(*model, one_row, plain_sgd(), {}, false);
+    const Job plain = build_training_job(*model, {.shape = {1, 1, kTokens + 1}}, plain_sgd(), false);
     const Weights before = weights_of(*model, *workspace_of(*model, plain, 1));
     for (const int64_t shards : {2, 3, 4, 12}) {
       const std::vector<Weights> parts = gradients_of_shards(*model, shards);

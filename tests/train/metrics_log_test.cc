@@ -8,7 +8,7 @@
 namespace headroom {
 namespace {
 
-class MetricsLogTest : public testing::Test {
+class MetricsLogTest : public ::testing::Test {
  protected:
   std::string write(const std::string& text) { return directory_.write("metrics.jsonl", text); }
   std::string content() { return directory_.read("metrics.jsonl"); }

@@ -10,6 +10,7 @@
 #include "headroom/models/presets.h"
 #include "headroom/passes/checkpoint.h"
 #include "headroom/plan/job.h"
+#include "tests/techniques/read_settings.h"
 
 namespace headroom {
 namespace {
@@ -23,9 +24,9 @@ Job job_of(const char* preset, const TrainingShape& shape, double grad_clip, boo
            PassTrace* trace = nullptr) {
   UpdateSettings updates;
   updates.grad_clip = grad_clip;
-  Rewrites rewrites;
-  if (checkpoint) rewrites.step.push_back({PassPhase::checkpointing, {"checkpoint", checkpoint_layers}});
-  return build_training_job(*make_model(config_of(*find_preset(preset))), shape, updates, rewrites, true, trace);
+  TrainingWay way{.shape = shape};
+  if (checkpoint) way.rewrites.step.push_back({PassPhase::checkpointing, {"checkpoint", checkpoint_layers}});
+  return build_training_job(*make_model(config_of(*find_preset(preset))), way, updates, true, trace);
 }
 
 TEST(TrainingGraphs, ASingleMicroBatchIsOneGraphAndEvaluation) {
@@ -72,7 +73,9 @@ TEST(TrainingGraphs, TwoPassesAndOwnNormsLetGradientsDie) {
     UpdateSettings updates;
     updates.grad_clip = clip;
     updates.clip_tensors = tensors;
-    return plan_of(build_training_job(*model, shape, updates, {.two_pass_clipping = two_pass}, false));
+    TrainingWay way{.shape = shape};
+    if (two_pass) testing::technique_called("clipping").apply({}, 1, way);
+    return plan_of(build_training_job(*model, way, updates, false));
   };
   const int64_t free = plan(0, false, false).arena_bytes;
   EXPECT_GT(plan(1, false, false).arena_bytes, free + parameter_count(*model) * 2);

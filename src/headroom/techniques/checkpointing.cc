@@ -41,7 +41,7 @@ class Checkpointing final : public Technique {
       way.rewrites.step.push_back({PassPhase::checkpointing, {"checkpoint", checkpoint_layers}});
     } else if (level > 0) {
       const double depth = static_cast<double>(level) / kDepths;
-      const auto partly = [depth, kernels = way.rewrites.processor.kernels](Graph graph) {
+      const auto partly = [depth, kernels = way.processor.kernels](Graph graph) {
         const std::vector<bool> again = RecomputeChoice(graph, *kernels).nodes_for(depth);
         return recompute(std::move(graph), again);
       };

@@ -1,4 +1,5 @@
 // Where the norm that --grad-clip clips by comes from (docs/techniques/two_pass_clipping.md).
+#include "headroom/passes/two_pass_clipping.h"
 #include "headroom/techniques/technique.h"
 
 namespace headroom {
@@ -47,11 +48,17 @@ class Clipping final : public Technique {
   }
 
   void apply(const TrainingSettings& settings, int level, TrainingWay& way) const override {
-    way.rewrites.two_pass_clipping = level == 1 || settings.flags.is("--clip-mode", "two-pass");
+    if (!is_two_pass(settings, level)) return;
+    way.rewrites.job.push_back(
+        {JobPhase::clipping, [](Job& job, PassTrace* trace) {
+           add_norm_pass(job, run_passes(job.graphs.back(), {{"keep_only_norm", keep_only_norm, false}}, trace));
+           Graph& step = job.graphs.back();
+           step = run_passes(std::move(step), {{"take_clip_scale", take_clip_scale, false}}, trace);
+         }});
   }
 
-  bool allows(const TrainingWay& way) const override {
-    return !way.rewrites.two_pass_clipping || way.shape.micro_batches == 1;
+  bool allows(const TrainingSettings& settings, int level, const TrainingWay& way) const override {
+    return !is_two_pass(settings, level) || way.shape.micro_batches == 1;
   }
 
   std::vector<Offer> offers() const override {
@@ -61,6 +68,11 @@ class Clipping final : public Technique {
 
   void add_numbers(const TrainingSettings& settings, const Model&, RunSettings& numbers) const override {
     numbers.emplace_back("--clip-mode", settings.updates.clip_tensors ? "tensor" : "of all gradients");
+  }
+
+ private:
+  static bool is_two_pass(const TrainingSettings& settings, int level) {
+    return level == 1 || settings.flags.is("--clip-mode", "two-pass");
   }
 };
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "headroom/base/errors.h"
+#include "headroom/passes/data_shards.h"
 #include "headroom/techniques/technique.h"
 
 namespace headroom {
@@ -27,6 +28,19 @@ class DataShards final : public Technique {
       throw InvalidInput("--data-shards {}: expected a divisor of --batch-size {}", shards, settings.shape.rows());
     }
     settings.shape.data_shards = shards;
+  }
+
+  void apply(const TrainingSettings& settings, int, TrainingWay& way) const override {
+    const int64_t shards = settings.shape.data_shards;
+    if (shards == 1) return;
+    way.rewrites.job.push_back({JobPhase::shards, [shards](Job& job, PassTrace* trace) {
+                                  add_data_shards(job, shards);
+                                  const auto join = [&](Graph step) {
+                                    return join_last_shard(std::move(step), shards);
+                                  };
+                                  Graph& step = job.graphs.back();
+                                  step = run_passes(std::move(step), {{"join_last_shard", join, false}}, trace);
+                                }});
   }
 
   void add_numbers(const TrainingSettings& settings, const Model&, RunSettings& numbers) const override {

@@ -5,6 +5,8 @@
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/passes/offload.h"
+#include "headroom/passes/prefetch.h"
 #include "headroom/techniques/technique.h"
 
 namespace headroom {
@@ -45,13 +47,16 @@ class Offload final : public Technique {
   }
 
   std::optional<Levels> levels(const TrainingSettings& settings) const override {
-    Levels levels{.graded = true, .forced = !settings.flags.is("--offload", "auto")};
+    Levels levels{.graded = true, .forced = !settings.flags.is("--offload", "auto"), .only_moves = true};
     for (const OffloadSettings& choice : choices(settings)) levels.words.push_back(words_of(choice));
     return levels;
   }
 
   void apply(const TrainingSettings& settings, int level, TrainingWay& way) const override {
-    way.rewrites.offload = choices(settings)[static_cast<size_t>(level)];
+    const OffloadSettings choice = choices(settings)[static_cast<size_t>(level)];
+    way.rewrites.job.push_back({JobPhase::residence, [choice, processor = way.processor](Job& job, PassTrace* trace) {
+                                  move_out(job, choice, processor, trace);
+                                }});
   }
 
   std::vector<Offer> offers() const override {
@@ -87,6 +92,17 @@ class Offload final : public Technique {
     }
     choices.push_back({kinds, 1, false});
     return choices;
+  }
+
+  static void move_out(Job& job, const OffloadSettings& choice, const Processor& processor, PassTrace* trace) {
+    const auto step = static_cast<size_t>(last_row(job.schedule("update")).graph);
+    const OffloadPlan leaving = plan_offload(job.graphs[step], choice);
+    if (leaving.values.empty()) return;
+    std::vector<Pass> passes = {{"offload", [&](Graph graph) { return offload(std::move(graph), leaving); }}};
+    if (leaving.in_flight_bytes > 0) {
+      passes.push_back({"prefetch", [&](Graph graph) { return prefetch(std::move(graph), processor); }});
+    }
+    for (Graph& graph : job.graphs) graph = run_passes(std::move(graph), passes, trace);
   }
 
   static std::string words_of(const OffloadSettings& choice) {

@@ -23,6 +23,7 @@ struct Levels {
   std::vector<std::string> words = {};  // of each, for the plan's table: "checkpointing 3/16"; empty: nothing to say
   bool graded = false;                  // memory falls with the level and time rises
   bool forced = false;                  // a flag left it a single level
+  bool only_moves = false;              // they differ in nothing but JobPhase::residence
 };
 
 // What does not go together, and why.
@@ -71,7 +72,7 @@ class Technique {
   // Makes a run what it is at that level, 0 where there are none: its shape and the rewrites of its graphs.
   virtual void apply(const TrainingSettings&, int /*level*/, TrainingWay&) const {}
   // Where not all levels of others go with all of its own: asked when all have been taken.
-  virtual bool allows(const TrainingWay&) const { return true; }
+  virtual bool allows(const TrainingSettings&, int /*level*/, const TrainingWay&) const { return true; }
 
   virtual std::vector<Offer> offers() const { return {}; }
 

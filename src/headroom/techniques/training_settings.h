@@ -4,6 +4,7 @@
 //   R, N predictions of an update, D documents of a row that attention keeps apart.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <unordered_set>
@@ -13,8 +14,8 @@
 #include "headroom/base/dtype.h"
 #include "headroom/models/adapter.h"
 #include "headroom/passes/append_updates.h"
-#include "headroom/passes/offload.h"
 #include "headroom/passes/pass.h"
+#include "headroom/plan/job.h"
 #include "headroom/techniques/flag.h"
 
 namespace headroom {
@@ -76,17 +77,29 @@ struct PhasedPass {
 // Ordered by phase, those of one as they came.
 std::vector<Pass> in_order(std::vector<PhasedPass> passes);
 
-// What techniques make of the graphs of a run.
+// Where a rewrite of a whole job stands among them; they run in this order.
+enum class JobPhase : uint8_t {
+  shards,    // of the batch: the last graph, the step, makes gradients and has no updates yet
+  clipping,  // the step has its updates
+  residence  // graphs and rows are final, evaluation included; only where values live is still open
+};
+
+// Of graphs, and of the rows that run them. The trace, if any, is to see its passes.
+struct JobRewrite {
+  JobPhase phase;
+  std::function<void(Job&, PassTrace*)> rewrite;
+};
+
+// What techniques make of a run.
 struct Rewrites {
   std::vector<PhasedPass> step = {};        // of a micro-batch with its backward
   std::vector<PhasedPass> evaluation = {};  // of the forward alone
-  bool two_pass_clipping = false;  // needs UpdateSettings::grad_clip, not clip_tensors, and a single micro-batch
-  OffloadSettings offload = {};
-  Processor processor = {};  // that the graphs will run on: checkpointing and offload look at the scratch of kernels
+  std::vector<JobRewrite> job = {};
 };
 
 struct TrainingWay {
   TrainingShape shape;
+  Processor processor = {};  // that the graphs will run on: checkpointing and offload look at the scratch of kernels
   Rewrites rewrites = {};
 };
 

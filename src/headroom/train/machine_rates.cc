@@ -71,11 +71,11 @@ void run(Sample sample, DType precision, const Backend& backend, int threads, Co
   Preset preset = *find_preset("tiny-4m");
   preset.size = sample.size;
   const auto model = make_model(config_of(preset));
-  Rewrites rewrites;
+  TrainingWay way{.shape = sample.shape};
   if (sample.fuse_loss_gradients) {
-    rewrites.step.push_back({PassPhase::loss, {"fuse_loss_gradients", fuse_loss_gradients}});
+    way.rewrites.step.push_back({PassPhase::loss, {"fuse_loss_gradients", fuse_loss_gradients}});
   }
-  Job job = build_training_job(*model, sample.shape, {}, rewrites, false);
+  Job job = build_training_job(*model, way, {}, false);
   job.processor = backend.on(threads);
   Plan plan = plan_job(job);
   Workspace workspace(std::move(job.graphs), std::move(plan), backend);

@@ -6,11 +6,8 @@
 #include "headroom/ops/sum.h"
 #include "headroom/ops/write_rows.h"
 #include "headroom/passes/accumulate_gradients.h"
-#include "headroom/passes/data_shards.h"
 #include "headroom/passes/differentiate.h"
 #include "headroom/passes/fuse_embedding_gradient.h"
-#include "headroom/passes/prefetch.h"
-#include "headroom/passes/two_pass_clipping.h"
 #include "headroom/passes/updates_in_backward.h"
 #include "headroom/tasks/task.h"
 
@@ -92,52 +89,58 @@ void add_evaluation(Job& job, Graph evaluation) {
   job.graphs.push_back(std::move(evaluation));
 }
 
+void rewrite_job(Job& job, const TrainingWay& way, JobPhase phase, PassTrace* trace) {
+  for (const JobRewrite& one : way.rewrites.job) {
+    if (one.phase == phase) one.rewrite(job, trace);
+  }
+}
+
+// Of what the graph computes. In graphs of nothing else there is no backward for updates to move into.
+bool has_updates(const Graph& graph) {
+  const auto updates = std::count_if(graph.nodes.begin(), graph.nodes.end(),
+                                     [](const Node& node) { return node.phase == Phase::update; });
+  return updates > 0 && updates < std::ssize(graph.nodes);
+}
+
 }  // namespace
 
-Job build_training_job(const Model& model, const TrainingShape& shape, const UpdateSettings& updates,
-                       const Rewrites& rewrites, bool evaluation, PassTrace* trace) {
+Job build_resident_job(const Model& model, const TrainingWay& way, const UpdateSettings& updates, bool evaluation,
+                       PassTrace* trace) {
+  const TrainingShape& shape = way.shape;
   Trained trained = build_step_forward(model, shape);
   const bool accumulates = shape.micro_batches > 1;
   const auto backward = [&](Graph graph) { return differentiate(std::move(graph), trained.losses, trained.seed); };
-  std::vector<PhasedPass> step_passes = rewrites.step;
+  std::vector<PhasedPass> step_passes = way.rewrites.step;
   step_passes.push_back({PassPhase::differentiation, {"differentiate", backward, false}});
   step_passes.push_back({PassPhase::sums, accumulates ? Pass{"accumulate_gradients", accumulate_gradients, false}
                                                       : Pass{"fuse_embedding_gradient", fuse_embedding_gradient}});
   Job job{.graphs = {}, .schedules = {one_graph_update()}};
   job.graphs.push_back(run_passes(std::move(trained.graph), in_order(std::move(step_passes)), trace));
-  const auto rewrite_step = [&](const std::vector<Pass>& passes) {
-    job.graphs.back() = run_passes(std::move(job.graphs.back()), passes, trace);
-  };
-  const auto made_of_step = [&](const std::vector<Pass>& passes) {
-    return run_passes(job.graphs.back(), passes, trace);
-  };
+  const auto rewrite = [&](Graph& graph, const Pass& pass) { graph = run_passes(std::move(graph), {pass}, trace); };
   if (accumulates) {
-    add_micro_batches(job, made_of_step({{"keep_only_sums", keep_only_sums, false}}), shape.micro_batches);
+    Graph sums = run_passes(job.graphs.back(), {{"keep_only_sums", keep_only_sums, false}}, trace);
+    add_micro_batches(job, std::move(sums), shape.micro_batches);
   }
-  if (shape.data_shards > 1) {
-    add_data_shards(job, shape.data_shards);
-    rewrite_step({{"join_last_shard", [&](Graph graph) { return join_last_shard(std::move(graph), shape.data_shards); },
-                   false}});
-  }
-  const Pass append = {"append_updates", [&](Graph graph) { return append_updates(std::move(graph), updates); }, false};
-  const Pass early = {"updates_in_backward", updates_in_backward};
-  if (rewrites.two_pass_clipping) {
-    add_norm_pass(job, made_of_step({append, {"keep_only_norm", keep_only_norm, false}, early}));
-    rewrite_step({append, {"take_clip_scale", take_clip_scale, false}, early});
-  } else {
-    rewrite_step({append, early});
+  rewrite_job(job, way, JobPhase::shards, trace);
+  const auto append = [&](Graph graph) { return append_updates(std::move(graph), updates); };
+  rewrite(job.graphs.back(), {"append_updates", append, false});
+  rewrite_job(job, way, JobPhase::clipping, trace);
+  for (Graph& graph : job.graphs) {
+    if (has_updates(graph)) rewrite(graph, {"updates_in_backward", updates_in_backward});
   }
   give_optional_inputs(job);
-  const OffloadPlan leaving = plan_offload(job.graphs.back(), rewrites.offload);
-  if (evaluation) add_evaluation(job, build_evaluation(model, shape, rewrites, trace));
-  if (leaving.values.empty()) return job;
-  for (Graph& graph : job.graphs) {
-    std::vector<Pass> passes = {{"offload", [&](Graph whole) { return offload(std::move(whole), leaving); }}};
-    if (leaving.in_flight_bytes > 0) {
-      passes.push_back({"prefetch", [&](Graph moved) { return prefetch(std::move(moved), rewrites.processor); }});
-    }
-    graph = run_passes(std::move(graph), passes, trace);
-  }
+  if (evaluation) add_evaluation(job, build_evaluation(model, shape, way.rewrites, trace));
+  return job;
+}
+
+void place_values(Job& job, const TrainingWay& way, PassTrace* trace) {
+  rewrite_job(job, way, JobPhase::residence, trace);
+}
+
+Job build_training_job(const Model& model, const TrainingWay& way, const UpdateSettings& updates, bool evaluation,
+                       PassTrace* trace) {
+  Job job = build_resident_job(model, way, updates, evaluation, trace);
+  place_values(job, way, trace);
   return job;
 }
 

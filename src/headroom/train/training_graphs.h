@@ -14,8 +14,8 @@
 namespace headroom {
 
 // A training job: graphs, and the schedules "update" and, if wanted, "evaluation". An update is one row, "step", until
-// techniques rewrite it (passes/accumulate_gradients.h, data_shards.h, two_pass_clipping.h). A row that the host fills
-// takes the next micro-batch. Graph inputs that the host fills, by name:
+// it is cut into micro-batches (passes/accumulate_gradients.h) and techniques rewrite it (TrainingWay). A row that the
+// host fills takes the next micro-batch. Graph inputs that the host fills, by name:
 //   for a micro-batch "tokens", "targets" i32[T] (targets -1: ignored), "positions" i32[T], "sequences" i32[B * D, 4],
 //   "loss_range" i32[2] (where its losses go: first row, rows); for an update "loss_gradient" f32[1] (1 / predictions
 //   that count), "update_scalars" f32[3], "loss_scale" f32[1] and "random_key" i32[4] where they are used; once
@@ -23,7 +23,13 @@ namespace headroom {
 // Results that it reads: of an update "loss_sum" f64[1] and "gradient_norm" f32[1], of an evaluation "losses" f32[T].
 //
 // The trace, if any, sees every pass of every graph.
-Job build_training_job(const Model& model, const TrainingShape& shape, const UpdateSettings& updates,
-                       const Rewrites& rewrites, bool evaluation, PassTrace* trace = nullptr);
+Job build_training_job(const Model& model, const TrainingWay& way, const UpdateSettings& updates, bool evaluation,
+                       PassTrace* trace = nullptr);
+
+// The same in two steps: with every value in memory, and then the rewrites of JobPhase::residence. Ways that differ
+// only in those share the first.
+Job build_resident_job(const Model& model, const TrainingWay& way, const UpdateSettings& updates, bool evaluation,
+                       PassTrace* trace = nullptr);
+void place_values(Job& job, const TrainingWay& way, PassTrace* trace = nullptr);
 
 }  // namespace headroom

@@ -62,7 +62,7 @@ std::vector<LevelRange> TrainingPricing::ranges() const {
 
 TrainingWay TrainingPricing::way_of(const Choice& levels) const {
   TrainingWay way{.shape = settings_.shape};
-  way.rewrites.processor = backend_.on(reserve_.threads);
+  way.processor = backend_.on(reserve_.threads);
   size_t next = 0;
   for (const Technique* technique : techniques()) {
     const bool has_levels = next < techniques_.size() && techniques_[next] == technique;
@@ -80,9 +80,12 @@ std::string TrainingPricing::describe(const Choice& levels) const {
   return text;
 }
 
-FittedTraining TrainingPricing::fit(const Choice& levels, const Budget& budget, PassTrace& trace) const {
+FittedTraining TrainingPricing::fit(const Choice& levels, const Budget& budget, PassTrace& trace) {
+  resident_of_.clear();
+  resident_ = {};  // planning holds a job of its own
   const TrainingWay way = way_of(levels);
-  const Candidate candidate{describe(levels), [&] { return job_of(way, trace); }};
+  const Candidate candidate{describe(levels),
+                            [&] { return build_training_job(model_, way, settings_.updates, evaluates_, &trace); }};
   FittedTraining job{plan_candidate(candidate, budget, reserve_), way.shape};
   job.step_seconds = step_seconds(job);
   job.rates = rates_.source;
@@ -110,17 +113,25 @@ std::vector<ChosenTechnique> TrainingPricing::explain(const Choice& levels) {
 
 bool TrainingPricing::exists(const Choice& levels) const {
   const TrainingWay way = way_of(levels);
-  return std::all_of(techniques_.begin(), techniques_.end(),
-                     [&](const Technique* technique) { return technique->allows(way); });
+  for (size_t i = 0; i < levels.size(); ++i) {
+    if (!techniques_[i]->allows(settings_, levels[i], way)) return false;
+  }
+  return true;
 }
 
 Estimate TrainingPricing::estimate(const Choice& levels) {
-  const Job job = job_of(way_of(levels), trace_);
+  Choice moves_nothing = levels;
+  for (size_t i = 0; i < levels.size(); ++i) {
+    if (levels_[i].only_moves) moves_nothing[i] = 0;
+  }
+  const TrainingWay way = way_of(levels);
+  if (resident_of_ != moves_nothing) {
+    resident_ = build_resident_job(model_, way, settings_.updates, evaluates_, &trace_);
+    resident_of_ = moves_nothing;
+  }
+  Job job = resident_;
+  place_values(job, way, &trace_);
   return {step_seconds(job), least_peak_bytes(job, 0, reserve_)};
-}
-
-Job TrainingPricing::job_of(const TrainingWay& way, PassTrace& trace) const {
-  return build_training_job(model_, way.shape, settings_.updates, way.rewrites, evaluates_, &trace);
 }
 
 double TrainingPricing::step_seconds(const Job& job) const {

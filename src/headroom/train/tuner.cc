@@ -155,37 +155,42 @@ class Search {
       return;
     }
     if (consider(way)) return;
-    if (!may_fit(at_end(way, technique))) return;
     const bool is_last = std::none_of(ranges_.begin() + static_cast<std::ptrdiff_t>(technique) + 1, ranges_.end(),
                                       [](const LevelRange& range) { return range.graded && range.levels > 1; });
     if (is_last) {
       search_last(way, technique);
-    } else {
+    } else if (may_fit(at_end(way, technique))) {
       search_outer(way, technique);
     }
     way[technique] = 0;
   }
 
   // The first level that fits, where the bytes between two known levels would have it if they fell evenly, and halfway
-  // where that closed in too slowly.
+  // where that closed in too slowly. Given up at a level that does not fit and takes as long as the best: looked at
+  // first is the best's own.
   void search_last(Choice& way, size_t technique) {
+    const int last = ranges_[technique].levels - 1;
     int too_fast = 0;
-    int lean = ranges_[technique].levels - 1;
+    int lean = last;
     const auto bytes_at = [&](int level) {
       way[technique] = level;
       return static_cast<double>(estimate(way).least_bytes);
     };
-    double bytes_too_fast = bytes_at(too_fast);
-    double bytes_lean = bytes_at(lean);
     const auto budget = static_cast<double>(budget_bytes_);
-    bool halves = bytes_too_fast <= budget;  // only its plan does not fit
+    const auto may_be_better = [&](int level) {
+      const bool fits = bytes_at(level) <= budget;
+      (fits ? lean : too_fast) = level;
+      return fits || seconds(way) < best_seconds_;
+    };
+    if (best_ && (*best_)[technique] > 0 && (*best_)[technique] < last && !may_be_better((*best_)[technique])) return;
+    if (bytes_at(lean) > budget) return;
+    bool halves = bytes_at(too_fast) <= budget;  // only its plan does not fit
     while (lean - too_fast > 1) {
       const int width = lean - too_fast;
-      const double part = halves ? 0.5 : (bytes_too_fast - budget) / (bytes_too_fast - bytes_lean);
+      const double bytes_too_fast = bytes_at(too_fast);
+      const double part = halves ? 0.5 : (bytes_too_fast - budget) / (bytes_too_fast - bytes_at(lean));
       const int level = std::clamp(too_fast + static_cast<int>(part * width + 0.5), too_fast + 1, lean - 1);
-      const double bytes = bytes_at(level);
-      (bytes <= budget ? lean : too_fast) = level;
-      (bytes <= budget ? bytes_lean : bytes_too_fast) = bytes;
+      if (!may_be_better(level)) return;
       halves = 2 * (lean - too_fast) > width;
     }
     for (way[technique] = lean; way[technique] < ranges_[technique].levels; ++way[technique]) {
