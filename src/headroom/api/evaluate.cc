@@ -309,7 +309,8 @@ EvalResult evaluate(const EvalOptions& options) {
   const int64_t document_bytes = reads_text ? example_bound_bytes(options.model, options.data, windows.seq_len) : 0;
   FittedJob job = fit_to_run(options, [&] {
     return fit_evaluation(*model, reference.get(), shape, resolve_budget(options.memory),
-                          threads_to_use(options.threads), trace_settings(options), tokenizer_bytes, document_bytes);
+                          threads_to_use(options.threads), trace_settings(options), tokenizer_bytes, document_bytes,
+                          named_text_bytes(options.data, 0) + named_text_bytes(options.disable_passes, 1));
   });
   announce_plan(job, options, "plan of the evaluation");
 

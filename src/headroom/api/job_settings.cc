@@ -1,15 +1,22 @@
 #include "headroom/api/job_settings.h"
 
+#include <array>
 #include <cmath>
 
 #include "headroom/backend/backend.h"
+#include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/threads.h"
+#include "headroom/runtime/budget.h"
 
 namespace headroom {
 namespace {
 
 constexpr int64_t kMostSteps = int64_t{1} << 40;
+constexpr int64_t kMostStops = 1024;
+constexpr int64_t kMostStopBytes = 64 * kKiB;
+constexpr int kStopCopies = 4;    // beside the options': settings, and of two answers what is looked for
+constexpr int kPromptCopies = 3;  // the options of the run, the message, what the template makes of it
 
 void expect_count(const char* flag, int64_t got, int64_t least) {
   if (got < least) throw InvalidInput("{} {}: expected a number of {} or more", flag, got, least);
@@ -20,6 +27,20 @@ void expect_flag(bool holds, const char* flag, double got, const std::string& ex
 }
 
 bool is_amount(double number) { return number >= 0 && std::isfinite(number); }
+
+// Every new token is held against each of them, and the end of the text held back for the longest.
+void check_stops(const std::vector<std::string>& stops) {
+  if (static_cast<int64_t>(stops.size()) > kMostStops) {
+    throw InvalidInput("--stop: {} texts; expected at most {}", format_count(static_cast<int64_t>(stops.size())),
+                       format_count(kMostStops));
+  }
+  int64_t bytes = 0;
+  for (const std::string& stop : stops) bytes += static_cast<int64_t>(stop.size());
+  if (bytes > kMostStopBytes) {
+    throw InvalidInput("--stop: the texts have {} bytes; expected at most {} altogether", format_count(bytes),
+                       format_count(kMostStopBytes));
+  }
+}
 
 LrSettings learning_rates(const TrainOptions& options) {
   expect_flag(is_amount(options.lr), "--lr", options.lr, "0 or more");
@@ -83,7 +104,11 @@ GenerationSettings generation_settings(const GenerateOptions& options) {
   settings.context = options.context;
   settings.prefill_chunk = options.prefill_chunk;
   settings.sampler = {options.temperature, options.top_k, options.top_p, options.seed};
+  check_stops(options.stop);
   settings.stop = options.stop;
+  settings.text_bytes = named_text_bytes(options.stop, kStopCopies) +
+                        named_text_bytes(std::array{options.prompt, options.system}, kPromptCopies) +
+                        named_text_bytes(options.disable_passes, 1);
   settings.logprobs = options.logprobs;
   settings.on_text = options.on_text;
   settings.threads = threads_to_use(options.threads);

@@ -58,11 +58,13 @@ EvaluationShape evaluation_shape(const Model& model, int64_t rows, int64_t row_t
 }
 
 FittedJob fit_evaluation(const Model& model, const Model* reference, const EvaluationShape& shape, const Budget& budget,
-                         int threads, const TraceSettings& tracing, int64_t tokenizer_bytes, int64_t document_bytes) {
+                         int threads, const TraceSettings& tracing, int64_t tokenizer_bytes, int64_t document_bytes,
+                         int64_t text_bytes) {
   PassTrace trace = trace_passes(tracing);
   ReserveInputs reserve;
   reserve.threads = threads;
   reserve.buffer_bytes = kBufferBytes + size_of(DType::i32) * shape.row_tokens + document_bytes;
+  reserve.text_bytes = text_bytes;
   reserve.tokenizer_bytes = tokenizer_bytes;
   const Candidate only{fmt::format("{} rows of {} tokens at a time", shape.rows, shape.row_tokens), [&] {
                          return Job{.graphs = reference == nullptr

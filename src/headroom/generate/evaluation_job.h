@@ -24,8 +24,9 @@ EvaluationShape evaluation_shape(const Model& model, int64_t rows, int64_t row_t
 
 // Fits the job into the budget. `reference`: the model to compare with, null for none. `tokenizer_bytes`: what
 // the tokenizer that the text is encoded with takes (Tokenizer::memory_bound_bytes), 0 for none; `document_bytes`: what
-// its documents take beside it. Throws as fit_job does.
+// its documents take beside it; `text_bytes`: of its files' names (named_text_bytes). Throws as fit_job does.
 FittedJob fit_evaluation(const Model& model, const Model* reference, const EvaluationShape& shape, const Budget& budget,
-                         int threads, const TraceSettings& tracing, int64_t tokenizer_bytes, int64_t document_bytes);
+                         int threads, const TraceSettings& tracing, int64_t tokenizer_bytes, int64_t document_bytes,
+                         int64_t text_bytes);
 
 }  // namespace headroom

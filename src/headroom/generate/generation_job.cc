@@ -92,6 +92,7 @@ FittedGeneration fit_generation(const GenerationSettings& settings, const Model&
   ReserveInputs reserve;
   reserve.threads = settings.threads;
   reserve.buffer_bytes = kGenerationBufferBytes + kTokenBytes * shape.context;
+  reserve.text_bytes = settings.text_bytes;
   reserve.tokenizer_bytes = tokenizer_bytes;
   if (settings.chats) {  // the template and a render, the messages and a copy of them
     const int64_t text_bytes = conversation_bytes(shape.context);

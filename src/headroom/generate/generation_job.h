@@ -25,7 +25,8 @@ struct GenerationSettings {
   DType cache_dtype = DType::f32;
   SamplingSettings sampler;
   std::vector<std::string> stop;
-  std::string logprobs;  // file; empty: none
+  int64_t text_bytes = 0;  // of these and of other texts that flags name (named_text_bytes)
+  std::string logprobs;    // file; empty: none
   std::function<void(std::string_view text)> on_text;
   int threads = 1;
   bool quiet = false;

@@ -16,13 +16,28 @@ constexpr int64_t kProgramBytes = 9 * kMiB;
 constexpr int64_t kThreadBytes = 48 * kKiB;  // touched stack and kernel stack of a worker
 constexpr int64_t kNodeBytes = 2 * kKiB;     // graph, plan and binding of a node
 
+constexpr int64_t kUsualStartBytes = 64 * kKiB;  // in kProgramBytes: the texts and the environment of most commands
+constexpr int64_t kTextBytes = 64;               // of a copy beside the characters: a string and a block of the heap
+constexpr int64_t kCommandCopies = 2;            // the parser's and the options'
+
 }  // namespace
 
+int64_t named_text_bytes(std::span<const std::string> texts, int copies) {
+  int64_t bytes = 0;
+  for (const std::string& text : texts) {
+    const auto size = static_cast<int64_t>(text.size());
+    bytes += size + 1 + static_cast<int64_t>(sizeof(char*)) + (kCommandCopies + copies) * (size + kTextBytes);
+  }
+  return bytes;
+}
+
 int64_t reserve_bytes(const ReserveInputs& inputs) {
-  const int64_t beside_arena = kProgramBytes + (inputs.threads + inputs.reading_threads) * kThreadBytes +
+  const int64_t start_bytes = inputs.text_bytes + environment_bytes();
+  const int64_t program = kProgramBytes + std::max<int64_t>(start_bytes - kUsualStartBytes, 0);
+  const int64_t beside_arena = program + (inputs.threads + inputs.reading_threads) * kThreadBytes +
                                inputs.tokenizer_bytes + inputs.graph_nodes * (kNodeBytes + inputs.profile_node_bytes) +
                                inputs.buffer_bytes + inputs.arena_bytes / 512;
-  const int64_t before_arena = kProgramBytes + inputs.released_bytes;
+  const int64_t before_arena = program + inputs.released_bytes;
   return round_up(std::max(beside_arena, before_arena - inputs.arena_bytes), kPageBytes);
 }
 

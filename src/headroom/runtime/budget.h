@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -18,12 +19,16 @@ struct ReserveInputs {
   int64_t graph_nodes = 0;         // of all graphs of the job: graphs, plans and bindings are on the heap
   int64_t profile_node_bytes = 0;  // for each of those nodes: of a profile
   int64_t buffer_bytes = 0;        // fixed buffers of the job: data pipeline, files, sampling
+  int64_t text_bytes = 0;          // of files and texts that flags name (named_text_bytes)
   int reading_threads = 0;         // of files, beside those (base/block_reader.h)
   int64_t arena_bytes = 0;         // page tables: 8 bytes for each 4 KiB page
   int64_t released_bytes = 0;  // held before the arena is committed and given back by then: a tokenizer for the data
 };
 
-// Bytes of the process beside the arena.
+// What texts take that flags name, at most: on the stack, in the parser, in the options, and in so many further copies.
+int64_t named_text_bytes(std::span<const std::string> texts, int copies);
+
+// Bytes of the process beside the arena. The environment counts: it is the one thing that is not in `inputs`.
 int64_t reserve_bytes(const ReserveInputs& inputs);
 
 struct Budget {

@@ -2,6 +2,7 @@
 
 #include <malloc.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -51,6 +52,14 @@ void restart_peak() {
   if (file == nullptr) return;
   std::fputs("5", file);  // proc(5): 5 resets VmHWM
   std::fclose(file);
+}
+
+int64_t environment_bytes() {
+  int64_t bytes = 0;
+  for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
+    bytes += static_cast<int64_t>(std::strlen(*variable) + 1 + sizeof *variable);
+  }
+  return bytes;
 }
 
 AvailableMemory available_memory() {

@@ -17,6 +17,9 @@ int64_t huge_page_bytes();
 // it (/proc/self/clear_refs), the peak stays the process's.
 void restart_peak();
 
+// What the environment takes of the stack, pointers included: it lies there, resident, before the first instruction.
+int64_t environment_bytes();
+
 // What this process can get now, in bytes beyond what it holds: the least of free memory, the limits of its container
 // (cgroup v1 and v2) and of its own (RLIMIT_AS, RLIMIT_DATA); and which of them it is, for messages.
 struct AvailableMemory {

@@ -21,6 +21,9 @@ ReserveInputs reserve_of(const TrainingRequest& request, int64_t tokenizer_bytes
   ReserveInputs reserve;
   reserve.threads = request.threads;
   reserve.buffer_bytes = kBufferBytes;
+  for (const auto* list : {&request.data, &request.eval_data, &request.trace.disabled}) {
+    reserve.text_bytes += named_text_bytes(*list, 1);
+  }
   if (tokenizer_bytes > 0) {
     reserve.released_bytes = tokenizer_bytes + kEncodingBytes +
                              std::max(example_bound_bytes(request.model, request.data, request.seq_len),
