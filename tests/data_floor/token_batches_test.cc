@@ -52,6 +52,24 @@ TEST_F(TokenBatchesTest, VisitsEveryWindowOnceAnEpochInAnOrderOfItsOwn) {
   EXPECT_EQ(window(TokenBatches::shuffled(file, 2, 5, 9), 15, 0), window(batches, 7, 2));  // the batch only cuts
 }
 
+TEST_F(TokenBatchesTest, OnePassIsTheFirstEpochWithAShorterLastStep) {
+  const TokenFile file = file_of(103);
+  const TokenBatches endless = TokenBatches::shuffled(file, 8, 5, 9);
+  const TokenBatches batches = TokenBatches::one_pass(file, 8, 5, 9);
+  EXPECT_EQ(batches.steps(), 3);
+  EXPECT_EQ(batches.tokens_left_out(), 3);
+  EXPECT_EQ(batches.rows(1), 8);
+  EXPECT_EQ(batches.rows(2), 4);
+  EXPECT_EQ(batches.rows_before(3), 20);
+  EXPECT_EQ(endless.rows_before(3), 24);
+  EXPECT_EQ(endless.windows_before(3), 20);
+  for (int64_t step = 0; step < 3; ++step) {
+    for (int64_t row = 0; row < batches.rows(step); ++row) {
+      EXPECT_EQ(window(batches, step, row), window(endless, step, row));
+    }
+  }
+}
+
 TEST_F(TokenBatchesTest, ReadsInOrderWithAShorterLastStep) {
   const TokenFile file = file_of(21);
   const TokenBatches batches = TokenBatches::in_order(file, 3, 5);

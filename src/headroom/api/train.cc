@@ -97,15 +97,7 @@ void check_output(const TrainOptions& options) {
 
 int64_t decide_steps(const TrainOptions& options, const Dataset& data) {
   const std::optional<int64_t> available = data.train().steps();
-  if (options.steps == 0) {
-    const int64_t one_pass = available ? *available : data.train().windows() / data.train().batch_size();
-    if (one_pass == 0) {
-      throw InvalidInput(
-          "--batch-size {}: the data give {} rows of {} tokens; set --steps, or a smaller --batch-size or --seq-len",
-          data.train().batch_size(), data.train().windows(), data.train().seq_len());
-    }
-    return one_pass;
-  }
+  if (options.steps == 0) return available.value();
   if (available && options.steps > *available) {
     throw InvalidInput("--steps {}: {} holds {} batches; expected at most as many", options.steps, options.tokens,
                        *available);
@@ -113,9 +105,13 @@ int64_t decide_steps(const TrainOptions& options, const Dataset& data) {
   return options.steps;
 }
 
-nlohmann::ordered_json describe_data(const TokenFileInfo& info) {
+nlohmann::ordered_json describe_data(const Dataset& data, int64_t steps) {
+  const TokenFileInfo& info = data.train_info();
   return {{"documents", info.documents},
+          {"rows", data.train().windows()},
+          {"rows_seen", data.train().windows_before(steps)},
           {"tokens", info.tokens},
+          {"tokens_left_out", data.train().tokens_left_out()},
           {"padding", info.padding},
           {"truncated", info.truncated},
           {"truncated_tokens", info.truncated_tokens},
@@ -128,8 +124,8 @@ void write_report(const TrainOptions& options, const TrainingRequest& request, c
   nlohmann::ordered_json report = report_of(job);
   add_load(report, result);
   report["step"] = result.step;
-  report["tokens"] = result.step * request.batch_size * request.seq_len;
-  if (options.tokens.empty()) report["data"] = describe_data(data.train_info());
+  report["tokens"] = data.train().rows_before(result.step) * request.seq_len;
+  if (options.tokens.empty()) report["data"] = describe_data(data, result.step);
   report["seconds"] = result.seconds;
   report["tokens_per_second"] = result.tokens_per_second;
   if (!std::isnan(result.eval_loss)) report["eval_loss"] = result.eval_loss;

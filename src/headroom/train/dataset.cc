@@ -34,6 +34,24 @@ std::string describe(const TokenFileInfo& info) {
   return text;
 }
 
+// "; 15 rows in 2 updates, 7 in the last". `steps`: of the run, 0 for one pass.
+std::string describe_rows(const TokenBatches& batches, int64_t steps) {
+  const std::string rows = format_count(batches.windows());
+  std::string text;
+  if (steps == 0) {
+    const int64_t updates = batches.steps().value_or(0);
+    const int64_t last = batches.rows(updates - 1);
+    text = fmt::format("; {} rows in {} updates", rows, format_count(updates));
+    if (last < batches.batch_size()) text += fmt::format(", {} in the last", last);
+  } else if (const int64_t seen = batches.windows_before(steps); seen < batches.windows()) {
+    text = fmt::format("; {} updates see {} of {} rows", format_count(steps), format_count(seen), rows);
+  } else {
+    text = fmt::format("; {} rows", rows);
+  }
+  if (batches.tokens_left_out() == 0) return text;
+  return text + fmt::format("; the last {} tokens fill no row and are left out", batches.tokens_left_out());
+}
+
 std::unique_ptr<TokenFile> encode_files(const std::vector<std::string>& files, TextEncoder& encoder, const Model& model,
                                         const TrainingRequest& request, const std::string& name) {
   const std::string output = request.output + "/" + name;
@@ -43,9 +61,7 @@ std::unique_ptr<TokenFile> encode_files(const std::vector<std::string>& files, T
     task.encode(files, encoder, model, {task.row_tokens(request.seq_len), request.isolate_documents}, output,
                 [&](int64_t done, int64_t total) { progress.show(done, total); });
   }
-  auto file = std::make_unique<TokenFile>(output);
-  if (!request.quiet) fmt::print(stderr, "{}: {}\n", name, describe(file->info()));
-  return file;
+  return std::make_unique<TokenFile>(output);
 }
 
 // The rows a step and the row length of a --tokens file, from its first step.
@@ -105,7 +121,12 @@ Dataset::Dataset(const TrainingRequest& request, const Model& model, int64_t mic
   if (needs_tokenizer) encoder = std::make_unique<TokenizerEncoder>(request.model, model.vocabulary());
   if (request.tokens.empty()) {
     train_file_ = encode_files(request.data, *encoder, model, request, "train.tokens");
-    train_ = TokenBatches::shuffled(*train_file_, request.batch_size, row_tokens, request.seed);
+    const auto make = request.lr.steps == 0 ? TokenBatches::one_pass : TokenBatches::shuffled;
+    train_ = make(*train_file_, request.batch_size, row_tokens, request.seed);
+    if (!request.quiet) {
+      fmt::print(stderr, "train.tokens: {}{}\n", describe(train_file_->info()),
+                 describe_rows(*train_, request.lr.steps));
+    }
   } else {
     const std::string train_path = request.output + "/train.tokens";
     tokens_from_batches(request.tokens, model.vocabulary(), train_path);
@@ -115,6 +136,7 @@ Dataset::Dataset(const TrainingRequest& request, const Model& model, int64_t mic
   if (!request.eval_data.empty()) {
     evaluation_file_ = encode_files(request.eval_data, *encoder, model, request, "eval.tokens");
     evaluation_ = TokenBatches::in_order(*evaluation_file_, micro_rows, row_tokens);
+    if (!request.quiet) fmt::print(stderr, "eval.tokens: {}\n", describe(evaluation_file_->info()));
   }
 }
 

@@ -175,8 +175,8 @@ Trainer::Outcome Trainer::run(const InterruptGuard& interrupt) {
   Outcome result;
   result.eval_loss = std::numeric_limits<double>::quiet_NaN();
   const int64_t steps = request_.lr.steps;
-  const int64_t step_tokens = settings_.shape.micro_rows * settings_.shape.micro_batches * request_.seq_len;
   const int64_t first = done_steps_;
+  const auto tokens_until = [&](int64_t step) { return data_.train().rows_before(step) * request_.seq_len; };
   int64_t saved = done_steps_;
   double before = progress.elapsed_seconds();
   while (done_steps_ < steps && interrupt.signal() == 0) {
@@ -197,7 +197,7 @@ Trainer::Outcome Trainer::run(const InterruptGuard& interrupt) {
         fmt::format(R"({{"step": {}, "loss": {}, "lr": {}, "grad_norm": {}, "tokens": {}, "predictions": {}, )"
                     R"("seconds": {:.6f})",
                     step, result.loss, learning_rate(request_.lr, step), is_skipped ? "null" : fmt::format("{}", norm),
-                    step * step_tokens, loss.predictions, now - before);
+                    tokens_until(step), loss.predictions, now - before);
     if (const std::string numerics = describe_numerics(workspace_.at(last_row(update_))); !numerics.empty()) {
       line += fmt::format(R"(, "numerics": {})", numerics);
     }
@@ -212,7 +212,7 @@ Trainer::Outcome Trainer::run(const InterruptGuard& interrupt) {
       before = progress.elapsed_seconds();
     }
     metrics.append(line + "}");
-    const double rate = static_cast<double>((step - first) * step_tokens) / now;
+    const double rate = static_cast<double>(tokens_until(step) - tokens_until(first)) / now;
     progress.show(step, steps,
                   fmt::format("loss {:.4f}  {:.0f} tokens/s  memory {} of {}", result.loss, rate,
                               format_bytes(resident_bytes()), format_bytes(workspace_.plan().arena_bytes)));
@@ -229,7 +229,7 @@ Trainer::Outcome Trainer::run(const InterruptGuard& interrupt) {
   if (result.stopped_by_signal == 0 && std::isnan(result.eval_loss)) result.eval_loss = evaluate();
   if (done_steps_ == first) metrics.for_each_loss([&](int64_t, double loss) { result.loss = loss; });
   result.seconds = progress.elapsed_seconds();
-  result.tokens_per_second = static_cast<double>((done_steps_ - first) * step_tokens) / result.seconds;
+  result.tokens_per_second = static_cast<double>(tokens_until(done_steps_) - tokens_until(first)) / result.seconds;
   return result;
 }
 
