@@ -472,6 +472,34 @@ missing | tojson
 range(3) | tojson
 dict_.items() | tojson
 html | safe
+(html | safe) + '<'
+'<' + (html | safe)
+(html | safe) ~ '<'
+html | safe | upper + '<'
+(dict_ | tojson | safe) if true else html
+'<' + (quotes | safe) + '>' + html
+(html | safe)[:3] + '&'
+(html | safe).replace('a', '<')
+(html | safe) | replace('a', '<') + '<'
+(html | safe).split('x')[0] + '<'
+('<' | safe).join(['>', '&' | safe])
+[html, html] | join('<' | safe) + '<'
+(html | safe).strip('<') + '<'
+(' <' | safe) | trim + '<'
+(html | safe) | string + '<'
+(html | safe) * 2 + '<'
+(html | safe) | tojson
+(html | safe) == html
+(html | safe) in [html]
+(html | safe) is string
+(html | safe) | length
+(html | safe) | list | first + '<'
+[html | safe]
+1 | safe + '<'
+1 + (1 | safe)
+(none_ | safe) + 'x'
+(missing | safe) + '<'
+{'<': 1}[('<' | safe)]
 range(3) | list
 range(1, 4) | list
 range(5, 0, -2) | list

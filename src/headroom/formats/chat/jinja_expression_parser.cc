@@ -371,9 +371,6 @@ class ExpressionParser {
     if (node->function == nullptr) state_.fail(node->line, "the filter {} is not supported", name);
     node->subject = std::move(subject);
     if (state_.current().is("(")) node->arguments = parse_arguments();
-    if (name == "safe" && state_.current().kind != TokenKind::output_end) {
-      state_.fail(node->line, "the filter safe is supported only at the end of {{{{ ... }}}}");
-    }
     return node;
   }
 

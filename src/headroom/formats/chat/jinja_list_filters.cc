@@ -92,7 +92,7 @@ Value reverse_filter(Run& run, const Value& subject, const Arguments& arguments)
   if (!subject.is_text()) return run.list(std::move(items), Shape::iterator);
   std::string text;
   for (const Value& character : items) text += character.text();
-  return run.text(std::move(text));
+  return run.text_of(subject, std::move(text));
 }
 
 Value items_filter(Run& run, const Value& subject, const Arguments& arguments) {

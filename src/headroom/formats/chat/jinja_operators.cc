@@ -100,7 +100,7 @@ Value repeat(Run& run, const Value& subject, int64_t times) {
   if (subject.is_text()) {
     std::string result;
     for (int64_t i = 0; i < times; ++i) result += subject.text();
-    return run.text(std::move(result));
+    return run.text_of(subject, std::move(result));
   }
   const Charge room(run.meter(), size * times * static_cast<int64_t>(sizeof(Value)));
   std::vector<Value> items;
@@ -124,6 +124,7 @@ Value calculate(Run& run, Arithmetic operation, const Value& a, const Value& b) 
   if (a.is_integral() && b.is_integral()) return of_integers(run, operation, a.integer(), b.integer());
   if (a.is_number() && b.is_number()) return of_reals(run, operation, a.real(), b.real());
   if (operation == Arithmetic::add && a.is_text() && b.is_text()) {
+    if (a.is_safe_text() || b.is_safe_text()) return run.safe_text(to_safe_text(run, a) + to_safe_text(run, b));
     std::string result;
     result.reserve(a.text().size() + b.text().size());
     result.append(a.text()).append(b.text());
@@ -271,7 +272,7 @@ Value item(Run& run, const Value& subject, const Value& key) {
   if (!subject.is_text()) return subject.list()->items[static_cast<size_t>(place)];
   run.meter().step(static_cast<int64_t>(subject.text().size()));
   const std::string_view rest = subject.text().substr(bytes_of_characters(subject.text(), place));
-  return run.text(rest.substr(0, bytes_of_characters(rest, 1)));
+  return run.text_of(subject, rest.substr(0, bytes_of_characters(rest, 1)));
 }
 
 Value slice(Run& run, const Value& subject, const Value& begin, const Value& end, const Value& step) {
@@ -298,9 +299,9 @@ Value slice(Run& run, const Value& subject, const Value& begin, const Value& end
   const int64_t to = place(bound(end), by > 0 ? highest : lowest);
   if (subject.is_text() && by == 1) {
     const std::string_view text = subject.text();
-    if (to <= from) return run.text(std::string());
+    if (to <= from) return run.text_of(subject, std::string());
     const size_t first = bytes_of_characters(text, from);
-    return run.text(text.substr(first, bytes_of_characters(text.substr(first), to - from)));
+    return run.text_of(subject, text.substr(first, bytes_of_characters(text.substr(first), to - from)));
   }
   const std::vector<Value> items = subject.is_text() ? iterate(run, subject) : subject.list()->items;
   std::vector<Value> taken;
@@ -313,13 +314,31 @@ Value slice(Run& run, const Value& subject, const Value& begin, const Value& end
   if (!subject.is_text()) return run.list(std::move(taken), subject.list()->shape);
   std::string text;
   for (const Value& character : taken) text += character.text();
-  return run.text(std::move(text));
+  return run.text_of(subject, std::move(text));
 }
 
 std::string to_text(Run& run, const Value& value) {
   if (value.is_undefined()) return {};
   if (value.is_text()) return std::string(value.text());
   return to_source(run, value);
+}
+
+std::string to_safe_text(Run& run, const Value& value) {
+  if (!value.is_text() || value.is_safe_text()) return to_text(run, value);
+  std::string result;
+  for (const char byte : value.text()) {
+    switch (byte) {
+      case '&': result += "&amp;"; break;
+      case '<': result += "&lt;"; break;
+      case '>': result += "&gt;"; break;
+      case '\'': result += "&#39;"; break;
+      case '"': result += "&#34;"; break;
+      default: result += byte;
+    }
+  }
+  run.meter().step(static_cast<int64_t>(result.size()));
+  const Charge room(run.meter(), static_cast<int64_t>(result.size()));
+  return result;
 }
 
 std::string to_source(Run& run, const Value& value) {
@@ -337,7 +356,7 @@ std::string to_source(Run& run, const Value& value) {
   };
   if (value.is_text()) {
     run.meter().step(static_cast<int64_t>(value.text().size()));
-    return quote(value.text());
+    return value.is_safe_text() ? "Markup(" + quote(value.text()) + ")" : quote(value.text());
   }
   if (const Dict* dict = value.dict()) {
     for (const auto& [key, member] : dict->items) {

@@ -29,6 +29,9 @@ Value slice(Run& run, const Value& subject, const Value& begin, const Value& end
 std::string to_text(Run& run, const Value& value);
 std::string to_source(Run& run, const Value& value);
 
+// The text of a value as + has it beside a safe text: with &, <, >, ' and " escaped where it is none itself.
+std::string to_safe_text(Run& run, const Value& value);
+
 // Any callable value.
 Value call(Run& run, const Value& callee, const Arguments& arguments);
 

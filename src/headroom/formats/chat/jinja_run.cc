@@ -189,6 +189,16 @@ Value Run::text(std::string bytes) {
   return Value(std::make_shared<const Text>(Text{std::move(bytes), Charge(meter_, kObjectBytes + size)}));
 }
 
+Value Run::safe_text(std::string bytes) {
+  const auto size = static_cast<int64_t>(bytes.size());
+  meter_.step(size);
+  return Value(std::make_shared<const Text>(Text{std::move(bytes), Charge(meter_, kObjectBytes + size), true}));
+}
+
+Value Run::text_of(const Value& source, std::string bytes) {
+  return source.is_safe_text() ? safe_text(std::move(bytes)) : text(std::move(bytes));
+}
+
 Value Run::list(std::vector<Value> items, List::Shape shape) {
   const int64_t bytes = kValueBytes * static_cast<int64_t>(items.size());
   meter_.step(bytes);

@@ -88,6 +88,10 @@ class Run {
   // New values, charged.
   Value text(std::string bytes);
   Value text(std::string_view bytes) { return text(std::string(bytes)); }
+  // Safe where `source`, a text that it was made of, is.
+  Value text_of(const Value& source, std::string bytes);
+  Value text_of(const Value& source, std::string_view bytes) { return text_of(source, std::string(bytes)); }
+  Value safe_text(std::string bytes);
   Value list(std::vector<Value> items, List::Shape shape = List::Shape::list);
   Value dict(std::vector<std::pair<Value, Value>> items);  // the last of equal keys wins, in the place of the first
   Value name_space(std::vector<std::pair<std::string, Value>> members);

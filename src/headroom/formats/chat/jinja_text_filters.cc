@@ -29,13 +29,14 @@ std::string capital_of(Run& run, std::string_view text) {
   return upper_of(run, text.substr(0, first)) + lower_of(run, text.substr(first));
 }
 
-Value replaced(Run& run, std::string_view text, std::string_view old, std::string_view replacement, int64_t most) {
+std::string replaced(Run& run, std::string_view text, std::string_view old, std::string_view replacement,
+                     int64_t most) {
   run.meter().step(static_cast<int64_t>(text.size()) * 2);
   const Charge room(run.meter(), bytes_of_replace(text, old, replacement, most));
-  return run.text(replace(text, old, replacement, most));
+  return replace(text, old, replacement, most);
 }
 
-Value joined(Run& run, std::string_view separator, const std::vector<std::string>& parts) {
+std::string joined(Run& run, std::string_view separator, const std::vector<std::string>& parts) {
   std::string text;
   for (size_t i = 0; i < parts.size(); ++i) {
     if (i > 0) text += separator;
@@ -43,13 +44,14 @@ Value joined(Run& run, std::string_view separator, const std::vector<std::string
     run.meter().step(static_cast<int64_t>(separator.size() + parts[i].size()));
     const Charge room(run.meter(), static_cast<int64_t>(text.size()));
   }
-  return run.text(std::move(text));
+  return text;
 }
 
-Value texts(Run& run, const std::vector<std::string_view>& parts) {
+// Parts of `source`.
+Value texts(Run& run, const Value& source, const std::vector<std::string_view>& parts) {
   std::vector<Value> values;
   values.reserve(parts.size());
-  for (const std::string_view part : parts) values.push_back(run.text(part));
+  for (const std::string_view part : parts) values.push_back(run.text_of(source, part));
   return run.list(std::move(values));
 }
 
@@ -57,17 +59,17 @@ Value texts(Run& run, const std::vector<std::string_view>& parts) {
 
 Value upper_filter(Run& run, const Value& subject, const Arguments& arguments) {
   const Parameters none(run, "upper", arguments, {});
-  return run.text(upper_of(run, to_text(run, subject)));
+  return run.text_of(subject, upper_of(run, to_text(run, subject)));
 }
 
 Value lower_filter(Run& run, const Value& subject, const Arguments& arguments) {
   const Parameters none(run, "lower", arguments, {});
-  return run.text(lower_of(run, to_text(run, subject)));
+  return run.text_of(subject, lower_of(run, to_text(run, subject)));
 }
 
 Value capitalize_filter(Run& run, const Value& subject, const Arguments& arguments) {
   const Parameters none(run, "capitalize", arguments, {});
-  return run.text(capital_of(run, to_text(run, subject)));
+  return run.text_of(subject, capital_of(run, to_text(run, subject)));
 }
 
 // Words begin behind whitespace and - ( { [ <.
@@ -88,21 +90,21 @@ Value title_filter(Run& run, const Value& subject, const Arguments& arguments) {
         is_space(character.code) || std::u32string_view(U"-({[<").find(character.code) != std::u32string_view::npos;
     rest.remove_prefix(static_cast<size_t>(character.length));
   }
-  return run.text(std::move(result));
+  return run.text_of(subject, std::move(result));
 }
 
 Value trim_filter(Run& run, const Value& subject, const Arguments& arguments) {
   const Parameters given(run, "trim", arguments, {"chars"});
   const std::string text = to_text(run, subject);
-  if (!given.has(0) || given[0].is_none()) return run.text(strip_right(strip_left(text)));
-  return run.text(strip(text, given.text(0), true, true));
+  if (!given.has(0) || given[0].is_none()) return run.text_of(subject, strip_right(strip_left(text)));
+  return run.text_of(subject, strip(text, given.text(0), true, true));
 }
 
 Value replace_filter(Run& run, const Value& subject, const Arguments& arguments) {
   const Parameters given(run, "replace", arguments, {"old", "new", "count"}, 2);
   const bool all = !given.has(2) || given[2].is_none();
-  return replaced(run, to_text(run, subject), to_text(run, given[0]), to_text(run, given[1]),
-                  all ? -1 : given.integer(2, -1));
+  return run.text(replaced(run, to_text(run, subject), to_text(run, given[0]), to_text(run, given[1]),
+                           all ? -1 : given.integer(2, -1)));
 }
 
 Value string_filter(Run& run, const Value& subject, const Arguments& arguments) {
@@ -110,7 +112,10 @@ Value string_filter(Run& run, const Value& subject, const Arguments& arguments) 
   return subject.is_text() ? subject : run.text(to_text(run, subject));
 }
 
-Value safe_filter(Run& /*run*/, const Value& subject, const Arguments& /*arguments*/) { return subject; }
+Value safe_filter(Run& run, const Value& subject, const Arguments& arguments) {
+  const Parameters none(run, "safe", arguments, {});
+  return run.safe_text(to_text(run, subject));
+}
 
 Value indent_filter(Run& run, const Value& subject, const Arguments& arguments) {
   const Parameters given(run, "indent", arguments, {"width", "first", "blank"});
@@ -133,7 +138,7 @@ Value indent_filter(Run& run, const Value& subject, const Arguments& arguments) 
     lines.push_back((indented ? indent : std::string()) + std::string(line));
     room.more(static_cast<int64_t>(lines.back().size() + sizeof(std::string)));
   }
-  return joined(run, "\n", lines);
+  return run.text_of(subject, joined(run, "\n", lines));
 }
 
 Value join_filter(Run& run, const Value& subject, const Arguments& arguments) {
@@ -145,7 +150,7 @@ Value join_filter(Run& run, const Value& subject, const Arguments& arguments) {
     parts.push_back(to_text(run, each));
     room.more(static_cast<int64_t>(parts.back().size() + sizeof(std::string)));
   }
-  return joined(run, given.has(0) ? to_text(run, given[0]) : std::string(), parts);
+  return run.text(joined(run, given.has(0) ? to_text(run, given[0]) : std::string(), parts));
 }
 
 // As transformers defines it, not as jinja2 does: json.dumps without escapes for HTML.
@@ -188,10 +193,10 @@ template <bool left, bool right>
 Value strip_method(Run& run, const Value& subject, const Arguments& arguments) {
   const Parameters given(run, "strip", arguments, {"chars"});
   std::string_view text = subject.text();
-  if (given.has(0) && !given[0].is_none()) return run.text(strip(text, given.text(0), left, right));
+  if (given.has(0) && !given[0].is_none()) return run.text_of(subject, strip(text, given.text(0), left, right));
   if (left) text = strip_left(text);
   if (right) text = strip_right(text);
-  return run.text(text);
+  return run.text_of(subject, text);
 }
 
 template <bool from_right>
@@ -200,14 +205,14 @@ Value split_method(Run& run, const Value& subject, const Arguments& arguments) {
   const int64_t most = given.integer(1, -1);
   run.meter().step(static_cast<int64_t>(subject.text().size()) * 8);
   const Charge room(run.meter(), static_cast<int64_t>(subject.text().size()));
-  if (!given.has(0) || given[0].is_none()) return texts(run, split_at_space(subject.text(), most, from_right));
+  if (!given.has(0) || given[0].is_none()) return texts(run, subject, split_at_space(subject.text(), most, from_right));
   if (given.text(0).empty()) run.fail("split: the separator is empty");
-  return texts(run, split(subject.text(), given.text(0), most, from_right));
+  return texts(run, subject, split(subject.text(), given.text(0), most, from_right));
 }
 
 Value splitlines_method(Run& run, const Value& subject, const Arguments& arguments) {
   const Parameters given(run, "splitlines", arguments, {"keepends"});
-  return texts(run, split_lines(subject.text(), given.truth(0, false)));
+  return texts(run, subject, split_lines(subject.text(), given.truth(0, false)));
 }
 
 // The prefix may be a tuple of several.
@@ -243,12 +248,13 @@ Value title_method(Run& run, const Value& subject, const Arguments& arguments) {
     if (begins && is_letter) byte = static_cast<char>(byte - 32);
     begins = !is_letter;
   }
-  return run.text(std::move(text));
+  return run.text_of(subject, std::move(text));
 }
 
 Value replace_method(Run& run, const Value& subject, const Arguments& arguments) {
   const Parameters given(run, "replace", arguments, {"old", "new", "count"}, 2);
-  return replaced(run, subject.text(), given.text(0), given.text(1), given.integer(2, -1));
+  const std::string replacement = subject.is_safe_text() ? to_safe_text(run, given[1]) : std::string(given.text(1));
+  return run.text_of(subject, replaced(run, subject.text(), given.text(0), replacement, given.integer(2, -1)));
 }
 
 Value join_method(Run& run, const Value& subject, const Arguments& arguments) {
@@ -257,10 +263,10 @@ Value join_method(Run& run, const Value& subject, const Arguments& arguments) {
   Charge room(run.meter(), 0);
   for (const Value& each : iterate(run, given[0])) {
     if (!each.is_text()) run.fail("join: expected texts, got {}", each.kind());
-    parts.emplace_back(each.text());
+    parts.push_back(subject.is_safe_text() ? to_safe_text(run, each) : std::string(each.text()));
     room.more(static_cast<int64_t>(parts.back().size() + sizeof(std::string)));
   }
-  return joined(run, subject.text(), parts);
+  return run.text_of(subject, joined(run, subject.text(), parts));
 }
 
 template <bool from_right>
@@ -288,7 +294,7 @@ Value remove_method(Run& run, const Value& subject, const Arguments& arguments) 
   const std::string_view affix = given.text(0);
   if (at_end && text.ends_with(affix)) text.remove_suffix(affix.size());
   if (!at_end && text.starts_with(affix)) text.remove_prefix(affix.size());
-  return run.text(text);
+  return run.text_of(subject, text);
 }
 
 constexpr Function kMethods[] = {

@@ -3,6 +3,7 @@
 namespace headroom::jinja {
 
 std::string_view Value::text() const { return std::get<TextPtr>(data_)->bytes; }
+bool Value::is_safe_text() const { return is_text() && std::get<TextPtr>(data_)->is_safe; }
 
 bool Value::truth() const {
   if (is<bool>()) return boolean();

@@ -72,6 +72,7 @@ class Value {
   int64_t integer() const { return is<bool>() ? static_cast<int64_t>(boolean()) : std::get<int64_t>(data_); }
   double real() const { return is<double>() ? std::get<double>(data_) : static_cast<double>(integer()); }
   std::string_view text() const;
+  bool is_safe_text() const;
 
   // As Python's bool().
   bool truth() const;
@@ -95,6 +96,7 @@ class Value {
 struct Text {
   std::string bytes;  // UTF-8
   Charge charge;
+  bool is_safe = false;  // markupsafe.Markup, which the filter safe makes: + escapes what it is added to
 };
 
 struct List {
