@@ -12,6 +12,7 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/threads.h"
+#include "headroom/data/data_file.h"
 #include "headroom/formats/json/json_object.h"
 #include "headroom/formats/tokenizer/tokenizer.h"
 #include "headroom/generate/generation_job.h"
@@ -66,6 +67,8 @@ FittedJob fit(PlanOptions& options) {
   }
   options.train.model = options.model;
   TrainingRequest request = training_request(options.train);
+  check_data_files(request.data);
+  check_data_files(request.eval_data);
   take_shape_of_tokens(request);
   return fit_training(request, *model, resolve_budget(options.run.memory),
                       uses_tokenizer(request) ? tokenizer_bytes_of(options.model) : 0);

@@ -191,8 +191,11 @@ struct EvalResult : MemoryUse, LoadUse {
   int64_t tokens = 0;     // that went through the model
   int64_t truncated = 0;  // examples cut to seq_len, and the tokens lost there
   int64_t truncated_tokens = 0;
-  int64_t dropped = 0;  // examples left out: none of their tokens counts
-  double seconds = 0;   // without loading
+  int64_t dropped = 0;            // examples left out: none of their tokens counts
+  int64_t preferences = 0;        // answers that were preferred to another
+  int64_t without_reasoning = 0;  // conversations whose reasoning the chat template does not write
+  int64_t without_tools = 0;      // or whose tools and documents
+  double seconds = 0;             // without loading
   double tokens_per_second = 0;
   int stopped_by_signal = 0;  // 0: all was evaluated
 };

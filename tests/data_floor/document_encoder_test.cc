@@ -72,7 +72,7 @@ TEST_F(DocumentEncoderTest, OfAConversationTheAssistantCounts) {
   const auto chat = [&](const char* messages, int64_t max_tokens = 100) {
     Written written;
     DocumentEncoder documents(encoder_, max_tokens, written);
-    documents.conversation(nlohmann::ordered_json::parse(messages));
+    documents.conversation(example_of(messages));
     split_borders_ = documents.split_borders();
     return written.all;
   };

@@ -2,43 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <nlohmann/json.hpp>
-#include <utility>
-#include <vector>
-
 #include "headroom/base/errors.h"
+#include "tests/data_floor/collector.h"
 #include "tests/temporary_directory.h"
 
 namespace headroom {
 namespace {
-
-// Texts as they are, "P>C" for a prompt and its completion.
-class Collector : public DocumentSink {
- public:
-  void text(std::string_view piece) override {
-    current_ += piece;
-    longest = std::max(longest, piece.size());
-    EXPECT_FALSE(piece.empty());
-    EXPECT_NE(static_cast<uint8_t>(piece[0]) & 0xc0, 0x80);
-  }
-  void end_text(bool open_ended) override {
-    documents.push_back(std::exchange(current_, "") + (open_ended ? "..." : ""));
-  }
-  void prompt_completion(const std::string& prompt, const std::string& completion) override {
-    documents.push_back(prompt + ">" + completion);
-  }
-  void conversation(const nlohmann::ordered_json& messages) override {
-    if (messages[0]["content"] == "refuse") throw InvalidInput("the template refuses");
-    documents.push_back(messages.dump());
-  }
-
-  std::vector<std::string> documents;
-  size_t longest = 0;
-
- private:
-  std::string current_;
-};
 
 class TextSourceTest : public testing::Test {
  protected:
@@ -110,7 +79,7 @@ TEST_F(TextSourceTest, ReadsPromptsAndCompletionsInAnyOrder) {
 
 TEST_F(TextSourceTest, ReadsConversations) {
   const std::string messages = R"([{"role":"user","content":"a","name":null},{"role":"assistant","content":""}])";
-  EXPECT_EQ(documents("a.jsonl", "{\"messages\": " + messages + ", \"tools\": []}"), Documents{messages});
+  EXPECT_EQ(documents("a.jsonl", "{\"messages\": " + messages + ", \"id\": 3}"), Documents{messages + " 1"});
   const auto refused = [&](const std::string& list, const std::string& words) {
     EXPECT_ERROR(InvalidInput, words, documents("a.jsonl", "{\"messages\": " + list + "}"));
   };
@@ -120,15 +89,15 @@ TEST_F(TextSourceTest, ReadsConversations) {
   refused("[{\"role\": \"user\"}]", "a message without a text \"content\"");
   refused("[{\"role\": \"user\", \"content\": null}]", "a message without a text \"content\"");
   refused("[{\"content\": \"a\"}]", "a message without a text \"role\"");
-  refused("[{\"role\": \"user\", \"content\": \"a\", \"weight\": 0}]", "expected a text in \"weight\"");
+  refused("[{\"role\": \"user\", \"content\": \"a\", \"audio\": {}}]", "expected a text in \"audio\"");
   refused("[{\"role\": \"user\", \"role\": \"a\"}]", "\"role\" occurs twice");
   refused("[{\"role\": \"user\", \"content\": \"refuse\"}]", "a.jsonl: the template refuses (line 1");
   std::string many = "[";
   for (int i = 0; i < 1025; ++i) many += "{\"role\": \"user\", \"content\": \"a\"},";
-  refused(many, "more than 1024 messages");
+  refused(many + "{\"role\": \"user\", \"content\": \"a\"}]", "more than 1024 messages");
   std::string fields = "[{";
-  for (int i = 0; i < 9; ++i) fields += "\"" + std::to_string(i) + "\": null,";
-  refused(fields, "too many fields");
+  for (int i = 0; i < 8200; ++i) fields += "\"" + std::to_string(i) + "\": null,";
+  refused(fields, "more than 8,192 values");
   refused("[{\"role\": \"user\", \"content\": \"" + std::string(300'000, 'x') + "\"}]", "more than 262,144 bytes");
 }
 
@@ -146,6 +115,7 @@ TEST_F(TextSourceTest, RefusesObjectsOfNoKindOrOfSeveral) {
   refused("{\"text\": \"b\", \"messages\": [{\"role\": \"user\", \"content\": \"a\"}]}", kinds);
   refused("{\"text\": 1}", "expected a text in \"text\"");
   refused("{\"prompt\": [], \"completion\": \"c\"}", "expected a text in \"prompt\"");
+  refused("{\"question\": \"b\", \"answer\": \"c\"}", "but \"question\", \"answer\"");
   refused("{\"text\": \"a\", \"text\": \"b\"}", "\"text\" occurs twice");
   refused("[{\"text\": \"a\"}]", "expected an object");
   refused("{\"text\": \"a", "ends in the middle");

@@ -53,7 +53,7 @@ TEST_F(TokenFileTest, KeepsMarks) {
 TEST_F(TokenFileTest, RefusesDamage) {
   const std::string path = write(10);
   const std::string good = directory_.read("a.tokens");
-  for (size_t at = 0; at < 128; ++at) {
+  for (size_t at = 0; at < 256; ++at) {
     std::string bad = good;
     bad[at] ^= 1;
     EXPECT_THROW(TokenFile(directory_.write("b.tokens", bad)), InvalidInput) << at;
@@ -62,7 +62,7 @@ TEST_F(TokenFileTest, RefusesDamage) {
     EXPECT_THROW(TokenFile(directory_.write("b.tokens", good.substr(0, size))), InvalidInput) << size;
   }
   std::string bad = good;
-  bad[128 + 6] = '\x7f';
+  bad[256 + 6] = '\x7f';
   const TokenFile file(directory_.write("b.tokens", bad));
   int32_t ids[10];
   EXPECT_ERROR(InvalidInput, "at position 1", file.read(0, 10, ids));

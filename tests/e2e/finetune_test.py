@@ -27,7 +27,7 @@ FIXED = ["--seq-len", SEQ_LEN, "--lr-schedule", "constant", "--grad-clip", 0]
 
 def token_file(path):
     """The tokens of a token file: [id, counts, begins], None for padding."""
-    data = path.read_bytes()[128:]
+    data = path.read_bytes()[256:]
     tokens = struct.unpack(f"<{len(data) // 4}I", data)
     return [None if t == 0xFFFFFFFF else [t & 0x3FFFFFFF, 1 - (t >> 31), t >> 30 & 1] for t in tokens]
 
@@ -57,6 +57,66 @@ class Oracle(FineTuneTest):
                     self.assertEqual({line["predictions"] for line in lines}, {expected["predictions"]})
                     for line, loss in zip(lines, expected[optimizer], strict=True):
                         self.assertAlmostEqual(line["loss"], loss, delta=1e-4)
+
+
+class Beside(FineTuneTest):
+    """What stands beside messages, or in one, and is no text of it."""
+
+    def tokens_of(self, examples, template=None):
+        config = json.loads((MODEL / "config.json").read_text(encoding="utf-8"))
+        self.write("model/config.json", {**config, "max_position_embeddings": 512})
+        for name in ("model.safetensors", "tokenizer.json", "tokenizer_config.json"):
+            self.write(f"model/{name}", (MODEL / name).read_bytes())
+        if template:
+            self.write("model/chat_template.jinja", template)
+        path = self.write("data.jsonl", "".join(json.dumps(example) + "\n" for example in examples))
+        self.train("model", "--data", path, "--seq-len", 512, "--steps", 1, "--batch-size", 1, "--report", "r.json")
+        found = []
+        for token in token_file(self.directory / "out" / "train.tokens"):
+            if token is None:
+                continue
+            if token[2]:
+                found.append([])
+            found[-1].append(token[:2])
+        return found
+
+    def test_templates_get_tools_documents_and_variables_as_transformers_gives_them(self):
+        expected = json.loads((DATA / "tools.json").read_text(encoding="utf-8"))
+        self.assertEqual(self.tokens_of(expected["examples"], expected["template"]), expected["tokens"])
+        self.assertEqual(self.read_json("r.json")["data"]["without_tools"], 0)
+
+    def test_what_is_not_to_be_learned_does_not_count(self):
+        user = {"role": "user", "content": "two and two?"}
+        wrong = {"role": "assistant", "content": "three"}
+        right = {"role": "assistant", "content": "four"}
+        talk = [user, wrong, user, right]
+        (expected,) = self.tokens_of([{"messages": talk}])
+        first = [token[1] for token in expected].index(1)
+        last = first + [token[1] for token in expected[first:]].index(0)
+        for token in expected[first:last]:
+            token[1] = 0
+        self.assertIn(1, [token[1] for token in expected])
+        for no in ({"weight": 0}, {"train": False}):
+            with self.subTest(no=no):
+                weighted = [user, {**wrong, **no}, user, {**right, "weight": 1}]
+                self.assertEqual(self.tokens_of([{"messages": weighted}]), [expected])
+                left_out = {"messages": talk, **no}
+                self.assertEqual(self.tokens_of([{"messages": weighted}, left_out]), [expected])
+                self.assertEqual(self.read_json("r.json")["data"]["dropped"], 1)
+
+    def test_what_the_template_does_not_write_is_said(self):
+        talk = [{"role": "user", "content": "two?"},
+                {"role": "assistant", "content": "<think>one and one</think>four"}]  # fmt: skip
+        template = ("{% for m in messages %}{{ m.role }}: {{ m.content.split('</think>')[-1] }}</s>"
+                    "{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}")  # fmt: skip
+        examples = [{"messages": talk}, {"messages": talk[:1] + [{"role": "assistant", "content": "four"}]}]
+        self.tokens_of([{**example, "tools": [{"name": "f"}]} for example in examples], template)
+        data = self.read_json("r.json")["data"]
+        self.assertEqual((data["without_reasoning"], data["without_tools"]), (1, 2))
+        said = self.headroom("eval", "model", "--data", "data.jsonl", "--seq-len", 512).stderr
+        self.assertIn("warning: the chat template does not write the reasoning", said)
+        self.assertIn("in some or all messages of 1 of 2 documents", said)
+        self.assertIn("the tools or documents of 2 of 2 documents", said)
 
 
 class SameBits(FineTuneTest):
@@ -114,7 +174,10 @@ class Refused(FineTuneTest):
         for messages, says in {
             "[]": ["a conversation without messages"],
             '[{"role": "user"}]': ['a message without a text "content"'],
-            f'[{user}, {{"role": "assistant", "content": "b", "weight": 0}}]': ['expected a text in "weight"'],
+            f'[{user}, {{"role": "assistant", "content": "b", "audio": {{}}}}]': ['expected a text in "audio"'],
+            f'[{user}, {{"role": "assistant", "content": "b", "weight": 0.5}}]': ['a "weight" of 0.5'],
+            f'[{user}], "functions": []': ['the field "functions" beside an example is not known'],
+            f'[{user}], "tools": {{}}': ['expected a list in "tools"'],
         }.items():
             with self.subTest(messages=messages):
                 path = self.write("data.jsonl", '{"text": "a"}\n{"messages": ' + messages + "}\n")

@@ -46,9 +46,10 @@ class LetterEncoder : public TextEncoder {
     ++documents;
   }
   // The assistant's contents in brackets, of which what is inside counts; others as they are.
-  std::vector<ChatSegment> conversation(const nlohmann::ordered_json& messages) override {
-    std::vector<ChatSegment> segments;
-    for (const auto& message : messages) {
+  ChatText conversation(const ChatExample& example) override {
+    ChatText text;
+    std::vector<ChatSegment>& segments = text.segments;
+    for (const auto& message : example.messages) {
       const auto content = message["content"].get<std::string>();
       if (content == "refuse") throw InvalidInput("the template refuses");
       const bool counts = message["role"] == "assistant";
@@ -56,8 +57,9 @@ class LetterEncoder : public TextEncoder {
       if (!content.empty()) segments.push_back({content, counts});
       if (counts) segments.push_back({"]", false});
     }
-    return segments;
+    return text;
   }
+  bool has_chat_template() const override { return chats; }
   int64_t vocabulary() const override { return 257; }
   std::optional<int32_t> end_of_text() const override {
     if (has_end) return kEnd;
@@ -66,6 +68,7 @@ class LetterEncoder : public TextEncoder {
   uint64_t fingerprint() const override { return version; }
 
   bool has_end = true;
+  bool chats = true;
   uint64_t version = 1;
   size_t longest_fragment = 0;
   int64_t documents = 0;
@@ -86,6 +89,14 @@ class LetterEncoder : public TextEncoder {
   const Emit* emit_ = nullptr;
   bool t_waits_ = false;
 };
+
+// Of which all that the assistant says is learned.
+inline ChatExample example_of(const std::string& messages) {
+  ChatExample example;
+  example.messages = nlohmann::ordered_json::parse(messages);
+  for (const auto& message : example.messages) example.learned.push_back(message["role"] == "assistant");
+  return example;
+}
 
 // Marked tokens as text again: "|" for the end, "^" in front of a beginning, "-" in front of what does not count, "_"
 // for padding.

@@ -13,9 +13,10 @@
 #include "headroom/api/run_report.h"
 #include "headroom/api/token_rows.h"
 #include "headroom/base/errors.h"
-#include "headroom/base/file.h"
 #include "headroom/base/real_math.h"
 #include "headroom/base/threads.h"
+#include "headroom/data/data_file.h"
+#include "headroom/data/encode_files.h"
 #include "headroom/data/tokenizer_encoder.h"
 #include "headroom/formats/json/json_object.h"
 #include "headroom/formats/weights/safetensors_writer.h"
@@ -139,9 +140,8 @@ class Evaluation {
     });
     EvalResult result;
     std::vector<int32_t> targets;
-    int64_t total_bytes = 0;
+    const int64_t total_bytes = text_bytes_of(options_.data);
     int64_t done_bytes = 0;
-    for (const std::string& path : options_.data) total_bytes += File::open(path).size_bytes();
     const auto add = [&](std::span<const int32_t> ids, int32_t label, int64_t lost) {
       stop_if_asked();
       result.truncated += lost > 0 ? 1 : 0;
@@ -154,7 +154,7 @@ class Evaluation {
     for (const std::string& path : options_.data) {
       read_labelled_texts(path, encoder, label_settings(model_, seq_len), add,
                           [&](int64_t bytes) { progress_.show(done_bytes + bytes, total_bytes); });
-      done_bytes += File::open(path).size_bytes();
+      done_bytes += DataFile(path).text_bytes();
     }
     evaluator.finish();
     if (evaluator.predictions() == 0) {
@@ -172,8 +172,7 @@ class Evaluation {
   EvalResult run_documents(TextEncoder& encoder, const WindowShape& windows, const EvaluationShape& shape) {
     Evaluator evaluator(workspace_, model_, shape);
     compare_after_batches(evaluator);
-    int64_t total_bytes = 0;
-    for (const std::string& path : options_.data) total_bytes += File::open(path).size_bytes();
+    const int64_t total_bytes = text_bytes_of(options_.data);
     const DocumentEncoder* position = nullptr;
     DocumentRows rows(evaluator, windows.seq_len, windows.stride, options_.isolate_documents, [&] {
       stop_if_asked();
@@ -181,7 +180,8 @@ class Evaluation {
     });
     DocumentEncoder documents(encoder, windows.seq_len, rows);
     position = &documents;
-    for (const std::string& path : options_.data) read_documents(path, documents);
+    int64_t preferences = 0;
+    for (const std::string& path : options_.data) preferences += read_documents(path, documents);
     rows.finish();
     if (evaluator.predictions() == 0) {
       throw InvalidInput(
@@ -192,6 +192,16 @@ class Evaluation {
     result.truncated = rows.truncated();
     result.truncated_tokens = rows.truncated_tokens();
     result.dropped = rows.dropped();
+    result.preferences = preferences;
+    result.without_reasoning = documents.without_reasoning();
+    result.without_tools = documents.without_tools();
+    if (!options_.quiet) {
+      progress_.wipe();
+      fmt::print(stderr, "{}",
+                 describe_unwritten({.documents = documents.documents(),
+                                     .without_reasoning = result.without_reasoning,
+                                     .without_tools = result.without_tools}));
+    }
     if (rows.examples() == 0) {
       result.bytes = documents.text_bytes();
       // Where windows leave tokens unpredicted that are not given, those count as the mean of the rest.
@@ -261,6 +271,9 @@ void write_report(const EvalOptions& options, const FittedJob& job, const EvalRe
     report["truncated"] = result.truncated;
     report["truncated_tokens"] = result.truncated_tokens;
     report["dropped"] = result.dropped;
+    report["preferences"] = result.preferences;
+    report["without_reasoning"] = result.without_reasoning;
+    report["without_tools"] = result.without_tools;
   }
   if (result.bytes > 0) {
     report["bytes"] = result.bytes;
@@ -281,6 +294,7 @@ void write_report(const EvalOptions& options, const FittedJob& job, const EvalRe
 EvalResult evaluate(const EvalOptions& options) {
   restart_peak();
   check_options(options);
+  check_data_files(options.data);
   const Backend& backend = choose_backend();
   const std::unique_ptr<Model> model = open_model_directory(options.model);
   const bool classifies = !model->labels().empty();

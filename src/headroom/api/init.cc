@@ -7,6 +7,8 @@
 #include "headroom/base/atomic_file.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/data/data_file.h"
+#include "headroom/data/text_source.h"
 #include "headroom/formats/tokenizer/bpe_trainer.h"
 #include "headroom/formats/tokenizer/tokenizer.h"
 #include "headroom/formats/weights/weight_writer.h"
@@ -26,6 +28,44 @@ DType dtype_of_weights(const InitOptions& options, const Model& model) {
   throw InvalidInput("--dtype {}: no model is held in it; expected f32, bf16 or f16", options.dtype);
 }
 
+// The texts of records, each on its own.
+class RecordTexts final : public DocumentSink {
+ public:
+  explicit RecordTexts(BpeTrainer& trainer) : trainer_(trainer) {}
+
+  void text(std::string_view piece) override { trainer_.text(piece); }
+  void end_text(bool /*open_ended*/) override { trainer_.end_text(); }
+  void prompt_completion(const std::string& prompt, const std::string& completion) override {
+    add(prompt + completion);
+  }
+  void instruction(const Instruction& one) override {
+    for (const std::string& part : {one.system, one.instruction, one.input, one.output}) add(part);
+  }
+  void conversation(const ChatExample& example) override {
+    for (const auto& message : example.messages) {
+      const auto content = message.find("content");
+      if (content != message.end() && content->is_string()) add(content->get<std::string>());
+    }
+  }
+  void left_out() override {}
+
+ private:
+  void add(const std::string& text) {
+    trainer_.text(text);
+    trainer_.end_text();
+  }
+
+  BpeTrainer& trainer_;
+};
+
+// Plain text is taken as it is, whether or not it is UTF-8.
+void add_texts(const std::string& path, BpeTrainer& trainer) {
+  const DataFile file(path);
+  if (file.form() == DataForm::text && !file.is_packed()) return trainer.add_file(path);
+  RecordTexts texts(trainer);
+  read_documents(path, texts);
+}
+
 // Trains a tokenizer on the texts and returns the config of a model with its vocabulary.
 JsonObject make_tokenizer(const InitOptions& options, const JsonObject& config) {
   BpeTrainingOptions training;
@@ -36,7 +76,7 @@ JsonObject make_tokenizer(const InitOptions& options, const JsonObject& config) 
     Progress progress("counting words", options.quiet);
     int64_t done = 0;
     for (const std::string& path : options.tokenizer_data) {
-      trainer.add_file(path);
+      add_texts(path, trainer);
       progress.show(++done, static_cast<int64_t>(options.tokenizer_data.size()));
     }
   }

@@ -15,6 +15,7 @@
 #include "headroom/base/directory_lock.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/file.h"
+#include "headroom/data/data_file.h"
 #include "headroom/measure/machine_profile.h"
 #include "headroom/measure/profile.h"
 #include "headroom/runtime/interrupt.h"
@@ -116,7 +117,10 @@ nlohmann::ordered_json describe_data(const Dataset& data, int64_t steps) {
           {"truncated", info.truncated},
           {"truncated_tokens", info.truncated_tokens},
           {"dropped", info.dropped},
-          {"split_borders", info.split_borders}};
+          {"split_borders", info.split_borders},
+          {"preferences", info.preferences},
+          {"without_reasoning", info.without_reasoning},
+          {"without_tools", info.without_tools}};
 }
 
 void write_report(const TrainOptions& options, const TrainingRequest& request, const FittedJob& job,
@@ -157,6 +161,8 @@ std::unique_ptr<Profile> start_profile(const TrainOptions& options, Workspace& w
 TrainResult train(const TrainOptions& options) {
   restart_peak();
   check_options(options);
+  check_data_files(options.data);
+  check_data_files(options.eval_data);
   check_output(options);
   const Backend& backend = choose_backend();
   const std::unique_ptr<Model> files = open_model_directory(options.model);

@@ -1,10 +1,13 @@
 #include "headroom/data/document_encoder.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/dtype.h"
 #include "headroom/base/errors.h"
+#include "headroom/data/json_value.h"
 
 namespace headroom {
 namespace {
@@ -75,10 +78,43 @@ void DocumentEncoder::prompt_completion(const std::string& prompt, const std::st
   add_example(std::vector<ChatSegment>{{prompt, false}, {completion, true}}, true);
 }
 
-void DocumentEncoder::conversation(const nlohmann::ordered_json& messages) {
-  const std::vector<ChatSegment> segments = encoder_.conversation(messages);
-  if (segments.empty()) throw InvalidInput("the chat template makes no text of this conversation");
-  add_example(segments, false);
+// https://github.com/tatsu-lab/stanford_alpaca, train.py; the line end before the response is that of its data.
+void DocumentEncoder::instruction(const Instruction& instruction) {
+  if (encoder_.has_chat_template()) {
+    ChatExample example;
+    const auto add = [&](const char* role, std::string text) {
+      example.messages.push_back({{"role", role}, {"content", std::move(text)}});
+      example.learned.push_back(std::string_view(role) == "assistant");
+    };
+    if (!instruction.system.empty()) add("system", instruction.system);
+    add("user", instruction.instruction + (instruction.input.empty() ? "" : "\n" + instruction.input));
+    add("assistant", instruction.output);
+    return conversation(example);
+  }
+  if (!instruction.system.empty()) {
+    throw InvalidInput("\"system\" beside an instruction; expected it with a model that has a chat template");
+  }
+  const bool has_input = !instruction.input.empty();
+  const char* more = ", paired with an input that provides further context";
+  prompt_completion(
+      fmt::format("Below is an instruction that describes a task{}. Write a response that appropriately completes the "
+                  "request.\n\n### Instruction:\n{}\n\n{}### Response:\n",
+                  has_input ? more : "", instruction.instruction,
+                  has_input ? "### Input:\n" + instruction.input + "\n\n" : ""),
+      instruction.output);
+}
+
+void DocumentEncoder::conversation(const ChatExample& example) {
+  const ChatText text = encoder_.conversation(example);
+  if (text.segments.empty()) throw InvalidInput("the chat template makes no text of this conversation");
+  without_reasoning_ += text.leaves_reasoning_out ? 1 : 0;
+  without_tools_ += text.leaves_variables_out ? 1 : 0;
+  add_example(text.segments, false);
+}
+
+void DocumentEncoder::left_out() {
+  begin_document();
+  tokens_.example({}, 0);
 }
 
 // How many ids the text up to a border has in common with the whole: those that the model sees as its prompt.

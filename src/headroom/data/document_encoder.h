@@ -40,12 +40,18 @@ class DocumentEncoder final : public DocumentSink {
   void text(std::string_view piece) override;
   void end_text(bool open_ended) override;
   void prompt_completion(const std::string& prompt, const std::string& completion) override;
-  void conversation(const nlohmann::ordered_json& messages) override;
+  // By the chat template, as a conversation; without one as Stanford's Alpaca wrote it.
+  void instruction(const Instruction& instruction) override;
+  void conversation(const ChatExample& example) override;
+  void left_out() override;
 
   int64_t documents() const { return documents_; }
   int64_t text_bytes() const { return text_bytes_; }
   // Borders between what counts and what does not that lie inside a token; it counts.
   int64_t split_borders() const { return split_borders_; }
+  // Conversations whose reasoning, or whose tools and documents, the chat template does not write.
+  int64_t without_reasoning() const { return without_reasoning_; }
+  int64_t without_tools() const { return without_tools_; }
 
  private:
   void begin_document();
@@ -63,6 +69,8 @@ class DocumentEncoder final : public DocumentSink {
   int64_t documents_ = 0;
   int64_t text_bytes_ = 0;
   int64_t split_borders_ = 0;
+  int64_t without_reasoning_ = 0;
+  int64_t without_tools_ = 0;
   std::vector<int32_t> ids_;     // of the example
   std::vector<int32_t> prefix_;  // of its text up to a border
 };

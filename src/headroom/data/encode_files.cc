@@ -1,11 +1,14 @@
 #include "headroom/data/encode_files.h"
 
+#include <fmt/core.h>
+
 #include <filesystem>
 #include <optional>
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/fingerprint.h"
+#include "headroom/data/data_file.h"
 #include "headroom/data/document_encoder.h"
 #include "headroom/data/row_packer.h"
 
@@ -38,10 +41,15 @@ class WatchedSink final : public DocumentSink {
     encoder_.prompt_completion(prompt, completion);
     tell();
   }
-  void conversation(const nlohmann::ordered_json& messages) override {
-    encoder_.conversation(messages);
+  void instruction(const Instruction& instruction) override {
+    encoder_.instruction(instruction);
     tell();
   }
+  void conversation(const ChatExample& example) override {
+    encoder_.conversation(example);
+    tell();
+  }
+  void left_out() override { encoder_.left_out(); }
 
  private:
   void tell() const {
@@ -54,6 +62,18 @@ class WatchedSink final : public DocumentSink {
 };
 
 }  // namespace
+
+std::string describe_unwritten(const TokenFileInfo& info) {
+  std::string text;
+  const auto warn = [&](int64_t count, std::string_view what) {
+    if (count == 0) return;
+    text += fmt::format("headroom: warning: the chat template does not write {} of {} of {} documents\n", what,
+                        format_count(count), format_count(info.documents));
+  };
+  warn(info.without_reasoning, "the reasoning of the assistant in some or all messages");
+  warn(info.without_tools, "the tools or documents");
+  return text;
+}
 
 uint64_t fingerprint_of_files(std::span<const std::string> paths) {
   Fingerprint all;
@@ -83,16 +103,16 @@ TokenFileInfo tokenize_files(std::span<const std::string> paths, TextEncoder& en
   info.end_of_text = encoder.end_of_text().value_or(-1);
   if (const std::optional<TokenFileInfo> existing = made_before(output, info, rows)) return *existing;
 
-  int64_t total_bytes = 0;
-  for (const std::string& path : paths) total_bytes += File::open(path).size_bytes();
   TokenFileWriter writer(output, encoder.vocabulary());
   RowPacker packer(writer, rows.row_length, rows.isolate);
   DocumentEncoder documents(encoder, rows.row_length, packer);
-  WatchedSink sink(documents, total_bytes, progress);
-  for (const std::string& path : paths) read_documents(path, sink);
+  WatchedSink sink(documents, text_bytes_of(paths), progress);
+  for (const std::string& path : paths) info.preferences += read_documents(path, sink);
   packer.finish(info);
   info.documents = documents.documents();
   info.split_borders = documents.split_borders();
+  info.without_reasoning = documents.without_reasoning();
+  info.without_tools = documents.without_tools();
   const std::string where = paths.empty() ? "--data" : paths[0];
   if (info.documents == 0) throw InvalidInput("{}: holds no text; expected at least one document", where);
   if (writer.tokens() == 0 && info.dropped > 0) {

@@ -25,6 +25,10 @@ struct RowSettings {
 TokenFileInfo tokenize_files(std::span<const std::string> paths, TextEncoder& encoder, const RowSettings& rows,
                              const std::string& output, const TokenizeProgress& progress = nullptr);
 
+// Warnings for people, each a line: what the chat template does not write of the data, which is then not learned. Of
+// `info` counts alone.
+std::string describe_unwritten(const TokenFileInfo& info);
+
 // What all that makes token files of files begins with: the contents of `paths`, and what lies at `output` already if
 // it was made of the same, by `wanted`'s fingerprints, for the same rows.
 uint64_t fingerprint_of_files(std::span<const std::string> paths);

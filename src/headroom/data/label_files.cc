@@ -5,6 +5,7 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/fingerprint.h"
+#include "headroom/data/data_file.h"
 #include "headroom/data/marked_token.h"
 
 namespace headroom {
@@ -32,9 +33,8 @@ TokenFileInfo label_files(std::span<const std::string> paths, TextEncoder& encod
   info.encoder_fingerprint = fingerprint_of(encoder, settings);
   if (const std::optional<TokenFileInfo> existing = made_before(output, info, rows)) return *existing;
 
-  int64_t total_bytes = 0;
+  const int64_t total_bytes = text_bytes_of(paths);
   int64_t done_bytes = 0;
-  for (const std::string& path : paths) total_bytes += File::open(path).size_bytes();
   TokenFileWriter writer(output, std::max(encoder.vocabulary(), static_cast<int64_t>(settings.names.size())));
   std::vector<int32_t> row(static_cast<size_t>(rows.row_length));
   const OnLabelledText add = [&](std::span<const int32_t> ids, int32_t label, int64_t lost) {
@@ -51,7 +51,7 @@ TokenFileInfo label_files(std::span<const std::string> paths, TextEncoder& encod
     read_labelled_texts(path, encoder, settings, add, [&](int64_t bytes) {
       if (progress) progress(done_bytes + bytes, total_bytes);
     });
-    done_bytes += File::open(path).size_bytes();
+    done_bytes += DataFile(path).text_bytes();
   }
   if (info.documents == 0) {
     throw InvalidInput("{}: holds no text; expected lines with \"text\" and \"label\"",

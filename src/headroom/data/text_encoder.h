@@ -29,9 +29,11 @@ class TextEncoder {
   // The remaining ids come out. The ids of a text do not depend on how it was cut into fragments.
   virtual void end() = 0;
 
-  // The text of a conversation, for Frame::none, in parts that count in the loss or do not. `messages`: objects with a
-  // "role" and a "content". Throws InvalidInput where there is no template, or it refuses.
-  virtual std::vector<ChatSegment> conversation(const nlohmann::ordered_json& messages) = 0;
+  // The text of a conversation, for Frame::none, in parts that count in the loss or do not. Throws InvalidInput where
+  // there is no template, or it refuses.
+  virtual ChatText conversation(const ChatExample& example) = 0;
+  // Whether there is one.
+  virtual bool has_chat_template() const = 0;
 
   // Every id is below it.
   virtual int64_t vocabulary() const = 0;

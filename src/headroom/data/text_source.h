@@ -1,21 +1,23 @@
-// Data files as streams of documents, in bounded memory whatever the length of a line or a file (docs/data.md).
-//
-// A .jsonl, .ndjson or .json file holds one object after another, each a document: a text ("text"), a prompt with the
-// completion that is to follow it ("prompt", "completion"), or a conversation ("messages"). Every other file is one
-// text. Text must be UTF-8 without NUL bytes, so that a binary file given by mistake is refused.
+// Data files as streams of documents, in bounded memory whatever the length of a line or a file (docs/data.md). What a
+// file holds decides how it is read (data_file.h): one text, or records (record_documents.h). Text must be UTF-8
+// without NUL bytes, so that a binary file given by mistake is refused.
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
-#include <span>
 #include <string>
 #include <string_view>
 
+#include "headroom/formats/chat/chat_spans.h"
+
 namespace headroom {
 
-// Bytes of text of a prompt and its completion, or of a conversation; a text may have any length.
-inline constexpr int64_t kMaxExampleBytes = 256 * 1024;
-inline constexpr size_t kMaxMessages = 1024;  // of a conversation
+// Something to do, and what doing it right gives; `input` and `system` may be empty.
+struct Instruction {
+  std::string instruction;
+  std::string input;
+  std::string output;
+  std::string system;
+};
 
 class DocumentSink {
  public:
@@ -28,18 +30,16 @@ class DocumentSink {
   virtual void end_text(bool open_ended) = 0;
 
   virtual void prompt_completion(const std::string& prompt, const std::string& completion) = 0;
-  // At least one object, each with a text "role" and "content" and perhaps further texts. May throw InvalidInput, which
-  // goes on with the place in the file.
-  virtual void conversation(const nlohmann::ordered_json& messages) = 0;
+  virtual void instruction(const Instruction& instruction) = 0;
+  // May throw InvalidInput, which goes on with the place in the file.
+  virtual void conversation(const ChatExample& example) = 0;
+  // An example of which nothing is to be learned.
+  virtual void left_out() = 0;
 };
 
-// Whether a file of such a name holds JSON lines, and one among those.
-bool is_json_lines(const std::string& path);
-bool any_are_json_lines(std::span<const std::string> paths);
-
 // Passes the documents of `path` to `sink`. Throws InvalidInput naming file and place for what is missing, empty,
-// binary or not as described above.
-void read_documents(const std::string& path, DocumentSink& sink);
+// binary or not as described above. Returns how many of them are answers that were preferred to another.
+int64_t read_documents(const std::string& path, DocumentSink& sink);
 
 // Of the content of `path` alone, whatever its name and date.
 uint64_t fingerprint_of_file(const std::string& path);

@@ -13,14 +13,14 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "token files are written as they lie in memory");
 
-constexpr int64_t kHeaderBytes = 128;
+constexpr int64_t kHeaderBytes = 256;
 constexpr size_t kChecksumAt = kHeaderBytes - 8;
-constexpr std::string_view kMagic = "HEADTOK2";
+constexpr std::string_view kMagic = "HEADTOK3";
 constexpr size_t kPendingIds = 4096;
 constexpr int64_t kIdBytes = 4;
 
 using Header = std::array<char, kHeaderBytes>;
-using Fields = std::array<int64_t, 14>;
+using Fields = std::array<int64_t, 17>;
 
 uint64_t checksum(const Header& header) {
   Fingerprint fingerprint;
@@ -42,7 +42,10 @@ Header encode(const TokenFileInfo& info) {
                          info.truncated_tokens,
                          info.dropped,
                          info.split_borders,
-                         info.padding};
+                         info.padding,
+                         info.preferences,
+                         info.without_reasoning,
+                         info.without_tools};
   Header header = {};
   std::memcpy(header.data(), kMagic.data(), kMagic.size());
   std::memcpy(header.data() + kMagic.size(), fields.data(), sizeof fields);
@@ -69,6 +72,9 @@ TokenFileInfo decode(const Header& header) {
   info.dropped = fields[11];
   info.split_borders = fields[12];
   info.padding = fields[13];
+  info.preferences = fields[14];
+  info.without_reasoning = fields[15];
+  info.without_tools = fields[16];
   return info;
 }
 

@@ -1,9 +1,9 @@
 // Token ids on disk, so that data of any size cost no memory: made once from text (tokenize_files.h) or from JSON
 // (token_json.h), then read by position.
 //
-// Little-endian: a header of 128 bytes (magic "HEADTOK2", then fourteen 64-bit fields in the order of TokenFileInfo,
-// and their FNV-1a in the last 8 bytes), then one i32 a token (marked_token.h). Without examples it does not depend on
-// batch size or sequence length.
+// Little-endian: a header of 256 bytes (magic "HEADTOK3", then seventeen 64-bit fields in the order of TokenFileInfo,
+// zeros, and the FNV-1a of all of that in the last 8 bytes), then one i32 a token (marked_token.h). Without examples it
+// does not depend on batch size or sequence length.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,10 @@ struct TokenFileInfo {
   int64_t truncated_tokens = 0;
   int64_t dropped = 0;
   int64_t split_borders = 0;
-  int64_t padding = 0;  // tokens
+  int64_t padding = 0;            // tokens
+  int64_t preferences = 0;        // answers that were preferred to another, which is not learned
+  int64_t without_reasoning = 0;  // conversations of which the chat template does not write all (document_encoder.h)
+  int64_t without_tools = 0;
 
   bool operator==(const TokenFileInfo&) const = default;
 };

@@ -3,7 +3,9 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/fingerprint.h"
+#include "headroom/data/data_file.h"
 #include "headroom/data/document_encoder.h"
+#include "headroom/data/json_value.h"
 #include "headroom/data/text_source.h"
 #include "headroom/formats/chat/chat_template_source.h"
 #include "headroom/formats/gguf/gguf_vocabulary.h"
@@ -43,7 +45,11 @@ uint64_t fingerprint_of(const std::string& model) {
 }  // namespace
 
 TokenizerEncoder::TokenizerEncoder(const std::string& path, int64_t model_vocabulary)
-    : model_(path), tokenizer_(path), encoder_(tokenizer_), fingerprint_(fingerprint_of(path)) {
+    : model_(path),
+      tokenizer_(path),
+      encoder_(tokenizer_),
+      has_chat_template_(sound_template_of(path).has_value()),
+      fingerprint_(fingerprint_of(path)) {
   if (tokenizer_.vocab_size() > model_vocabulary) {
     throw InvalidInput("{}: the tokenizer has {} ids, the model's embedding {} rows; they do not belong together",
                        Tokenizer::file_of(path), tokenizer_.vocab_size(), model_vocabulary);
@@ -62,13 +68,13 @@ void TokenizerEncoder::end() {
   if (frame_ == Frame::whole) (*emit_)(tokenizer_.parts().after);
 }
 
-std::vector<ChatSegment> TokenizerEncoder::conversation(const nlohmann::ordered_json& messages) {
+ChatText TokenizerEncoder::conversation(const ChatExample& example) {
   if (!chat_template_) chat_template_.emplace(load_chat_template(model_, kMaxExampleBytes));
-  return chat_segments(*chat_template_, messages);
+  return chat_text(*chat_template_, example);
 }
 
 int64_t example_bound_bytes(const std::string& model, std::span<const std::string> files, int64_t max_example_tokens) {
-  if (!any_are_json_lines(files)) return 0;
+  if (!any_hold_records(files)) return 0;
   const int64_t examples = DocumentEncoder::memory_bound_bytes(max_example_tokens);
   const std::optional<ChatTemplateSource> source = sound_template_of(model);
   if (!source) return examples;

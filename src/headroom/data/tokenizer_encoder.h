@@ -22,7 +22,8 @@ class TokenizerEncoder final : public TextEncoder {
   void begin(Frame frame, const Emit& emit) override;
   void feed(std::string_view fragment) override { encoder_.text(fragment); }
   void end() override;
-  std::vector<ChatSegment> conversation(const nlohmann::ordered_json& messages) override;
+  ChatText conversation(const ChatExample& example) override;
+  bool has_chat_template() const override { return has_chat_template_; }
   int64_t vocabulary() const override { return tokenizer_.vocab_size(); }
   std::optional<int32_t> end_of_text() const override { return tokenizer_.eos_id(); }
   uint64_t fingerprint() const override { return fingerprint_; }
@@ -32,6 +33,7 @@ class TokenizerEncoder final : public TextEncoder {
   std::optional<ChatTemplate> chat_template_;  // from the first conversation on
   Tokenizer tokenizer_;
   TokenEncoder encoder_;
+  bool has_chat_template_;
   uint64_t fingerprint_;
   Frame frame_ = Frame::none;  // of the current text, and where its ids go
   const Emit* emit_ = nullptr;

@@ -5,8 +5,8 @@
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/data/data_file.h"
 #include "headroom/data/import_ids.h"
-#include "headroom/data/text_source.h"
 #include "headroom/data/tokenizer_encoder.h"
 #include "headroom/formats/gguf/gguf_file.h"
 #include "headroom/formats/json/json_reader.h"
@@ -30,6 +30,9 @@ std::string describe(const TokenFileInfo& info) {
   }
   if (info.split_borders > 0) {
     text += fmt::format("; {} borders of what counts lie inside a token", format_count(info.split_borders));
+  }
+  if (info.preferences > 0) {
+    text += fmt::format("; of {} preferences what was chosen is learned", format_count(info.preferences));
   }
   return text;
 }
@@ -100,7 +103,7 @@ BatchShape first_batch_shape(const std::string& json_path) {
 }  // namespace
 
 bool reads_examples(const TrainingRequest& request) {
-  return any_are_json_lines(request.data) || any_are_json_lines(request.eval_data);
+  return any_hold_records(request.data) || any_hold_records(request.eval_data);
 }
 
 bool reads_text(const TrainingRequest& request) { return request.tokens.empty() || !request.eval_data.empty(); }
@@ -126,6 +129,7 @@ Dataset::Dataset(const TrainingRequest& request, const Model& model, int64_t mic
     if (!request.quiet) {
       fmt::print(stderr, "train.tokens: {}{}\n", describe(train_file_->info()),
                  describe_rows(*train_, request.lr.steps));
+      fmt::print(stderr, "{}", describe_unwritten(train_file_->info()));
     }
   } else {
     const std::string train_path = request.output + "/train.tokens";

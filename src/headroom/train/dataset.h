@@ -15,7 +15,7 @@ namespace headroom {
 // Whether the run reads text, for which it needs the tokenizer.
 bool reads_text(const TrainingRequest& request);
 
-// Whether the data may hold examples, as the names of the files say.
+// Whether the data may hold examples, as what the files begin with says.
 bool reads_examples(const TrainingRequest& request);
 
 // Whether the run takes the model's tokenizer: to read text, or to write it beside weights that were in a GGUF file.

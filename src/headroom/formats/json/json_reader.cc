@@ -64,12 +64,13 @@ bool is_number(std::string_view text) {
 }  // namespace
 
 JsonReader::JsonReader(const File& file, int64_t begin, int64_t end, std::string what)
-    : file_(file),
-      begin_(begin),
-      end_(end),
+    : owned_(std::make_unique<FileBytes>(file, begin, end)),
+      source_(*owned_),
       what_(std::move(what)),
-      buffer_(static_cast<size_t>(std::min(kBufferBytes, std::max(end - begin, int64_t{1})))),
-      buffer_begin_(begin) {}
+      buffer_(static_cast<size_t>(std::min(kBufferBytes, std::max(end - begin, int64_t{1})))) {}
+
+JsonReader::JsonReader(ByteSource& source, std::string what)
+    : source_(source), what_(std::move(what)), buffer_(kBufferBytes) {}
 
 void JsonReader::fail(std::string_view words) const {
   throw InvalidInput("{}: {} (line {}, byte {})", what_, words, line_, position_bytes());
@@ -77,13 +78,10 @@ void JsonReader::fail(std::string_view words) const {
 
 int JsonReader::look() {
   if (at_ == filled_) {
-    buffer_begin_ += static_cast<int64_t>(filled_);
-    const int64_t wanted = std::min(static_cast<int64_t>(buffer_.size()), end_ - buffer_begin_);
+    before_buffer_ += static_cast<int64_t>(filled_);
     at_ = 0;
-    filled_ = 0;
-    if (wanted <= 0) return kEnd;
-    file_.read(buffer_begin_, buffer_.data(), wanted);
-    filled_ = static_cast<size_t>(wanted);
+    filled_ = static_cast<size_t>(source_.read(buffer_.data(), static_cast<int64_t>(buffer_.size())));
+    if (filled_ == 0) return kEnd;
   }
   return static_cast<uint8_t>(buffer_[at_]);
 }
@@ -247,6 +245,12 @@ void JsonReader::read_number(std::string& digits) {
     digits.push_back(static_cast<char>(take()));
   }
   if (!is_number(digits)) fail("not valid JSON; expected a number");
+}
+
+std::string JsonReader::number() {
+  std::string digits;
+  read_number(digits);
+  return digits;
 }
 
 int64_t JsonReader::integer(int64_t min, int64_t max) {

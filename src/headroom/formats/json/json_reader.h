@@ -13,11 +13,12 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "headroom/base/file.h"
+#include "headroom/base/byte_source.h"
 
 namespace headroom {
 
@@ -30,6 +31,8 @@ class JsonReader {
 
   // Bytes [begin, end) of `file`, which must outlive the reader. `what` begins every message.
   JsonReader(const File& file, int64_t begin, int64_t end, std::string what);
+  // All that `source` has; borrowed.
+  JsonReader(ByteSource& source, std::string what);
 
   // The kind of the value that comes next; consumes only white space.
   Kind peek();
@@ -44,6 +47,7 @@ class JsonReader {
   int64_t integer(int64_t min, int64_t max);
   double real();  // rounded to nearest; refused beyond a double's range
   bool boolean();
+  std::string number();  // its characters, at most 64
   std::string text(size_t max_bytes = 4096);
   // Calls sink with the decoded text in pieces of whole characters, each at most kPieceBytes long.
   void text_in_pieces(const std::function<void(std::string_view)>& sink);
@@ -55,8 +59,8 @@ class JsonReader {
   // Throws unless at_end().
   void finish();
 
-  // Bytes consumed since `begin`, and the line they lead to, from 1.
-  int64_t position_bytes() const { return buffer_begin_ + static_cast<int64_t>(at_) - begin_; }
+  // Bytes consumed, and the line they lead to, from 1.
+  int64_t position_bytes() const { return before_buffer_ + static_cast<int64_t>(at_); }
   int64_t line() const { return line_; }
   // Throws InvalidInput: "WHAT: WORDS (line N, byte M)".
   [[noreturn]] void fail(std::string_view words) const;
@@ -76,12 +80,11 @@ class JsonReader {
   void read_number(std::string& digits);
   void read_literal(std::string_view literal);
 
-  const File& file_;
-  int64_t begin_;
-  int64_t end_;
+  std::unique_ptr<ByteSource> owned_;  // or null
+  ByteSource& source_;
   std::string what_;
   std::vector<char> buffer_;
-  int64_t buffer_begin_;  // file offset of buffer_[0]
+  int64_t before_buffer_ = 0;  // bytes
   size_t at_ = 0;
   size_t filled_ = 0;
   int64_t line_ = 1;
