@@ -17,9 +17,10 @@ void add_eval_command(CLI::App& app) {
   command->add_option("model", options->model, "Model directory: config.json, weights, tokenizer.json")->required();
   command->add_option("--adapter", options->adapter, "A PEFT adapter (LoRA) to put beside the model's layers");
   command
-      ->add_option("--data", options->data,
-                   "Text, or records as JSON lines, a JSON list or CSV: `text`, `prompt` and `completion`, `messages` and "
-                   "others (docs/data.md); of a classifier `text` and `label`; also packed with gzip")
+      ->add_option(
+          "--data", options->data,
+          "Text, or records as JSON lines, a JSON list or CSV: `text`, `prompt` and `completion`, `messages` and "
+          "others (docs/data.md); of a classifier `text` and `label`; also packed with gzip")
       ->group("Data");
   command->add_flag("--isolate-documents", options->isolate_documents, "No window holds tokens of two texts")
       ->group("Data");

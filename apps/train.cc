@@ -50,9 +50,10 @@ void add_technique_flags(CLI::App& command, TrainOptions& options, std::string_v
 
 void add_train_flags(CLI::App& command, TrainOptions& options) {
   command
-      .add_option("--data", options.data,
-                  "Text, or records as JSON lines, a JSON list or CSV: `text`, `prompt` and `completion`, `messages` and "
-                  "others (docs/data.md); of a classifier `text` and `label`; also packed with gzip")
+      .add_option(
+          "--data", options.data,
+          "Text, or records as JSON lines, a JSON list or CSV: `text`, `prompt` and `completion`, `messages` and "
+          "others (docs/data.md); of a classifier `text` and `label`; also packed with gzip")
       ->group("Data");
   command
       .add_option("--labels", options.labels,

@@ -6,6 +6,7 @@ import unittest
 
 import frame
 
+FINETUNE = frame.ROOT / "tests" / "data" / "finetune" / "model"
 STORIES = frame.ROOT.parent / "shared" / "data" / "stories260K-hf"
 TINY = frame.ROOT / "tests" / "data" / "llama" / "gqa"
 QUIET = ["--memory", "128MiB", "--quiet"]
@@ -54,6 +55,32 @@ class Tokens(frame.CommandTest):
         self.headroom(*flags, smallest)
         self.assertLessEqual(self.read_json("r.json")["measured_peak_bytes"], smallest)
         self.refused(*flags, smallest - 2**20, expect=frame.OVER_BUDGET)
+
+
+class BitsPerByte(frame.CommandTest):
+    """The loss of all tokens over all bytes, whether or not a begin token stands before a text."""
+
+    def model(self, begins):
+        tokenizer = json.loads((FINETUNE / "tokenizer.json").read_text(encoding="utf-8"))
+        if not begins:
+            tokenizer["post_processor"] = None
+        self.write("model/tokenizer.json", tokenizer)
+        for name in ("config.json", "model.safetensors", "tokenizer_config.json"):
+            self.write(f"model/{name}", (FINETUNE / name).read_bytes())
+
+    def test_a_token_that_is_not_predicted_counts_as_the_mean_of_the_others(self):
+        texts = ["the cat sat on the mat", "two and two is four", "the capital is by the sea", "a question"]
+        path = self.write("texts.jsonl", "".join(json.dumps({"text": text}) + "\n" for text in texts))
+        for begins in (True, False):
+            self.model(begins)
+            for flags, given in ([["--isolate-documents"], len(texts)], [["--seq-len", 16], 1]):
+                with self.subTest(begins=begins, flags=flags):
+                    self.headroom("eval", "model", "--data", path, *flags, "--report", "r.json", *QUIET)
+                    report = self.read_json("r.json")
+                    tokens = report["predictions"] + report["windows"] - (given if begins else 0)
+                    self.assertEqual(report["bytes"], sum(map(len, texts)))
+                    bits = report["loss"] * tokens / math.log(2) / report["bytes"]
+                    self.assertAlmostEqual(report["bits_per_byte"], bits, delta=1e-12)
 
 
 @unittest.skipUnless(STORIES.exists(), "the model stories260K is not there")

@@ -60,6 +60,7 @@ class LetterEncoder : public TextEncoder {
     return text;
   }
   bool has_chat_template() const override { return chats; }
+  bool has_token_before() const override { return !before.empty(); }
   int64_t vocabulary() const override { return 257; }
   std::optional<int32_t> end_of_text() const override {
     if (has_end) return kEnd;

@@ -22,8 +22,8 @@ class DocumentRows final : public DocumentTokens {
   void example(std::span<const int32_t> marked, int64_t lost) override;
   void finish();
 
-  // Tokens of texts that no window could predict, however windows overlap, and all of them.
-  int64_t given_tokens() const { return isolate_ ? texts_ : std::min<int64_t>(texts_, 1); }
+  // Texts whose first token no window could predict, however windows overlap; and the tokens of all texts.
+  int64_t first_texts() const { return isolate_ ? texts_ : std::min<int64_t>(texts_, 1); }
   int64_t text_tokens() const { return text_tokens_; }
   int64_t examples() const { return examples_; }
   // Examples that were cut to a window, the tokens lost there, and examples left out since nothing in them counts.

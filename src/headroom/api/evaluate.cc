@@ -204,8 +204,9 @@ class Evaluation {
     }
     if (rows.examples() == 0) {
       result.bytes = documents.text_bytes();
-      // Where windows leave tokens unpredicted that are not given, those count as the mean of the rest.
-      result.bits_per_byte = result.loss * static_cast<double>(rows.text_tokens() - rows.given_tokens()) /
+      // What is put before a text is given. Other tokens that windows leave unpredicted count as the mean of the rest.
+      const int64_t given = encoder.has_token_before() ? rows.first_texts() : 0;
+      result.bits_per_byte = result.loss * static_cast<double>(rows.text_tokens() - given) /
                              (std::numbers::ln2 * static_cast<double>(result.bytes));
     }
     return result;

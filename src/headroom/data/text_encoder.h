@@ -35,6 +35,8 @@ class TextEncoder {
   // Whether there is one.
   virtual bool has_chat_template() const = 0;
 
+  // Whether a token is put before a text that is none of it.
+  virtual bool has_token_before() const = 0;
   // Every id is below it.
   virtual int64_t vocabulary() const = 0;
   // The token that ends a document, if there is one; the pipeline adds it, the encoder does not.

@@ -73,6 +73,8 @@ ChatText TokenizerEncoder::conversation(const ChatExample& example) {
   return chat_text(*chat_template_, example);
 }
 
+bool TokenizerEncoder::has_token_before() const { return !tokenizer_.parts().before.empty(); }
+
 int64_t example_bound_bytes(const std::string& model, std::span<const std::string> files, int64_t max_example_tokens) {
   if (!any_hold_records(files)) return 0;
   const int64_t examples = DocumentEncoder::memory_bound_bytes(max_example_tokens);

@@ -24,6 +24,7 @@ class TokenizerEncoder final : public TextEncoder {
   void end() override;
   ChatText conversation(const ChatExample& example) override;
   bool has_chat_template() const override { return has_chat_template_; }
+  bool has_token_before() const override;
   int64_t vocabulary() const override { return tokenizer_.vocab_size(); }
   std::optional<int32_t> end_of_text() const override { return tokenizer_.eos_id(); }
   uint64_t fingerprint() const override { return fingerprint_; }
