@@ -107,6 +107,7 @@ TEST_F(DataFileTest, SaysHowToConvertWhatIsNotRead) {
   refused("BZh91AY", "is packed with bzip2");
   refused("PK\x03\x04", "is a zip archive");
   refused("%PDF-1.4", "is a PDF");
+  refused(std::string("\xff\xfe{\0", 4), "is UTF-16; expected text, JSON or a table; try iconv -f UTF-16");
   refused(std::string(257, 'a') + "ustar", "is a tar archive");
 }
 

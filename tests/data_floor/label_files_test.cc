@@ -49,6 +49,12 @@ TEST_F(LabelFilesTest, PaddingBehindATextIsLeftOut) {
                                             given('x', true), label_of(1), kPadding, kPadding, kPadding}));
 }
 
+TEST_F(LabelFilesTest, ATextThatIsNotToBeLearnedIsRefused) {
+  EXPECT_EQ(label(R"({"text": "ab", "label": 1, "weight": 1})").documents, 1);
+  EXPECT_ERROR(InvalidInput, "not to be learned", label(R"({"text": "ab", "label": 1, "weight": 0})"));
+  EXPECT_ERROR(InvalidInput, "a \"weight\" of 0.5", label(R"({"text": "ab", "label": 1, "weight": 0.5})"));
+}
+
 TEST_F(LabelFilesTest, IsMadeAgainWhenTheLabelsAreOthers) {
   const std::string line = R"({"text": "ab", "label": 1})";
   label(line);

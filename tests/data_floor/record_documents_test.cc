@@ -113,6 +113,10 @@ TEST_F(RecordDocumentsTest, WeightsSayWhatIsLearned) {
     EXPECT_EQ(document(chat(yes)), kChat + " 1") << yes;
     EXPECT_EQ(document(std::string("\"text\": \"a\", ") + yes), "a") << yes;
   }
+  EXPECT_EQ(document(R"("prompt": "p", "completion": "c", "label": false)"), "-");
+  EXPECT_EQ(document(R"("prompt": "p", "completion": "c", "label": true)"), "p>c");
+  EXPECT_EQ(document(R"("prompt": "p", "completion": "c", "label": "good")"), "p>c");
+  refused("\"messages\": " + kChat + ", \"label\": true", "\"label\" beside \"messages\" is not known there");
   refused(chat("\"weight\": 0.5"), "a \"weight\" of 0.5; expected 0 or 1");
   refused(chat("\"train\": \"yes\""), "a \"train\" of \"yes\"");
   refused(R"("messages": [{"role": "user", "content": "q", "weight": 1}])", "expected weights of the assistant's only");

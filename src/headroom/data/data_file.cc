@@ -41,6 +41,8 @@ constexpr Foreign kForeign[] = {
     {"%PDF-", "a PDF", "pdftotext '{0}'"},
     {"SQLite format 3", "an SQLite database", "sqlite3 -json '{0}' 'select * from TABLE' > data.json"},
     {"GGUF", "a model in GGUF", "a file of text"},
+    {"\xff\xfe", "UTF-16", "iconv -f UTF-16 -t UTF-8 '{0}' > data.txt"},
+    {"\xfe\xff", "UTF-16", "iconv -f UTF-16 -t UTF-8 '{0}' > data.txt"},
 };
 
 void refuse_foreign(std::string_view head, const std::string& path) {

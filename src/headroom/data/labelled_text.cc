@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "headroom/base/errors.h"
+#include "headroom/data/chat_examples.h"
 #include "headroom/data/records.h"
 
 namespace headroom {
@@ -37,6 +38,8 @@ class Reader {
       } else if (name == "label") {
         if (label) records_.fail("\"label\" occurs twice");
         label = read_label();
+      } else if (name == "weight" || name == "train") {
+        require_learned(name);
       } else {
         records_.skip();
       }
@@ -86,6 +89,18 @@ class Reader {
     if (settings_.names.size() > kMostNamesShown) known += ", ...";
     records_.fail(fmt::format("the model has no label \"{}\"; expected 0 to {}, or one of {}", printable(name),
                               labels - 1, known));
+  }
+
+  void require_learned(const std::string& name) {
+    RecordRoom room(kMaxLabelBytes, 1);
+    const nlohmann::ordered_json value = records_.value(room);
+    if (value.is_null() || value == "") return;
+    try {
+      if (is_learned(name, value)) return;
+    } catch (const InvalidInput& error) {
+      records_.fail(error.what());
+    }
+    records_.fail("a text that is not to be learned; expected it to be left out of the file");
   }
 
   int32_t number_of_label(const nlohmann::ordered_json& label) const {

@@ -16,9 +16,9 @@ using Json = nlohmann::ordered_json;
 constexpr size_t kMostNamesSaid = 8;
 
 // Fields that say what is learned, or go to the chat template.
-constexpr std::string_view kHeld[] = {"prompt", "completion", "messages", "conversations", "instruction",
-                                      "input",  "output",     "system",   "chosen",        "rejected",
-                                      "tools",  "documents",  "weight",   "train",         "chat_template_kwargs"};
+constexpr std::string_view kHeld[] = {
+    "prompt", "completion", "messages", "conversations", "instruction", "input", "output", "system",
+    "chosen", "rejected",   "tools",    "documents",     "weight",      "label", "train",  "chat_template_kwargs"};
 
 // Fields beside examples that people keep about them, and that change nothing.
 constexpr std::string_view kAboutExamples[] = {
@@ -103,6 +103,8 @@ class Record {
       const bool is_empty_cell = !records_.is_typed() && has(name) && fields_[name] == "";
       if (has(name) && !is_empty_cell && !is_learned(name, fields_[name])) is_left_out_ = true;
     }
+    // Of completions that were judged one by one (TRL's KTO), the bad ones.
+    if (is_completion && has("label") && fields_["label"] == false) is_left_out_ = true;
     if (has_text_) {
       if (is_left_out_) throw InvalidInput("a text that is not to be learned; expected it to be left out of the file");
       if (!is_empty_) sink_.end_text(false);
@@ -176,7 +178,7 @@ class Record {
       ChatExample example;
       add_messages(example, fields_["prompt"], "prompt", false);
       add_messages(example, fields_["completion"], "completion", true);
-      return pass_chat(example, "completion", {"prompt", "completion"});
+      return pass_chat(example, "completion", {"prompt", "completion", "label"});
     }
     for (const char* name : {"tools", "documents", "chat_template_kwargs"}) {
       if (has(name)) throw InvalidInput("\"{}\" beside a prompt that is a text; expected it beside messages", name);
