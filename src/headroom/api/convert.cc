@@ -68,7 +68,7 @@ ConvertResult convert(const ConvertOptions& options) {
   const FittedJob job = fit_to_run(options, [&] { return fit(options, *conversion); });
   if (options.verbose) announce_plan(job, options, "plan of the conversion");
   require_disk_space(options.output, conversion->written_bytes(), "the converted model");
-  check_reserve(job.reserve_bytes + job.plan.arena_bytes);
+  check_commit(job);
 
   ConvertResult result;
   result.tensors = conversion->tensors();

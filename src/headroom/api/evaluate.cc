@@ -331,7 +331,7 @@ EvalResult evaluate(const EvalOptions& options) {
 
   std::optional<TokenizerEncoder> encoder;
   if (reads_text) encoder.emplace(options.model, model->vocabulary());
-  check_reserve(job.reserve_bytes + job.plan.arena_bytes);
+  check_commit(job);
   Workspace workspace(std::move(job.graphs), job.plan, backend);
   Evaluation evaluation(options, *model, reference.get(), workspace);
   EvalResult result;

@@ -135,7 +135,7 @@ GenerateResult generate(const GenerateOptions& given) {
   });
   announce_plan(job, options, "plan of generation");
 
-  check_reserve(job.reserve_bytes + job.plan.arena_bytes);
+  check_commit(job);
   Workspace workspace(std::move(job.graphs), job.plan, backend);
   Generator generator(settings, shape, *model, tokenizer, end_ids_of(options.model, *model, tokenizer), workspace);
   const LoadUse load = load_use(generator.load());

@@ -151,11 +151,7 @@ FittedJob fit_or_report(const RunOptions& options, const std::function<FittedJob
 }
 
 FittedJob fit_to_run(const RunOptions& options, const std::function<FittedJob()>& fit) {
-  return fit_or_report(options, [&] {
-    FittedJob job = fit();
-    check_machine(job.predicted_peak_bytes);
-    return job;
-  });
+  return fit_or_report(options, [&] { return fit_and_claim(fit); });
 }
 
 }  // namespace headroom

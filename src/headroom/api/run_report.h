@@ -35,7 +35,7 @@ void add_load(nlohmann::ordered_json& report, const LoadUse& use);
 // on. Before that, throws InvalidInput where options.report or options.html cannot be written.
 FittedJob fit_or_report(const RunOptions& options, const std::function<FittedJob()>& fit);
 
-// The same for a job that is run and not only planned: it must also be what the machine can give now.
+// The same for a job that is run and not only planned: its memory is claimed (fit_and_claim).
 FittedJob fit_to_run(const RunOptions& options, const std::function<FittedJob()>& fit);
 
 }  // namespace headroom

@@ -191,7 +191,7 @@ TrainResult train(const TrainOptions& options) {
                        request.lr.steps);
   }
 
-  check_reserve(job.reserve_bytes + job.plan.arena_bytes);
+  check_commit(job);
   Workspace workspace(std::move(job.graphs), job.plan, backend, options.disk);
   const std::unique_ptr<Profile> profile = start_profile(options, workspace, {job.reserve_bytes, job.budget.bytes});
   Trainer trainer(request, *model, *files, settings, data, workspace);

@@ -43,16 +43,26 @@ int64_t reserve_bytes(const ReserveInputs& inputs) {
 
 Budget resolve_budget(std::string_view flag) {
   if (flag != "auto") return {parse_bytes(flag, "--memory"), false};
-  return {available_memory().bytes / 10 * 9 + resident_bytes(), true};
+  const AvailableMemory available = available_memory(MemoryClaims().of_others());
+  return {available.bytes / 10 * 9 + resident_bytes(), true, available.claimed_bytes};
 }
 
-void check_machine(int64_t predicted_bytes) {
-  const AvailableMemory available = available_memory();
+std::string describe_claims(int64_t bytes) {
+  return bytes == 0 ? "" : fmt::format(", beside {} that other runs of headroom have claimed", format_bytes(bytes));
+}
+
+int64_t missing_bytes(int64_t predicted_bytes, const MemoryClaims& own) {
+  return predicted_bytes - resident_bytes() - available_memory(own.of_others()).bytes;
+}
+
+void check_machine(int64_t predicted_bytes, const Budget& budget, const MemoryClaims& own) {
+  const AvailableMemory available = available_memory(own.of_others());
   const int64_t missing = predicted_bytes - resident_bytes() - available.bytes;
   if (missing <= 0) return;
-  throw BudgetExceeded(0, "this job needs {}, but {} leaves {} now; free {} or try --memory auto",
+  throw BudgetExceeded(0, "this job needs {}, but {} leaves {} now{}; free {} or try {}",
                        format_bytes_exactly(predicted_bytes), available.limit, format_bytes_exactly(available.bytes),
-                       format_bytes(missing));
+                       describe_claims(available.claimed_bytes), format_bytes(missing),
+                       budget.automatic ? "again" : "--memory auto");
 }
 
 void check_reserve(int64_t reserve_bytes) {

@@ -11,6 +11,8 @@
 #include <string>
 #include <string_view>
 
+#include "headroom/runtime/memory_claims.h"
+
 namespace headroom {
 
 struct ReserveInputs {
@@ -34,13 +36,22 @@ int64_t reserve_bytes(const ReserveInputs& inputs);
 struct Budget {
   int64_t bytes = 0;
   bool automatic = false;
+  int64_t claimed_bytes = 0;  // of an automatic one: what it leaves to other runs that have planned with it
 };
 
-// `flag` is --memory: a size, or "auto": nine tenths of what the machine and the container can give now.
+// `flag` is --memory: a size, or "auto": nine tenths of what the machine and the container can give now, beside what
+// other runs have claimed (runtime/memory_claims.h).
 Budget resolve_budget(std::string_view flag);
 
-// Throws BudgetExceeded when `predicted_bytes` is more than the machine or the container can give now, budget or not.
-void check_machine(int64_t predicted_bytes);
+// What of `predicted_bytes` the machine or the container cannot give now, beside the claims of others than `own`; 0 or
+// less: nothing.
+int64_t missing_bytes(int64_t predicted_bytes, const MemoryClaims& own);
+
+// Throws BudgetExceeded when something is missing, whatever the budget.
+void check_machine(int64_t predicted_bytes, const Budget& budget, const MemoryClaims& own);
+
+// ", beside 3 MiB that other runs of headroom have claimed", or nothing: for messages.
+std::string describe_claims(int64_t bytes);
 
 // Throws MachineFailure when the process already holds more than its reserve, before anything large is allocated.
 void check_reserve(int64_t reserve_bytes);

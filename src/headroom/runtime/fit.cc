@@ -95,11 +95,11 @@ void refuse(const FittedJob& leanest, const std::string& advice) {
   }
   throw BudgetExceeded(
       leanest.predicted_peak_bytes,
-      "this job does not fit --memory {}; the smallest budget that works is {} ({}): {} in the arena and {} for "
+      "this job does not fit --memory {}{}; the smallest budget that works is {} ({}): {} in the arena and {} for "
       "the process; at the peak, {}: {}; largest:{}{}",
-      format_bytes_exactly(leanest.budget.bytes), format_bytes_exactly(leanest.predicted_peak_bytes), leanest.choice,
-      format_bytes(leanest.plan.arena_bytes), format_bytes(leanest.reserve_bytes), leanest.plan.peak.where,
-      breakdown(leanest.plan), largest, advice);
+      format_bytes_exactly(leanest.budget.bytes), describe_claims(leanest.budget.claimed_bytes),
+      format_bytes_exactly(leanest.predicted_peak_bytes), leanest.choice, format_bytes(leanest.plan.arena_bytes),
+      format_bytes(leanest.reserve_bytes), leanest.plan.peak.where, breakdown(leanest.plan), largest, advice);
 }
 
 FittedJob fit_job(const std::vector<Candidate>& candidates, const Budget& budget, ReserveInputs reserve) {
@@ -111,6 +111,22 @@ FittedJob fit_job(const std::vector<Candidate>& candidates, const Budget& budget
     if (leanest.graphs.empty() || job.predicted_peak_bytes < leanest.predicted_peak_bytes) leanest = std::move(job);
   }
   refuse(leanest);
+}
+
+FittedJob fit_and_claim(const std::function<FittedJob()>& fit) {
+  FittedJob job = fit();
+  auto claims = std::make_shared<MemoryClaims>();
+  const MemoryClaims::Turn turn(*claims);
+  if (job.budget.automatic && missing_bytes(job.predicted_peak_bytes, *claims) > 0) job = fit();
+  check_machine(job.predicted_peak_bytes, job.budget, *claims);
+  claims->claim(job.predicted_peak_bytes);
+  job.claims = claims;
+  return job;
+}
+
+void check_commit(const FittedJob& job) {
+  check_reserve(job.predicted_peak_bytes);
+  if (job.budget.automatic) check_machine(job.predicted_peak_bytes, job.budget, *job.claims);
 }
 
 }  // namespace headroom

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -34,8 +35,9 @@ struct FittedJob : Job {
   int64_t reserve_bytes = 0;
   int64_t predicted_peak_bytes = 0;  // arena + reserve
   Budget budget;
-  double step_seconds = 0;  // predicted; 0: nothing is said about it
-  std::string rates;        // whose rates that is by, in words
+  std::shared_ptr<const MemoryClaims> claims;  // of a job that is run: what it will hold, claimed
+  double step_seconds = 0;                     // predicted; 0: nothing is said about it
+  std::string rates;                           // whose rates that is by, in words
   std::vector<ChosenTechnique> techniques;
 };
 
@@ -54,5 +56,14 @@ int64_t least_peak_bytes(const Job& job, int64_t staging_bytes, ReserveInputs re
 // values at its peak, when none fits. Whether the machine can give that much is asked by who runs the job
 // (check_machine), not by who plans it.
 FittedJob fit_job(const std::vector<Candidate>& candidates, const Budget& budget, ReserveInputs reserve);
+
+// Claims the memory of the job that `fit` fits, until that job goes. Where another run has claimed some of it since
+// `fit` looked at the machine, an automatic budget is looked for once more. Throws as fit and check_machine do.
+FittedJob fit_and_claim(const std::function<FittedJob()>& fit);
+
+// The last look before the arena is committed, which may be long after the first. Throws MachineFailure when the
+// process already holds more than its reserve, and BudgetExceeded when of an automatic budget something is missing by
+// now.
+void check_commit(const FittedJob& job);
 
 }  // namespace headroom

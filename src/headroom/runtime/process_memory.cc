@@ -1,5 +1,6 @@
 #include "headroom/runtime/process_memory.h"
 
+#include <fmt/core.h>
 #include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -30,13 +31,28 @@ int64_t kilobytes_of(const char* path, const char* key) {
   return found;
 }
 
-void tighten(AvailableMemory& available, int64_t bytes, const char* limit) {
-  if (bytes < available.bytes) available = {std::max<int64_t>(bytes, 0), limit};
+void tighten(AvailableMemory& available, int64_t bytes, const char* limit, int64_t claimed_bytes = 0) {
+  bytes = std::max<int64_t>(bytes - claimed_bytes, 0);
+  if (bytes < available.bytes) available = {bytes, limit, claimed_bytes};
 }
 
-void tighten_by_cgroups(AvailableMemory& available) {
+bool is_in(int64_t process, const Cgroup& group) {
+  bool found = false;
   for_each_cgroup(
-      "memory", [&](const Cgroup& group) { tighten(available, available_memory_of(group), "the container's limit"); });
+      "memory", [&](const Cgroup& of_process) { found = found || of_process.directory == group.directory; },
+      fmt::format("/proc/{}/cgroup", process));
+  return found;
+}
+
+// Of a group's memory only those who share it take.
+void tighten_by_cgroups(AvailableMemory& available, std::span<const MemoryClaim> claims) {
+  for_each_cgroup("memory", [&](const Cgroup& group) {
+    const int64_t bytes = available_memory_of(group);
+    if (bytes == std::numeric_limits<int64_t>::max()) return;
+    int64_t claimed_bytes = 0;
+    for (const MemoryClaim& claim : claims) claimed_bytes += is_in(claim.process, group) ? claim.bytes : 0;
+    tighten(available, bytes, "the container's limit", claimed_bytes);
+  });
 }
 
 }  // namespace
@@ -44,6 +60,10 @@ void tighten_by_cgroups(AvailableMemory& available) {
 int64_t peak_resident_bytes() { return std::max<int64_t>(kilobytes_of("/proc/self/status", "VmHWM:"), 0); }
 
 int64_t resident_bytes() { return std::max<int64_t>(kilobytes_of("/proc/self/status", "VmRSS:"), 0); }
+
+int64_t resident_bytes_of(int64_t process) {
+  return std::max<int64_t>(kilobytes_of(fmt::format("/proc/{}/status", process).c_str(), "VmRSS:"), 0);
+}
 
 int64_t huge_page_bytes() { return std::max<int64_t>(kilobytes_of("/proc/self/smaps_rollup", "AnonHugePages:"), 0); }
 
@@ -62,11 +82,13 @@ int64_t environment_bytes() {
   return bytes;
 }
 
-AvailableMemory available_memory() {
+AvailableMemory available_memory(std::span<const MemoryClaim> claims) {
   AvailableMemory available{std::numeric_limits<int64_t>::max(), "nothing"};
+  int64_t claimed_bytes = 0;
+  for (const MemoryClaim& claim : claims) claimed_bytes += claim.bytes;
   const int64_t free = kilobytes_of("/proc/meminfo", "MemAvailable:");
-  if (free >= 0) tighten(available, free, "free memory of the machine");
-  tighten_by_cgroups(available);
+  if (free >= 0) tighten(available, free, "free memory of the machine", claimed_bytes);
+  tighten_by_cgroups(available, claims);
   const auto tighten_by_limit = [&](int resource, const char* used_key, const char* name) {
     rlimit limit{};
     if (getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;

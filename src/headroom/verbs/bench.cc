@@ -42,6 +42,7 @@ struct Memory {
   Budget budget;
   int64_t arena_bytes = 0;
   int64_t reserve_bytes = 0;
+  std::shared_ptr<MemoryClaims> claims = nullptr;
   int64_t predicted_bytes() const { return arena_bytes + reserve_bytes; }
 };
 
@@ -67,7 +68,10 @@ Memory fit(const BenchOptions& options, const std::vector<KernelCase>& cases, in
                          format_bytes_exactly(memory.budget.bytes), format_bytes_exactly(memory.predicted_bytes()),
                          largest);
   }
-  check_machine(memory.predicted_bytes());
+  memory.claims = std::make_shared<MemoryClaims>();
+  const MemoryClaims::Turn turn(*memory.claims);
+  check_machine(memory.predicted_bytes(), memory.budget, *memory.claims);
+  memory.claims->claim(memory.predicted_bytes());
   return memory;
 }
 
@@ -94,7 +98,7 @@ Json json_of(const KernelCase& one, const CaseResult& result) {
 
 MachineLimits measure_machine(int thread_count, const std::string& disk) {
   check_disk(disk);
-  check_machine(LimitProbes::kMemoryBytes + resident_bytes());
+  check_machine(LimitProbes::kMemoryBytes + resident_bytes(), Budget(), MemoryClaims());
   MachineLimits limits;
   {
     Threads threads(thread_count);

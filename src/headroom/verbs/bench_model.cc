@@ -280,21 +280,22 @@ Json bench_model(const ModelBenchOptions& options, const OnRate& on_rate) {
     if (on_rate) on_rate(rate);
   };
   std::vector<Json> reports;
-  const auto run = [&](FittedJob job, const char* title, const auto& measure) {
+  const auto run = [&](const Fit& fit, const char* title, const auto& measure) {
+    FittedJob job = fit_to_run(options, fit);
     announce_plan(job, options, title);
     restart_peak();
-    check_reserve(job.reserve_bytes + job.plan.arena_bytes);
+    check_commit(job);
     Workspace workspace(std::move(job.graphs), job.plan, backend);
     measure(workspace);
     reports.push_back(report_of(job));
     announce_result(memory_use(job), options.quiet);
   };
   if (has_batch) {
-    run(fit_steps(), "plan of prefill and decoding",
+    run(fit_steps, "plan of prefill and decoding",
         [&](Workspace& workspace) { measure_batch(options, *model, shape, workspace, add); });
   }
   if (options.train) {
-    run(fit_train(), "plan of the training step",
+    run(fit_train, "plan of the training step",
         [&](Workspace& workspace) { measure_training(options, *model, workspace, add); });
   }
   // The fields of a report are those of the job that needs more.
