@@ -40,10 +40,19 @@ struct PlanOptions {
   RunOptions run;
 };
 
+std::unique_ptr<Model> open_model_to_plan(const PlanOptions& options) {
+  if (!options.dtype.empty()) {
+    if (options.task != "generate") {
+      throw InvalidInput("--dtype {}: expected with --task generate; training has --precision", options.dtype);
+    }
+    return open_model_converted(options.model, options.dtype);
+  }
+  if (options.train.labels.empty()) return open_model_config(options.model);
+  return make_model(config_to_train(options.model, options.train.labels));
+}
+
 FittedJob fit(PlanOptions& options) {
-  const std::unique_ptr<Model> model = options.train.labels.empty()
-                                           ? open_model_config(options.model)
-                                           : make_model(config_to_train(options.model, options.train.labels));
+  const std::unique_ptr<Model> model = open_model_to_plan(options);
   static_cast<RunOptions&>(options.train) = options.run;
   options.train.model = options.model;
   static_cast<RunOptions&>(options.generate) = options.run;
@@ -74,8 +83,10 @@ FittedJob fit(PlanOptions& options) {
                       uses_tokenizer(request) ? tokenizer_bytes_of(options.model) : 0);
 }
 
+// What a run on this machine does not do: ranks, a model without shapes, a card with weights in another format.
 bool is_of_mesh(const PlanOptions& options) {
-  return !options.mesh.empty() || !options.dtype.empty() || options.zero != 0 || is_parameter_count(options.model);
+  return !options.mesh.empty() || options.zero != 0 || is_parameter_count(options.model) ||
+         (!options.dtype.empty() && !options.device.empty());
 }
 
 void print_mesh(const PlanOptions& options) {
@@ -88,6 +99,9 @@ void print_mesh(const PlanOptions& options) {
   job.dtype = options.dtype;
   job.train = options.train;
   job.generate = options.generate;
+  job.train.threads = job.generate.threads = options.run.threads;
+  const TrainingRequest request = training_request(job.train);
+  if (!job.trains || uses_tokenizer(request)) job.tokenizer_bytes = tokenizer_bytes_of(options.model);
   if (!options.device.empty()) {
     const Device& device = find_device(options.device);
     job.device = device.name;
@@ -183,7 +197,8 @@ void add_plan_command(CLI::App& app) {
       ->group("Machines");
   command
       ->add_option("--dtype", options->dtype,
-                   "With --task generate: what weights would be kept in, f32, bf16, f16, q8_0 or int8")
+                   "With --task generate: as if `convert` had written the weights in f32, bf16, f16 or q8_0; with "
+                   "--mesh or --device also int8")
       ->group("Machines");
   command->add_option("--output", options->train.output, "As train takes it; nothing is written");
   add_train_flags(*command, options->train);

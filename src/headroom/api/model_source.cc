@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "headroom/base/atomic_file.h"
+#include "headroom/base/block_format.h"
 #include "headroom/base/errors.h"
 #include "headroom/formats/gguf/gguf_tokenizer_json.h"
 #include "headroom/formats/gguf/gguf_vocabulary.h"
@@ -23,6 +24,7 @@ constexpr std::array<const char*, 9> kCompanions = {
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",     "vocab.json",
     "merges.txt",     "tokenizer.model",       "chat_template.jinja",     "generation_config.json"};
 constexpr int64_t kPieceBytes = 256 * 1024;
+constexpr std::string_view kBlocks = "q8_0";  // of --dtype, the one format that is no dtype of a config
 
 bool exists(const std::string& path) {
   std::error_code error;
@@ -74,6 +76,18 @@ JsonObject config_of_model(const std::string& model) {
 std::unique_ptr<Model> open_model_config(const std::string& path) {
   std::unique_ptr<Model> model = make_model(config_of_model(path));
   if (exists(path) && (has_weights(path) || GgufFile::is_gguf(path))) take_stored_formats(path, *model);
+  return model;
+}
+
+std::unique_ptr<Model> open_model_converted(const std::string& path, const std::string& dtype) {
+  const bool in_blocks = dtype == kBlocks;
+  if (!in_blocks && dtype != "f32" && dtype != "bf16" && dtype != "f16") {
+    throw InvalidInput("--dtype {}: expected f32, bf16, f16 or q8_0; with --mesh or --device also int8", dtype);
+  }
+  const DType scalar = in_blocks ? DType::f32 : parse_dtype(dtype, "--dtype");
+  std::unique_ptr<Model> model = make_model(
+      config_of_model(path).with("dtype", nullptr).with("torch_dtype", std::string(hugging_face_name_of(scalar))));
+  if (in_blocks) take_formats_of_blocks(*find_block_format(kBlocks), *model);
   return model;
 }
 

@@ -22,6 +22,10 @@ std::unique_ptr<Model> open_model_config(const std::string& path);
 // rows.
 Tokenizer open_tokenizer(const std::string& model_path, const Model& model);
 
+// What a run of the model holds that `convert` made of the one at `path` with --dtype f32, bf16, f16 or q8_0. Throws as
+// above, and InvalidInput for another dtype.
+std::unique_ptr<Model> open_model_converted(const std::string& path, const std::string& dtype);
+
 // The most memory that the tokenizer of `model` takes (Tokenizer::memory_bound_bytes); 0 where there is none.
 int64_t tokenizer_bytes_of(const std::string& model);
 

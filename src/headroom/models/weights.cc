@@ -59,6 +59,17 @@ void take_stored_formats(const std::string& path, Model& model) {
   model.set_stored_formats(std::move(formats));
 }
 
+void take_formats_of_blocks(const BlockFormat& format, Model& model) {
+  std::unordered_map<std::string, DType> formats;
+  for (const Parameter& parameter : model.parameters()) {
+    const Shape& shape = parameter.shape;
+    const bool in_blocks = shape.rank() > 1 && shape[shape.rank() - 1] % format.block_elements() == 0;
+    const DType held = shape.rank() < 2 || in_blocks ? DType::f32 : DType::f16;
+    if (held != model.stored_dtype()) formats.emplace(parameter.name, held);
+  }
+  model.set_stored_formats(std::move(formats));
+}
+
 uint64_t fingerprint_of_weights(const std::string& path, const Model& model) {
   const WeightFiles files(path);
   Fingerprint print;

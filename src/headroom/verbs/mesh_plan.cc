@@ -87,7 +87,7 @@ struct RankFit {
 
 RankFit fit_rank(const MeshJob& job, const Model& part, int64_t memory_bytes) {
   if (!job.trains) {
-    return {fit_generation(generation_settings(job.generate), part, {memory_bytes}, 0).job, {}};
+    return {fit_generation(generation_settings(job.generate), part, {memory_bytes}, job.tokenizer_bytes).job, {}};
   }
   TrainingRequest request = training_request(job.train);
   request.batch_size = rows_of_rank(job);
@@ -95,7 +95,7 @@ RankFit fit_rank(const MeshJob& job, const Model& part, int64_t memory_bytes) {
   if (job.mesh.pipe > 1 && request.flags.is("--grad-accum", "0")) {
     request.flags.set("--grad-accum", fmt::format("{}", request.batch_size));
   }
-  FittedTraining fitted = fit_training(request, part, {memory_bytes}, 0);
+  FittedTraining fitted = fit_training(request, part, {memory_bytes}, job.tokenizer_bytes);
   const TrainingShape shape = fitted.shape;
   return {std::move(fitted), shape};
 }
@@ -104,26 +104,30 @@ RankFit fit_rank(const MeshJob& job, const Model& part, int64_t memory_bytes) {
 // states as they lie on one machine, so its budget is lowered by what is too much until that is nothing.
 struct RankWork {
   WorkingMemory memory;
+  int64_t process_bytes = 0;
   std::string choice;
   TrainingShape shape;
 };
 
-RankWork work_of(const RankFit& rank) {
-  return {working_memory(rank.job.graphs, choose_backend().on(rank.job.plan.threads)), rank.job.choice, rank.shape};
+RankWork work_of(const MeshJob& job, const RankFit& rank) {
+  const int64_t process_bytes = job.context_bytes > 0 ? 0 : rank.job.reserve_bytes;
+  return {working_memory(rank.job.graphs, choose_backend().on(rank.job.plan.threads)), process_bytes, rank.job.choice,
+          rank.shape};
 }
 
 RankWork fit_work(const MeshJob& job, const Model& part, int64_t limit_bytes, int64_t in_flight) {
   RankFit fitted = fit_rank(job, part, kNoLimit);
   for (;;) {
-    RankWork work = work_of(fitted);
-    const int64_t excess = work.memory.peak_bytes + (in_flight - 1) * work.memory.saved_bytes - limit_bytes;
+    RankWork work = work_of(job, fitted);
+    const int64_t excess =
+        work.process_bytes + work.memory.peak_bytes + (in_flight - 1) * work.memory.saved_bytes - limit_bytes;
     if (excess <= 0) return work;
     const int64_t before = fitted.job.predicted_peak_bytes;
     try {
       fitted = fit_rank(job, part, std::max<int64_t>(1, before - std::max<int64_t>(excess, 1)));
     } catch (const BudgetExceeded& refusal) {
       if (refusal.smallest_budget_bytes <= 0 || refusal.smallest_budget_bytes >= before) return work;
-      return work_of(fit_rank(job, part, refusal.smallest_budget_bytes));
+      return work_of(job, fit_rank(job, part, refusal.smallest_budget_bytes));
     }
   }
 }
@@ -153,6 +157,7 @@ class StagePlanner {
     const RankWork& work = work_of_stage(stage);
     stage.working_bytes = work.memory.peak_bytes + (stage.in_flight - 1) * work.memory.saved_bytes;
     stage.cache_bytes = work.memory.cache_bytes;
+    stage.process_bytes = work.process_bytes;
     stage.choice = work.choice;
     return stage;
   }

@@ -19,9 +19,10 @@ struct MeshJob {
   int zero = 0;
   std::string dtype;   // of the weights that text is generated with: f32, bf16, f16, q8_0, int8; empty: the config's
   std::string device;  // empty: none
-  int64_t memory_bytes = 0;   // of a rank, the device's context included; 0: no limit
-  int64_t context_bytes = 0;  // of that, what the planned part may not have
-  TrainOptions train;         // of the whole mesh: batch_size counts the rows of all ranks
+  int64_t memory_bytes = 0;     // of a rank, the device's context included; 0: no limit
+  int64_t context_bytes = 0;    // of that, what the planned part may not have
+  int64_t tokenizer_bytes = 0;  // as fit_generation and fit_training take it
+  TrainOptions train;           // of the whole mesh: batch_size counts the rows of all ranks
   GenerateOptions generate;
 };
 
@@ -34,9 +35,10 @@ struct StagePlan {
   int64_t cache_bytes = 0;     // keys and values
   int64_t working_bytes = 0;   // activations, workspace, inputs, of all micro-batches in flight
   int64_t in_flight = 1;       // micro-batches
+  int64_t process_bytes = 0;   // beside the arena; on a device the context stands for it
   std::string choice;          // what the planner took for the working memory
 
-  int64_t planned_bytes() const { return states.all() + gathered_bytes + cache_bytes + working_bytes; }
+  int64_t planned_bytes() const { return states.all() + gathered_bytes + cache_bytes + working_bytes + process_bytes; }
 };
 
 // What a rank sends in a step; generating text, for a token.

@@ -112,6 +112,8 @@ std::string describe(const MeshPlan& plan, const MeshJob& job) {
   } else {
     text += "  working memory     not counted: a number of parameters has no shapes\n";
   }
+  if (stage.process_bytes > 0)
+    text += line("process", stage.process_bytes, "code, threads, tokenizer, the plan itself");
   if (job.context_bytes > 0) text += line("context", job.context_bytes, "of the driver and its libraries");
   text += rule() + line("needed", needed_bytes(plan, job));
   if (job.memory_bytes > 0) text += line(job.device.empty() ? "budget" : "memory", job.memory_bytes, job.device);
@@ -150,6 +152,7 @@ nlohmann::ordered_json json_of(const MeshPlan& plan, const MeshJob& job) {
                               {"gathered_bytes", stage.gathered_bytes},
                               {"cache_bytes", stage.cache_bytes},
                               {"working_bytes", stage.working_bytes},
+                              {"process_bytes", stage.process_bytes},
                               {"planned_bytes", stage.planned_bytes()},
                               {"micro_batches_in_flight", stage.in_flight},
                               {"choice", stage.choice}});
