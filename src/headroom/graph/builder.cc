@@ -4,18 +4,17 @@
 
 namespace headroom {
 
-Builder::Builder(Graph& graph) : graph_(graph) {
-  for (const Value& value : graph.values) names_.insert(value.name);
-}
+Builder::Builder(Graph& graph) : graph_(graph), names_(graph) {}
 
 ValueId Builder::add_value(std::string name, const Type& type, Role role) {
-  names_.insert(name);
   graph_.values.push_back({std::move(name), type, role});
-  return static_cast<ValueId>(graph_.values.size() - 1);
+  const auto id = static_cast<ValueId>(graph_.values.size() - 1);
+  names_.add(id);
+  return id;
 }
 
 ValueId Builder::input(std::string_view name, const Type& type, Role role, std::shared_ptr<const Binding> binding) {
-  ensure(!names_.contains(std::string(name)), "the graph has a value named '{}' already", name);
+  ensure(names_.find(name) == kNoValue, "the graph has a value named '{}' already", name);
   const ValueId id = add_value(std::string(name), type, role);
   graph_.value(id).binding = std::move(binding);
   graph_.inputs.push_back(id);
@@ -46,10 +45,16 @@ ValueId Builder::value(std::string_view op, std::vector<ValueId> inputs, Attribu
 }
 
 std::string Builder::fresh_name(std::string_view op) {
-  const std::string stem = segment_.name.empty() ? std::string(op) : fmt::format("{}/{}", segment_.name, op);
+  std::string stem = segment_.name;
+  if (!stem.empty()) stem += '/';
+  stem += op;
   int& count = counts_[stem];
-  std::string name = count == 0 ? stem : fmt::format("{}.{}", stem, count);
-  while (names_.contains(name)) name = fmt::format("{}.{}", stem, ++count);
+  const auto numbered = [&] { return stem + '.' + std::to_string(count); };
+  std::string name = count == 0 ? stem : numbered();
+  while (names_.find(name) != kNoValue) {
+    ++count;
+    name = numbered();
+  }
   ++count;
   return name;
 }

@@ -4,11 +4,11 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "headroom/graph/graph.h"
+#include "headroom/graph/name_table.h"
 #include "headroom/graph/op.h"
 
 namespace headroom {
@@ -55,7 +55,7 @@ class Builder {
   Segment segment_;
   Phase phase_ = Phase::forward;
   std::vector<bool> wanted_;  // by value; empty: all
-  std::unordered_set<std::string> names_;
+  NameTable names_;
   std::unordered_map<std::string, int> counts_;  // outputs named so far, by segment and op
 };
 

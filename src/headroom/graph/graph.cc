@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 
 #include "headroom/base/errors.h"
 #include "headroom/graph/operands.h"
@@ -22,6 +23,12 @@ Enum parse_enum(const std::array<std::string_view, size>& names, std::string_vie
   return static_cast<Enum>(found - names.begin());
 }
 
+// The memory of elements that are gone, where they were a good part of `before`.
+template <class Elements>
+void give_back(Elements& elements, size_t before) {
+  if (4 * elements.size() < 3 * before) elements.shrink_to_fit();
+}
+
 }  // namespace
 
 std::string_view name_of(Role role) { return kRoleNames[static_cast<size_t>(role)]; }
@@ -37,15 +44,23 @@ ValueId Graph::find(std::string_view wanted) const {
   return kNoValue;
 }
 
-Uses::Uses(const Graph& graph) : producer(graph.values.size(), -1), readers(graph.values.size()) {
-  for (size_t index = 0; index < graph.nodes.size(); ++index) {
-    const Node& node = graph.nodes[index];
-    for (const ValueId output : node.outputs) producer[static_cast<size_t>(output)] = static_cast<int32_t>(index);
-    for (const ValueId input : node.inputs) {
-      auto& list = readers[static_cast<size_t>(input)];
-      if (list.empty() || list.back() != static_cast<int32_t>(index)) list.push_back(static_cast<int32_t>(index));
+Uses::Uses(const Graph& graph) : producer(graph.values.size(), -1), ends_(graph.values.size() + 1, 0) {
+  const auto for_each_read = [&](auto visit) {
+    for (size_t index = 0; index < graph.nodes.size(); ++index) {
+      const std::vector<ValueId>& inputs = graph.nodes[index].inputs;
+      for (auto input = inputs.begin(); input != inputs.end(); ++input) {
+        if (std::find(inputs.begin(), input, *input) == input) visit(static_cast<size_t>(*input), index);
+      }
     }
+  };
+  for (size_t index = 0; index < graph.nodes.size(); ++index) {
+    for (const ValueId id : graph.nodes[index].outputs) producer[static_cast<size_t>(id)] = static_cast<int32_t>(index);
   }
+  for_each_read([&](size_t value, size_t) { ++ends_[value + 1]; });
+  std::partial_sum(ends_.begin(), ends_.end(), ends_.begin());
+  readers_.resize(ends_.back());
+  std::vector<size_t> next(ends_.begin(), ends_.end() - 1);
+  for_each_read([&](size_t value, size_t index) { readers_[next[value]++] = static_cast<int32_t>(index); });
 }
 
 std::vector<ValueId> storage_roots(const Graph& graph) {
@@ -75,6 +90,7 @@ Graph without_dead_nodes(Graph graph) {
     for (const ValueId output : node.outputs) needed[static_cast<size_t>(output)] = true;
   }
   erase_nodes(graph, dead);
+  give_back(graph.nodes, dead.size());
 
   std::vector<ValueId> renumbered(graph.values.size(), kNoValue);
   size_t kept = 0;
@@ -85,6 +101,7 @@ Graph without_dead_nodes(Graph graph) {
     ++kept;
   }
   graph.values.resize(kept);
+  give_back(graph.values, renumbered.size());
   const auto renumber = [&](ValueId& id) { id = renumbered[static_cast<size_t>(id)]; };
   std::erase_if(graph.inputs, [&](ValueId id) { return renumbered[static_cast<size_t>(id)] == kNoValue; });
   std::for_each(graph.inputs.begin(), graph.inputs.end(), renumber);

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -83,8 +84,16 @@ struct Graph {
 // Who makes and who reads each value, by index of node; rebuilt after a rewrite.
 struct Uses {
   explicit Uses(const Graph& graph);
-  std::vector<int32_t> producer;              // -1: a graph input (or a value that nothing makes)
-  std::vector<std::vector<int32_t>> readers;  // ascending; a node that reads a value twice is listed once
+  std::vector<int32_t> producer;  // -1: a graph input (or a value that nothing makes)
+  // Ascending; a node that reads a value twice is listed once.
+  std::span<const int32_t> readers(ValueId id) const {
+    const auto value = static_cast<size_t>(id);
+    return std::span(readers_).subspan(ends_[value], ends_[value + 1] - ends_[value]);
+  }
+
+ private:
+  std::vector<int32_t> readers_;  // of all values, one after the other
+  std::vector<size_t> ends_;      // of the readers of the value before
 };
 
 // Which storage each value lives in: values that must share one storage (in-place updates) have the same root, the

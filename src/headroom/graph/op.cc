@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_map>
 
 #include "headroom/base/errors.h"
 
@@ -34,9 +35,13 @@ std::vector<ValueId> Op::gradient(Builder&, const Node&, std::span<const ValueId
 }
 
 const Op* find_op(std::string_view name) {
-  const std::span<const Op* const> table{__start_headroom_ops, __stop_headroom_ops};
-  const auto found = std::find_if(table.begin(), table.end(), [&](const Op* op) { return op->name() == name; });
-  return found == table.end() ? nullptr : *found;
+  static const std::unordered_map<std::string_view, const Op*> table = [] {
+    std::unordered_map<std::string_view, const Op*> by_name;
+    for (const Op* op : all_ops()) by_name.emplace(op->name(), op);
+    return by_name;
+  }();
+  const auto found = table.find(name);
+  return found == table.end() ? nullptr : found->second;
 }
 
 std::vector<const Op*> all_ops() {

@@ -73,7 +73,7 @@ Graph checkpoint_layers(Graph graph) {
     const Node& node = graph.nodes[index];
     if (node.phase != Phase::forward || !node.segment.is_layer()) continue;
     inside[index] = std::all_of(node.outputs.begin(), node.outputs.end(), [&](ValueId value) {
-      const auto& readers = uses.readers[static_cast<size_t>(value)];
+      const std::span<const int32_t> readers = uses.readers(value);
       return std::all_of(readers.begin(), readers.end(), [&](int32_t reader) {
         const Node& one = graph.nodes[static_cast<size_t>(reader)];
         return one.phase != Phase::forward || one.segment == node.segment;

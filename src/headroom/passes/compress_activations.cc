@@ -35,7 +35,7 @@ std::vector<Kept> kept_values(const Graph& graph) {
     if (value.role != Role::activation || value.type.dtype != DType::f32 || value.type.shape.rank() != 2) continue;
     if (value.type.shape[0] != rows) continue;
     Kept one{id, index, -1};
-    for (const int32_t reader : uses.readers[static_cast<size_t>(id)]) {
+    for (const int32_t reader : uses.readers(id)) {
       if (is_forward(graph, reader)) {
         one.last = reader;
       } else if (one.first < 0) {

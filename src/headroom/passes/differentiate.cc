@@ -32,9 +32,10 @@ std::string gradient_name(std::string_view weight) { return fmt::format("{}.grad
 
 std::vector<TrainedWeight> trained_weights(const Graph& graph) {
   std::vector<TrainedWeight> trained;
+  const NameTable names(graph);
   for (const ValueId id : graph.inputs) {
     if (graph.value(id).role != Role::weight) continue;
-    const ValueId gradient = graph.find(gradient_name(graph.value(id).name));
+    const ValueId gradient = names.find(gradient_name(graph.value(id).name));
     if (gradient != kNoValue) trained.push_back({id, gradient});
   }
   return trained;

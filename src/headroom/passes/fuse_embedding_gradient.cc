@@ -7,7 +7,7 @@ namespace {
 
 bool is_fresh_embedding_gradient(const Graph& graph, const Uses& uses, ValueId value) {
   const int32_t index = uses.producer[static_cast<size_t>(value)];
-  if (index < 0 || uses.readers[static_cast<size_t>(value)].size() != 1) return false;
+  if (index < 0 || uses.readers(value).size() != 1) return false;
   const Node& node = graph.nodes[static_cast<size_t>(index)];
   return node.op->name() == "embedding_backward" && node.inputs.size() == 2;
 }
@@ -22,8 +22,7 @@ Graph fuse_embedding_gradient(Graph graph) {
       const ValueId embedding = node.inputs[part];
       const ValueId other = node.inputs[1 - part];
       if (embedding == other || !is_fresh_embedding_gradient(graph, uses, embedding)) continue;
-      if (uses.producer[static_cast<size_t>(other)] < 0 || uses.readers[static_cast<size_t>(other)].size() != 1)
-        continue;
+      if (uses.producer[static_cast<size_t>(other)] < 0 || uses.readers(other).size() != 1) continue;
       const Node& source = graph.nodes[static_cast<size_t>(uses.producer[static_cast<size_t>(embedding)])];
       node.op = source.op;
       node.attributes = source.attributes;

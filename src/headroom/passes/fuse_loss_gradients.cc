@@ -13,7 +13,7 @@ Graph fuse_loss_gradients(Graph graph) {
   std::vector<bool> is_replaced(graph.nodes.size(), false);
   for (Node& forward : graph.nodes) {
     if (forward.op->name() != "linear_cross_entropy") continue;
-    const std::vector<int32_t>& readers = uses.readers[static_cast<size_t>(forward.outputs[1])];
+    const std::span<const int32_t> readers = uses.readers(forward.outputs[1]);
     if (readers.size() != 1) continue;
     const size_t place = static_cast<size_t>(readers.front());
     const Node& backward = graph.nodes[place];

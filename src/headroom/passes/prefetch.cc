@@ -83,7 +83,7 @@ class Reordering {
   void sink(int32_t at) {
     int32_t end = count_;
     for (const ValueId id : node(at).outputs) {
-      const auto& readers = uses_.readers[static_cast<size_t>(id)];
+      const std::span<const int32_t> readers = uses_.readers(id);
       if (!readers.empty()) end = std::min(end, readers.front());
     }
     const int64_t bytes = bytes_of(node(at).inputs, node(at).outputs.size());

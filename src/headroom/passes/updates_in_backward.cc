@@ -34,7 +34,7 @@ Graph updates_in_backward(Graph graph) {
       if (producer >= 0) slot = std::max(slot, after[static_cast<size_t>(producer)]);
     }
     for (const ValueId value : overwritten(graph, node)) {
-      for (const int32_t reader : uses.readers[static_cast<size_t>(value)]) {
+      for (const int32_t reader : uses.readers(value)) {
         if (reader < static_cast<int32_t>(index)) slot = std::max(slot, after[static_cast<size_t>(reader)]);
       }
     }

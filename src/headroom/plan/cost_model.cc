@@ -84,13 +84,14 @@ double seconds_of(const Graph& graph, const MachineRates& rates) {
   double now = 0;
   std::array<double, kLanes> free = {};              // when what was given to a lane is done
   std::unordered_map<ValueId, double> transfer_end;  // by the first buffer
+  OperandTypes types;
   for (const Node& node : graph.nodes) {
     if (node.op->course() == Course::whole) {
-      now += seconds_of(graph, node, rates);
+      now += seconds_of(*node.op, operand_format(graph, node), node.op->price(types.of(graph, node)), rates);
     } else if (node.op->course() == Course::begin) {
       const bool reads = node.op->transfer() == Transfer::load;
       double& end = free[static_cast<size_t>(node.op->lane())];
-      end = std::max(end, now) + price_of(graph, node).bytes / transfer_rate(node, rates);
+      end = std::max(end, now) + node.op->price(types.of(graph, node)).bytes / transfer_rate(node, rates);
       transfer_end[reads ? node.outputs.front() : node.inputs.front()] = end;
     } else {
       now = std::max(now, transfer_end[node.inputs.front()]);

@@ -269,7 +269,7 @@ class Layers {
     bool backward = false;
     bool beyond = false;
     const Segment& layer = graph_.nodes[begin_].segment;
-    for (const int32_t reader : uses_.readers[static_cast<size_t>(id)]) {
+    for (const int32_t reader : uses_.readers(id)) {
       const Node& node = graph_.nodes[static_cast<size_t>(reader)];
       const bool here = reader >= static_cast<int32_t>(begin_) && reader < static_cast<int32_t>(end_);
       border = border || (node.phase == Phase::forward && !here);

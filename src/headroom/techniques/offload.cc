@@ -47,13 +47,14 @@ class Offload final : public Technique {
   }
 
   std::optional<Levels> levels(const TrainingSettings& settings) const override {
-    Levels levels{.graded = true, .forced = !settings.flags.is("--offload", "auto"), .only_moves = true};
+    Levels levels{.graded = true, .forced = !settings.flags.is("--offload", "auto")};
     for (const OffloadSettings& choice : choices(settings)) levels.words.push_back(words_of(choice));
     return levels;
   }
 
   void apply(const TrainingSettings& settings, int level, TrainingWay& way) const override {
     const OffloadSettings choice = choices(settings)[static_cast<size_t>(level)];
+    if (choice.share == 0) return;
     way.rewrites.job.push_back({JobPhase::residence, [choice, processor = way.processor](Job& job, PassTrace* trace) {
                                   move_out(job, choice, processor, trace);
                                 }});

@@ -23,7 +23,6 @@ struct Levels {
   std::vector<std::string> words = {};  // of each, for the plan's table: "checkpointing 3/16"; empty: nothing to say
   bool graded = false;                  // memory falls with the level and time rises
   bool forced = false;                  // a flag left it a single level
-  bool only_moves = false;              // they differ in nothing but JobPhase::residence
 };
 
 // What does not go together, and why.

@@ -26,10 +26,4 @@ namespace headroom {
 Job build_training_job(const Model& model, const TrainingWay& way, const UpdateSettings& updates, bool evaluation,
                        PassTrace* trace = nullptr);
 
-// The same in two steps: with every value in memory, and then the rewrites of JobPhase::residence. Ways that differ
-// only in those share the first.
-Job build_resident_job(const Model& model, const TrainingWay& way, const UpdateSettings& updates, bool evaluation,
-                       PassTrace* trace = nullptr);
-void place_values(Job& job, const TrainingWay& way, PassTrace* trace = nullptr);
-
 }  // namespace headroom

@@ -63,8 +63,8 @@ FittedTraining fit_training(const TrainingRequest& request, const Model& model, 
   PassTrace trace = trace_passes(request.trace);
   const Tuned tuned = tune(pricing.ranges(), pricing, budget.bytes);
   if (!tuned.choice) {
-    refuse(pricing.fit(tuned.leanest, budget, trace),
-           what_would_fit(request, model, tokenizer_bytes, tuned.leanest, budget));
+    const std::string advice = what_would_fit(request, model, tokenizer_bytes, tuned.leanest, budget);
+    refuse(pricing.fit(tuned.leanest, budget, trace), advice);
   }
   FittedTraining job = pricing.fit(*tuned.choice, budget, trace);
   job.techniques = pricing.explain(*tuned.choice);

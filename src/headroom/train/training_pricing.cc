@@ -83,12 +83,9 @@ std::string TrainingPricing::describe(const Choice& levels) const {
   return text;
 }
 
-FittedTraining TrainingPricing::fit(const Choice& levels, const Budget& budget, PassTrace& trace) {
-  resident_of_.clear();
-  resident_ = {};  // planning holds a job of its own
+FittedTraining TrainingPricing::fit(const Choice& levels, const Budget& budget, PassTrace& trace) const {
   const TrainingWay way = way_of(levels);
-  const Candidate candidate{describe(levels),
-                            [&] { return build_training_job(model_, way, settings_.updates, evaluates_, &trace); }};
+  const Candidate candidate{describe(levels), [&] { return job_of(way, trace); }};
   FittedTraining job{plan_candidate(candidate, budget, reserve_), way.shape};
   job.step_seconds = step_seconds(job);
   job.rates = rates_.source;
@@ -123,18 +120,12 @@ bool TrainingPricing::exists(const Choice& levels) const {
 }
 
 Estimate TrainingPricing::estimate(const Choice& levels) {
-  Choice moves_nothing = levels;
-  for (size_t i = 0; i < levels.size(); ++i) {
-    if (levels_[i].only_moves) moves_nothing[i] = 0;
-  }
-  const TrainingWay way = way_of(levels);
-  if (resident_of_ != moves_nothing) {
-    resident_ = build_resident_job(model_, way, settings_.updates, evaluates_, &trace_);
-    resident_of_ = moves_nothing;
-  }
-  Job job = resident_;
-  place_values(job, way, &trace_);
+  const Job job = job_of(way_of(levels), trace_);
   return {step_seconds(job), least_peak_bytes(job, 0, reserve_)};
+}
+
+Job TrainingPricing::job_of(const TrainingWay& way, PassTrace& trace) const {
+  return build_training_job(model_, way, settings_.updates, evaluates_, &trace);
 }
 
 double TrainingPricing::step_seconds(const Job& job) const {

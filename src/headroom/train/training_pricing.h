@@ -25,7 +25,7 @@ class TrainingPricing final : public Pricing {
   const std::vector<std::string>& optional_passes() const { return trace_.optional; }
 
   // The job, planned that way. The trace sees its passes.
-  FittedTraining fit(const Choice& levels, const Budget& budget, PassTrace& trace);
+  FittedTraining fit(const Choice& levels, const Budget& budget, PassTrace& trace) const;
 
   // What each technique that this way makes use of saves and costs, against the same way with that one at its fastest
   // level.
@@ -39,6 +39,7 @@ class TrainingPricing final : public Pricing {
   TrainingWay way_of(const Choice& levels) const;
   // "checkpointing none, logits made once, 4 micro-batches": of those that say something at this level.
   std::string describe(const Choice& levels) const;
+  Job job_of(const TrainingWay& way, PassTrace& trace) const;
   double step_seconds(const Job& job) const;
 
   const Model& model_;
@@ -50,9 +51,6 @@ class TrainingPricing final : public Pricing {
   const MachineRates rates_;
   const bool evaluates_;
   PassTrace trace_;
-  // The job that was estimated last, with every value in memory: of that way with `only_moves` at their first levels.
-  Choice resident_of_;
-  Job resident_;
 };
 
 }  // namespace headroom
