@@ -71,6 +71,15 @@ TEST_F(RecordDocumentsTest, OfAPreferenceTheChosenAnswerIsLearned) {
                      kUser + "," + bad + R"(], "score_chosen": 8.5, "score_rejected": 1)"),
             kChat + " 1");
   EXPECT_EQ(preferences_, 1);
+  EXPECT_EQ(document(R"("instruction": "i", "input": "x", "chosen": "o", "rejected": "r")"), "i+x=o");
+  EXPECT_EQ(document(R"("conversations": [{"from": "human", "value": "q"}], "chosen": {"from": "gpt", "value": "a"},
+                        "rejected": {"from": "gpt", "value": "b"})"),
+            kChat + " 1");
+  EXPECT_EQ(document("\"input\": {\"messages\": [" + kUser + "], \"tools\": []}, \"preferred_output\": [" + kAnswer +
+                     "], \"non_preferred_output\": [" + bad + "]"),
+            kChat + " 1{\"tools\":[]}");
+  EXPECT_EQ(preferences_, 1);
+  refused("\"preferred_output\": [" + kAnswer + "]", "\"chosen\" without \"rejected\"");
   refused(R"("prompt": "p", "chosen": "c")", "\"chosen\" without \"rejected\"");
   refused(R"("prompt": "p", "completion": "x", "chosen": "c", "rejected": "r")", "\"completion\" beside \"chosen\"");
 }

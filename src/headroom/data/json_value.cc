@@ -1,5 +1,7 @@
 #include "headroom/data/json_value.h"
 
+#include <fmt/core.h>
+
 #include <nlohmann/json.hpp>
 
 #include "headroom/base/bytes.h"

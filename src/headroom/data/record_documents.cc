@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "headroom/base/errors.h"
@@ -16,9 +17,24 @@ using Json = nlohmann::ordered_json;
 constexpr size_t kMostNamesSaid = 8;
 
 // Fields that say what is learned, or go to the chat template.
-constexpr std::string_view kHeld[] = {
-    "prompt", "completion", "messages", "conversations", "instruction", "input", "output", "system",
-    "chosen", "rejected",   "tools",    "documents",     "weight",      "label", "train",  "chat_template_kwargs"};
+constexpr std::string_view kHeld[] = {"prompt",
+                                      "completion",
+                                      "messages",
+                                      "conversations",
+                                      "instruction",
+                                      "input",
+                                      "output",
+                                      "system",
+                                      "chosen",
+                                      "rejected",
+                                      "tools",
+                                      "documents",
+                                      "weight",
+                                      "label",
+                                      "train",
+                                      "chat_template_kwargs",
+                                      "preferred_output",
+                                      "non_preferred_output"};
 
 // Fields beside examples that people keep about them, and that change nothing.
 constexpr std::string_view kAboutExamples[] = {
@@ -93,11 +109,14 @@ class Record {
   }
 
   bool pass() {
+    take_open_ai_names();
     drop_copies();
     const bool is_preference = has("chosen") || has("rejected");
     const bool is_completion = !is_preference && (has("prompt") || has("completion"));
-    const int kinds = int{has_text_} + int{is_completion} + int{has("messages")} + int{has("conversations")} +
-                      int{has("instruction")} + int{is_preference};
+    const bool is_chat = !is_preference && has("conversations");
+    const bool is_instruction = !is_preference && has("instruction");
+    const int kinds = int{has_text_} + int{is_completion} + int{has("messages")} + int{is_chat} + int{is_instruction} +
+                      int{is_preference};
     if (kinds != 1) refuse_kinds(kinds);
     for (const char* name : {"weight", "train"}) {
       const bool is_empty_cell = !records_.is_typed() && has(name) && fields_[name] == "";
@@ -133,6 +152,24 @@ class Record {
       pass_chat(example, name, {name, "system"});
     }
     return is_preference;
+  }
+
+  // {"input": {"messages": [...], "tools": [...]}, "preferred_output": [...], "non_preferred_output": [...]}
+  void take_open_ai_names() {
+    if (!has("preferred_output") || has("chosen") || has("rejected") || has("prompt")) return;
+    fields_["chosen"] = std::exchange(fields_["preferred_output"], nullptr);
+    if (has("non_preferred_output")) fields_["rejected"] = std::exchange(fields_["non_preferred_output"], nullptr);
+    for (const char* name : {"preferred_output", "non_preferred_output"}) fields_.erase(name);
+    if (!has("input") || !fields_["input"].is_object()) return;
+    const Json input = std::exchange(fields_["input"], nullptr);
+    fields_.erase("input");
+    for (const auto& [name, value] : input.items()) {
+      if (name != "messages" && name != "tools" && !is_among(kAboutExamples, name)) {
+        throw InvalidInput("\"{}\" in \"input\" is not known there; expected it to be left out", printable(name));
+      }
+      if (name == "tools") fields_["tools"] = value;
+      if (name == "messages") fields_["prompt"] = value;
+    }
   }
 
   // Data sets that repeat the question beside the conversation, or the conversation beside the answer.
@@ -198,9 +235,17 @@ class Record {
       throw InvalidInput("the object has \"{}\" without \"{}\"", has("chosen") ? "chosen" : "rejected",
                          has("chosen") ? "rejected" : "chosen");
     }
+    for (const char* name : {"chosen", "rejected"}) {
+      if (fields_[name].is_object()) fields_[name] = Json::array({fields_[name]});
+    }
     const Json& chosen = fields_["chosen"];
     const Json& rejected = fields_["rejected"];
     if (chosen.is_array() && rejected.is_array()) return pass_preferred_chat(chosen, rejected);
+    if (has("instruction")) {
+      refuse_others("chosen", {"chosen", "rejected", "instruction", "input", "system"});
+      if (is_left_out_) return sink_.left_out();
+      return sink_.instruction({text_of("instruction"), text_of("input"), text_of("chosen"), text_of("system")});
+    }
     refuse_others("chosen", {"chosen", "rejected", "prompt"});
     const std::string text = text_of("chosen");
     if (has("prompt")) return pass_text(text_of("prompt"), text);
@@ -212,7 +257,12 @@ class Record {
   void pass_preferred_chat(const Json& chosen, const Json& rejected) {
     ChatExample example;
     size_t common = 0;
-    if (has("prompt") && fields_["prompt"].is_array()) {
+    if (const std::string system = text_of("system"); !system.empty()) {
+      add_messages(example, only_message("system", system), "system", false);
+    }
+    if (has("conversations")) {
+      add_messages(example, fields_["conversations"], "conversations", false);
+    } else if (has("prompt") && fields_["prompt"].is_array()) {
       add_messages(example, fields_["prompt"], "prompt", false);
     } else {
       while (common < chosen.size() && common < rejected.size() && chosen[common] == rejected[common]) ++common;
@@ -226,7 +276,7 @@ class Record {
     };
     if (common > 0) add_messages(example, part(0, common), "chosen", false);
     add_messages(example, part(common, chosen.size()), "chosen", true);
-    pass_chat(example, "chosen", {"chosen", "rejected", "prompt"});
+    pass_chat(example, "chosen", {"chosen", "rejected", "system", has("conversations") ? "conversations" : "prompt"});
   }
 
   void pass_text(const std::string& prompt, const std::string& completion) {
