@@ -105,6 +105,7 @@ TEST_F(DataFileTest, SaysHowToConvertWhatIsNotRead) {
       "7zXZ....",
       "is packed with xz");
   refused("BZh91AY", "is packed with bzip2");
+  refused(std::string("\xff\xff\xff\xff\x10\0", 6), "is an Arrow stream; expected text, JSON or a table; try python3");
   refused("PK\x03\x04", "is a zip archive");
   refused("%PDF-1.4", "is a PDF");
   refused(std::string("\xff\xfe{\0", 4), "is UTF-16; expected text, JSON or a table; try iconv -f UTF-16");

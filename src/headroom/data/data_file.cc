@@ -30,6 +30,10 @@ constexpr Foreign kForeign[] = {
      "python3 -c \"import pandas; pandas.read_parquet('{0}').to_json('data.jsonl', orient='records', lines=True)\""},
     {"ARROW1", "an Arrow file",
      "python3 -c \"import pandas; pandas.read_feather('{0}').to_json('data.jsonl', orient='records', lines=True)\""},
+    {"\xff\xff\xff\xff", "an Arrow stream",
+     "python3 -c \"import pyarrow; pyarrow.ipc.open_stream('{0}').read_pandas().to_json('data.jsonl', "
+     "orient='records', "
+     "lines=True)\""},
     {"\x28\xb5\x2f\xfd", "packed with zstd", "zstd -d '{0}'"},
     {"\xfd"
      "7zXZ",

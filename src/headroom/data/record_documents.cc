@@ -191,10 +191,11 @@ class Record {
       }
       if (names_.size() > kMostNamesSaid) said += ", ...";
     }
+    const char* otherwise = kinds == 0 ? "; JSON that is itself to be learned goes into a \"text\"" : "";
     throw InvalidInput(
         "the object has {}{}; expected exactly one of \"text\", \"prompt\" with \"completion\", \"messages\", "
-        "\"conversations\", \"instruction\" with \"output\", and \"chosen\" with \"rejected\"",
-        kinds == 0 ? "no field that says what to learn" : "several kinds of fields to learn from", said);
+        "\"conversations\", \"instruction\" with \"output\", and \"chosen\" with \"rejected\"{}",
+        kinds == 0 ? "no field that says what to learn" : "several kinds of fields to learn from", said, otherwise);
   }
 
   // Beside an example of this kind there are no fields for another one.
