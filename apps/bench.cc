@@ -2,11 +2,11 @@
 
 #include <fmt/core.h>
 
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "commands.h"
 #include "headroom/base/bytes.h"
+#include "headroom/base/console.h"
 #include "headroom/verbs/bench_model.h"
 
 namespace headroom {
@@ -16,44 +16,40 @@ constexpr double kGiga = 1e9;
 
 void print(const DiskRates& disk) {
   if (!disk.skipped.empty()) {
-    fmt::print("  disk: not measured: {}\n", disk.skipped);
+    print_result("  disk: not measured: {}\n", disk.skipped);
   } else {
-    fmt::print("  {:<36} {:>8.2f} GB/s  direct, {} in {}\n", fmt::format("disk read, {} requests", disk.requests),
-               disk.read_bytes_per_second / kGiga, format_bytes(disk.file_bytes), disk.directory);
-    fmt::print("  {:<36} {:>8.2f} GB/s\n", "disk read, 1 request", disk.single_read_bytes_per_second / kGiga);
-    fmt::print("  {:<36} {:>8.2f} GB/s  synced\n", "disk write, 1 request", disk.write_bytes_per_second / kGiga);
+    print_result("  {:<36} {:>8.2f} GB/s  direct, {} in {}\n", fmt::format("disk read, {} requests", disk.requests),
+                 disk.read_bytes_per_second / kGiga, format_bytes(disk.file_bytes), disk.directory);
+    print_result("  {:<36} {:>8.2f} GB/s\n", "disk read, 1 request", disk.single_read_bytes_per_second / kGiga);
+    print_result("  {:<36} {:>8.2f} GB/s  synced\n", "disk write, 1 request", disk.write_bytes_per_second / kGiga);
   }
-  std::fflush(stdout);
 }
 
-void print_case_header() { fmt::print("\n{:<50} {:>10} {:>17} {:>9}  of\n", "kernel", "ms", "rate", "share"); }
+void print_case_header() { print_result("\n{:<50} {:>10} {:>17} {:>9}  of\n", "kernel", "ms", "rate", "share"); }
 
 void print(const KernelCase& one, const CaseResult& result) {
-  fmt::print("{:<50} {:>10.3f} {:>9.1f} {}", one.name, 1000 * result.seconds, result.rate / kGiga,
-             one.limit == Limit::fma ? "GFLOP/s" : "GB/s   ");
-  if (one.limit != Limit::none) fmt::print(" {:>7.1f} %  {}", 100 * result.share, name_of(one.limit));
-  fmt::print("\n");
-  std::fflush(stdout);
+  print_result("{:<50} {:>10.3f} {:>9.1f} {}", one.name, 1000 * result.seconds, result.rate / kGiga,
+               one.limit == Limit::fma ? "GFLOP/s" : "GB/s   ");
+  if (one.limit != Limit::none) print_result(" {:>7.1f} %  {}", 100 * result.share, name_of(one.limit));
+  print_result("\n");
 }
 
 void print(const ModelRate& rate) {
   const std::string rows = rate.batch == 1 ? "" : fmt::format("{} x ", rate.batch);
   const double per_second = rate.flops_per_second > 0 ? rate.flops_per_second : rate.bytes_per_second;
   const bool computes = rate.flops_per_second > 0;
-  fmt::print("{:<24} {:>10.1f} tokens/s {:>6.1f} % spread {:>9.1f} {}",
-             fmt::format("{} {}{}", rate.test, rows, rate.tokens), rate.tokens_per_second, 100 * rate.spread,
-             per_second / kGiga, computes ? "GFLOP/s" : "GB/s   ");
-  if (rate.share > 0) fmt::print(" {:>5.1f} % of {}", 100 * rate.share, computes ? "fma" : "read");
-  fmt::print("\n");
-  std::fflush(stdout);
+  print_result("{:<24} {:>10.1f} tokens/s {:>6.1f} % spread {:>9.1f} {}",
+               fmt::format("{} {}{}", rate.test, rows, rate.tokens), rate.tokens_per_second, 100 * rate.spread,
+               per_second / kGiga, computes ? "GFLOP/s" : "GB/s   ");
+  if (rate.share > 0) print_result(" {:>5.1f} % of {}", 100 * rate.share, computes ? "fma" : "read");
+  print_result("\n");
 }
 
 void bench(BenchOptions& options, bool json) {
   if (!json) {
     options.on_limits = [](const MachineLimits& limits, Isa isa, int threads) {
-      fmt::print("{}, {}, {} thread{}\n{}", processor_name(), name_of(isa), threads, threads == 1 ? "" : "s",
-                 describe(limits));
-      std::fflush(stdout);
+      print_result("{}, {}, {} thread{}\n{}", processor_name(), name_of(isa), threads, threads == 1 ? "" : "s",
+                   describe(limits));
     };
     options.on_disk = [](const DiskRates& disk) { print(disk); };
     options.on_case = [first = true](const KernelCase& one, const CaseResult& result) mutable {
@@ -62,14 +58,14 @@ void bench(BenchOptions& options, bool json) {
     };
   }
   const nlohmann::ordered_json result = bench_kernels(options);
-  if (json) fmt::print("{}\n", result.dump(2));
+  if (json) print_result("{}\n", result.dump(2));
 }
 
 void bench(const ModelBenchOptions& options, bool json) {
   const auto show = [](const ModelRate& rate) { print(rate); };
   const nlohmann::ordered_json result = bench_model(
       options, json ? std::function<void(const ModelRate&)>() : std::function<void(const ModelRate&)>(show));
-  if (json) fmt::print("{}\n", result.dump(2));
+  if (json) print_result("{}\n", result.dump(2));
 }
 
 void add_model_flags(CLI::App& command, CLI::Option& model, ModelBenchOptions& options) {

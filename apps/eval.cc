@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "commands.h"
+#include "headroom/base/console.h"
 
 namespace headroom {
 
@@ -49,20 +50,21 @@ void add_eval_command(CLI::App& app) {
     const EvalResult result = evaluate(*options);
     if (result.stopped_by_signal != 0) std::_Exit(128 + result.stopped_by_signal);
     if (result.is_classified) {
-      fmt::print("loss {:.6f}, accuracy {:.4f}, {} texts\n", result.loss, result.accuracy, result.predictions);
+      print_result("loss {:.6f}, accuracy {:.4f}, {} texts\n", result.loss, result.accuracy, result.predictions);
     } else if (result.predictions > 0) {
-      fmt::print("loss {:.6f}, perplexity {:.4f}, {} predictions", result.loss, result.perplexity, result.predictions);
+      print_result("loss {:.6f}, perplexity {:.4f}, {} predictions", result.loss, result.perplexity,
+                   result.predictions);
       if (result.bytes > 0) {
-        fmt::print(" (windows: {}); {:.4f} bits per byte over {} bytes", result.windows, result.bits_per_byte,
-                   result.bytes);
+        print_result(" (windows: {}); {:.4f} bits per byte over {} bytes", result.windows, result.bits_per_byte,
+                     result.bytes);
       }
-      fmt::print("\n");
+      print_result("\n");
     }
     if (!options->reference.empty()) {
-      fmt::print("reference: loss {:.6f}, perplexity {:.4f} (the model's is {:.4f} times that)\n",
-                 result.reference_loss, result.reference_perplexity, result.perplexity / result.reference_perplexity);
-      fmt::print("KL divergence {:.6g} nats (largest {:.6g}), same top token in {:.3f} % of predictions\n",
-                 result.kl_divergence, result.largest_kl_divergence, 100 * result.top1_agreement);
+      print_result("reference: loss {:.6f}, perplexity {:.4f} (the model's is {:.4f} times that)\n",
+                   result.reference_loss, result.reference_perplexity, result.perplexity / result.reference_perplexity);
+      print_result("KL divergence {:.6g} nats (largest {:.6g}), same top token in {:.3f} % of predictions\n",
+                   result.kl_divergence, result.largest_kl_divergence, 100 * result.top1_agreement);
     }
   });
 }

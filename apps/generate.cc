@@ -4,28 +4,23 @@
 #include <cstdlib>
 
 #include "commands.h"
+#include "headroom/base/console.h"
 #include "headroom/base/errors.h"
 
 namespace headroom {
 namespace {
 
-void write_out(std::string_view text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
-    throw MachineFailure("standard output: the text cannot be written there; is the reader gone?");
-  }
-}
-
 // A conversation: each line of standard input is a message, each answer is a line of standard output or more.
 class Lines {
  public:
   void write(std::string_view text) {
-    write_out(text);
+    write_result(text);
     if (!text.empty()) at_line_begin_ = text.back() == '\n';
   }
   // False at an empty line and at the end.
   bool next(std::string& message) {
     end_answer();
-    if (::isatty(STDIN_FILENO) != 0) std::fputs("> ", stderr);
+    if (::isatty(STDIN_FILENO) != 0) write_note("> ");
     message.clear();
     for (int byte = std::getchar(); byte != EOF && byte != '\n'; byte = std::getchar()) {
       if (message.size() == kMaxLineBytes) {

@@ -8,6 +8,7 @@
 
 #include "commands.h"
 #include "headroom/base/bytes.h"
+#include "headroom/base/console.h"
 
 namespace headroom {
 namespace {
@@ -85,22 +86,22 @@ std::vector<TensorGroup> group(const Json& tensors, bool all) {
 void print_tensors(const Json& tensors, bool all) {
   for (const TensorGroup& same : group(tensors, all)) {
     const std::string times = same.count == 1 ? "" : fmt::format("{} x", same.count);
-    fmt::print("  {:<52} {:>6} {:<5} {:<16} {:>12}\n", same.name, times, same.first["dtype"].get<std::string>(),
-               same.first["shape"].dump(), format_bytes(same.bytes));
+    print_result("  {:<52} {:>6} {:<5} {:<16} {:>12}\n", same.name, times, same.first["dtype"].get<std::string>(),
+                 same.first["shape"].dump(), format_bytes(same.bytes));
   }
 }
 
 void print_section(const std::string& title, const Json& section, bool all_tensors) {
-  fmt::print("{}\n", title);
+  print_result("{}\n", title);
   for (const auto& [key, value] : section.items()) {
     if (key == "tensors" || (value.is_structured() && value.empty())) continue;
     const std::string words = words_of(key, value);
     if (words.size() <= kWidest || !value.is_object()) {
-      fmt::print("  {:<20} {}\n", key, words);
+      print_result("  {:<20} {}\n", key, words);
       continue;
     }
-    fmt::print("  {}\n", key);
-    for (const auto& [name, part] : value.items()) fmt::print("    {:<18} {}\n", name, words_of(name, part));
+    print_result("  {}\n", key);
+    for (const auto& [name, part] : value.items()) print_result("    {:<18} {}\n", name, words_of(name, part));
   }
   if (section.contains("tensors")) print_tensors(section["tensors"], all_tensors);
 }
@@ -124,7 +125,7 @@ void add_inspect_command(CLI::App& app) {
   command->callback([options] {
     const Json json = inspect(options->path);
     if (options->json) {
-      fmt::print("{}\n", json.dump(2));
+      print_result("{}\n", json.dump(2));
       return;
     }
     for (const auto& [title, section] : json.items()) print_section(title, section, options->all_tensors);

@@ -1,10 +1,11 @@
 // headroom: train and run DeepSeek-class language models inside a memory budget. Exit codes: docs/cli.md.
 #include <csignal>
-#include <cstdio>
 #include <filesystem>
+#include <sstream>
 #include <string>
 
 #include "commands.h"
+#include "headroom/base/console.h"
 #include "headroom/base/errors.h"
 #include "headroom/runtime/process_memory.h"
 
@@ -13,13 +14,18 @@ namespace {
 enum ExitCode { kDone = 0, kInternal = 1, kBadInput = 2, kOverBudget = 3, kMachineFailed = 4 };
 
 int complain(const std::string& what, ExitCode code) {
-  std::fprintf(stderr, "headroom: %s\n", what.c_str());
+  headroom::print_note("headroom: {}\n", what);
   return code;
 }
 
 // --help and --version arrive as errors with exit code 0.
 int end_parsing(const CLI::App& app, const CLI::ParseError& error) {
-  if (error.get_exit_code() == 0) return app.exit(error);
+  if (error.get_exit_code() == 0) {
+    std::ostringstream text;
+    app.exit(error, text, text);
+    headroom::write_result(text.str());
+    return kDone;
+  }
   const std::vector<CLI::App*> verbs = app.get_subcommands();
   return complain(
       fmt::format("{}; try: headroom {}--help", error.what(), verbs.empty() ? "" : verbs[0]->get_name() + " "),
@@ -29,9 +35,11 @@ int end_parsing(const CLI::App& app, const CLI::ParseError& error) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  headroom::hold_standard_streams();
   headroom::keep_heap_small();
-  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of the write, not an end without a word
-  std::signal(SIGXFSZ, SIG_IGN);  // so is a file-size limit
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of the write, and so is a file-size limit
+  std::signal(SIGXFSZ, SIG_IGN);
+  std::signal(SIGHUP, SIG_IGN);  // a terminal that goes away takes nothing but the notes
   try {
     CLI::App app{
         "headroom trains and runs DeepSeek-class language models inside a memory budget that you set.\n"
@@ -60,6 +68,8 @@ int main(int argc, char** argv) {
       return end_parsing(app, error);
     }
     return kDone;
+  } catch (const headroom::ReaderGone&) {
+    return 128 + SIGPIPE;
   } catch (const headroom::InvalidInput& error) {
     return complain(error.what(), kBadInput);
   } catch (const headroom::BudgetExceeded& error) {

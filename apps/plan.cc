@@ -10,6 +10,7 @@
 #include "headroom/api/prompt.h"
 #include "headroom/api/run_report.h"
 #include "headroom/base/bytes.h"
+#include "headroom/base/console.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/threads.h"
 #include "headroom/data/data_file.h"
@@ -89,6 +90,11 @@ bool is_of_mesh(const PlanOptions& options) {
          (!options.dtype.empty() && !options.device.empty());
 }
 
+void write_mesh(const PlanOptions& options, const nlohmann::ordered_json& report, const std::string& text) {
+  if (!options.run.report.empty()) write_json(options.run.report, report);
+  write_result(text);
+}
+
 void print_mesh(const PlanOptions& options) {
   if (!options.run.html.empty()) throw InvalidInput("--html {}: expected without --mesh", options.run.html);
   MeshJob job;
@@ -111,20 +117,20 @@ void print_mesh(const PlanOptions& options) {
   if (options.run.memory != "auto") job.memory_bytes = parse_bytes(options.run.memory, "--memory");
   const MeshPlan plan = plan_mesh(job);
   nlohmann::ordered_json report = json_of(plan, job);
-  fmt::print("{}", options.json ? report.dump(2) + "\n" : describe(plan, job));
+  const std::string text = options.json ? report.dump(2) + "\n" : describe(plan, job);
   try {
     require_fit(plan, job);
   } catch (const BudgetExceeded& error) {
     report["refused"] = error.what();
-    if (!options.run.report.empty()) write_json(options.run.report, report);
+    write_mesh(options, report, text);
     throw;
   }
-  if (!options.run.report.empty()) write_json(options.run.report, report);
+  write_mesh(options, report, text);
 }
 
 void plan(PlanOptions& options) {
   if (options.device == "list") {
-    fmt::print("{}", device_table());
+    write_result(device_table());
     return;
   }
   if (options.model.empty()) throw CLI::RequiredError("model");
@@ -154,14 +160,10 @@ void plan(PlanOptions& options) {
     machine += fmt::format("{}\n{}", processor_name(), describe(*limits));
   }
   if (!options.run.report.empty()) write_json(options.run.report, report);
-  if (options.json) {
-    fmt::print("{}\n", report.dump(2));
-    return;
-  }
-  RunOptions to_output = options.run;
-  fmt::print("{}{}", describe_plan(job, options.model + " " + options.task), machine);
-  to_output.quiet = true;
-  announce_plan(job, to_output, "");
+  RunOptions silent = options.run;
+  silent.quiet = true;
+  announce_plan(job, silent, "");  // the picture of --html
+  write_result(options.json ? report.dump(2) + "\n" : describe_plan(job, options.model + " " + options.task) + machine);
 }
 
 }  // namespace

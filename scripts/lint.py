@@ -53,6 +53,9 @@ OPTION_FLOORS = ("api", "verbs")  # who may read the options of the public heade
 # Where in the arena a value lies is known here; all others read and write through views (runtime/view.h).
 ARENA_FLOORS = ("backend", "runtime", "measure")
 ARENA = re.compile(r"\bpersistent\(|\.staging\(\)|\.as<")
+# What the process says goes through one file, which loses no result and drops notes that have no place.
+CONSOLE = "src/headroom/base/console.cc"
+STREAM = re.compile(r"\b(stdout|stderr)\b|std::c(out|err)\b")
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<](headroom/([^">]+))[">]')
 RELATIVE_INCLUDE = re.compile(r'^\s*#\s*include\s+"(?!headroom/|tests/|bench/|apps/)([^"]+)"')
 
@@ -139,6 +142,8 @@ def check_floors(path, lines):
     for number, line in enumerate(lines, 1):
         if floor and floor not in ARENA_FLOORS and not line.lstrip().startswith("//") and ARENA.search(line):
             yield "floors", f"{path}:{number}: {floor} touches the arena; expected a view (runtime/view.h)"
+        if path.startswith(("src/", "apps/")) and path != CONSOLE and STREAM.search(line):
+            yield "floors", f"{path}:{number}: a standard stream; expected write_result or write_note ({CONSOLE[:-2]}h)"
         if relative := RELATIVE_INCLUDE.match(line):
             if path.startswith(("src/", "include/")):
                 yield "floors", f'{path}:{number}: "{relative[1]}"; expected a path from src/, "headroom/FLOOR/FILE.h"'

@@ -2,7 +2,6 @@
 #include <fmt/core.h>
 
 #include <array>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "headroom/api/convert_format.h"
@@ -10,6 +9,7 @@
 #include "headroom/backend/arena.h"
 #include "headroom/base/block_reader.h"
 #include "headroom/base/bytes.h"
+#include "headroom/base/console.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/file.h"
 #include "headroom/formats/json/json_object.h"
@@ -94,7 +94,7 @@ ConvertResult convert(const ConvertOptions& options) {
   if (result.stopped_by_signal != 0) return result;
   if (!options.report.empty()) write_report(options, job, result);
   if (!options.quiet) {
-    fmt::print(stderr, "{}: {} tensors, {} in {}, {:.1f} s\n", options.output, format_count(result.tensors),
+    print_note("{}: {} tensors, {} in {}, {:.1f} s\n", options.output, format_count(result.tensors),
                format_bytes(result.written_bytes),
                result.files == 1 ? "one file" : fmt::format("{} files", result.files), result.seconds);
   }

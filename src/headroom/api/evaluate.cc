@@ -12,6 +12,7 @@
 #include "headroom/api/model_source.h"
 #include "headroom/api/run_report.h"
 #include "headroom/api/token_rows.h"
+#include "headroom/base/console.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/real_math.h"
 #include "headroom/base/threads.h"
@@ -197,8 +198,7 @@ class Evaluation {
     result.without_tools = documents.without_tools();
     if (!options_.quiet) {
       progress_.wipe();
-      fmt::print(stderr, "{}",
-                 describe_unwritten({.documents = documents.documents(),
+      write_note(describe_unwritten({.documents = documents.documents(),
                                      .without_reasoning = result.without_reasoning,
                                      .without_tools = result.without_tools}));
     }
@@ -347,7 +347,7 @@ EvalResult evaluate(const EvalOptions& options) {
   static_cast<MemoryUse&>(result) = memory_use(job);
   if (result.stopped_by_signal != 0) return result;
   if (!options.report.empty()) write_report(options, job, result);
-  if (!options.quiet) fmt::print(stderr, "{} tokens, {:.0f} tokens/s\n", result.tokens, result.tokens_per_second);
+  if (!options.quiet) print_note("{} tokens, {:.0f} tokens/s\n", result.tokens, result.tokens_per_second);
   announce_result(result, options.quiet);
   return result;
 }

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <csignal>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -12,6 +11,7 @@
 #include "headroom/api/model_source.h"
 #include "headroom/api/prompt.h"
 #include "headroom/api/run_report.h"
+#include "headroom/base/console.h"
 #include "headroom/base/errors.h"
 #include "headroom/formats/chat/chat_template_source.h"
 #include "headroom/formats/json/json_object.h"
@@ -96,7 +96,7 @@ void converse(const GenerateOptions& options, Conversation& conversation, Genera
   for (bool first = true; one_turn ? first : options.next_message(message); first = false) {
     if (!conversation.ask(message)) {
       if (first) throw InvalidInput("{}, or a shorter message", conversation.describe_full());
-      fmt::print(stderr, "headroom: {}\n", conversation.describe_full());
+      print_note("headroom: {}\n", conversation.describe_full());
       totals.finish("context");
       return;
     }
@@ -153,7 +153,7 @@ GenerateResult generate(const GenerateOptions& given) {
   static_cast<MemoryUse&>(result) = memory_use(job);
   if (!options.report.empty()) write_report(options, job, result);
   if (!options.quiet) {
-    fmt::print(stderr, "\nprompt: {} tokens, {:.1f} tokens/s; text: {} tokens, {:.1f} tokens/s\n", result.prompt_tokens,
+    print_note("\nprompt: {} tokens, {:.1f} tokens/s; text: {} tokens, {:.1f} tokens/s\n", result.prompt_tokens,
                result.prefill_tokens_per_second, result.new_tokens, result.decode_tokens_per_second);
   }
   announce_result(result, options.quiet);

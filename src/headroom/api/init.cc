@@ -1,11 +1,11 @@
 // init_model(): a model directory from a shape and, if asked for, a tokenizer trained on text.
-#include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "headroom/api/model_source.h"
 #include "headroom/base/atomic_file.h"
 #include "headroom/base/bytes.h"
+#include "headroom/base/console.h"
 #include "headroom/base/errors.h"
 #include "headroom/data/data_file.h"
 #include "headroom/data/text_source.h"
@@ -123,9 +123,9 @@ void init_model(const InitOptions& options) {
   }
   output.commit();
   if (!options.quiet) {
-    fmt::print(stderr, "{}: {} parameters, {} as {}, vocabulary {}\n", options.output,
-               format_count(parameter_count(*model)), format_bytes(parameter_count(*model) * size_of(dtype)),
-               name_of(dtype), format_count(model->vocabulary()));
+    print_note("{}: {} parameters, {} as {}, vocabulary {}\n", options.output, format_count(parameter_count(*model)),
+               format_bytes(parameter_count(*model) * size_of(dtype)), name_of(dtype),
+               format_count(model->vocabulary()));
   }
 }
 

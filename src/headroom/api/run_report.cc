@@ -11,6 +11,7 @@
 #include "headroom/backend/isa.h"
 #include "headroom/base/atomic_file.h"
 #include "headroom/base/bytes.h"
+#include "headroom/base/console.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/file.h"
 #include "headroom/formats/json/json_object.h"
@@ -96,18 +97,17 @@ void announce_plan(const FittedJob& job, const RunOptions& options, std::string_
   if (!options.html.empty()) write_html(job, options.html);
   if (options.quiet) return;
   if (!is_supported(Isa::avx2)) {
-    fmt::print(stderr,
-               "headroom: warning: this processor has no AVX2, FMA and F16C; the readable reference kernels run, with "
-               "the same results, some hundred times slower\n");
+    print_note(
+        "headroom: warning: this processor has no AVX2, FMA and F16C; the readable reference kernels run, with "
+        "the same results, some hundred times slower\n");
   }
-  fmt::print(stderr, "{}", describe_plan(job, title));
+  write_note(describe_plan(job, title));
 }
 
 void announce_result(const MemoryUse& use, bool quiet) {
   if (quiet) return;
-  fmt::print(stderr, "memory: measured {} ({} in huge pages), predicted {}, budget {}\n",
-             format_bytes(use.measured_peak_bytes), format_bytes(use.huge_page_bytes),
-             format_bytes(use.predicted_peak_bytes), format_bytes(use.budget_bytes));
+  print_note("memory: measured {} ({} in huge pages), predicted {}, budget {}\n", format_bytes(use.measured_peak_bytes),
+             format_bytes(use.huge_page_bytes), format_bytes(use.predicted_peak_bytes), format_bytes(use.budget_bytes));
 }
 
 nlohmann::ordered_json report_of(const FittedJob& job) {

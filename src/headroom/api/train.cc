@@ -12,6 +12,7 @@
 #include "headroom/api/run_report.h"
 #include "headroom/backend/backend.h"
 #include "headroom/base/atomic_file.h"
+#include "headroom/base/console.h"
 #include "headroom/base/directory_lock.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/file.h"
@@ -216,16 +217,16 @@ TrainResult train(const TrainOptions& options) {
   }
   if (profile) {
     const std::string table = profile->finish();
-    if (!options.quiet) fmt::print(stderr, "{}", table);
+    if (!options.quiet) write_note(table);
   }
   static_cast<LoadUse&>(result) = load;
   static_cast<MemoryUse&>(result) = memory_use(job);
   if (!options.report.empty()) write_report(options, request, job, data, result);
   if (!options.quiet) {
-    fmt::print(stderr, "{} step {}: loss {:.4f}",
-               result.stopped_by_signal != 0 ? "interrupted and saved after" : "trained to", result.step, result.loss);
-    if (!std::isnan(result.eval_loss)) fmt::print(stderr, ", held-out loss {:.4f}", result.eval_loss);
-    fmt::print(stderr, ", {:.0f} tokens/s\n", result.tokens_per_second);
+    print_note("{} step {}: loss {:.4f}", result.stopped_by_signal != 0 ? "interrupted and saved after" : "trained to",
+               result.step, result.loss);
+    if (!std::isnan(result.eval_loss)) print_note(", held-out loss {:.4f}", result.eval_loss);
+    print_note(", {:.0f} tokens/s\n", result.tokens_per_second);
   }
   announce_result(result, options.quiet);
   return result;

@@ -2,10 +2,10 @@
 
 #include <fmt/core.h>
 
-#include <cstdio>
 #include <memory>
 
 #include "headroom/base/atomic_file.h"
+#include "headroom/base/console.h"
 #include "headroom/base/errors.h"
 #include "headroom/graph/text.h"
 
@@ -28,7 +28,7 @@ PassTrace trace_passes(const TraceSettings& settings) {
 void finish_trace(const PassTrace& trace, const TraceSettings& settings) {
   check_disabled(trace);
   if (!settings.says_seconds) return;
-  for (const auto& [pass, seconds] : trace.seconds) fmt::print(stderr, "pass {:<24} {:8.2f} ms\n", pass, seconds * 1e3);
+  for (const auto& [pass, seconds] : trace.seconds) print_note("pass {:<24} {:8.2f} ms\n", pass, seconds * 1e3);
 }
 
 }  // namespace headroom

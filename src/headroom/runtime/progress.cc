@@ -1,11 +1,11 @@
 #include "headroom/runtime/progress.h"
 
-#include <fmt/core.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
+
+#include "headroom/base/console.h"
 
 namespace headroom {
 namespace {
@@ -25,7 +25,7 @@ Progress::Progress(std::string_view title, bool quiet)
 Progress::~Progress() { wipe(); }
 
 void Progress::wipe() {
-  if (shown_) std::fputs("\r\033[K", stderr);
+  if (shown_) write_note("\r\033[K");
   shown_ = false;
 }
 
@@ -42,8 +42,7 @@ void Progress::show(int64_t done, int64_t total, std::string_view note) {
   if (share > 0) line += fmt::format("  {} left", format_duration(elapsed_seconds() * (1 - share) / share));
   if (!note.empty()) line += fmt::format("  {}", note);
   line.resize(std::min(line.size(), terminal_columns() - 1));
-  std::fprintf(stderr, "\r\033[K%s", line.c_str());
-  std::fflush(stderr);
+  print_note("\r\033[K{}", line);
 }
 
 double Progress::elapsed_seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }

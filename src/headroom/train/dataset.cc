@@ -1,9 +1,9 @@
 #include "headroom/train/dataset.h"
 
 #include <algorithm>
-#include <cstdio>
 
 #include "headroom/base/bytes.h"
+#include "headroom/base/console.h"
 #include "headroom/base/errors.h"
 #include "headroom/data/data_file.h"
 #include "headroom/data/import_ids.h"
@@ -127,9 +127,8 @@ Dataset::Dataset(const TrainingRequest& request, const Model& model, int64_t mic
     const auto make = request.lr.steps == 0 ? TokenBatches::one_pass : TokenBatches::shuffled;
     train_ = make(*train_file_, request.batch_size, row_tokens, request.seed);
     if (!request.quiet) {
-      fmt::print(stderr, "train.tokens: {}{}\n", describe(train_file_->info()),
-                 describe_rows(*train_, request.lr.steps));
-      fmt::print(stderr, "{}", describe_unwritten(train_file_->info()));
+      print_note("train.tokens: {}{}\n", describe(train_file_->info()), describe_rows(*train_, request.lr.steps));
+      write_note(describe_unwritten(train_file_->info()));
     }
   } else {
     const std::string train_path = request.output + "/train.tokens";
@@ -140,7 +139,7 @@ Dataset::Dataset(const TrainingRequest& request, const Model& model, int64_t mic
   if (!request.eval_data.empty()) {
     evaluation_file_ = encode_files(request.eval_data, *encoder, model, request, "eval.tokens");
     evaluation_ = TokenBatches::in_order(*evaluation_file_, micro_rows, row_tokens);
-    if (!request.quiet) fmt::print(stderr, "eval.tokens: {}\n", describe(evaluation_file_->info()));
+    if (!request.quiet) print_note("eval.tokens: {}\n", describe(evaluation_file_->info()));
   }
 }
 

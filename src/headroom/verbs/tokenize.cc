@@ -2,11 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstdio>
 #include <optional>
 
 #include "headroom/base/atomic_file.h"
+#include "headroom/base/console.h"
 #include "headroom/base/errors.h"
 #include "headroom/formats/json/json_reader.h"
 #include "headroom/formats/tokenizer/stream_decoder.h"
@@ -34,11 +33,7 @@ class Output {
 
   void finish() {
     flush();
-    if (file_) {
-      file_->commit();
-    } else if (std::fflush(stdout) != 0) {
-      throw_file_error("standard output", "write", errno);
-    }
+    if (file_) file_->commit();
   }
 
  private:
@@ -53,8 +48,8 @@ class Output {
     if (text.empty()) return;
     if (file_) {
       file_->file().write(written_, text.data(), static_cast<int64_t>(text.size()));
-    } else if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) {
-      throw_file_error("standard output", "write", errno);
+    } else {
+      write_result(text);
     }
     written_ += static_cast<int64_t>(text.size());
   }
