@@ -29,6 +29,8 @@ void add_disk_flags(CLI::App& command, RunOptions& options);
 
 // The flags of a training job but --output and --seed, which `plan --task train` takes too.
 void add_train_flags(CLI::App& command, TrainOptions& options);
+// Names of the command's flags that were not given ("--lr").
+std::vector<std::string> unset_flags(const CLI::App& command);
 // The flags of a generation job; likewise. Where both are, --seed is one.
 void add_generate_flags(CLI::App& command, GenerateOptions& options);
 

@@ -8,6 +8,7 @@
 #include "headroom/api/job_settings.h"
 #include "headroom/api/model_source.h"
 #include "headroom/api/prompt.h"
+#include "headroom/api/resumed_options.h"
 #include "headroom/api/run_report.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/console.h"
@@ -53,9 +54,10 @@ std::unique_ptr<Model> open_model_to_plan(const PlanOptions& options) {
 }
 
 FittedJob fit(PlanOptions& options) {
-  const std::unique_ptr<Model> model = open_model_to_plan(options);
   static_cast<RunOptions&>(options.train) = options.run;
   options.train.model = options.model;
+  options.train = take_flags_of_checkpoint(options.train);
+  const std::unique_ptr<Model> model = open_model_to_plan(options);
   static_cast<RunOptions&>(options.generate) = options.run;
   if (options.task == "generate") {
     if (!options.run.disk.empty()) {
@@ -75,7 +77,6 @@ FittedJob fit(PlanOptions& options) {
                           chat_template_bytes_of(options.generate))
         .job;
   }
-  options.train.model = options.model;
   TrainingRequest request = training_request(options.train);
   check_data_files(request.data);
   check_data_files(request.eval_data);
@@ -207,7 +208,10 @@ void add_plan_command(CLI::App& app) {
   add_generate_flags(*command, options->generate);
   add_run_flags(*command, options->run);
   add_disk_flags(*command, options->run);
-  command->callback([options] { plan(*options); });
+  command->callback([options, command] {
+    options->train.unset = unset_flags(*command);
+    plan(*options);
+  });
 }
 
 }  // namespace headroom

@@ -48,6 +48,14 @@ void add_technique_flags(CLI::App& command, TrainOptions& options, std::string_v
 
 }  // namespace
 
+std::vector<std::string> unset_flags(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options()) {
+    if (option->count() == 0) names.push_back(option->get_name());
+  }
+  return names;
+}
+
 void add_train_flags(CLI::App& command, TrainOptions& options) {
   command
       .add_option(
@@ -70,13 +78,17 @@ void add_train_flags(CLI::App& command, TrainOptions& options) {
   command.add_option("--eval-data", options.eval_data, "Held-out text to measure the loss on")->group("Data");
   command.add_option("--eval-every", options.eval_every, "Measure it every N steps; 0: at the end")->group("Data");
   command.add_option("--steps", options.steps, "Updates; 0: one pass over the data");
-  command.add_option("--save-every", options.save_every, "Write a checkpoint every N steps; 0: at the end")
+  command
+      .add_option("--save-every", options.save_every,
+                  "Write a checkpoint every so many steps (500) or so often (90s, 30m, 2h); 0: only at the end")
       ->group("Checkpoints");
   command
       .add_option("--shard-size", options.shard_size, "Cut the trained model's weights into files of this size: 5GB")
       ->group("Checkpoints");
   command.add_option("--keep-checkpoints", options.keep_checkpoints, "Keep the newest N; 0: all")->group("Checkpoints");
-  command.add_flag("--resume", options.resume, "Continue from the newest complete checkpoint in --output")
+  command
+      .add_flag("--resume", options.resume,
+                "Continue from the newest complete checkpoint in --output, with its flags where none are given")
       ->group("Checkpoints");
   command
       .add_option("--seq-len", options.seq_len, "Tokens of a row; it has one prediction fewer. --tokens brings its own")
@@ -124,7 +136,8 @@ void add_train_command(CLI::App& app) {
   add_train_flags(*command, *options);
   add_run_flags(*command, *options);
   add_disk_flags(*command, *options);
-  command->callback([options] {
+  command->callback([options, command] {
+    options->unset = unset_flags(*command);
     const TrainResult result = train(*options);
     if (result.stopped_by_signal != 0) std::_Exit(128 + result.stopped_by_signal);
   });

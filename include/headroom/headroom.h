@@ -100,9 +100,11 @@ struct TrainOptions : RunOptions {
   double eps = 1e-8;
   double grad_clip = 1.0;
   uint64_t seed = 0;
-  int64_t save_every = 0;        // 0: only at the end
+  std::string save_every =
+      "10m";                     // a checkpoint every so many steps ("500") or so often ("90s", "2h"); "0": at the end
   int64_t keep_checkpoints = 2;  // the newest; 0: all
   bool resume = false;
+  std::vector<std::string> unset;  // with resume: flags ("--lr") whose value the checkpoint says, where it knows it
   std::vector<std::string> eval_data;
   int64_t eval_every = 0;           // 0: only at the end
   std::string shard_size = "50GB";  // weight files of the trained model hold at most so much

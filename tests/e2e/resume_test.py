@@ -1,6 +1,7 @@
 """A run that is killed at any moment, or told to stop, goes on with --resume to the bits of one that never was; and
 --resume refuses what would make it another run."""
 
+import json
 import shutil
 import signal
 import time
@@ -127,9 +128,22 @@ class Killed(ResumeTest):
         flags = [flag if flag != 1 else 0 for flag in TOKENS]  # --save-every 0
         code, _ = self.signal_at(self.moments()["first step"], signal.SIGKILL, *self.command(UNTIED, *flags))
         self.assertEqual((code, self.checkpoints()), (-signal.SIGKILL, []))
-        message = self.refused(*self.command(UNTIED, *flags, "--resume"))
-        self.assertIn("without --resume", message)
-        self.assertEqual(self.go_on(UNTIED, *flags), expected)
+        for again in ([], ["--resume"]):
+            shutil.copytree(self.directory / "out", self.directory / "copy")
+            self.assertEqual(self.go_on(UNTIED, *flags, *again, output="copy"), expected)
+            shutil.rmtree(self.directory / "copy")
+
+    def test_a_checkpoint_is_written_every_so_often(self):
+        """By the clock: what a run without --save-every has after ten minutes."""
+        model = self.text_model()
+        flags = ["--data", "text.txt", "--steps", 3000, "--seq-len", 24, "--batch-size", 4]
+        expected = self.train(model, *flags, "--save-every", 0, output="plain")
+        command = self.command(model, *flags, "--save-every", "0.3s")
+        code, errors = self.signal_at(self.checkpoints, signal.SIGKILL, *command)
+        self.assertEqual(code, -signal.SIGKILL, errors)
+        self.assertTrue(0 < self.checkpoints()[-1] < 3000)
+        self.assertEqual(self.go_on(model, "--data", "text.txt", "--resume"), expected)
+        self.assertRegex(self.headroom("train", "--help").stdout, r"--save-every \S+ \[10m\]|--save-every TEXT=10m")
 
 
 class Stopped(ResumeTest):
@@ -196,6 +210,42 @@ class Resumed(ResumeTest):
             self.assertIn("out", message)
             self.assertIn("--resume", message)
         self.assertEqual(self.names(), [])
+
+    def test_flags_that_nobody_gives_are_those_of_the_checkpoint(self):
+        flags = ["--optimizer", "sgd", "--lr", 0.01, "--seed", 7, "--grad-clip", 0.5, "--warmup-steps", 2, "--steps", 9]
+        tokens = ["--tokens", UNTIED / "curve_tokens.json"]
+        expected = self.train(UNTIED, *tokens, *flags, output="plain")
+        metrics = self.directory / "out" / "metrics.jsonl"
+        command = self.command(UNTIED, *tokens, *flags, "--save-every", 1)
+        self.signal_at(lambda: metrics.exists() and metrics.read_bytes().count(b"\n") > 2, signal.SIGKILL, *command)
+        going_on = [UNTIED, *tokens, "--output", "out", "--resume", "--memory", "64MiB", "--threads", 1]
+        plan = json.loads(self.headroom("plan", *going_on, "--json").stdout)
+        self.assertEqual(plan["peak"]["bytes_by_role"]["optimizer_state"], 0)  # of plain SGD there is none
+        done = self.headroom("train", *going_on)
+        self.assertEqual(bits(self.directory / "out"), expected)
+        for taken in ("--optimizer sgd", "--lr 0.01", "--seed 7", "--grad-clip 0.5", "--warmup-steps 2", "--steps 9"):
+            self.assertIn(taken, done.stderr)
+
+    def test_one_pass_goes_on_as_one_pass(self):
+        model = self.text_model()
+        data = ["--data", "text.txt"]
+        flags = [*data, "--batch-size", 4, "--seq-len", 24, "--lr", 0.01]
+        expected = self.train(model, *flags, output="plain")
+        metrics = self.directory / "out" / "metrics.jsonl"
+        command = self.command(model, *flags, "--save-every", 1)
+        self.signal_at(lambda: metrics.exists() and metrics.read_bytes().count(b"\n") > 5, signal.SIGKILL, *command)
+        self.assertLess(self.checkpoints()[-1], expected[0][-1]["step"])
+        self.assertEqual(self.go_on(model, *data, "--resume"), expected)
+
+    def test_a_flag_that_contradicts_is_refused_though_it_is_the_default(self):
+        self.train(UNTIED, *self.flags, "--steps", 2, "--lr", 0.01, "--data-shards", 2)
+        self.refuses("--lr 0.01, got 0.0003", flags=[*self.flags, "--steps", 4, "--lr", 3e-4])
+        self.refuses("--data-shards 2, got 1", flags=[*self.flags, "--steps", 4, "--data-shards", 1])
+
+    def test_times_of_saving(self):
+        for word in ("x", "-1", "1.5", "10x", "m", "1h30", "nan", "1e99s"):
+            message = self.refused(*self.command(UNTIED, *self.flags[:-2], "--save-every", word))
+            self.assertIn(f"--save-every {word}: expected a number of steps (500), a time (90s, 30m, 2h)", message)
 
     def test_settings_that_change_the_numbers(self):
         self.train(UNTIED, *self.flags, "--steps", 2)

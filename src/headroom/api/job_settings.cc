@@ -1,6 +1,7 @@
 #include "headroom/api/job_settings.h"
 
 #include <array>
+#include <charconv>
 #include <cmath>
 
 #include "headroom/backend/backend.h"
@@ -75,6 +76,28 @@ void check_host_memory(const RunOptions& options) {
       options.host_memory, backend.name());
 }
 
+SaveEvery parse_save_every(const std::string& text) {
+  SaveEvery every{.text = text};
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::string_view unit(end, static_cast<size_t>(text.data() + text.size() - end));
+  const bool is_number = error == std::errc() && is_amount(number) && number <= static_cast<double>(kMostSteps);
+  if (is_number && unit.empty() && number == std::floor(number)) {
+    every.steps = static_cast<int64_t>(number);
+    return every;
+  }
+  constexpr std::array<std::pair<std::string_view, double>, 4> kUnits = {
+      {{"s", 1.0}, {"m", 60.0}, {"min", 60.0}, {"h", 3600.0}}};
+  for (const auto& [name, seconds] : kUnits) {
+    if (is_number && unit == name) {
+      every.seconds = number * seconds;
+      return every;
+    }
+  }
+  throw InvalidInput("--save-every {}: expected a number of steps (500), a time (90s, 30m, 2h), or 0: at the end",
+                     text);
+}
+
 }  // namespace
 
 TraceSettings trace_settings(const RunOptions& options) {
@@ -134,9 +157,10 @@ TrainingRequest training_request(const TrainOptions& options) {
   request.batch_size = options.batch_size;
   request.seq_len = options.seq_len;
   request.lr = learning_rates(options);
+  request.asked_steps = options.steps;
   request.updates = updates(options);
   request.seed = options.seed;
-  request.save_every = options.save_every;
+  request.save_every = parse_save_every(options.save_every);
   request.keep_checkpoints = options.keep_checkpoints;
   request.eval_every = options.eval_every;
   request.profiles = !options.profile.empty();

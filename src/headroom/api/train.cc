@@ -9,6 +9,7 @@
 
 #include "headroom/api/job_settings.h"
 #include "headroom/api/model_source.h"
+#include "headroom/api/resumed_options.h"
 #include "headroom/api/run_report.h"
 #include "headroom/backend/backend.h"
 #include "headroom/base/atomic_file.h"
@@ -34,9 +35,8 @@ void check_options(const TrainOptions& options) {
     throw InvalidInput("--data, --tokens: expected exactly one of them: text files, or a file of token ids");
   }
   parse_shard_size(options.shard_size);
-  for (const auto& [flag, value] : {std::pair{"--save-every", options.save_every},
-                                    {"--keep-checkpoints", options.keep_checkpoints},
-                                    {"--eval-every", options.eval_every}}) {
+  for (const auto& [flag, value] :
+       {std::pair{"--keep-checkpoints", options.keep_checkpoints}, {"--eval-every", options.eval_every}}) {
     if (value < 0) throw InvalidInput("{} {}: expected 0 or more", flag, value);
   }
 }
@@ -75,26 +75,31 @@ class Output {
   bool is_new_;
 };
 
-// A new run needs an output that holds nothing yet; a resumed one needs a checkpoint.
+// A new run needs an output that holds nothing yet.
 void check_output(const TrainOptions& options) {
-  const bool exists = fs::exists(options.output);
-  if (!options.resume) {
-    if (exists && !fs::is_directory(options.output))
-      throw InvalidInput("--output {}: a file of that name exists; try another", options.output);
-    if (!exists) return;
-    for (const fs::directory_entry& entry : fs::directory_iterator(options.output)) {
-      const std::string name = entry.path().filename().string();
-      // What a run leaves that ended before its first checkpoint.
-      if (is_preparation(name) || is_requested(entry, options) || name == "metrics.jsonl" ||
-          name.ends_with(kTemporarySuffix))
-        continue;
-      throw InvalidInput(
-          "--output {}: it exists and holds {}; add --resume to continue that run, or choose another directory",
-          options.output, name);
-    }
-  } else if (!exists || !Checkpoints(options.output).newest()) {
-    throw InvalidInput("--resume: {} holds no complete checkpoint; start without --resume", options.output);
+  if (!fs::exists(options.output)) return;
+  if (!fs::is_directory(options.output)) {
+    throw InvalidInput("--output {}: a file of that name exists; try another", options.output);
   }
+  for (const fs::directory_entry& entry : fs::directory_iterator(options.output)) {
+    const std::string name = entry.path().filename().string();
+    // What a run leaves that ended before its first checkpoint.
+    if (is_preparation(name) || is_requested(entry, options) || name == "metrics.jsonl" ||
+        name.ends_with(kTemporarySuffix))
+      continue;
+    throw InvalidInput(
+        "--output {}: it exists and holds {}; add --resume to continue that run, or choose another directory",
+        options.output, name);
+  }
+}
+
+// Refuses what contradicts the newest checkpoint, but for what the data have to say.
+void check_resumed(const TrainingRequest& request, const TrainingSettings& settings, const Model& model) {
+  const Checkpoints checkpoints(request.output);
+  const std::optional<int64_t> newest = checkpoints.newest();
+  if (!newest) return;
+  const CheckpointState saved = checkpoints.read_state(*newest);
+  check_those_settings(checkpoints.path_of(*newest), saved.settings, numbers_of(request, settings, model));
 }
 
 int64_t decide_steps(const TrainOptions& options, const Dataset& data) {
@@ -159,12 +164,13 @@ std::unique_ptr<Profile> start_profile(const TrainOptions& options, Workspace& w
 
 }  // namespace
 
-TrainResult train(const TrainOptions& options) {
+TrainResult train(const TrainOptions& given) {
   restart_peak();
-  check_options(options);
-  check_data_files(options.data);
-  check_data_files(options.eval_data);
-  check_output(options);
+  check_options(given);
+  check_data_files(given.data);
+  check_data_files(given.eval_data);
+  const TrainOptions options = take_flags_of_checkpoint(given);
+  if (!options.resume) check_output(options);
   const Backend& backend = choose_backend();
   const std::unique_ptr<Model> files = open_model_directory(options.model);
   const JsonObject config = config_to_train(options.model, options.labels);
@@ -174,6 +180,7 @@ TrainResult train(const TrainOptions& options) {
   request.shard_bytes = parse_shard_size(options.shard_size);
   take_shape_of_tokens(request);
   TrainingSettings settings = read_training_settings(request, *model);
+  if (options.resume) check_resumed(request, settings, *model);
   FittedJob job = fit_to_run(options, [&] {
     FittedTraining fitted = fit_training(request, *model, resolve_budget(options.memory),
                                          uses_tokenizer(request) ? tokenizer_bytes_of(options.model) : 0);
@@ -197,7 +204,7 @@ TrainResult train(const TrainOptions& options) {
   const std::unique_ptr<Profile> profile = start_profile(options, workspace, {job.reserve_bytes, job.budget.bytes});
   Trainer trainer(request, *model, *files, settings, data, workspace);
   const LoadUse load = load_use(trainer.load());
-  trainer.require_disk_space();
+  trainer.require_disk_space(job.step_seconds);
   output.keep();
   const InterruptGuard interrupt;
   const Trainer::Outcome outcome = trainer.run(interrupt);

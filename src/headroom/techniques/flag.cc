@@ -25,19 +25,10 @@ std::string join(const std::vector<std::string_view>& choices) {
   return text;
 }
 
-void check(const Flag& flag, std::string_view value) {
-  int64_t integer = 0;
-  double number = 0;
-  if (flag.kind == FlagKind::integer && !parse(value, integer)) {
-    throw InvalidInput("{} {}: expected a whole number", flag.name, value);
-  }
-  if (flag.kind == FlagKind::number && !parse(value, number)) {
-    throw InvalidInput("{} {}: expected a number", flag.name, value);
-  }
-  if (flag.choices.empty() || value == flag.standard) return;
-  if (std::find(flag.choices.begin(), flag.choices.end(), value) == flag.choices.end()) {
-    throw InvalidInput("{} {}: expected {}", flag.name, value, join(flag.choices));
-  }
+std::string expected(const Flag& flag) {
+  if (flag.kind == FlagKind::integer) return "a whole number";
+  if (flag.kind == FlagKind::number) return "a number";
+  return join(flag.choices);
 }
 
 template <class T>
@@ -49,6 +40,15 @@ T parsed(std::string_view flag, const std::string& text) {
 
 }  // namespace
 
+bool is_value(const Flag& flag, std::string_view text) {
+  int64_t integer = 0;
+  double number = 0;
+  if (flag.kind == FlagKind::integer && !parse(text, integer)) return false;
+  if (flag.kind == FlagKind::number && !parse(text, number)) return false;
+  if (flag.choices.empty() || text == flag.standard) return true;
+  return std::find(flag.choices.begin(), flag.choices.end(), text) != flag.choices.end();
+}
+
 FlagValues::FlagValues(const std::map<std::string, std::string>& given) {
   for (const auto& [flag, value] : given) set(flag, value);
 }
@@ -56,7 +56,7 @@ FlagValues::FlagValues(const std::map<std::string, std::string>& given) {
 void FlagValues::set(std::string_view flag, std::string_view value) {
   const Flag* const known = find_flag(flag);
   if (known == nullptr) throw InvalidInput("{}: no technique has this flag", flag);
-  check(*known, value);
+  if (!is_value(*known, value)) throw InvalidInput("{} {}: expected {}", known->name, value, expected(*known));
   given_[std::string(flag)] = value;
 }
 

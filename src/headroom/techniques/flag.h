@@ -20,6 +20,9 @@ struct Flag {
   std::vector<std::string_view> choices = {};  // that may be given; empty: any of that kind
 };
 
+// Whether the text could be given as its value.
+bool is_value(const Flag& flag, std::string_view text);
+
 // A value for each flag of every technique: what was given, or its standard.
 class FlagValues {
  public:

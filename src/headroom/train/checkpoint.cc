@@ -67,6 +67,15 @@ const std::string* find_setting(const RunSettings& settings, const std::string& 
   return found == settings.end() ? nullptr : &found->second;
 }
 
+void check_setting(const std::string& path, const RunSettings& saved, const RunSettings& wanted,
+                   const std::string& name) {
+  const std::string* was = find_setting(saved, name);
+  const std::string* is = find_setting(wanted, name);
+  if (was != nullptr && is != nullptr && *was == *is) return;
+  throw InvalidInput("{}: this run was trained with {} {}, got {}; what changes the numbers cannot change on --resume",
+                     path, name, was != nullptr ? *was : "absent", is != nullptr ? *is : "absent");
+}
+
 // The step of "checkpoint-STEP", spelled as path_of() does, -1 for any other name.
 int64_t step_of(const std::string& name) {
   if (!name.starts_with(kPrefix)) return -1;
@@ -80,16 +89,12 @@ int64_t step_of(const std::string& name) {
 }  // namespace
 
 void check_settings(const std::string& path, const RunSettings& saved, const RunSettings& wanted) {
-  const auto compare = [&](const std::string& name) {
-    const std::string* was = find_setting(saved, name);
-    const std::string* is = find_setting(wanted, name);
-    if (was != nullptr && is != nullptr && *was == *is) return;
-    throw InvalidInput(
-        "{}: this run was trained with {} {}, got {}; what changes the numbers cannot change on --resume", path, name,
-        was != nullptr ? *was : "absent", is != nullptr ? *is : "absent");
-  };
-  for (const auto& [name, value] : wanted) compare(name);
-  for (const auto& [name, value] : saved) compare(name);
+  check_those_settings(path, saved, wanted);
+  for (const auto& [name, value] : saved) check_setting(path, saved, wanted, name);
+}
+
+void check_those_settings(const std::string& path, const RunSettings& saved, const RunSettings& wanted) {
+  for (const auto& [name, value] : wanted) check_setting(path, saved, wanted, name);
 }
 
 std::string Checkpoints::path_of(int64_t step) const { return fmt::format("{}/{}{}", directory_, kPrefix, step); }
@@ -152,7 +157,8 @@ void Checkpoints::save(const CheckpointState& state, const StateTensors& tensors
                                                       {"headroom", HEADROOM_VERSION},
                                                       {"step", state.step},
                                                       {"settings", object_of(state.settings)},
-                                                      {"carried", object_of(state.carried)}});
+                                                      {"carried", object_of(state.carried)},
+                                                      {"course", object_of(state.course)}});
     output.commit();
   }
   std::vector<int64_t> steps = list();
@@ -189,6 +195,7 @@ CheckpointState Checkpoints::read_state(int64_t step) const {
   };
   state.settings = entries_of("settings");
   if (json.has("carried")) state.carried = entries_of("carried");
+  if (json.has("course")) state.course = entries_of("course");
   return state;
 }
 

@@ -29,10 +29,13 @@ struct CheckpointState {
   int64_t step = 0;  // updates done
   RunSettings settings;
   RunSettings carried = {};  // what else decides the steps to come, by name: the loss scale
+  RunSettings course = {};   // flags that may change on the way and otherwise go on: --steps
 };
 
 // Throws InvalidInput naming the first setting that differs, what the checkpoint `path` has and what was asked for.
 void check_settings(const std::string& path, const RunSettings& saved, const RunSettings& wanted);
+// The same for the settings of `wanted` alone.
+void check_those_settings(const std::string& path, const RunSettings& saved, const RunSettings& wanted);
 
 class Checkpoints {
  public:

@@ -56,7 +56,34 @@ uint64_t fingerprint_of_config(const std::string& model) {
   return print.value();
 }
 
+// Flags that a resumed run goes on with where it is told nothing else.
+RunSettings course_of(const TrainingRequest& request) {
+  return {{"--steps", fmt::format("{}", request.asked_steps)},
+          {"--save-every", request.save_every.text},
+          {"--keep-checkpoints", fmt::format("{}", request.keep_checkpoints)},
+          {"--eval-every", fmt::format("{}", request.eval_every)}};
+}
+
 }  // namespace
+
+RunSettings numbers_of(const TrainingRequest& request, const TrainingSettings& settings, const Model& model) {
+  const UpdateSettings& updates = settings.updates;
+  RunSettings numbers = {{"--batch-size", fmt::format("{}", settings.shape.rows())},
+                         {"--seq-len", fmt::format("{}", request.seq_len)},
+                         {"--lr", fmt::format("{}", request.lr.lr)},
+                         {"--lr-schedule", std::string(name_of(request.lr.schedule))},
+                         {"--warmup-steps", fmt::format("{}", request.lr.warmup_steps)},
+                         {"--weight-decay", fmt::format("{}", updates.weight_decay)},
+                         {"--beta1", fmt::format("{}", updates.beta1)},
+                         {"--beta2", fmt::format("{}", updates.beta2)},
+                         {"--eps", fmt::format("{}", updates.eps)},
+                         {"--grad-clip", fmt::format("{}", updates.grad_clip)},
+                         {"--seed", fmt::format("{}", request.seed)}};
+  for (const Technique* technique : techniques()) technique->add_numbers(settings, model, numbers);
+  if (!request.labels.empty()) numbers.emplace_back("--labels", request.labels);
+  numbers.emplace_back("a config.json of fingerprint", fmt::format("{:016x}", fingerprint_of_config(request.model)));
+  return numbers;
+}
 
 Trainer::Trainer(const TrainingRequest& request, const Model& model, const Model& files,
                  const TrainingSettings& settings, const Dataset& data, Workspace& workspace)
@@ -74,21 +101,7 @@ Trainer::Trainer(const TrainingRequest& request, const Model& model, const Model
       loss_scaler_(settings.loss_scale.value_or(LossScaleSettings{})) {}
 
 RunSettings Trainer::run_settings() const {
-  const UpdateSettings& updates = settings_.updates;
-  RunSettings numbers = {{"--batch-size", fmt::format("{}", settings_.shape.rows())},
-                         {"--seq-len", fmt::format("{}", request_.seq_len)},
-                         {"--lr", fmt::format("{}", request_.lr.lr)},
-                         {"--lr-schedule", std::string(name_of(request_.lr.schedule))},
-                         {"--warmup-steps", fmt::format("{}", request_.lr.warmup_steps)},
-                         {"--weight-decay", fmt::format("{}", updates.weight_decay)},
-                         {"--beta1", fmt::format("{}", updates.beta1)},
-                         {"--beta2", fmt::format("{}", updates.beta2)},
-                         {"--eps", fmt::format("{}", updates.eps)},
-                         {"--grad-clip", fmt::format("{}", updates.grad_clip)},
-                         {"--seed", fmt::format("{}", request_.seed)}};
-  for (const Technique* technique : techniques()) technique->add_numbers(settings_, model_, numbers);
-  if (!request_.labels.empty()) numbers.emplace_back("--labels", request_.labels);
-  numbers.emplace_back("a config.json of fingerprint", fmt::format("{:016x}", fingerprint_of_config(request_.model)));
+  RunSettings numbers = numbers_of(request_, settings_, model_);
   for (auto& fingerprint : data_.fingerprints()) numbers.push_back(std::move(fingerprint));
   return numbers;
 }
@@ -117,9 +130,19 @@ LoadStatistics Trainer::load() {
   return {use.bytes + adapter.bytes, use.seconds + adapter.seconds};
 }
 
-void Trainer::require_disk_space() const {
-  const int64_t saves = request_.save_every > 0 ? (request_.lr.steps - done_steps_) / request_.save_every + 1 : 1;
+void Trainer::require_disk_space(double step_seconds) const {
+  const SaveEvery& every = request_.save_every;
+  const int64_t steps = request_.lr.steps - done_steps_;
+  int64_t saves = every.steps > 0 ? steps / every.steps + 1 : 1;
+  // A run is longer than predicted, but hardly by so much.
+  const double longest_seconds = 3 * step_seconds * static_cast<double>(steps);
+  if (every.seconds > 0 && (step_seconds <= 0 || longest_seconds > every.seconds)) saves = steps;
   checkpoints_.require_space(state(), std::min(kept(request_), saves), final_bytes());
+}
+
+bool Trainer::is_due(int64_t step, double seconds) const {
+  const SaveEvery& every = request_.save_every;
+  return (every.steps > 0 && step % every.steps == 0) || (every.seconds > 0 && seconds >= every.seconds);
 }
 
 Trainer::StepLoss Trainer::step(int64_t step) {
@@ -166,7 +189,7 @@ double Trainer::evaluate() {
 
 void Trainer::save(int64_t step) {
   const RunSettings carried = scales_loss() ? loss_scaler_.state() : RunSettings();
-  checkpoints_.save({step, run_settings(), carried}, state(), kept(request_));
+  checkpoints_.save({step, run_settings(), carried, course_of(request_)}, state(), kept(request_));
 }
 
 Trainer::Outcome Trainer::run(const InterruptGuard& interrupt) {
@@ -178,6 +201,7 @@ Trainer::Outcome Trainer::run(const InterruptGuard& interrupt) {
   const int64_t first = done_steps_;
   const auto tokens_until = [&](int64_t step) { return data_.train().rows_before(step) * request_.seq_len; };
   int64_t saved = done_steps_;
+  double saved_at = 0;
   double before = progress.elapsed_seconds();
   while (done_steps_ < steps && interrupt.signal() == 0) {
     const int64_t step = done_steps_ + 1;
@@ -216,10 +240,11 @@ Trainer::Outcome Trainer::run(const InterruptGuard& interrupt) {
     progress.show(step, steps,
                   fmt::format("loss {:.4f}  {:.0f} tokens/s  memory {} of {}", result.loss, rate,
                               format_bytes(resident_bytes()), format_bytes(workspace_.plan().arena_bytes)));
-    if (request_.save_every > 0 && step % request_.save_every == 0) {
+    if (is_due(step, progress.elapsed_seconds() - saved_at)) {
       metrics.sync();
       save(step);
       saved = step;
+      saved_at = progress.elapsed_seconds();
     }
   }
   metrics.sync();

@@ -16,6 +16,9 @@
 
 namespace headroom {
 
+// The settings of a run that change its numbers, but for its data.
+RunSettings numbers_of(const TrainingRequest& request, const TrainingSettings& settings, const Model& model);
+
 class Trainer {
  public:
   // All borrowed. `files`: the model whose weights lie at request.model, which is `model`, or what it is made of.
@@ -26,8 +29,9 @@ class Trainer {
   // Takes the state of the newest checkpoint, or where there is none and it is a new run, of the model.
   LoadStatistics load();
 
-  // Throws MachineFailure unless checkpoints and the model will fit on the disk.
-  void require_disk_space() const;
+  // Throws MachineFailure unless checkpoints and the model will fit on the disk, with steps of `step_seconds` (0:
+  // nobody knows).
+  void require_disk_space(double step_seconds) const;
 
   struct Outcome {
     int64_t step = 0;
@@ -56,6 +60,8 @@ class Trainer {
   StateTensors state() const { return {weights_, optimizer_}; }
   bool scales_loss() const { return settings_.loss_scale.has_value(); }
   RunSettings run_settings() const;
+  // Whether --save-every asks for a checkpoint after that step, so long after the last.
+  bool is_due(int64_t step, double seconds) const;
   WeightWriter final_weights() const;
 
   void save_adapter() const;

@@ -11,6 +11,13 @@
 
 namespace headroom {
 
+// When a checkpoint is written besides the one at the end: 0 for never.
+struct SaveEvery {
+  int64_t steps = 0;
+  double seconds = 0;
+  std::string text = "0";  // as it was asked for
+};
+
 struct TrainingRequest : TechniqueRequest {
   std::vector<std::string> data;
   std::string tokens;
@@ -20,10 +27,11 @@ struct TrainingRequest : TechniqueRequest {
   std::string output;
   int64_t batch_size = 0;
   int64_t seq_len = 0;
-  LrSettings lr;           // steps: 0 for one pass over the data
-  UpdateSettings updates;  // but for what techniques read
+  LrSettings lr;            // steps: 0 for one pass over the data
+  int64_t asked_steps = 0;  // as they were asked for, also when those of one pass are known
+  UpdateSettings updates;   // but for what techniques read
   uint64_t seed = 0;
-  int64_t save_every = 0;
+  SaveEvery save_every;
   int64_t keep_checkpoints = 0;
   int64_t eval_every = 0;
   int64_t shard_bytes = 0;  // at most, of a file of the trained model
