@@ -58,13 +58,13 @@ class CommandTest(unittest.TestCase):
         self.assertTrue(lines and lines[0].startswith("headroom: "), done.stderr)
         return done.stderr.strip()
 
-    def start(self, *arguments, **options):
+    def start(self, *arguments, stderr=subprocess.PIPE, **options):
         """Starts the command and returns the process; it is killed at the end of the test."""
         process = subprocess.Popen(
             [HEADROOM, *map(str, arguments)],
             cwd=self.directory,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             encoding="utf-8",
             errors="replace",
             **options,

@@ -207,7 +207,7 @@ TrainResult train(const TrainOptions& given) {
   trainer.require_disk_space(job.step_seconds);
   output.keep();
   const InterruptGuard interrupt;
-  const Trainer::Outcome outcome = trainer.run(interrupt);
+  const Trainer::Outcome outcome = trainer.run(interrupt, job.budget.bytes);
   TrainResult result;
   result.step = outcome.step;
   result.loss = outcome.loss;

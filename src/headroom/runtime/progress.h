@@ -1,8 +1,10 @@
-// A line on a terminal's standard error that says how far a job is; nothing where standard error is no terminal.
+// How far a job is, on standard error: on a terminal a line that is drawn anew, elsewhere a line from time to time.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -10,15 +12,24 @@ namespace headroom {
 
 class Progress {
  public:
-  // `quiet`: never a line. The line appears after two seconds, at most ten times a second.
+  // `quiet`: never a line. On a terminal it appears after two seconds and changes at most ten times a second; elsewhere
+  // (a file, a pipe) there is a line every thirty seconds.
   Progress(std::string_view title, bool quiet);
+  // Of a job that counts its steps ("step 3 of 40") and begins behind step `first`.
+  static Progress of_steps(std::string_view title, int64_t first, bool quiet);
   // Wipes the line.
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  // done of total; `note` is what stands behind the bar ("loss 3.21, 1,204 tokens/s").
-  void show(int64_t done, int64_t total, std::string_view note = {});
+  // Whether show() would say something now: for notes that take time to make.
+  bool is_due() const;
+  // done of total; `notes` stand behind it ("loss 3.21"), what matters most first: a terminal shows those that it has
+  // columns for.
+  void show(int64_t done, int64_t total, std::span<const std::string> notes = {});
+  void show(int64_t done, int64_t total, std::initializer_list<std::string> notes) {
+    show(done, total, std::span<const std::string>(notes.begin(), notes.size()));
+  }
 
   // Takes the line away until show() is called again: before something else is printed.
   void wipe();
@@ -27,12 +38,23 @@ class Progress {
 
  private:
   using Clock = std::chrono::steady_clock;
+
+  Progress(std::string_view title, int64_t first, bool counts_steps, bool quiet);
+  void draw(std::string_view line, size_t columns);
+
   std::string title_;
+  int64_t first_;
+  bool counts_steps_;
   bool enabled_;
-  bool shown_ = false;
+  bool on_terminal_;
+  size_t drawn_columns_ = 0;  // of the line that stands there; 0: none
   Clock::time_point start_;
   Clock::time_point last_;
 };
+
+// The title and those of `parts`, in their order, that `columns` have room for, and a bar of `share` where there is
+// room for one.
+std::string progress_line(std::string_view title, double share, std::span<const std::string> parts, size_t columns);
 
 // "1 h 02 min", "3 min 20 s", "12 s".
 std::string format_duration(double seconds);

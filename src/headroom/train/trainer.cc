@@ -64,6 +64,15 @@ RunSettings course_of(const TrainingRequest& request) {
           {"--eval-every", fmt::format("{}", request.eval_every)}};
 }
 
+// "memory 189 of 256 MiB": of the budget.
+std::string describe_memory(int64_t resident_bytes, int64_t budget_bytes) {
+  const auto in = [](int64_t bytes, int64_t unit) { return static_cast<double>(bytes) / static_cast<double>(unit); };
+  if (budget_bytes < 10 * kGiB) {
+    return fmt::format("memory {:.0f} of {:.0f} MiB", in(resident_bytes, kMiB), in(budget_bytes, kMiB));
+  }
+  return fmt::format("memory {:.1f} of {:.1f} GiB", in(resident_bytes, kGiB), in(budget_bytes, kGiB));
+}
+
 }  // namespace
 
 RunSettings numbers_of(const TrainingRequest& request, const TrainingSettings& settings, const Model& model) {
@@ -145,7 +154,7 @@ bool Trainer::is_due(int64_t step, double seconds) const {
   return (every.steps > 0 && step % every.steps == 0) || (every.seconds > 0 && seconds >= every.seconds);
 }
 
-Trainer::StepLoss Trainer::step(int64_t step) {
+Trainer::StepLoss Trainer::step(int64_t step, const std::function<void()>& on_graph) {
   const TrainingShape& shape = settings_.shape;
   const float loss_scale = scales_loss() ? loss_scaler_.scale() : 1.0f;
   const int64_t predictions = inputs_.begin_update(data_.train(), step - 1, loss_scale);
@@ -162,6 +171,7 @@ Trainer::StepLoss Trainer::step(int64_t step) {
     }
     Executor& graph = workspace_.at(row);
     graph.run();
+    on_graph();
     for (const std::string& name : row.reads) results[name] = number_of(graph, name);
   });
   return {.mean = results.at("loss_sum") / static_cast<double>(std::max<int64_t>(predictions, 1)),
@@ -169,7 +179,7 @@ Trainer::StepLoss Trainer::step(int64_t step) {
           .gradient_norm = static_cast<float>(results.at("gradient_norm"))};
 }
 
-double Trainer::evaluate() {
+double Trainer::evaluate(const std::function<void()>& on_graph) {
   const TokenBatches* batches = data_.evaluation();
   if (batches == nullptr) return std::numeric_limits<double>::quiet_NaN();
   double sum = 0;
@@ -179,6 +189,7 @@ double Trainer::evaluate() {
       if (!row.fills.empty()) predictions += inputs_.fill(*batches, step, 0);
       Executor& graph = workspace_.at(row);
       graph.run();
+      on_graph();
       for (const std::string& name : row.reads) {
         for (const float loss : graph.result<float>(name).all()) sum += static_cast<double>(loss);
       }
@@ -192,9 +203,9 @@ void Trainer::save(int64_t step) {
   checkpoints_.save({step, run_settings(), carried, course_of(request_)}, state(), kept(request_));
 }
 
-Trainer::Outcome Trainer::run(const InterruptGuard& interrupt) {
+Trainer::Outcome Trainer::run(const InterruptGuard& interrupt, int64_t budget_bytes) {
   MetricsLog metrics(request_.output + "/metrics.jsonl", done_steps_);
-  Progress progress("training", request_.quiet);
+  Progress progress = Progress::of_steps("training", done_steps_, request_.quiet);
   Outcome result;
   result.eval_loss = std::numeric_limits<double>::quiet_NaN();
   const int64_t steps = request_.lr.steps;
@@ -202,10 +213,19 @@ Trainer::Outcome Trainer::run(const InterruptGuard& interrupt) {
   const auto tokens_until = [&](int64_t step) { return data_.train().rows_before(step) * request_.seq_len; };
   int64_t saved = done_steps_;
   double saved_at = 0;
+  const auto show = [&] {
+    if (!progress.is_due()) return;
+    std::vector<std::string> notes;
+    if (done_steps_ > first) notes.push_back(fmt::format("loss {:.4f}", result.loss));
+    notes.push_back(describe_memory(resident_bytes(), budget_bytes));
+    const double tokens = static_cast<double>(tokens_until(done_steps_) - tokens_until(first));
+    if (done_steps_ > first) notes.push_back(fmt::format("{:.0f} tokens/s", tokens / progress.elapsed_seconds()));
+    progress.show(done_steps_, steps, notes);
+  };
   double before = progress.elapsed_seconds();
   while (done_steps_ < steps && interrupt.signal() == 0) {
     const int64_t step = done_steps_ + 1;
-    const StepLoss loss = this->step(step);
+    const StepLoss loss = this->step(step, show);
     result.loss = loss.mean;
     const float norm = loss.gradient_norm;
     const bool is_skipped = scales_loss() && loss_scaler_.is_dynamic() && !std::isfinite(norm);
@@ -231,15 +251,12 @@ Trainer::Outcome Trainer::run(const InterruptGuard& interrupt) {
     }
     before = now;
     if (request_.eval_every > 0 && (step % request_.eval_every == 0 || step == steps)) {
-      result.eval_loss = evaluate();
+      result.eval_loss = evaluate(show);
       if (!std::isnan(result.eval_loss)) line += fmt::format(R"(, "eval_loss": {})", result.eval_loss);
       before = progress.elapsed_seconds();
     }
     metrics.append(line + "}");
-    const double rate = static_cast<double>(tokens_until(step) - tokens_until(first)) / now;
-    progress.show(step, steps,
-                  fmt::format("loss {:.4f}  {:.0f} tokens/s  memory {} of {}", result.loss, rate,
-                              format_bytes(resident_bytes()), format_bytes(workspace_.plan().arena_bytes)));
+    show();
     if (is_due(step, progress.elapsed_seconds() - saved_at)) {
       metrics.sync();
       save(step);
@@ -251,7 +268,7 @@ Trainer::Outcome Trainer::run(const InterruptGuard& interrupt) {
   if (saved != done_steps_ || !checkpoints_.newest()) save(done_steps_);
   result.step = done_steps_;
   result.stopped_by_signal = done_steps_ < steps ? interrupt.signal() : 0;
-  if (result.stopped_by_signal == 0 && std::isnan(result.eval_loss)) result.eval_loss = evaluate();
+  if (result.stopped_by_signal == 0 && std::isnan(result.eval_loss)) result.eval_loss = evaluate(show);
   if (done_steps_ == first) metrics.for_each_loss([&](int64_t, double loss) { result.loss = loss; });
   result.seconds = progress.elapsed_seconds();
   result.tokens_per_second = static_cast<double>(tokens_until(done_steps_) - tokens_until(first)) / result.seconds;

@@ -1,6 +1,7 @@
 // The training loop over a workspace: steps, evaluation, metrics, checkpoints, interruption.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "headroom/formats/weights/weight_writer.h"
@@ -43,7 +44,7 @@ class Trainer {
   };
   // Runs to the last step, or to a signal: finishes the step and saves. Throws InvalidInput when the loss is no number
   // any more; the checkpoints stay.
-  Outcome run(const InterruptGuard& interrupt);
+  Outcome run(const InterruptGuard& interrupt, int64_t budget_bytes);
 
   // The weights in DIR, f32, in files of request.shard_bytes; with LoRA the adapter alone, as PEFT's files.
   void save_weights() const;
@@ -54,8 +55,9 @@ class Trainer {
     int64_t predictions = 0;
     float gradient_norm = 0;  // before clipping
   };
-  StepLoss step(int64_t step);
-  double evaluate();
+  // Both call on_graph() whenever a graph has run.
+  StepLoss step(int64_t step, const std::function<void()>& on_graph);
+  double evaluate(const std::function<void()>& on_graph);
   void save(int64_t step);
   StateTensors state() const { return {weights_, optimizer_}; }
   bool scales_loss() const { return settings_.loss_scale.has_value(); }

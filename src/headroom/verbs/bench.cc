@@ -133,7 +133,7 @@ Json bench_kernels(const BenchOptions& options) {
   result["limits"] = json_of(limits);
   if (options.on_limits) options.on_limits(limits, isa, thread_count);
   if (options.filter.empty()) {
-    progress.show(1, steps, "disk");
+    progress.show(1, steps, {"disk"});
     const DiskRates disk = measure_disk(options.disk, walked);
     result["limits"]["disk"] = json_of(disk);
     progress.wipe();
@@ -143,7 +143,7 @@ Json bench_kernels(const BenchOptions& options) {
   const LimitProbes probes(isa, walked, threads);
   result["cases"] = Json::array();
   for (size_t i = 0; i < cases.size(); ++i) {
-    progress.show(static_cast<int64_t>(i) + 2, steps, cases[i].name);
+    progress.show(static_cast<int64_t>(i) + 2, steps, {cases[i].name});
     const CaseResult measured = KernelBench(cases[i], isa, operands, threads).measure(probes);
     result["cases"].push_back(json_of(cases[i], measured));
     progress.wipe();
