@@ -38,9 +38,9 @@ void print(const ModelRate& rate) {
   const std::string rows = rate.batch == 1 ? "" : fmt::format("{} x ", rate.batch);
   const double per_second = rate.flops_per_second > 0 ? rate.flops_per_second : rate.bytes_per_second;
   const bool computes = rate.flops_per_second > 0;
-  print_result("{:<24} {:>10.1f} tokens/s {:>6.1f} % spread {:>9.1f} {}",
-               fmt::format("{} {}{}", rate.test, rows, rate.tokens), rate.tokens_per_second, 100 * rate.spread,
-               per_second / kGiga, computes ? "GFLOP/s" : "GB/s   ");
+  const std::string spread = rate.runs == 1 ? "        one run" : fmt::format("{:>6.1f} % spread", 100 * rate.spread);
+  print_result("{:<24} {:>10.1f} tokens/s {} {:>9.1f} {}", fmt::format("{} {}{}", rate.test, rows, rate.tokens),
+               rate.tokens_per_second, spread, per_second / kGiga, computes ? "GFLOP/s" : "GB/s   ");
   if (rate.share > 0) print_result(" {:>5.1f} % of {}", 100 * rate.share, computes ? "fma" : "read");
   print_result("\n");
 }

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
 
 #include "headroom/headroom.h"
 
@@ -17,6 +19,9 @@ void add_convert_command(CLI::App& app);
 void add_tokenize_command(CLI::App& app);
 void add_inspect_command(CLI::App& app);
 void add_bench_command(CLI::App& app);
+
+// One sentence about a command line that cannot be parsed.
+std::string usage_error(const CLI::App& app, const CLI::ParseError& error);
 
 // Of those, the ones of a verb that runs no graph: --memory, --report, --quiet, --verbose.
 void add_memory_and_report_flags(CLI::App& command, RunOptions& options);

@@ -26,10 +26,7 @@ int end_parsing(const CLI::App& app, const CLI::ParseError& error) {
     headroom::write_result(text.str());
     return kDone;
   }
-  const std::vector<CLI::App*> verbs = app.get_subcommands();
-  return complain(
-      fmt::format("{}; try: headroom {}--help", error.what(), verbs.empty() ? "" : verbs[0]->get_name() + " "),
-      kBadInput);
+  return complain(headroom::usage_error(app, error), kBadInput);
 }
 
 }  // namespace
@@ -47,12 +44,6 @@ int main(int argc, char** argv) {
     app.set_version_flag("--version", "headroom " HEADROOM_VERSION);
     app.require_subcommand(1);
     app.option_defaults()->always_capture_default();
-    app.footer(
-        "A first model from nothing but text:\n"
-        "  headroom init tiny-4m --output model --tokenizer-data *.txt\n"
-        "  headroom train model --data *.txt --output trained --memory 256MiB --steps 200\n"
-        "  headroom generate trained --prompt \"Once upon\"\n"
-        "headroom VERB --help explains a verb and shows its defaults.");
     headroom::add_plan_command(app);
     headroom::add_init_command(app);
     headroom::add_train_command(app);
@@ -62,6 +53,12 @@ int main(int argc, char** argv) {
     headroom::add_tokenize_command(app);
     headroom::add_inspect_command(app);
     headroom::add_bench_command(app);
+    app.footer(  // now, since verbs would inherit it
+        "A first model from nothing but text:\n"
+        "  headroom init tiny-4m --output model --tokenizer-data *.txt\n"
+        "  headroom train model --data *.txt --output trained --memory 256MiB --steps 200\n"
+        "  headroom generate trained --prompt \"Once upon\"\n"
+        "headroom VERB --help explains a verb and shows its defaults.");
     try {
       app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

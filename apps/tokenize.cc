@@ -9,6 +9,11 @@ namespace headroom {
 
 void add_tokenize_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("tokenize", "Text to token ids and back");
+  command->footer(
+      "Examples:\n"
+      "  echo '[\"Once upon a time\"]' > texts.json\n"
+      "  headroom tokenize model --input texts.json --output ids.json\n"
+      "  headroom tokenize model --input ids.json --decode");
   const auto options = std::make_shared<TokenizeOptions>();
   command->add_option("MODEL", options->tokenizer, "A tokenizer.json, or a model directory that holds one")->required();
   command->add_option("--input", options->input, "A JSON array of strings; with --decode, of arrays of ids")

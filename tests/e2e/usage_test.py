@@ -29,6 +29,63 @@ class Usage(frame.CommandTest):
                 self.assertEqual(done.stdout, "")
                 self.assertIn("--help", done.stderr)
 
+    def test_what_is_mistyped_is_what_is_named(self):
+        for words, expected in (
+            (["train", "m", "--memroy", "3GiB"], "--memroy: train has no such flag; did you mean --memory?; try: "
+             "headroom train --help"),
+            (["plan", "tiny-4m", "--memroy=3GiB"], "--memroy: plan has no such flag; did you mean --memory?"),
+            (["convert", "a", "b", "--ouput", "x"], "--ouput: convert has no such flag; did you mean --output?"),
+            (["train", "--frobnicate"], "--frobnicate: train has no such flag; try"),
+            (["plan", "tiny-4m", "extra"], "extra: plan takes no further argument; try"),
+            (["trian", "model"], "trian: there is no such verb; expected one of plan, init, train, generate, eval, "
+             "convert, tokenize, inspect, bench; did you mean train?; try: headroom --help"),
+            ([], "a verb is missing; expected one of plan, init"),
+            (["--memory", "3GiB"], "--memory: stands before the verb; expected one of plan, init"),
+            (["--memory", "3GiB", "plan", "tiny-4m"], "--memory: stands before the verb, expected behind it; try"),
+            (["plan", "tiny-4m", "--lr", "--memory", "64MiB"], "--lr"),
+            (["plan", "tiny-4m", "--batch-size", "x"], "--batch-size x: expected a whole number; try"),
+            (["plan", "tiny-4m", "--lr", "fast"], "--lr fast: expected a number; try"),
+            (["plan", "tiny-4m", "--steps"], "--steps: expected a value; try"),
+            (["plan", "tiny-4m", "--zero", 7], "--zero 7: expected 0 to 3; try"),
+            (["plan", "tiny-4m", "--task", "fly"], "--task fly: expected train or generate; try"),
+            (["plan", "tiny-4m", "--lr-schedule", "step"],
+             "--lr-schedule step: expected cosine, linear or constant; try"),
+        ):  # fmt: skip
+            with self.subTest(words=words):
+                self.assertIn("headroom: " + expected, self.refused(*words))
+
+    def test_no_help_ends_in_the_tutorial_of_another_verb(self):
+        tutorial = "A first model from nothing but text"
+        self.assertIn(tutorial, self.headroom("--help").stdout)
+        for verb in VERBS:
+            text = self.headroom(verb, "--help").stdout
+            self.assertNotIn(tutorial, text)
+            self.assertRegex(text, rf"(?m)^  headroom {verb} |^Example: headroom {verb} ")
+
+    def test_times_and_sizes_have_units_that_suit_them(self):
+        plan = ["plan", "tiny-4m", "--memory", "4GiB", "--threads", 1]
+        text = self.headroom(*plan, "--batch-size", 256, "--seq-len", 1024, "--grad-accum", 8).stdout
+        self.assertRegex(text, r"Predicted time of a step: [\d.]+ (s|min)")
+        text += self.headroom(*plan, "--device", "rtx-4090").stdout
+        text += self.headroom("plan", "deepseek-llm-67b", "--memory", "4TiB", "--device", "rtx-4090").stdout
+        text += self.headroom("plan", "tiny-300k", "--mesh", "data=2").stdout
+        self.assertNotRegex(text, r"\de[+-]\d|0\.00 billion|[+-][\d.]+ % of the time")
+        self.assertRegex(text, r"rtx-4090: [\d.]+ [GT]flop and [\d.]+ [GM]B of traffic")
+        self.assertRegex(text, r"(?m)^[\d,]+ parameters")
+        for share in re.findall(r"(?:saves|takes) [\d.]+ \w+, (.*)", text):
+            self.assertRegex(share, r"^(no time|[\d.]+ % (more|less) time)( \(forced\))?$")
+
+    def test_a_row_may_have_one_token_more_than_the_model_has_positions(self):
+        message = self.refused("plan", "tiny-4m", "--seq-len", 1026, "--memory", "4GiB")
+        self.assertIn("--seq-len 1026: the model has 1024 positions, and the last token of a row is predicted without "
+                      "being read; expected at most 1025", message)  # fmt: skip
+        self.headroom("plan", "tiny-4m", "--seq-len", 1025, "--memory", "4GiB")
+
+    def test_one_run_has_no_spread(self):
+        bench = ["bench", "tiny-300k", "--prompt", 8, "--generate", 0, "--memory", "256MiB", "--threads", 1]
+        self.assertRegex(self.headroom(*bench, "--repeat", 1).stdout, r"tokens/s +one run ")
+        self.assertIn("% spread", self.headroom(*bench, "--repeat", 2).stdout)
+
     def test_results_go_to_stdout(self):
         self.assertEqual(self.headroom("--help").stderr, "")
 

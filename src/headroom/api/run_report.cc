@@ -14,6 +14,7 @@
 #include "headroom/base/console.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/file.h"
+#include "headroom/base/quantity.h"
 #include "headroom/formats/json/json_object.h"
 #include "headroom/plan/picture.h"
 #include "headroom/plan/report.h"
@@ -50,17 +51,24 @@ void require_place(const char* flag, const std::string& path) {
   }
 }
 
+// "3.8 % more time".
+std::string describe_time(double share) {
+  const double percent = 100 * std::abs(share);
+  if (percent < 0.05) return "no time";
+  return fmt::format("{:.1f} % {} time", percent, share < 0 ? "less" : "more");
+}
+
 // What each technique saves and costs, and the time of a step with all of them; empty where nothing was predicted.
 std::string describe_techniques(const FittedJob& job) {
   if (job.step_seconds <= 0) return "";
-  std::string text = fmt::format("Predicted time of a step: {:.3g} s, by {}\n", job.step_seconds, job.rates);
+  std::string text = fmt::format("Predicted time of a step: {}, by {}\n", format_seconds(job.step_seconds), job.rates);
   for (const ChosenTechnique& one : job.techniques) {
     if (one.choice.empty() || (one.saved_bytes == 0 && one.seconds == 0 && !one.forced)) continue;
     text += fmt::format("  {:<24}", one.choice);
     if (one.saved_bytes != 0 || one.seconds != 0) {
       text +=
-          fmt::format(" {} {}, {:+.1f} % of the time", one.saved_bytes < 0 ? "takes" : "saves",
-                      format_bytes(std::abs(one.saved_bytes)), 100 * one.seconds / (job.step_seconds - one.seconds));
+          fmt::format(" {} {}, {}", one.saved_bytes < 0 ? "takes" : "saves", format_bytes(std::abs(one.saved_bytes)),
+                      describe_time(one.seconds / (job.step_seconds - one.seconds)));
     }
     text += one.forced ? " (forced)\n" : "\n";
   }

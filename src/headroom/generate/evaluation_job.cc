@@ -25,11 +25,7 @@ WindowShape window_shape(const WindowShape& asked, const Model& model) {
   WindowShape shape;
   shape.seq_len = asked.seq_len != 0 ? asked.seq_len : std::min(kDefaultSeqLen, model.max_positions());
   expect_count("--seq-len", shape.seq_len, 2);
-  const int64_t row_tokens = task_of(model).row_tokens(shape.seq_len);
-  if (row_tokens - 1 > model.max_positions()) {
-    throw InvalidInput("--seq-len {}: the model has {} positions; expected at most {}", shape.seq_len,
-                       model.max_positions(), model.max_positions() + 1 + shape.seq_len - row_tokens);
-  }
+  require_positions(task_of(model), shape.seq_len, model);
   shape.stride = asked.stride != 0 ? asked.stride : shape.seq_len;
   if (shape.stride < 1 || shape.stride > shape.seq_len) {
     throw InvalidInput("--stride {}: expected 1 to {}, the tokens of a window", asked.stride, shape.seq_len);

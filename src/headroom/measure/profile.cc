@@ -225,8 +225,8 @@ std::string Profile::finish() {
   }
   if (!has_limits) {
     table +=
-        "  shares of the limit need the machine's profile, which takes more memory than this job has; headroom bench "
-        "makes it\n";
+        "  shares of the limit need this machine's rates, which are not known yet; headroom plan MODEL --measure or "
+        "headroom bench measures and remembers them\n";
   }
   write_json(directory_ + "/ops.json", json);
   return table + memory_table();

@@ -43,6 +43,9 @@ class Task {
 // What `model` is trained for.
 const Task& task_of(const Model& model);
 
+// Throws InvalidInput for a --seq-len whose rows have more places than the model has positions.
+void require_positions(const Task& task, int64_t seq_len, const Model& model);
+
 // One id after another, of no text.
 inline int32_t sample_id(const Model& model, int64_t number) {
   return static_cast<int32_t>(number * 7919 % model.vocabulary());

@@ -29,10 +29,7 @@ TrainingShape whole_batch(const TrainingRequest& request, const Model& model) {
   if (seq_len < 2) throw InvalidInput("--seq-len {}: expected a number of 2 or more", seq_len);
   const Task& task = task_of(model);
   const int64_t row_tokens = task.row_tokens(seq_len);
-  if (row_tokens - 1 > model.max_positions()) {
-    throw InvalidInput("--seq-len {}: the model has {} positions; expected at most {}", seq_len, model.max_positions(),
-                       model.max_positions() + 1 + seq_len - row_tokens);
-  }
+  require_positions(task, seq_len, model);
   if (multiply_sizes(batch_size, seq_len, "--batch-size x --seq-len") > int64_t{1} << 30) {
     throw InvalidInput("--batch-size {} x --seq-len {}: expected at most 2^30 tokens an update", batch_size, seq_len);
   }

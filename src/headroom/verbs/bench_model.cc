@@ -125,6 +125,7 @@ class Repeats {
       seconds.push_back(taken);
       shares.push_back(most > 0 ? work / taken / most : 0);
     }
+    rate.runs = options_.repeat;
     rate.seconds = median(seconds);
     rate.spread = seconds.back() / seconds.front() - 1;
     rate.tokens_per_second = static_cast<double>(rate.batch * rate.tokens) / rate.seconds;

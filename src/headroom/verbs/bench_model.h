@@ -24,6 +24,7 @@ struct ModelRate {
   std::string test;  // "prefill", "decode", "train"
   int64_t batch = 0;
   int64_t tokens = 0;  // of a sequence
+  int64_t runs = 0;    // that were measured
   double seconds = 0;  // the median
   double spread = 0;   // slowest against fastest: 0.1 is a tenth
   double tokens_per_second = 0;

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "headroom/base/quantity.h"
 #include "headroom/plan/cost_model.h"
 
 namespace headroom {
@@ -26,11 +27,10 @@ DeviceFloor device_floor(const Device& device, const Job& job, std::string_view 
 }
 
 std::string describe(const Device& device, const DeviceFloor& floor, bool trains) {
-  return fmt::format(
-      "{}: {:.3g} Tflop and {:.3g} GB of traffic a {}; at its peak rates at least {:.3g} ms to compute, {:.3g} ms to "
-      "move\n",
-      device.name, floor.flops / 1e12, floor.bytes / 1e9, trains ? "step" : "token", floor.compute_seconds * 1e3,
-      floor.memory_seconds * 1e3);
+  return fmt::format("{}: {} and {} of traffic a {}; at its peak rates at least {} to compute, {} to move\n",
+                     device.name, format_amount(floor.flops, "flop"), format_amount(floor.bytes, "B"),
+                     trains ? "step" : "token", format_seconds(floor.compute_seconds),
+                     format_seconds(floor.memory_seconds));
 }
 
 nlohmann::ordered_json json_of(const Device& device, const DeviceFloor& floor) {

@@ -5,6 +5,7 @@
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/base/quantity.h"
 #include "headroom/verbs/mesh_plan.h"
 
 namespace headroom {
@@ -17,10 +18,6 @@ std::string line(std::string_view what, int64_t bytes, std::string_view note = "
 }
 
 std::string rule() { return "  " + std::string(67, '-') + "\n"; }
-
-std::string billions(int64_t parameters) {
-  return fmt::format("{:.2f} billion", static_cast<double>(parameters) / 1e9);
-}
 
 std::string title_of(const MeshJob& job) {
   std::string title = fmt::format("{} {} on {}", job.model, job.trains ? "train" : "generate", name_of(job.mesh));
@@ -87,8 +84,10 @@ std::optional<MeshJob> mesh_that_fits(const MeshJob& job) {
 std::string describe(const MeshPlan& plan, const MeshJob& job) {
   const StagePlan& stage = plan.fullest_stage();
   std::string text = title_of(job) + "\n";
-  text += fmt::format("{} parameters", billions(plan.parameters));
-  if (stage.parameters != plan.parameters) text += fmt::format(", {} on the fullest rank", billions(stage.parameters));
+  text += format_parameters(plan.parameters);
+  if (stage.parameters != plan.parameters) {
+    text += fmt::format(", {} on the fullest rank", format_parameters(stage.parameters));
+  }
   if (job.trains) {
     text += fmt::format("; bytes of each: {} weight, {} gradient, {} optimizer state\n", plan.bytes.weights,
                         plan.bytes.gradients, plan.bytes.optimizer);
