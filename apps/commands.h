@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "headroom/headroom.h"
+#include "headroom/runtime/interrupt.h"
 
 namespace headroom {
 

@@ -26,7 +26,7 @@ void add_convert_command(CLI::App& app) {
   add_memory_and_report_flags(*command, *options);
   command->callback([options] {
     const ConvertResult result = convert(*options);
-    if (result.stopped_by_signal != 0) std::_Exit(128 + result.stopped_by_signal);
+    if (result.stopped_by_signal != 0) throw Interrupted{result.stopped_by_signal};
   });
 }
 

@@ -48,7 +48,7 @@ void add_eval_command(CLI::App& app) {
   add_run_flags(*command, *options);
   command->callback([options] {
     const EvalResult result = evaluate(*options);
-    if (result.stopped_by_signal != 0) std::_Exit(128 + result.stopped_by_signal);
+    if (result.stopped_by_signal != 0) throw Interrupted{result.stopped_by_signal};
     if (result.is_classified) {
       print_result("loss {:.6f}, accuracy {:.4f}, {} texts\n", result.loss, result.accuracy, result.predictions);
     } else if (result.predictions > 0) {

@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "headroom/base/console.h"
 #include "headroom/base/errors.h"
+#include "headroom/runtime/interrupt.h"
 #include "headroom/runtime/process_memory.h"
 
 namespace {
@@ -37,6 +38,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of the write, and so is a file-size limit
   std::signal(SIGXFSZ, SIG_IGN);
   std::signal(SIGHUP, SIG_IGN);  // a terminal that goes away takes nothing but the notes
+  headroom::end_with_sentence_on_signals();
   try {
     CLI::App app{
         "headroom trains and runs DeepSeek-class language models inside a memory budget that you set.\n"
@@ -67,6 +69,10 @@ int main(int argc, char** argv) {
     return kDone;
   } catch (const headroom::ReaderGone&) {
     return 128 + SIGPIPE;
+  } catch (const headroom::Interrupted& interrupted) {
+    headroom::print_note("headroom: stopped by {}; nothing was written\n",
+                         headroom::name_of_signal(interrupted.signal));
+    return 128 + interrupted.signal;
   } catch (const headroom::InvalidInput& error) {
     return complain(error.what(), kBadInput);
   } catch (const headroom::BudgetExceeded& error) {

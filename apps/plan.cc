@@ -7,6 +7,7 @@
 #include "headroom/api/conversation.h"
 #include "headroom/api/job_settings.h"
 #include "headroom/api/model_source.h"
+#include "headroom/api/output_paths.h"
 #include "headroom/api/prompt.h"
 #include "headroom/api/resumed_options.h"
 #include "headroom/api/run_report.h"
@@ -56,9 +57,15 @@ std::unique_ptr<Model> open_model_to_plan(const PlanOptions& options) {
 FittedJob fit(PlanOptions& options) {
   static_cast<RunOptions&>(options.train) = options.run;
   options.train.model = options.model;
-  options.train = take_flags_of_checkpoint(options.train);
-  const std::unique_ptr<Model> model = open_model_to_plan(options);
   static_cast<RunOptions&>(options.generate) = options.run;
+  if (options.task == "train") {
+    check_training_paths(options.train);
+    options.train = take_flags_of_checkpoint(options.train);
+  } else {
+    check_output_paths(outputs_of(options.run),
+                       {{"MODEL", options.model}, {"--prompt-file", options.generate.prompt_file}});
+  }
+  const std::unique_ptr<Model> model = open_model_to_plan(options);
   if (options.task == "generate") {
     if (!options.run.disk.empty()) {
       throw InvalidInput("--disk {}: offload while generating does not exist yet; expected with --task train only",
@@ -97,6 +104,7 @@ void write_mesh(const PlanOptions& options, const nlohmann::ordered_json& report
 }
 
 void print_mesh(const PlanOptions& options) {
+  check_output_paths(outputs_of(options.run), {{"MODEL", options.model}});
   if (!options.run.html.empty()) throw InvalidInput("--html {}: expected without --mesh", options.run.html);
   MeshJob job;
   job.model = options.model;

@@ -139,7 +139,9 @@ void add_train_command(CLI::App& app) {
   command->callback([options, command] {
     options->unset = unset_flags(*command);
     const TrainResult result = train(*options);
-    if (result.stopped_by_signal != 0) std::_Exit(128 + result.stopped_by_signal);
+    if (result.stopped_by_signal == 0) return;
+    if (result.step < 0) throw Interrupted{result.stopped_by_signal};
+    std::_Exit(128 + result.stopped_by_signal);
   });
 }
 

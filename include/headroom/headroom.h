@@ -116,7 +116,7 @@ struct TrainOptions : RunOptions {
 };
 
 struct TrainResult : MemoryUse, LoadUse {
-  int64_t step = 0;
+  int64_t step = 0;  // -1: stopped by a signal before it began, with nothing written
   double loss = 0;
   double eval_loss = 0;  // NaN without eval data
   double seconds = 0;    // of this run's steps, evaluations and checkpoints

@@ -55,6 +55,14 @@ class Bench(BenchTest):
             self.assertGreater(disk["read_bytes_per_second"], 1e6)
             self.assertGreater(disk["write_bytes_per_second"], 1e6)
 
+    def test_a_refusal_is_in_the_report(self):
+        done = self.headroom("bench", "--memory", "1MiB", "--report", "r.json", expect=frame.OVER_BUDGET)
+        report = self.read_json("r.json")
+        self.assertIn(report["refused"], done.stderr)
+        self.assertEqual(report["budget_bytes"], 2**20)
+        small = ["--filter", "clip_scale", "--memory", report["smallest_budget_bytes"]]
+        self.headroom("bench", *small, environment=SCALAR)
+
     def test_bad_input(self):
         for arguments, words in (
             (["--filter", "no such kernel"], "no case has that in its name"),

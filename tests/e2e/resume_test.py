@@ -170,6 +170,29 @@ class Stopped(ResumeTest):
         self.assertEqual(bits(self.directory / "out"), expected)
 
 
+class Deleted(ResumeTest):
+    def test_an_output_that_is_deleted_is_noticed_and_can_be_resumed(self):
+        """Within a step or so: what was done is saved there again, and the run ends with the sentence that says so."""
+        model = self.text_model()
+        flags = ["--data", "text.txt", "--steps", 6000, "--seq-len", 24, "--batch-size", 4, "--lr", 0.01]
+        expected = self.train(model, *flags, output="plain")
+        out = self.directory / "out"
+        moved = self.directory / "moved"
+        for remove in (lambda: shutil.rmtree(out, ignore_errors=True), lambda: out.rename(moved)):
+            with self.subTest(remove=remove):
+                shutil.rmtree(out, ignore_errors=True)
+                process = self.start(*self.command(model, *flags, "--save-every", 50))
+                while not self.checkpoints():
+                    self.assertIsNone(process.poll())
+                    time.sleep(0.01)
+                remove()
+                _, errors = process.communicate(timeout=60)
+                self.assertEqual(process.returncode, frame.MACHINE_FAILED, errors)
+                self.assertIn("out: was deleted or moved while training; all that was done until step", errors)
+                self.assertLess(self.checkpoints()[-1], 6000)
+                self.assertEqual(self.go_on(model, "--data", "text.txt", "--resume"), expected)
+
+
 class Resumed(ResumeTest):
     """What --resume takes and refuses; no process is killed here."""
 

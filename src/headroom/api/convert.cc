@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "headroom/api/convert_format.h"
+#include "headroom/api/output_paths.h"
 #include "headroom/api/run_report.h"
 #include "headroom/backend/arena.h"
 #include "headroom/base/block_reader.h"
@@ -64,6 +65,8 @@ ConvertResult convert(const ConvertOptions& options) {
   restart_peak();
   const ConvertFormat& format = format_of(options);
   if (options.output.empty()) throw InvalidInput("--output: expected a place for the converted model");
+  check_output_paths(outputs_of(options, {{"--output", options.output}}),
+                     {{"MODEL", options.model}, {"--adapter", options.adapter}});
   const std::unique_ptr<Conversion> conversion = format.open(options);
   const FittedJob job = fit_to_run(options, [&] { return fit(options, *conversion); });
   if (options.verbose) announce_plan(job, options, "plan of the conversion");
@@ -81,7 +84,7 @@ ConvertResult convert(const ConvertOptions& options) {
     Progress progress("converting", options.quiet);
     try {
       conversion->run(arena.bytes(), [&](int64_t done) {
-        if (interrupt.signal() != 0) throw Interrupted{interrupt.signal()};
+        interrupt.check();
         progress.show(done, result.read_bytes);
       });
     } catch (const Interrupted& interrupted) {

@@ -10,6 +10,7 @@
 #include "headroom/api/document_rows.h"
 #include "headroom/api/job_settings.h"
 #include "headroom/api/model_source.h"
+#include "headroom/api/output_paths.h"
 #include "headroom/api/run_report.h"
 #include "headroom/api/token_rows.h"
 #include "headroom/base/console.h"
@@ -82,7 +83,10 @@ class Evaluation {
 
   LoadStatistics load() {
     Progress progress("loading", options_.quiet);
-    const auto show = [&](int64_t done, int64_t total) { progress.show(done, total); };
+    const auto show = [&](int64_t done, int64_t total) {
+      interrupt_.check();
+      progress.show(done, total);
+    };
     LoadStatistics use = load_weights(options_.model, model_, workspace_, show);
     const LoadStatistics adapter = load_adapter(options_.adapter, model_, workspace_);
     use = {use.bytes + adapter.bytes, use.seconds + adapter.seconds};
@@ -111,7 +115,7 @@ class Evaluation {
       if (done == rows.rows || static_cast<int64_t>(ids.size()) != rows.row_length) {
         throw InvalidInput("{}: changed while it was read", options_.tokens);
       }
-      stop_if_asked();
+      interrupt_.check();
       evaluator.add_row(ids);
       progress_.show(++done, rows.rows);
     });
@@ -144,7 +148,7 @@ class Evaluation {
     const int64_t total_bytes = text_bytes_of(options_.data);
     int64_t done_bytes = 0;
     const auto add = [&](std::span<const int32_t> ids, int32_t label, int64_t lost) {
-      stop_if_asked();
+      interrupt_.check();
       result.truncated += lost > 0 ? 1 : 0;
       result.truncated_tokens += lost;
       targets.assign(ids.size(), -1);
@@ -153,8 +157,10 @@ class Evaluation {
       evaluator.add_row(ids, targets);
     };
     for (const std::string& path : options_.data) {
-      read_labelled_texts(path, encoder, label_settings(model_, seq_len), add,
-                          [&](int64_t bytes) { progress_.show(done_bytes + bytes, total_bytes); });
+      read_labelled_texts(path, encoder, label_settings(model_, seq_len), add, [&](int64_t bytes) {
+        interrupt_.check();
+        progress_.show(done_bytes + bytes, total_bytes);
+      });
       done_bytes += DataFile(path).text_bytes();
     }
     evaluator.finish();
@@ -176,7 +182,7 @@ class Evaluation {
     const int64_t total_bytes = text_bytes_of(options_.data);
     const DocumentEncoder* position = nullptr;
     DocumentRows rows(evaluator, windows.seq_len, windows.stride, options_.isolate_documents, [&] {
-      stop_if_asked();
+      interrupt_.check();
       progress_.show(position->text_bytes(), total_bytes);
     });
     DocumentEncoder documents(encoder, windows.seq_len, rows);
@@ -213,10 +219,6 @@ class Evaluation {
   }
 
  private:
-  void stop_if_asked() const {
-    if (interrupt_.signal() != 0) throw Interrupted{interrupt_.signal()};
-  }
-
   void compare_after_batches(Evaluator& evaluator) {
     if (comparison_) evaluator.after_batch([&](std::span<const int32_t> targets) { comparison_->add_batch(targets); });
   }
@@ -253,6 +255,15 @@ class Evaluation {
   const InterruptGuard interrupt_;
   Progress progress_{"evaluating", options_.quiet};
 };
+
+void check_paths(const EvalOptions& options) {
+  std::vector<InputPath> inputs = {{"MODEL", options.model},
+                                   {"--reference", options.reference},
+                                   {"--adapter", options.adapter},
+                                   {"--tokens", options.tokens}};
+  for (const std::string& path : options.data) inputs.push_back({"--data", path});
+  check_output_paths(outputs_of(options, {{"--logits", options.logits}}), inputs);
+}
 
 void write_report(const EvalOptions& options, const FittedJob& job, const EvalResult& result) {
   nlohmann::ordered_json report = report_of(job);
@@ -295,6 +306,7 @@ void write_report(const EvalOptions& options, const FittedJob& job, const EvalRe
 EvalResult evaluate(const EvalOptions& options) {
   restart_peak();
   check_options(options);
+  check_paths(options);
   check_data_files(options.data);
   const Backend& backend = choose_backend();
   const std::unique_ptr<Model> model = open_model_directory(options.model);

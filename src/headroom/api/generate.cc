@@ -9,6 +9,7 @@
 #include "headroom/api/conversation.h"
 #include "headroom/api/job_settings.h"
 #include "headroom/api/model_source.h"
+#include "headroom/api/output_paths.h"
 #include "headroom/api/prompt.h"
 #include "headroom/api/run_report.h"
 #include "headroom/base/console.h"
@@ -116,6 +117,9 @@ GenerateResult generate(const GenerateOptions& given) {
   restart_peak();
   GenerateOptions options = given;
   check_chat_flags(options);
+  check_output_paths(
+      outputs_of(options, {{"--logprobs", options.logprobs}}),
+      {{"MODEL", options.model}, {"--adapter", options.adapter}, {"--prompt-file", options.prompt_file}});
   const Backend& backend = choose_backend();
   const std::unique_ptr<Model> model = open_model_directory(options.model);
   GenerationSettings settings = generation_settings(options);

@@ -141,11 +141,11 @@ void add_load(nlohmann::ordered_json& report, const LoadUse& use) {
   report["load_seconds"] = use.load_seconds;
 }
 
-FittedJob fit_or_report(const RunOptions& options, const std::function<FittedJob()>& fit) {
+void report_refusal(const RunOptions& options, const std::function<void()>& fit) {
   require_place("--report", options.report);
   require_place("--html", options.html);
   try {
-    return fit();
+    fit();
   } catch (const BudgetExceeded& error) {
     if (!options.report.empty()) {
       nlohmann::ordered_json report = {{"refused", error.what()}};
@@ -156,6 +156,12 @@ FittedJob fit_or_report(const RunOptions& options, const std::function<FittedJob
     }
     throw;
   }
+}
+
+FittedJob fit_or_report(const RunOptions& options, const std::function<FittedJob()>& fit) {
+  FittedJob job;
+  report_refusal(options, [&] { job = fit(); });
+  return job;
 }
 
 FittedJob fit_to_run(const RunOptions& options, const std::function<FittedJob()>& fit) {

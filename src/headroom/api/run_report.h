@@ -31,6 +31,9 @@ LoadUse load_use(const LoadStatistics& statistics);
 // Adds load_bytes and load_seconds.
 void add_load(nlohmann::ordered_json& report, const LoadUse& use);
 
+// Runs `fit` as fit_or_report does, for what is no job of graphs.
+void report_refusal(const RunOptions& options, const std::function<void()>& fit);
+
 // Runs `fit`; when the job does not fit, writes the refusal to options.report (with smallest_budget_bytes) and throws
 // on. Before that, throws InvalidInput where options.report or options.html cannot be written.
 FittedJob fit_or_report(const RunOptions& options, const std::function<FittedJob()>& fit);

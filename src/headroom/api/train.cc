@@ -9,6 +9,7 @@
 
 #include "headroom/api/job_settings.h"
 #include "headroom/api/model_source.h"
+#include "headroom/api/output_paths.h"
 #include "headroom/api/resumed_options.h"
 #include "headroom/api/run_report.h"
 #include "headroom/backend/backend.h"
@@ -162,13 +163,12 @@ std::unique_ptr<Profile> start_profile(const TrainOptions& options, Workspace& w
                                    limits_for(workspace).value_or(MachineLimits{}), budget);
 }
 
-}  // namespace
-
-TrainResult train(const TrainOptions& given) {
+TrainResult run_training(const TrainOptions& given) {
   restart_peak();
   check_options(given);
   check_data_files(given.data);
   check_data_files(given.eval_data);
+  check_training_paths(given);
   const TrainOptions options = take_flags_of_checkpoint(given);
   if (!options.resume) check_output(options);
   const Backend& backend = choose_backend();
@@ -189,10 +189,11 @@ TrainResult train(const TrainOptions& given) {
   });
   announce_plan(job, options, "plan of the training step");
 
+  const InterruptGuard interrupt;
   Output output(options.output);
   const DirectoryLock lock(options.output);
   remove_leftovers(options.output);
-  const Dataset data(request, *model, settings.shape.micro_rows);
+  const Dataset data(request, *model, settings.shape.micro_rows, interrupt);
   request.lr.steps = decide_steps(options, data);
   if (request.lr.warmup_steps > request.lr.steps) {
     throw InvalidInput("--warmup-steps {}: the run has {} steps; expected at most as many", request.lr.warmup_steps,
@@ -203,10 +204,10 @@ TrainResult train(const TrainOptions& given) {
   Workspace workspace(std::move(job.graphs), job.plan, backend, options.disk);
   const std::unique_ptr<Profile> profile = start_profile(options, workspace, {job.reserve_bytes, job.budget.bytes});
   Trainer trainer(request, *model, *files, settings, data, workspace);
-  const LoadUse load = load_use(trainer.load());
+  const LoadUse load = load_use(trainer.load(interrupt));
   trainer.require_disk_space(job.step_seconds);
+  interrupt.check();
   output.keep();
-  const InterruptGuard interrupt;
   const Trainer::Outcome outcome = trainer.run(interrupt, job.budget.bytes);
   TrainResult result;
   result.step = outcome.step;
@@ -237,6 +238,19 @@ TrainResult train(const TrainOptions& given) {
   }
   announce_result(result, options.quiet);
   return result;
+}
+
+}  // namespace
+
+TrainResult train(const TrainOptions& options) {
+  try {
+    return run_training(options);
+  } catch (const Interrupted& interrupted) {
+    TrainResult result;
+    result.step = -1;
+    result.stopped_by_signal = interrupted.signal;
+    return result;
+  }
 }
 
 }  // namespace headroom

@@ -1,7 +1,10 @@
 #include "headroom/runtime/interrupt.h"
 
-#include <csignal>
-#include <initializer_list>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "headroom/base/console.h"
 
 namespace headroom {
 namespace {
@@ -11,24 +14,50 @@ volatile std::sig_atomic_t noted_signal = 0;
 
 void note(int number) { noted_signal = number; }
 
-void dispose(int number, void (*handler)(int), int flags) {
-  struct sigaction action = {};
+constexpr std::array<int, 2> kSignals = {SIGINT, SIGTERM};
+
+// Returns what was before.
+struct sigaction dispose(int number, void (*handler)(int), int flags) {
+  struct sigaction action = {}, before = {};
   action.sa_handler = handler;
   action.sa_flags = flags;
-  sigaction(number, &action, nullptr);
+  sigaction(number, &action, &before);
+  return before;
+}
+
+// Calls nothing that a handler may not.
+void end_with_sentence(int number) {
+  if (isatty(STDERR_FILENO) == 1) write_note("\n");  // behind a bar, or the ^C
+  write_note(number == SIGINT ? "headroom: stopped by SIGINT\n" : "headroom: stopped by SIGTERM\n");
+  std::_Exit(128 + number);
 }
 
 }  // namespace
 
+const char* name_of_signal(int signal) { return signal == SIGINT ? "SIGINT" : "SIGTERM"; }
+
+void end_with_sentence_on_signals() {
+  for (const int number : kSignals) {
+    const struct sigaction before = dispose(number, &end_with_sentence, 0);
+    if (before.sa_handler == SIG_IGN) dispose(number, SIG_IGN, 0);
+  }
+}
+
 InterruptGuard::InterruptGuard() {
   noted_signal = 0;
-  for (const int number : {SIGINT, SIGTERM}) dispose(number, &note, static_cast<int>(SA_RESETHAND) | SA_RESTART);
+  for (size_t i = 0; i < kSignals.size(); ++i) {
+    before_[i] = dispose(kSignals[i], &note, static_cast<int>(SA_RESETHAND) | SA_RESTART);
+  }
 }
 
 InterruptGuard::~InterruptGuard() {
-  for (const int number : {SIGINT, SIGTERM}) dispose(number, SIG_DFL, 0);
+  for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &before_[i], nullptr);
 }
 
 int InterruptGuard::signal() const { return noted_signal; }
+
+void InterruptGuard::check() const {
+  if (noted_signal != 0) throw Interrupted{noted_signal};
+}
 
 }  // namespace headroom

@@ -1,7 +1,22 @@
 // SIGINT and SIGTERM as a question that a loop asks between steps, so that it can finish, save and leave.
 #pragma once
 
+#include <array>
+#include <csignal>
+
 namespace headroom {
+
+// What a job that leaves no file behind throws from its inside when a signal has come.
+struct Interrupted {
+  int signal = 0;
+};
+
+// "SIGINT" or "SIGTERM".
+const char* name_of_signal(int signal);
+
+// From now on the two signals end the process with one sentence on standard error, but for those that it was started to
+// ignore: for as long as there is nothing to finish or to clear away.
+void end_with_sentence_on_signals();
 
 class InterruptGuard {
  public:
@@ -15,11 +30,11 @@ class InterruptGuard {
 
   // The signal that came, or 0.
   int signal() const;
-};
+  // Throws Interrupted when one came.
+  void check() const;
 
-// What a job that leaves no file behind throws from its inside when a signal has come.
-struct Interrupted {
-  int signal = 0;
+ private:
+  std::array<struct sigaction, 2> before_;
 };
 
 }  // namespace headroom

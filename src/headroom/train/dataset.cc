@@ -56,13 +56,17 @@ std::string describe_rows(const TokenBatches& batches, int64_t steps) {
 }
 
 std::unique_ptr<TokenFile> encode_files(const std::vector<std::string>& files, TextEncoder& encoder, const Model& model,
-                                        const TrainingRequest& request, const std::string& name) {
+                                        const TrainingRequest& request, const std::string& name,
+                                        const InterruptGuard& interrupt) {
   const std::string output = request.output + "/" + name;
   {
     Progress progress("encoding text", request.quiet);
     const Task& task = task_of(model);
     task.encode(files, encoder, model, {task.row_tokens(request.seq_len), request.isolate_documents}, output,
-                [&](int64_t done, int64_t total) { progress.show(done, total); });
+                [&](int64_t done, int64_t total) {
+                  interrupt.check();
+                  progress.show(done, total);
+                });
   }
   return std::make_unique<TokenFile>(output);
 }
@@ -117,13 +121,14 @@ void take_shape_of_tokens(TrainingRequest& request) {
   request.seq_len = shape.row_length;
 }
 
-Dataset::Dataset(const TrainingRequest& request, const Model& model, int64_t micro_rows) {
+Dataset::Dataset(const TrainingRequest& request, const Model& model, int64_t micro_rows,
+                 const InterruptGuard& interrupt) {
   const int64_t row_tokens = task_of(model).row_tokens(request.seq_len);
   const bool needs_tokenizer = request.tokens.empty() || !request.eval_data.empty();
   std::unique_ptr<TokenizerEncoder> encoder;
   if (needs_tokenizer) encoder = std::make_unique<TokenizerEncoder>(request.model, model.vocabulary());
   if (request.tokens.empty()) {
-    train_file_ = encode_files(request.data, *encoder, model, request, "train.tokens");
+    train_file_ = encode_files(request.data, *encoder, model, request, "train.tokens", interrupt);
     const auto make = request.lr.steps == 0 ? TokenBatches::one_pass : TokenBatches::shuffled;
     train_ = make(*train_file_, request.batch_size, row_tokens, request.seed);
     if (!request.quiet) {
@@ -137,7 +142,7 @@ Dataset::Dataset(const TrainingRequest& request, const Model& model, int64_t mic
     train_ = TokenBatches::as_given(*train_file_);
   }
   if (!request.eval_data.empty()) {
-    evaluation_file_ = encode_files(request.eval_data, *encoder, model, request, "eval.tokens");
+    evaluation_file_ = encode_files(request.eval_data, *encoder, model, request, "eval.tokens", interrupt);
     evaluation_ = TokenBatches::in_order(*evaluation_file_, micro_rows, row_tokens);
     if (!request.quiet) print_note("eval.tokens: {}\n", describe(evaluation_file_->info()));
   }

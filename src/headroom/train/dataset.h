@@ -6,6 +6,7 @@
 #include <string>
 
 #include "headroom/data/token_batches.h"
+#include "headroom/runtime/interrupt.h"
 #include "headroom/tasks/task.h"
 #include "headroom/train/checkpoint.h"
 #include "headroom/train/training_request.h"
@@ -28,8 +29,8 @@ void take_shape_of_tokens(TrainingRequest& request);
 class Dataset {
  public:
   // Makes (or finds again) DIR/train.tokens and DIR/eval.tokens under request.output, with a progress line.
-  // `micro_rows`: rows of an evaluation step. Throws as Task::encode and TokenBatches do.
-  Dataset(const TrainingRequest& request, const Model& model, int64_t micro_rows);
+  // `micro_rows`: rows of an evaluation step. Throws as Task::encode and TokenBatches do, and Interrupted.
+  Dataset(const TrainingRequest& request, const Model& model, int64_t micro_rows, const InterruptGuard& interrupt);
 
   const TokenBatches& train() const { return *train_; }
   const TokenBatches* evaluation() const { return evaluation_ ? &*evaluation_ : nullptr; }

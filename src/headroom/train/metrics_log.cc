@@ -1,12 +1,16 @@
 #include "headroom/train/metrics_log.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <vector>
 
 #include "headroom/base/errors.h"
 #include "headroom/formats/json/json_reader.h"
 
 namespace headroom {
 namespace {
+
+constexpr int64_t kPieceBytes = 65536;
 
 struct Line {
   int64_t step = 0;
@@ -68,6 +72,23 @@ void MetricsLog::append(std::string_view object) {
   const std::string line = std::string(object) + "\n";
   file_.write(size_bytes_, line.data(), static_cast<int64_t>(line.size()));
   size_bytes_ += static_cast<int64_t>(line.size());
+}
+
+bool MetricsLog::is_there() const {
+  std::error_code error;
+  return std::filesystem::exists(file_.path(), error);
+}
+
+void MetricsLog::restore() {
+  File copy = File::create(file_.path());
+  std::vector<char> piece(kPieceBytes);
+  for (int64_t offset = 0; offset < size_bytes_;) {
+    const int64_t size = std::min(kPieceBytes, size_bytes_ - offset);
+    file_.read(offset, piece.data(), size);
+    copy.write(offset, piece.data(), size);
+    offset += size;
+  }
+  file_ = std::move(copy);
 }
 
 void MetricsLog::for_each_loss(const std::function<void(int64_t, double)>& visit) const {

@@ -21,6 +21,11 @@ class MetricsLog {
   void append(std::string_view object);
   void sync() { file_.sync(); }
 
+  // Whether the file still has its name: nobody deleted or moved it.
+  bool is_there() const;
+  // Writes all lines to a new file of that name, which must not exist.
+  void restore();
+
   // Calls visit(step, loss) for every line, in order.
   void for_each_loss(const std::function<void(int64_t, double)>& visit) const;
 

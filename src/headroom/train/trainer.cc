@@ -23,6 +23,8 @@
 namespace headroom {
 namespace {
 
+constexpr double kLookSeconds = 1;  // from one look at the output to the next
+
 std::vector<StoredValue> trained_weights(const Workspace& workspace) {
   std::vector<StoredValue> tensors;
   for (const PersistentValue& value : workspace.plan().persistent) {
@@ -115,9 +117,12 @@ RunSettings Trainer::run_settings() const {
   return numbers;
 }
 
-LoadStatistics Trainer::load() {
+LoadStatistics Trainer::load(const InterruptGuard& interrupt) {
   Progress progress("loading", request_.quiet);
-  const auto show = [&](int64_t done, int64_t total) { progress.show(done, total); };
+  const auto show = [&](int64_t done, int64_t total) {
+    interrupt.check();
+    progress.show(done, total);
+  };
   const std::optional<int64_t> newest = checkpoints_.newest();
   if (newest) {
     const CheckpointState saved = checkpoints_.read_state(*newest);
@@ -203,6 +208,29 @@ void Trainer::save(int64_t step) {
   checkpoints_.save({step, run_settings(), carried, course_of(request_)}, state(), kept(request_));
 }
 
+void Trainer::require_output(MetricsLog& metrics) {
+  if (metrics.is_there()) return;
+  create_directories(request_.output);
+  metrics.restore();
+  metrics.sync();
+  save(done_steps_);
+  throw MachineFailure(
+      "--output {}: was deleted or moved while training; all that was done until step {} is saved there again; try "
+      "--resume to go on",
+      request_.output, done_steps_);
+}
+
+void Trainer::save_with(MetricsLog& metrics) {
+  require_output(metrics);
+  metrics.sync();
+  try {
+    save(done_steps_);
+  } catch (const Error&) {
+    require_output(metrics);  // deleted in this moment
+    throw;
+  }
+}
+
 Trainer::Outcome Trainer::run(const InterruptGuard& interrupt, int64_t budget_bytes) {
   MetricsLog metrics(request_.output + "/metrics.jsonl", done_steps_);
   Progress progress = Progress::of_steps("training", done_steps_, request_.quiet);
@@ -213,6 +241,7 @@ Trainer::Outcome Trainer::run(const InterruptGuard& interrupt, int64_t budget_by
   const auto tokens_until = [&](int64_t step) { return data_.train().rows_before(step) * request_.seq_len; };
   int64_t saved = done_steps_;
   double saved_at = 0;
+  double looked_at = 0;
   const auto show = [&] {
     if (!progress.is_due()) return;
     std::vector<std::string> notes;
@@ -257,15 +286,18 @@ Trainer::Outcome Trainer::run(const InterruptGuard& interrupt, int64_t budget_by
     }
     metrics.append(line + "}");
     show();
+    if (now - looked_at >= kLookSeconds) {
+      require_output(metrics);
+      looked_at = now;
+    }
     if (is_due(step, progress.elapsed_seconds() - saved_at)) {
-      metrics.sync();
-      save(step);
+      save_with(metrics);
       saved = step;
       saved_at = progress.elapsed_seconds();
     }
   }
-  metrics.sync();
-  if (saved != done_steps_ || !checkpoints_.newest()) save(done_steps_);
+  require_output(metrics);
+  if (saved != done_steps_ || !checkpoints_.newest()) save_with(metrics);
   result.step = done_steps_;
   result.stopped_by_signal = done_steps_ < steps ? interrupt.signal() : 0;
   if (result.stopped_by_signal == 0 && std::isnan(result.eval_loss)) result.eval_loss = evaluate(show);

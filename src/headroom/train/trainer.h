@@ -28,7 +28,8 @@ class Trainer {
           const Dataset& data, Workspace& workspace);
 
   // Takes the state of the newest checkpoint, or where there is none and it is a new run, of the model.
-  LoadStatistics load();
+  // Throws Interrupted when a signal comes before it is done.
+  LoadStatistics load(const InterruptGuard& interrupt);
 
   // Throws MachineFailure unless checkpoints and the model will fit on the disk, with steps of `step_seconds` (0:
   // nobody knows).
@@ -57,8 +58,12 @@ class Trainer {
   };
   // Both call on_graph() whenever a graph has run.
   StepLoss step(int64_t step, const std::function<void()>& on_graph);
+  // Saves there again and throws MachineFailure, where the output has been deleted or moved since it began.
+  void require_output(MetricsLog& metrics);
   double evaluate(const std::function<void()>& on_graph);
   void save(int64_t step);
+  // With the metrics so far.
+  void save_with(MetricsLog& metrics);
   StateTensors state() const { return {weights_, optimizer_}; }
   bool scales_loss() const { return settings_.loss_scale.has_value(); }
   RunSettings run_settings() const;

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "headroom/api/run_report.h"
 #include "headroom/backend/arena.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
@@ -115,7 +116,8 @@ Json bench_kernels(const BenchOptions& options) {
   const int thread_count = threads_to_use(options.threads);
   const std::vector<KernelCase> cases = chosen_cases(options, isa);
   check_disk(options.disk);
-  const Memory memory = fit(options, cases, thread_count);
+  Memory memory;
+  report_refusal(options, [&] { memory = fit(options, cases, thread_count); });
 
   Threads threads(thread_count);
   const Arena arena(memory.arena_bytes, threads);

@@ -8,6 +8,7 @@
 
 #include "headroom/api/job_settings.h"
 #include "headroom/api/model_source.h"
+#include "headroom/api/output_paths.h"
 #include "headroom/api/run_report.h"
 #include "headroom/backend/isa.h"
 #include "headroom/base/bytes.h"
@@ -254,6 +255,7 @@ FittedJob fit_all(const std::vector<Fit>& fits) {
 
 Json bench_model(const ModelBenchOptions& options, const OnRate& on_rate) {
   restart_peak();
+  check_output_paths(outputs_of(options), {{"MODEL", options.model}});
   const Backend& backend = choose_backend();
   const std::unique_ptr<Model> model =
       has_weights(options.model) ? open_model_directory(options.model) : open_model_config(options.model);

@@ -4,20 +4,22 @@
 
 #include <optional>
 
+#include "headroom/api/output_paths.h"
 #include "headroom/base/atomic_file.h"
 #include "headroom/base/console.h"
 #include "headroom/base/errors.h"
 #include "headroom/formats/json/json_reader.h"
 #include "headroom/formats/tokenizer/stream_decoder.h"
 #include "headroom/formats/tokenizer/token_encoder.h"
+#include "headroom/runtime/interrupt.h"
 
 namespace headroom {
 namespace {
 
-// Text to a file or to standard output, through one fixed buffer.
+// Text to a file or to standard output, through one fixed buffer; until a signal comes.
 class Output {
  public:
-  explicit Output(const std::string& path) {
+  Output(const std::string& path, const InterruptGuard& interrupt) : interrupt_(interrupt) {
     if (!path.empty()) file_.emplace(path);
     buffer_.reserve(kBufferBytes + 64);
   }
@@ -45,6 +47,7 @@ class Output {
   }
 
   void write_through(std::string_view text) {
+    interrupt_.check();
     if (text.empty()) return;
     if (file_) {
       file_->file().write(written_, text.data(), static_cast<int64_t>(text.size()));
@@ -54,6 +57,7 @@ class Output {
     written_ += static_cast<int64_t>(text.size());
   }
 
+  const InterruptGuard& interrupt_;
   std::optional<AtomicFile> file_;
   std::string buffer_;
   int64_t written_ = 0;
@@ -116,10 +120,12 @@ void decode_all(const Tokenizer& tokenizer, bool skip_special_tokens, JsonReader
 }  // namespace
 
 void tokenize_json(const TokenizeOptions& options) {
+  check_output_paths({{"--output", options.output}}, {{"MODEL", options.tokenizer}, {"--input", options.input}});
   const Tokenizer tokenizer(options.tokenizer);
   const File input = File::open(options.input);
   JsonReader reader(input, 0, input.size_bytes(), options.input);
-  Output output(options.output);
+  const InterruptGuard interrupt;
+  Output output(options.output, interrupt);
   if (options.decode) {
     decode_all(tokenizer, options.skip_special_tokens, reader, output);
   } else {

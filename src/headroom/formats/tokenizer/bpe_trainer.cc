@@ -49,13 +49,14 @@ void BpeTrainer::text(std::string_view bytes) { intake_->gate.text(bytes); }
 
 void BpeTrainer::end_text() { intake_->gate.end_text(); }
 
-void BpeTrainer::add_file(const std::string& path) {
+void BpeTrainer::add_file(const std::string& path, const std::function<void(int64_t)>& progress) {
   const File file = File::open(path);
   std::vector<char> buffer(65536);
   int64_t offset = 0;
   while (const int64_t size = file.read_some(offset, buffer.data(), static_cast<int64_t>(buffer.size()))) {
     text({buffer.data(), static_cast<size_t>(size)});
     offset += size;
+    if (progress) progress(offset);
   }
   end_text();
 }

@@ -41,7 +41,7 @@ class BpeTrainer {
   void text(std::string_view bytes);
   void end_text();
   // A whole file as one text, read in steps of 64 KiB.
-  void add_file(const std::string& path);
+  void add_file(const std::string& path, const std::function<void(int64_t done_bytes)>& progress = nullptr);
 
   // Once, after the last text; throws InvalidInput if there was none, or too much. `progress(pieces, vocab_size)` is
   // called now and then.
