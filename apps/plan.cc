@@ -171,7 +171,8 @@ void plan(PlanOptions& options) {
   if (!options.run.report.empty()) write_json(options.run.report, report);
   RunOptions silent = options.run;
   silent.quiet = true;
-  announce_plan(job, silent, "");  // the picture of --html
+  announce_plan(job, silent, options.task == "train" ? "plan of the training step" : "plan of generation",
+                options.model);  // the picture of --html
   write_result(options.json ? report.dump(2) + "\n" : describe_plan(job, options.model + " " + options.task) + machine);
 }
 

@@ -11,6 +11,7 @@ exit code is 1 where one does not. Further flags go to `headroom train`.
 
 import argparse
 import json
+import math
 import random
 import shutil
 import statistics
@@ -110,30 +111,45 @@ def parse_size(text):
     return int(text)
 
 
+def round_step(most, about):
+    """Of 1, 2, 5, 10, ...: what cuts 0 to `most` into about so many parts."""
+    unit = 10 ** math.floor(math.log10(most / about))
+    return next(unit * step for step in (1, 2, 5, 10) if unit * step >= most / about)
+
+
 def draw(rows, title, path):
     """The curve as a picture that needs nothing else."""
-    width, height, left, bottom = 720, 400, 70, 50
-    most_memory = max(row["budget"] for row in rows)
+    width, height, left, right, top, bottom = 720, 420, 76, 24, 46, 62
+    most_memory = max(row["budget"] for row in rows) / 2**30
     most_seconds = 1.1 * max(row["seconds"] for row in rows)
 
-    def place(row):
-        x = left + (width - left - 20) * row["budget"] / most_memory
-        y = height - bottom - (height - bottom - 40) * row["seconds"] / most_seconds
-        return x, y
+    def place(memory, seconds):
+        x = left + (width - left - right) * memory / most_memory
+        return x, height - bottom - (height - bottom - top) * seconds / most_seconds
 
     marks = []
-    points = [place(row) for row in sorted(rows, key=lambda row: row["budget"])]
+
+    def text(what, x, y, how):
+        marks.append(f'<text x="{x:.0f}" y="{y:.0f}" {how}>{what}</text>')
+
+    step = round_step(most_seconds, 5)
+    for tick in range(int(most_seconds / step) + 1):
+        _, y = place(0, tick * step)
+        marks.append(f'<line x1="{left}" x2="{width - right}" y1="{y:.0f}" y2="{y:.0f}" stroke="#ddd"/>')
+        text(f"{tick * step:g}", left - 8, y + 4, 'text-anchor="end"')
+    step = round_step(most_memory, 6)
+    for tick in range(int(most_memory / step) + 1):
+        x, y = place(tick * step, 0)
+        marks.append(f'<line x1="{x:.0f}" x2="{x:.0f}" y1="{y:.0f}" y2="{y + 5:.0f}" stroke="#888"/>')
+        text(f"{tick * step:g}", x, y + 20, 'text-anchor="middle"')
+    points = [place(row["budget"] / 2**30, row["seconds"]) for row in sorted(rows, key=lambda row: row["budget"])]
     marks.append('<polyline fill="none" stroke="#2463b0" stroke-width="2" points="%s"/>'
                  % " ".join(f"{x:.1f},{y:.1f}" for x, y in points))  # fmt: skip
     marks += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="#2463b0"/>' for x, y in points]
-    for part in range(5):
-        memory, seconds = most_memory * part / 4, most_seconds * part / 4
-        x, _ = place({"budget": memory, "seconds": 0})
-        _, y = place({"budget": 0, "seconds": seconds})
-        marks.append(f'<text x="{x:.0f}" y="{height - bottom + 18}" text-anchor="middle">{memory / 2**30:.2f}</text>')
-        marks.append(f'<text x="{left - 8}" y="{y + 4:.0f}" text-anchor="end">{seconds:.2f}</text>')
-        marks.append(f'<line x1="{left}" x2="{width - 20}" y1="{y:.0f}" y2="{y:.0f}" stroke="#ddd"/>')
-    marks.append(f'<text x="{left}" y="22" font-weight="bold">{title}: seconds a step over the budget (GiB)</text>')
+    text(f"{title}: time of a training step under budgets, the rest on disk", left, 24, 'font-weight="bold"')
+    text("budget of the process, GiB", left + (width - left - right) / 2, height - 16, 'text-anchor="middle"')
+    middle = top + (height - top - bottom) / 2
+    text("seconds a step", 20, middle, f'text-anchor="middle" transform="rotate(-90 20 {middle:.0f})"')
     path.write_text(
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif" '
         f'font-size="12"><rect width="100%" height="100%" fill="white"/>{"".join(marks)}</svg>\n',

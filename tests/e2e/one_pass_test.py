@@ -49,7 +49,7 @@ class OnePass(TrainingTest):
         expected = self.train(MODEL, *flags)
         self.assertEqual(len(expected[0]), 3)
         self.train(MODEL, *flags, "--steps", 2)
-        self.assertEqual(self.go_on(MODEL, *flags, "--resume"), expected)
+        self.assertEqual(self.go_on(MODEL, *flags, "--steps", 0, "--resume"), expected)  # 0: one pass
 
     def test_rows_that_divide_evenly_are_the_steps_of_any_run(self):
         expected, _ = self.run_over(8, "--batch-size", 4, lr=0.01)

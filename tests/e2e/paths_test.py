@@ -1,5 +1,6 @@
 """What a job writes is never what it reads, nor a file that it writes already: refused before anything is touched."""
 
+import os
 import shutil
 
 import frame
@@ -82,6 +83,14 @@ class Paths(TrainingTest):
             for _ in range(2):
                 self.headroom("plan", "model", "--seq-len", 24, "--report", place)
                 self.headroom("eval", "model", "--tokens", "ids.json", "--report", place, *SMALL)
+
+    def test_what_is_no_file_is_not_replaced_by_one(self):
+        os.mkfifo(self.directory / "pipe")
+        for name in ("--report", "--html"):
+            for verb in (["train", UNTIED, "--tokens", "tokens.json", "--output", "out"], ["plan", "tiny-300k"]):
+                self.overwrites(f"{name} pipe: is not a regular file", *verb, name, "pipe")
+                self.assertTrue((self.directory / "pipe").is_fifo())
+                self.assertFalse((self.directory / "out").exists())
 
     def test_checkpoints_are_inputs_of_a_resumed_run(self):
         flags = ["--tokens", "tokens.json", "--steps", 2]

@@ -56,9 +56,15 @@ class Profile(TrainingTest):
         self.assertEqual(max(live), report["lower_bound_bytes"])
         self.assertEqual(max(op["live_bytes"] for op in ops["ops"]), max(live))
         page = (self.directory / "profile/memory.html").read_text(encoding="utf-8")
-        data = json.loads(page.split('id="data">')[1].split("</script>")[0])
+        data = json.loads(page.split('id="plan">')[1].split("</script>")[0])
         self.assertEqual(data["arena"] + data["reserve"], report["predicted_peak_bytes"])
         self.assertEqual(len(data["points"]), len(live))  # of one step: each of its graphs ran once
+        self.assertEqual({point[6] for point in data["points"]}, {0, 1, 2})
+        self.headroom("plan", self.model, "--seq-len", 24, "--html", "plan.html", "--quiet")
+        plan_page = (self.directory / "plan.html").read_text(encoding="utf-8")
+        program = plan_page.split("</script>")[1]
+        self.assertIn("function drawTime", program)
+        self.assertEqual(page.split("</script>")[1], program)  # one program draws both
         for _, alive, resident, *_ in data["points"]:
             self.assertLessEqual(alive, data["arena"])
             self.assertLessEqual(resident, data["arena"] + data["reserve"])

@@ -14,7 +14,7 @@ namespace {
 
 std::string page_of(const Job& job) {
   std::ostringstream page;
-  write_picture(page, job, plan_job(job), {20 * kMiB, 0});
+  write_picture(page, job, plan_job(job), {20 * kMiB, 0}, {"a plan </script>", "model", "checkpointing none", ""});
   return page.str();
 }
 
@@ -34,6 +34,11 @@ TEST(Picture, HoldsThePlanOfAHandComputedStep) {
   EXPECT_EQ(data.at("arena"), 128 + 256 + 64);
   EXPECT_EQ(data.at("persistent"), nlohmann::json::parse(R"([["w", 1, 128, 0, 0, 0]])"));
   EXPECT_EQ(data.at("reserve"), 20 * kMiB);
+  EXPECT_EQ(data.at("title"), "a plan </script>");
+  EXPECT_EQ(data.at("model"), "model");
+  EXPECT_EQ(data.at("choice"), "checkpointing none");
+  EXPECT_EQ(data.at("disk"), 0);
+  EXPECT_EQ(data.at("graphs")[0].at("diskRead"), 0);
   const nlohmann::json& graph = data.at("graphs")[0];
   EXPECT_EQ(graph.at("texts"), nlohmann::json::parse(R"(["sized", "layers.0"])"));
   EXPECT_EQ(graph.at("nodes"), nlohmann::json::parse("[[0, 1, 0], [0, 1, 0]]"));

@@ -69,7 +69,7 @@ ConvertResult convert(const ConvertOptions& options) {
                      {{"MODEL", options.model}, {"--adapter", options.adapter}});
   const std::unique_ptr<Conversion> conversion = format.open(options);
   const FittedJob job = fit_to_run(options, [&] { return fit(options, *conversion); });
-  if (options.verbose) announce_plan(job, options, "plan of the conversion");
+  if (options.verbose) announce_plan(job, options, "plan of the conversion", options.model);
   require_disk_space(options.output, conversion->written_bytes(), "the converted model");
   check_commit(job);
 

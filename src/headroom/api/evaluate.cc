@@ -339,7 +339,7 @@ EvalResult evaluate(const EvalOptions& options) {
                           threads_to_use(options.threads), trace_settings(options), tokenizer_bytes, document_bytes,
                           named_text_bytes(options.data, 0) + named_text_bytes(options.disable_passes, 1));
   });
-  announce_plan(job, options, "plan of the evaluation");
+  announce_plan(job, options, "plan of the evaluation", options.model);
 
   std::optional<TokenizerEncoder> encoder;
   if (reads_text) encoder.emplace(options.model, model->vocabulary());

@@ -137,7 +137,7 @@ GenerateResult generate(const GenerateOptions& given) {
     shape = fitted.shape;
     return std::move(fitted.job);
   });
-  announce_plan(job, options, "plan of generation");
+  announce_plan(job, options, "plan of generation", options.model);
 
   check_commit(job);
   Workspace workspace(std::move(job.graphs), job.plan, backend);

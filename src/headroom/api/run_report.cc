@@ -18,6 +18,7 @@
 #include "headroom/formats/json/json_object.h"
 #include "headroom/plan/picture.h"
 #include "headroom/plan/report.h"
+#include "headroom/runtime/command_line.h"
 #include "headroom/runtime/process_memory.h"
 
 namespace headroom {
@@ -25,10 +26,14 @@ namespace {
 
 ProcessBudget process_budget(const FittedJob& job) { return {job.reserve_bytes, job.budget.bytes}; }
 
-void write_html(const FittedJob& job, const std::string& path) {
+void write_html(const FittedJob& job, const std::string& path, std::string_view title, const std::string& model) {
   const std::string temporary = path + std::string(kTemporarySuffix);
   std::ofstream out(temporary);
-  write_picture(out, job, job.plan, process_budget(job));
+  write_picture(out, job, job.plan, process_budget(job),
+                {.title = std::string(title),
+                 .model = model,
+                 .choice = fmt::format("{}, {} threads", job.choice, job.plan.threads),
+                 .command = command_line()});
   out.close();
   if (!out || std::rename(temporary.c_str(), path.c_str()) != 0) {
     remove_tree(temporary);
@@ -42,6 +47,9 @@ void require_place(const char* flag, const std::string& path) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) {
     throw InvalidInput("{} {}: is a directory; expected the name of a file to write", flag, path);
+  }
+  if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error)) {
+    throw InvalidInput("{} {}: is not a regular file; expected the name of a file to write", flag, path);
   }
   const std::string directory = parent_of(path);
   create_directories(directory);
@@ -101,8 +109,8 @@ std::string describe_plan(const FittedJob& job, std::string_view title) {
                      plan_table(job.plan, process_budget(job)), describe_techniques(job));
 }
 
-void announce_plan(const FittedJob& job, const RunOptions& options, std::string_view title) {
-  if (!options.html.empty()) write_html(job, options.html);
+void announce_plan(const FittedJob& job, const RunOptions& options, std::string_view title, const std::string& model) {
+  if (!options.html.empty()) write_html(job, options.html, title, model);
   if (options.quiet) return;
   if (!is_supported(Isa::avx2)) {
     print_note(

@@ -18,8 +18,8 @@ MemoryUse memory_use(const FittedJob& job);
 std::string describe_plan(const FittedJob& job, std::string_view title);
 
 // Before anything large is allocated: that description on standard error (unless options.quiet), and the picture at
-// options.html.
-void announce_plan(const FittedJob& job, const RunOptions& options, std::string_view title);
+// options.html, which says the model, too.
+void announce_plan(const FittedJob& job, const RunOptions& options, std::string_view title, const std::string& model);
 
 // predicted / measured / budget side by side, on standard error unless `quiet`.
 void announce_result(const MemoryUse& use, bool quiet);

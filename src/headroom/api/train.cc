@@ -187,7 +187,7 @@ TrainResult run_training(const TrainOptions& given) {
     settings.shape = fitted.shape;
     return fitted;
   });
-  announce_plan(job, options, "plan of the training step");
+  announce_plan(job, options, "plan of the training step", options.model);
 
   const InterruptGuard interrupt;
   Output output(options.output);

@@ -1,5 +1,6 @@
-// Memory over the time of one step as a picture: one HTML file that needs nothing else. The planned line (what is alive
-// in the arena, and above it the arena and the reserve), the measured line, the budget; the op under the cursor.
+// Memory over the time of one step as a picture, by the program that draws plans (plan/picture.js): the planned line
+// (what is alive in the arena, and the reserve), the measured line, the predicted peak, the budget; the op under the
+// cursor.
 #pragma once
 
 #include <span>

@@ -1,5 +1,7 @@
 #include "headroom/plan/picture.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <array>
 #include <map>
@@ -17,15 +19,6 @@ namespace headroom {
 namespace {
 
 constexpr size_t kValuesShown = 4000;
-
-// A JSON string that may stand inside a script element.
-std::string script_string(std::string_view text) {
-  const std::string json =
-      nlohmann::json(std::string(text)).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
-  std::string safe;
-  for (const char c : json) safe += c == '<' ? std::string("\\u003c") : std::string(1, c);
-  return safe;
-}
 
 // Writes "[a,b,...]" with write_one(i) for each element.
 template <class WriteOne>
@@ -114,7 +107,9 @@ void write_graph(std::ostream& out, const Graph& graph, const GraphPlan& placed,
   const size_t shown = std::min(bars.size(), kValuesShown);
 
   TextTable texts;
-  out << "{\"name\":" << script_string(graph.name) << ",\"transient\":" << placed.transient_bytes << ",\"nodes\":";
+  out << "{\"name\":" << script_string(graph.name) << ",\"transient\":" << placed.transient_bytes
+      << ",\"diskRead\":" << placed.disk_read_bytes << ",\"diskWritten\":" << placed.disk_written_bytes
+      << ",\"nodes\":";
   write_list(out, graph.nodes.size(), [&](size_t i) {
     const Node& node = graph.nodes[i];
     out << '[' << texts.number_of(node.op->name()) << ',' << texts.number_of(node.segment.name) << ','
@@ -131,7 +126,21 @@ void write_graph(std::ostream& out, const Graph& graph, const GraphPlan& placed,
 
 }  // namespace
 
-void write_picture(std::ostream& out, const Job& job, const Plan& plan, const ProcessBudget& budget) {
+std::string script_string(std::string_view text) {
+  const std::string json =
+      nlohmann::json(std::string(text)).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+  std::string safe;
+  for (const char c : json) safe += c == '<' ? std::string("\\u003c") : std::string(1, c);
+  return safe;
+}
+
+std::string json_of(const PictureWords& words) {
+  return fmt::format(R"("title":{},"model":{},"choice":{},"command":{})", script_string(words.title),
+                     script_string(words.model), script_string(words.choice), script_string(words.command));
+}
+
+void write_picture(std::ostream& out, const Job& job, const Plan& plan, const ProcessBudget& budget,
+                   const PictureWords& words) {
   std::vector<Bar> persistent;
   for (const PersistentValue& value : plan.persistent) {
     if (value.tier != Tier::device) continue;
@@ -140,13 +149,13 @@ void write_picture(std::ostream& out, const Job& job, const Plan& plan, const Pr
   sort_by_size(persistent);
   const size_t shown = std::min(persistent.size(), kValuesShown);
 
-  out << kPictureHead << "{\"roles\":";
+  out << kPictureHead << '{' << json_of(words) << ",\n\"roles\":";
   write_list(out, kRoles, [&](size_t role) { out << script_string(words_of(static_cast<Role>(role))); });
   out << ",\"phases\":";
   write_list(out, 3, [&](size_t phase) { out << script_string(name_of(static_cast<Phase>(phase))); });
   out << ",\"arena\":" << plan.arena_bytes << ",\"persistentBytes\":" << plan.persistent_bytes
       << ",\"bound\":" << plan.lower_bound_bytes << ",\"reserve\":" << budget.reserve_bytes
-      << ",\"budget\":" << budget.budget_bytes << ",\"threads\":" << plan.threads
+      << ",\"budget\":" << budget.budget_bytes << ",\"disk\":" << plan.disk_bytes << ",\"threads\":" << plan.threads
       << ",\"peakGraph\":" << plan.peak.graph << ",\"peakNode\":" << plan.peak.node << ",\n\"persistent\":";
   write_bars(out, persistent, shown);
   out << ",\"persistentRest\":";
@@ -155,7 +164,7 @@ void write_picture(std::ostream& out, const Job& job, const Plan& plan, const Pr
   write_list(out, job.graphs.size(), [&](size_t i) {
     write_graph(out, job.graphs[i], plan.graphs[i], find_lifetimes(job.graphs[i], job.processor, plan.alignment_bytes));
   });
-  out << "}</script>\n<script>\n" << kPictureScript << "</script>\n</body>\n</html>\n";
+  out << '}' << kPictureMiddle << kPictureScript << kPictureTail;
 }
 
 }  // namespace headroom

@@ -1,3 +1,5 @@
+// Draws what picture.cc wrote of a plan: memory over the nodes of its graphs, by role and by address; and what
+// memory_page.cc wrote of a step that ran: memory over its time, planned and measured.
 "use strict";
 const D = JSON.parse(document.getElementById("plan").textContent);
 const NAME = 0, ROLE = 1, BYTES = 2, OFFSET = 3, FIRST = 4, LAST = 5;
@@ -11,6 +13,8 @@ function bytes(n) {
   return n + " B";
 }
 const count = n => n.toLocaleString("en-US");
+const PREDICTED = D.arena + D.reserve;
+const isNear = D.budget > 0 && D.budget <= 1.6 * PREDICTED;  // a budget that a picture has room for
 
 // Live bytes by role at each node, from the values and what was summed up of the small ones.
 const persistent = new Array(roles).fill(0);
@@ -32,13 +36,23 @@ for (const g of D.graphs) {
   }
   g.total = new Float64Array(g.count).fill(D.persistentBytes);
   for (const live of g.live) for (let n = 0; n < g.count; ++n) g.total[n] += live[n];
-  g.peak = g.total.indexOf(Math.max(...g.total));
+  let most = 0;
+  for (const total of g.total) most = Math.max(most, total);
+  g.peak = g.total.indexOf(most);
 }
+if (D.peakGraph >= 0 && D.peakNode >= 0) D.graphs[D.peakGraph].peak = D.peakNode;
 
-const state = {graph: Math.max(0, D.peakGraph), view: "role", base: true, node: -1, pinned: false, y: -1};
+const state = {graph: Math.max(0, D.peakGraph), view: D.graphs.length > 0 ? "role" : "time", base: true, node: -1,
+               pinned: false, y: -1};
 const graph = () => D.graphs[state.graph];
+const isPeak = n => state.graph === D.peakGraph && n === D.peakNode;
+const points = D.points ?? [];  // of a step: [milliseconds, alive, resident, graph, node, place, phase]
+const END = points.length > 0 ? points[points.length - 1][0] : 1;
+// What the cursor moves over: nodes, or points in time.
+const places = () => state.view === "time" ? points.length : graph().count;
+const PLANNED = "--role1", MEASURED = "--mark";
 const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const PAD = {left: 78, right: 18, top: 26, bottom: 46};
+const PAD = {left: 78, right: 18, top: 26, bottom: 50};
 let box = {};
 
 function layout() {
@@ -49,12 +63,20 @@ function layout() {
     $(id).height = Math.round(area.height * ratio);
   }
   const bottom = state.base ? 0 : D.persistentBytes;
-  const top = bottom + Math.max(1, (D.arena - bottom)) * 1.06;
+  const measured = state.view === "time" ? points.reduce((most, p) => Math.max(most, p[2]), 0) : 0;
+  const highest = state.view === "arena" ? D.arena : Math.max(PREDICTED, isNear ? D.budget : 0, measured);
+  const top = bottom + Math.max(1, highest - bottom) * 1.06;
   const w = area.width - PAD.left - PAD.right, h = area.height - PAD.top - PAD.bottom;
   box = {ratio, w, h, bottom, top, width: area.width, height: area.height,
          x: node => PAD.left + node / graph().count * w,
+         time: ms => PAD.left + ms / END * w,
          y: at => PAD.top + h - (Math.max(at, bottom) - bottom) / (top - bottom) * h,
-         node: px => Math.min(graph().count - 1, Math.max(0, Math.floor((px - PAD.left) / w * graph().count))),
+         place: px => {
+           const share = Math.min(1, Math.max(0, (px - PAD.left) / w));
+           if (state.view !== "time") return Math.min(places() - 1, Math.floor(share * places()));
+           const at = points.findIndex(p => p[0] >= share * END);
+           return at < 0 ? places() - 1 : at;
+         },
          at: py => bottom + (PAD.top + h - py) / h * (top - bottom)};
 }
 
@@ -66,44 +88,95 @@ function pen(id) {
   return c;
 }
 
-function tick(range, about) {
-  const rough = range / about;
-  let unit = 1;
-  while (rough >= unit * 1024) unit *= 1024;
-  for (let step = unit, i = 0; ; step *= [2, 2.5, 2][i++ % 3]) if (step >= rough) return step;
+// Steps of 1, 2, 5, 10, ... times `unit` that cut `range` into `about` parts.
+function tick(range, about, unit) {
+  for (let step = unit, i = 0; ; step *= [2, 2.5, 2][i++ % 3]) if (step >= range / about) return step;
+}
+
+// [unit, its name] of the largest that `step` has whole ones of: an axis says all its numbers in one.
+function unitOf(step) {
+  for (const [name, size] of [["GiB", 2 ** 30], ["MiB", 2 ** 20], ["KiB", 1024]]) if (step >= size) return [size, name];
+  return [1, "B"];
+}
+
+function text(c, what, x, y, align) {
+  c.textAlign = align;
+  const half = c.measureText(what).width / 2;
+  c.fillText(what, align === "center" ? Math.min(Math.max(x, half), box.width - half - 2) : x, y);
 }
 
 function axes(c) {
-  const g = graph();
   c.strokeStyle = css("--grid");
   c.fillStyle = css("--soft");
   c.lineWidth = 1;
   c.textBaseline = "middle";
-  c.textAlign = "right";
-  const step = tick(box.top - box.bottom, 7);
+  const [unit, name] = unitOf((box.top - box.bottom) / 7);
+  const step = tick(box.top - box.bottom, 7, unit);
   for (let at = Math.ceil(box.bottom / step) * step; at <= box.top; at += step) {
     const y = Math.round(box.y(at)) + .5;
     c.beginPath(); c.moveTo(PAD.left, y); c.lineTo(PAD.left + box.w, y); c.stroke();
-    c.fillText(at === 0 ? "0" : bytes(at).replace(".00", ""), PAD.left - 8, y);
+    text(c, at === 0 ? "0" : `${count(at / unit)} ${name}`, PAD.left - 8, y, "right");
   }
-  c.textAlign = "center";
   c.textBaseline = "top";
-  let every = 1;
-  for (let i = 0; every * 9 < g.count; ++i) every *= [2, 2.5, 2][i % 3];
-  every = Math.max(1, Math.round(every));
+  state.view === "time" ? timeAxis(c) : nodeAxis(c);
+}
+
+function nodeAxis(c) {
+  const g = graph(), low = PAD.top + box.h;
+  const every = Math.max(1, tick(g.count, 9, 1));
   for (let at = 0; at <= g.count; at += every) {
     const n = Math.max(1, at);
-    c.fillText(count(n), box.x(n - .5), PAD.top + box.h + 17);
+    text(c, count(n), box.x(n - .5), low + 17, "center");
   }
   for (let n = 0; n < g.nodes.length; ++n) {
     c.fillStyle = css("--phase" + g.nodes[n][2]);
     let end = n + 1;
     while (end < g.nodes.length && g.nodes[end][2] === g.nodes[n][2]) ++end;
-    c.fillRect(box.x(n), PAD.top + box.h + 5, box.x(end) - box.x(n), 6);
+    c.fillRect(box.x(n), low + 5, box.x(end) - box.x(n), 6);
     n = end - 1;
   }
   c.fillStyle = css("--soft");
-  c.fillText("node", PAD.left + box.w / 2, PAD.top + box.h + 31);
+  text(c, "node", PAD.left + box.w / 2, low + 33, "center");
+}
+
+function timeAxis(c) {
+  const low = PAD.top + box.h;
+  const every = tick(END, 8, 10 ** Math.floor(Math.log10(END / 8)));
+  const digits = Math.max(0, -Math.floor(Math.log10(every) + 1e-9));
+  for (let i = 0; i * every <= END; ++i) text(c, (i * every).toFixed(digits), box.time(i * every), low + 17, "center");
+  for (let i = 0; i < points.length; ++i) {
+    const begin = box.time(i > 0 ? points[i - 1][0] : 0);
+    c.fillStyle = css("--phase" + points[i][6]);
+    c.fillRect(begin, low + 5, Math.max(.5, box.time(points[i][0]) - begin), 6);
+  }
+  c.fillStyle = css("--soft");
+  text(c, "milliseconds of the step", PAD.left + box.w / 2, low + 33, "center");
+}
+
+// Memory over time: what is planned to be alive, with the reserve, and what the kernel said.
+function drawTime(c) {
+  const path = which => {
+    c.beginPath();
+    c.moveTo(PAD.left, box.y(which(points[0])));
+    let before = 0;
+    for (const p of points) {
+      c.lineTo(box.time(before), box.y(which(p)));
+      c.lineTo(box.time(p[0]), box.y(which(p)));
+      before = p[0];
+    }
+  };
+  if (points.length === 0) return;
+  c.lineWidth = 1.5;
+  path(p => p[1] + D.reserve);
+  c.strokeStyle = c.fillStyle = css(PLANNED);
+  c.stroke();
+  c.lineTo(box.time(END), box.y(0)); c.lineTo(PAD.left, box.y(0));
+  c.globalAlpha = .15;
+  c.fill();
+  c.globalAlpha = 1;
+  path(p => p[2]);
+  c.strokeStyle = css(MEASURED);
+  c.stroke();
 }
 
 function drawRoles(c) {
@@ -169,14 +242,27 @@ function draw() {
   axes(c);
   c.save();
   c.beginPath(); c.rect(PAD.left, PAD.top, box.w, box.h); c.clip();
-  state.view === "role" ? drawRoles(c) : drawArena(c);
+  ({role: drawRoles, arena: drawArena, time: drawTime})[state.view](c);
   c.restore();
-  const ink = css("--ink"), g = graph();
+  const ink = css("--ink");
   const stay = D.persistentBytes;
-  if (stay > 0 && state.base) rule(c, stay, "persistent " + bytes(stay), ink, "left");
-  rule(c, D.arena, "arena " + bytes(D.arena), ink, "right");
-  const room = D.budget - D.reserve;
-  if (D.budget > 0 && room > D.arena && room <= box.top) rule(c, room, "budget less the reserve", ink, "left");
+  if (state.view !== "time") {
+    if (stay > 0 && state.base) rule(c, stay, "persistent " + bytes(stay), ink, "left");
+    rule(c, D.arena, "arena " + bytes(D.arena), ink, "right");
+  }
+  if (state.view !== "arena") {
+    const said = `predicted peak ${bytes(PREDICTED)}: arena and reserve of ${bytes(D.reserve)}`;
+    rule(c, PREDICTED, said, css("--peak"), "left");
+    const budget = "budget " + bytes(D.budget), colour = css("--budget");
+    if (isNear) rule(c, D.budget, budget, colour, "right");
+    else if (D.budget > 0) label(c, budget + ", above this picture", PAD.left + box.w, PAD.top + 9, "right", colour);
+  }
+  if (state.view !== "time") markPeak(c);
+  follow();
+}
+
+function markPeak(c) {
+  const g = graph();
   c.strokeStyle = c.fillStyle = css("--mark");
   const x = box.x(g.peak + .5), y = box.y(g.total[g.peak]);
   c.globalAlpha = .5;
@@ -184,9 +270,9 @@ function draw() {
   c.globalAlpha = 1;
   c.beginPath(); c.arc(x, y, 4.5, 0, 7); c.fill();
   c.strokeStyle = css("--card"); c.stroke();
-  const inside = Math.min(Math.max(x, PAD.left + 60), PAD.left + box.w - 60);
-  label(c, "peak " + bytes(g.total[g.peak]), inside, PAD.top - 13, "center", css("--mark"));
-  follow();
+  const what = (isPeak(g.peak) ? "the peak" : "most of this graph") + ": node " + count(g.peak + 1);
+  const inside = Math.min(Math.max(x, PAD.left + 70), PAD.left + box.w - 70);
+  label(c, what, inside, PAD.top - 13, "center", css("--mark"));
 }
 
 function underCursor() {
@@ -216,14 +302,38 @@ function add(tag, text) {
 }
 
 function follow() {
-  const g = graph(), n = state.node < 0 ? g.peak : state.node;
   const c = pen("over");
+  $("side").replaceChildren();
+  state.view === "time" ? followTime(c) : followNodes(c);
+  add("h3", "Of the process");
+  const rows = [["arena", D.arena], ["process reserve", D.reserve], ["predicted peak", PREDICTED]];
+  if (D.budget > 0) rows.push(["budget", D.budget]);
+  for (const [what, size] of rows) $("side").append(row(-1, what, size));
+}
+
+function cursor(c, x) {
+  c.strokeStyle = css("--ink");
+  c.beginPath(); c.moveTo(x, PAD.top); c.lineTo(x, PAD.top + box.h); c.stroke();
+}
+
+function followTime(c) {
+  if (points.length === 0) return;
+  let most = 0;
+  points.forEach((p, i) => { if (p[2] > points[most][2]) most = i; });
+  const at = state.node < 0 ? most : state.node;
+  const [ms, alive, resident, g, node, place] = points[at];
+  if (state.node >= 0) cursor(c, box.time(ms));
+  add("h2", `${ms.toFixed(3)} ms` + (at === most ? ", the most that was resident" : ""));
+  add("p", `${place}, node ${count(node + 1)} of '${D.names[g]}'`);
+  add("h3", "At its end");
+  for (const [what, size] of [["alive in the arena", alive], ["with the reserve", alive + D.reserve],
+                              ["resident, measured", resident]]) $("side").append(row(-1, what, size));
+}
+
+function followNodes(c) {
+  const g = graph(), n = state.node < 0 ? g.peak : state.node;
   const value = underCursor();
-  if (state.node >= 0) {
-    const x = box.x(n + .5);
-    c.strokeStyle = css("--ink");
-    c.beginPath(); c.moveTo(x, PAD.top); c.lineTo(x, PAD.top + box.h); c.stroke();
-  }
+  if (state.node >= 0) cursor(c, box.x(n + .5));
   if (value) {
     c.lineWidth = 2;
     c.strokeStyle = css("--ink");
@@ -231,23 +341,29 @@ function follow() {
     const y = box.y(value[OFFSET] + value[BYTES]), low = box.y(value[OFFSET]);
     c.strokeRect(x, y, Math.max(2, end - x), Math.max(2, low - y));
   }
-  $("side").replaceChildren();
   if (g.nodes.length > 0) {
     const [op, scope, phase] = g.nodes[n];
-    add("h2", `Node ${count(n + 1)} of ${count(g.count)}` + (n === g.peak ? ", the peak" : ""));
+    add("h2", `Node ${count(n + 1)} of ${count(g.count)} of '${g.name}'` + (isPeak(n) ? ", the peak" : ""));
     add("p", g.texts[op] + " in the " + D.phases[phase] + (g.texts[scope] ? " of " + g.texts[scope] : ""));
   }
-  add("p", bytes(g.total[n]) + " alive, " + count(g.total[n]) + " bytes");
   if (value) {
     add("h3", "Under the cursor");
     $("side").append(row(value[ROLE], value[NAME], value[BYTES]));
     add("p", `${D.roles[value[ROLE]]}, from byte ${count(value[OFFSET])}, ` + (value[OFFSET] < D.persistentBytes
         ? "persistent" : `nodes ${count(value[FIRST] + 1)} to ${count(Math.min(value[LAST] + 1, g.count))}`));
   }
-  add("h3", "By role");
+  add("h3", "Alive, by role");
   for (const role of [...STACK].reverse()) {
     const size = persistent[role] + g.live[role][n];
     if (persistent[role] > 0 || g.live[role].some(x => x > 0)) $("side").append(row(role, D.roles[role], size));
+  }
+  $("side").append(row(-1, "all of them", g.total[n]), row(-1, isPeak(n) ? "gaps" : "idle", D.arena - g.total[n]));
+  if (D.disk > 0) {
+    add("h3", "On disk");
+    for (const [what, size] of [["kept there", D.disk], [`read by a run of '${g.name}'`, g.diskRead],
+                                [`written by a run of '${g.name}'`, g.diskWritten]]) {
+      $("side").append(row(-1, what, size));
+    }
   }
   const list = (title, values, most) => {
     if (values.length === 0) return;
@@ -272,13 +388,14 @@ function press(id, chosen) {
 }
 
 function tiles() {
-  const predicted = D.arena + D.reserve, above = D.bound ? (D.arena / D.bound - 1) * 100 : 0;
-  const list = [["Predicted peak", bytes(predicted)], ["Arena", bytes(D.arena)],
+  const above = D.bound ? (D.arena / D.bound - 1) * 100 : 0;
+  const list = [["Predicted peak", bytes(PREDICTED)], ["Arena", bytes(D.arena)],
                 ["of it persistent", bytes(D.persistentBytes)], ["Process reserve", bytes(D.reserve)]];
   if (D.budget > 0) {
     list.push(["Budget", bytes(D.budget)]);
-    list.push([predicted <= D.budget ? "Left" : "Missing", bytes(Math.abs(D.budget - predicted))]);
+    list.push([PREDICTED <= D.budget ? "Left" : "Missing", bytes(Math.abs(D.budget - PREDICTED))]);
   }
+  if (D.disk > 0) list.push(["On disk", bytes(D.disk)]);
   list.push(["Above the lower bound", above.toFixed(2) + " %"], ["Threads", D.threads]);
   for (const [what, figure] of list) {
     const t = document.createElement("div"), s = document.createElement("span"), b = document.createElement("b");
@@ -290,7 +407,34 @@ function tiles() {
   }
 }
 
+function key() {
+  const entries = D.phases.map((name, i) => ["--phase" + i, name]);
+  if (state.view === "time") {
+    entries.push([PLANNED, "planned: alive in the arena, and the reserve"], [MEASURED, "measured: resident"]);
+  }
+  $("key").replaceChildren(...entries.map(([colour, name]) => {
+    const s = document.createElement("span"), i = document.createElement("i");
+    i.style.background = `var(${colour})`;
+    s.append(i, name);
+    return s;
+  }));
+}
+
+function about() {
+  document.title = D.title;
+  $("title").textContent = D.title;
+  for (const [what, words] of [["Model", D.model], ["Chosen", D.choice], ["Command", D.command]]) {
+    if (!words) continue;
+    const term = document.createElement("dt"), said = document.createElement("dd");
+    term.textContent = what;
+    said.textContent = words;
+    $("about").append(term, said);
+  }
+}
+
+about();
 tiles();
+key();
 choices("graphs", D.graphs.map(g => g.name), i => {
   Object.assign(state, {graph: i, node: -1, pinned: false});
   press("graphs", i);
@@ -298,6 +442,7 @@ choices("graphs", D.graphs.map(g => g.name), i => {
 });
 press("graphs", state.graph);
 $("graphs").hidden = D.graphs.length < 2;
+$("views").hidden = $("from").hidden = D.graphs.length === 0;
 [...$("views").children].forEach((b, i) => b.onclick = () => {
   state.view = b.dataset.view;
   press("views", i);
@@ -307,7 +452,7 @@ $("base").onchange = e => { state.base = e.target.checked; draw(); };
 const over = $("over");
 const point = e => {
   const area = over.getBoundingClientRect();
-  state.node = box.node(e.clientX - area.left);
+  state.node = box.place(e.clientX - area.left);
   state.y = e.clientY - area.top;
   follow();
 };
@@ -319,16 +464,17 @@ over.onkeydown = e => {
   if (e.key === "Escape") { state.node = -1; state.pinned = false; }
   else if (!step) return;
   else {
-    state.node = Math.min(graph().count - 1, Math.max(0, (state.node < 0 ? graph().peak : state.node) + step));
+    const from = state.node >= 0 ? state.node : state.view === "time" ? 0 : graph().peak;
+    state.node = Math.min(places() - 1, Math.max(0, from + step));
     state.pinned = true;
   }
   e.preventDefault();
   follow();
 };
 const hidden = graph() ? graph().hidden : 0;
-$("foot").textContent = "Sizes are whole lines of 64 bytes. The strip under the chart: forward, backward, update. "
-    + "Click to hold the cursor, Escape to let go."
+$("foot").textContent = "Click to hold the cursor, Escape to let go."
+    + (D.graphs.length > 0 ? " Sizes are whole lines of 64 bytes." : "")
     + (hidden > 0 ? ` The ${count(hidden)} smallest values are summed up by role.` : "");
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 addEventListener("resize", draw);
-if (D.graphs.length > 0) draw();
+if (D.graphs.length > 0 || points.length > 0) draw();

@@ -1,4 +1,5 @@
-// The fixed parts of the picture, between which picture.cc writes the data of a plan.
+// The fixed parts of a picture, between which the data of a plan (picture.cc) or of a step (measure/memory_page.cc)
+// are.
 #pragma once
 
 #include <string_view>
@@ -9,5 +10,8 @@ namespace headroom {
 extern const std::string_view kPictureHead;
 // picture.js, as the build embeds it (cmake/embed_text.cmake).
 extern const std::string_view kPictureScript;
+// Between the data and the script, and behind it.
+inline constexpr std::string_view kPictureMiddle = "</script>\n<script>\n";
+inline constexpr std::string_view kPictureTail = "</script>\n</body>\n</html>\n";
 
 }  // namespace headroom

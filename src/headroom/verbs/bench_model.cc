@@ -285,7 +285,7 @@ Json bench_model(const ModelBenchOptions& options, const OnRate& on_rate) {
   std::vector<Json> reports;
   const auto run = [&](const Fit& fit, const char* title, const auto& measure) {
     FittedJob job = fit_to_run(options, fit);
-    announce_plan(job, options, title);
+    announce_plan(job, options, title, options.model);
     restart_peak();
     check_commit(job);
     Workspace workspace(std::move(job.graphs), job.plan, backend);
