@@ -14,11 +14,20 @@
 namespace headroom {
 namespace {
 
-// Of what decides the ids: all of a tokenizer.json, but not the weights beside the vocabulary of a GGUF file.
-uint64_t fingerprint_of_tokenizer(const std::string& path) {
-  if (!GgufFile::is_gguf(path)) return fingerprint_of_file(Tokenizer::file_of(path));
-  const GgufFile file(path);
-  return GgufVocabulary(file).fingerprint();
+// Of what decides the ids: all of a tokenizer.json and what files beside it change of it, but not the weights beside
+// the vocabulary of a GGUF file.
+uint64_t fingerprint_of_tokenizer(const std::string& path, const Tokenizer& tokenizer) {
+  if (GgufFile::is_gguf(path)) {
+    const GgufFile file(path);
+    return GgufVocabulary(file).fingerprint();
+  }
+  const uint64_t of_file = fingerprint_of_file(Tokenizer::file_of(path));
+  const std::string& changes = tokenizer.parts().changes;
+  if (changes.empty()) return of_file;
+  Fingerprint all;
+  all.add(static_cast<int64_t>(of_file));
+  all.add(changes);
+  return all.value();
 }
 
 // Of a model without a chat template, or with one that is damaged, nothing; it is refused when a conversation comes.
@@ -30,9 +39,9 @@ std::optional<ChatTemplateSource> sound_template_of(const std::string& model) {
   }
 }
 
-uint64_t fingerprint_of(const std::string& model) {
+uint64_t fingerprint_of(const std::string& model, const Tokenizer& tokenizer) {
   Fingerprint all;
-  all.add(static_cast<int64_t>(fingerprint_of_tokenizer(model)));
+  all.add(static_cast<int64_t>(fingerprint_of_tokenizer(model, tokenizer)));
   const std::optional<ChatTemplateSource> source = sound_template_of(model);
   if (!source) return all.value();
   for (const std::string& text : {source->text, source->tokens.bos, source->tokens.eos}) {
@@ -49,7 +58,7 @@ TokenizerEncoder::TokenizerEncoder(const std::string& path, int64_t model_vocabu
       tokenizer_(path),
       encoder_(tokenizer_),
       has_chat_template_(sound_template_of(path).has_value()),
-      fingerprint_(fingerprint_of(path)) {
+      fingerprint_(fingerprint_of(path, tokenizer_)) {
   if (tokenizer_.vocab_size() > model_vocabulary) {
     throw InvalidInput("{}: the tokenizer has {} ids, the model's embedding {} rows; they do not belong together",
                        Tokenizer::file_of(path), tokenizer_.vocab_size(), model_vocabulary);

@@ -68,6 +68,7 @@ Json describe_tokenizer(const std::string& path) {
   for (const int32_t id : parts.before) json["before_text"].push_back(token(id));
   json["after_text"] = Json::array();
   for (const int32_t id : parts.after) json["after_text"].push_back(token(id));
+  if (!parts.changes.empty()) json["changes"] = parts.changes;
   return json;
 }
 

@@ -7,6 +7,7 @@
 #include "headroom/base/file.h"
 #include "headroom/formats/gguf/gguf_file.h"
 #include "headroom/formats/json/json_scan.h"
+#include "headroom/formats/tokenizer/tokenizer_settings.h"
 
 namespace headroom {
 namespace {
@@ -19,21 +20,14 @@ bool exists(const std::string& path) {
   return fs::exists(path, ignored);
 }
 
-// tokenizer_config.json and special_tokens_map.json: tokens are texts, or objects with their content.
+// The chat_template of tokenizer_config.json.
 class ConfigReader : public JsonVisitor {
  public:
-  ChatTokens tokens;
   std::string text;
   bool has_text = false;
 
   void event(const JsonEvent& event) override {
-    if (event.path.empty()) return;
-    const std::string& key = event.path[0];
-    if (key == "chat_template") read_template(event);
-    if (event.kind != Kind::text) return;
-    if (event.path.size() != 1 && !(event.path.size() == 2 && event.path[1] == "content")) return;
-    if (key == "bos_token") tokens.bos = event.text;
-    if (key == "eos_token") tokens.eos = event.text;
+    if (!event.path.empty() && event.path[0] == "chat_template") read_template(event);
   }
 
  private:
@@ -94,17 +88,13 @@ std::optional<ChatTemplateSource> chat_template_of(const std::string& model) {
   if (GgufFile::is_gguf(model)) return template_in_gguf(model);
   const auto in_model = [&](const char* name) { return (fs::path(model) / name).string(); };
   const std::string config = in_model("tokenizer_config.json");
-  const std::string map = in_model("special_tokens_map.json");
   const std::string file = in_model("chat_template.jinja");
   ConfigReader from_config;
-  ConfigReader from_map;
   if (exists(config)) scan_json_file(config, from_config);
-  if (exists(map)) scan_json_file(map, from_map);
 
+  const TokenizerSettings settings = read_tokenizer_settings(in_model("tokenizer.json"));
   ChatTemplateSource source;
-  source.tokens = from_config.tokens;
-  if (source.tokens.bos.empty()) source.tokens.bos = from_map.tokens.bos;
-  if (source.tokens.eos.empty()) source.tokens.eos = from_map.tokens.eos;
+  source.tokens = {settings.bos_text(), settings.eos_text()};
   if (exists(file)) {
     source.text = read_template_file(file);
     source.where = file;

@@ -235,6 +235,7 @@ std::unique_ptr<const TokenizerParts> build_tokenizer(TokenizerSource& source) {
   }
   auto parts = std::unique_ptr<TokenizerParts>(new TokenizerParts{
       .path = file,
+      .changes = outline.changes,
       .model = {.pieces = PieceTable(pieces, ids, outline.piece_bytes), .merges = MergeTable(outline.merges)},
       .joined = JoinedPairs(),
       .stages = {},

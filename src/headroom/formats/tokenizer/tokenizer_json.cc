@@ -1,5 +1,6 @@
 // Reading a tokenizer.json: three passes over the file, so that no table grows and nothing depends on the order of its
 // sections. First the outline, then the pieces, then the merges.
+#include <algorithm>
 #include <filesystem>
 
 #include "headroom/base/bytes.h"
@@ -7,13 +8,17 @@
 #include "headroom/base/file.h"
 #include "headroom/formats/gguf/gguf_vocabulary.h"
 #include "headroom/formats/json/json_scan.h"
+#include "headroom/formats/tokenizer/postprocessor.h"
 #include "headroom/formats/tokenizer/tokenizer.h"
 #include "headroom/formats/tokenizer/tokenizer_parts.h"
+#include "headroom/formats/tokenizer/tokenizer_pipelines.h"
+#include "headroom/formats/tokenizer/tokenizer_settings.h"
 #include "headroom/formats/tokenizer/tokenizer_source.h"
 
 namespace headroom {
 namespace {
 
+namespace fs = std::filesystem;
 using Kind = JsonEvent::Kind;
 
 // The most that tables may take. Pretty-printed files of real tokenizers need 0.6 to 0.9 of their size; 1.5 leaves room
@@ -81,28 +86,32 @@ class MergeReader : public JsonVisitor {
   std::string right_;
 };
 
-// The names of tokens in tokenizer_config.json: a string, or an object with its content.
-class NameReader : public JsonVisitor {
+// The id of one piece; -1 if there is none.
+class PieceFinder : public JsonVisitor {
  public:
-  std::string bos;
-  std::string eos;
-  std::string pad;
+  explicit PieceFinder(std::string_view text) : text_(text) {}
+  int64_t id = -1;
 
   void event(const JsonEvent& event) override {
-    if (event.kind != Kind::text) return;
-    if (event.path.size() != 1 && !(event.path.size() == 2 && event.path[1] == "content")) return;
-    if (event.path[0] == "bos_token") bos = event.text;
-    if (event.path[0] == "eos_token") eos = event.text;
-    if (event.path[0] == "pad_token") pad = event.text;
+    if (event.path.size() != 3 || event.path[0] != "model" || event.path[1] != "vocab") return;
+    if (event.path[2] == text_) id = event.integer;
   }
+
+ private:
+  std::string_view text_;
 };
 
 class TokenizerJson : public TokenizerSource {
  public:
-  explicit TokenizerJson(const std::string& path) : path_(path), file_bytes_(File::open(path).size_bytes()) {}
+  explicit TokenizerJson(const std::string& path)
+      : path_(path), file_bytes_(File::open(path).size_bytes()), settings_(read_tokenizer_settings(path)) {}
 
   const std::string& file() const override { return path_; }
-  TokenizerOutline outline() override { return read_tokenizer_outline(path_); }
+  TokenizerOutline outline() override {
+    TokenizerOutline outline = read_tokenizer_outline(path_);
+    if (settings_.frame) set_frame(*settings_.frame, outline);
+    return outline;
+  }
   int64_t table_limit_bytes() const override { return table_bound_bytes(file_bytes_); }
 
   void read_pieces(const PieceSink& add) override {
@@ -116,23 +125,48 @@ class TokenizerJson : public TokenizerSource {
   }
 
   RoleIds read_roles(const PieceTable& pieces) override {
-    const std::string config = (std::filesystem::path(parent_of(path_)) / "tokenizer_config.json").string();
-    std::error_code ignored;
-    if (!std::filesystem::exists(config, ignored)) return {};
-    NameReader names;
-    scan_json_file(config, names);
-    const auto id_of = [&](const char* role, const std::string& name) -> std::optional<int32_t> {
-      if (name.empty()) return std::nullopt;
-      const int32_t id = pieces.find(name);
-      if (id < 0) throw InvalidInput("{}: the {} \"{:.80}\" is not in {}", config, role, name, path_);
-      return id;
+    const auto id_of = [&](const char* role, const std::string& name, bool is_named) -> std::optional<int32_t> {
+      const int32_t id = name.empty() ? -1 : pieces.find(name);
+      if (id >= 0) return id;
+      if (name.empty() || !is_named) return std::nullopt;
+      throw InvalidInput("{}: the {} \"{:.80}\" is not in {}", settings_.file, role, name, path_);
     };
-    return {id_of("bos_token", names.bos), id_of("eos_token", names.eos), id_of("pad_token", names.pad)};
+    return {id_of("bos_token", settings_.bos_text(), settings_.bos.has_value()),
+            id_of("eos_token", settings_.eos_text(), settings_.eos.has_value()),
+            id_of("pad_token", settings_.pad.value_or(""), true)};
   }
 
  private:
+  void set_frame(const TokenizerSettings::Frame& frame, TokenizerOutline& outline) const {
+    const std::string where = path_ + ": post_processor";
+    const SurroundingIds before = read_postprocessor(ComponentSpec(outline.post_processor, where));
+    const auto begin = frame.begins ? token(outline, "bos", settings_.bos_text(), frame.says_begins) : std::nullopt;
+    const auto end = frame.ends ? token(outline, "eos", settings_.eos_text(), frame.says_ends) : std::nullopt;
+    set_surrounding_tokens(begin, end, outline);
+    const SurroundingIds after = read_postprocessor(ComponentSpec(outline.post_processor, where));
+    if (before.before == after.before && before.after == after.after) return;
+    outline.changes +=
+        fmt::format("{}: {} puts {} before and {} after a text", fs::path(settings_.file).filename().string(),
+                    frame.loader, begin ? begin->text : "nothing", end ? end->text : "nothing");
+  }
+
+  // The token of a role; nothing where there is none and the file does not ask for it.
+  std::optional<NamedToken> token(const TokenizerOutline& outline, const char* role, const std::string& text,
+                                  bool is_asked_for) const {
+    const auto entry = std::find_if(outline.added.begin(), outline.added.end(),
+                                    [&](const AddedTokenEntry& added) { return added.text == text; });
+    if (entry != outline.added.end()) return NamedToken{entry->id, text};
+    PieceFinder finder(text);
+    if (!text.empty()) scan_json_file(path_, finder);
+    if (finder.id >= 0) return NamedToken{static_cast<int32_t>(finder.id), text};
+    if (!is_asked_for) return std::nullopt;
+    throw InvalidInput("{}: add_{}_token is true, but there is no such token; expected {}_token, a token of {}",
+                       settings_.file, role, role, path_);
+  }
+
   std::string path_;
   int64_t file_bytes_;
+  TokenizerSettings settings_;
 };
 
 }  // namespace
@@ -142,7 +176,7 @@ int64_t Tokenizer::memory_bound_bytes(const std::string& path) {
     const GgufFile file(path);
     return GgufVocabulary(file).memory_bound_bytes();
   }
-  const TokenizerOutline outline = read_tokenizer_outline(file_of(path));
+  const TokenizerOutline outline = TokenizerJson(file_of(path)).outline();
   return tokenizer_bound_bytes(outline, outline.merges);
 }
 

@@ -40,6 +40,9 @@ struct TokenizerOutline {
   std::vector<float> scores;
   // An added token may be a piece as well. Its id must be the piece's, or the next one free.
   std::vector<AddedTokenEntry> added;
+
+  // What files beside the tokenizer.json change of all this (tokenizer_settings.h), in words; empty: nothing.
+  std::string changes;
 };
 
 // Throws InvalidInput for what is not a BPE tokenizer.json, names the field, and refuses what is not supported.

@@ -18,6 +18,7 @@ namespace headroom {
 
 struct TokenizerParts {
   std::string path;
+  std::string changes;  // of the outline
   BpeModel model;
   JoinedPairs joined;
   // What a text goes through before the model, in this order: added tokens that are looked for in the text as it is,

@@ -1,0 +1,58 @@
+"""Tokens that decide what a model reads and where it ends, wherever a model's files say so."""
+
+import json
+
+import frame
+
+TEXT = "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness.\n"
+QUIET = ["--memory", "128MiB", "--quiet", "--threads", "1"]
+
+
+class Tokens(frame.CommandTest):
+    def setUp(self):
+        super().setUp()
+        text = self.write("text.txt", TEXT * 20)
+        self.headroom("init", "tiny-300k", "--output", "model", "--tokenizer-data", text, "--quiet")
+        self.config = self.read_json("model/tokenizer_config.json")
+        tokenizer = self.read_json("model/tokenizer.json")
+        self.bos, self.eos = (
+            next(t["id"] for t in tokenizer["added_tokens"] if t["content"] == self.config[role])
+            for role in ("bos_token", "eos_token")
+        )
+
+    def ids(self, model, text="it was"):
+        texts = self.write("texts.json", [text])
+        return json.loads(self.headroom("tokenize", model, "--input", texts).stdout)[0]
+
+    def inspect(self, model):
+        return json.loads(self.headroom("inspect", model, "--json").stdout)
+
+    def test_begin_and_end_tokens_that_only_the_config_names(self):
+        plain = self.ids("model")[1:]
+        tokenizer = self.read_json("model/tokenizer.json")
+        tokenizer["post_processor"] = None
+        self.write("model/tokenizer.json", tokenizer)
+        self.assertEqual(self.ids("model"), plain)
+        loader = {"tokenizer_class": "LlamaTokenizerFast", "unk_token": None}
+        for begins, ends in ((True, False), (True, True), (False, False)):
+            with self.subTest(begins=begins, ends=ends):
+                flags = {"add_bos_token": begins, "add_eos_token": ends}
+                self.write("model/tokenizer_config.json", {**self.config, **loader, **flags})
+                framed = [self.bos] * begins + plain + [self.eos] * ends
+                self.assertEqual(self.ids("model"), framed)
+                self.headroom("generate", "model", "--prompt", "it was", "--logprobs", "l.json", *QUIET)
+                self.assertEqual(self.read_json("l.json")["prompt_ids"], framed)
+                found = self.inspect("model")["tokenizer"]
+                self.assertEqual([t["id"] for t in found["before_text"]], [self.bos] * begins)
+                self.assertEqual([t["id"] for t in found["after_text"]], [self.eos] * ends)
+                self.assertEqual("changes" in found, begins or ends)
+                name = f"{begins}{ends}.gguf"
+                self.headroom("convert", "model", "--format", "gguf", "--output", name, "--quiet")
+                metadata = self.inspect(name)["metadata"]
+                self.assertEqual(metadata["tokenizer.ggml.add_bos_token"], str(begins).lower())
+                self.assertEqual(metadata["tokenizer.ggml.add_eos_token"], str(ends).lower())
+                self.assertEqual(self.ids(name), framed)
+
+
+if __name__ == "__main__":
+    frame.main()
