@@ -94,7 +94,7 @@ std::optional<ChatTemplateSource> chat_template_of(const std::string& model) {
 
   const TokenizerSettings settings = read_tokenizer_settings(in_model("tokenizer.json"));
   ChatTemplateSource source;
-  source.tokens = {settings.bos_text(), settings.eos_text()};
+  source.tokens = {settings.bos.text, settings.eos.text};
   if (exists(file)) {
     source.text = read_template_file(file);
     source.where = file;

@@ -1,29 +1,30 @@
 // Reading a tokenizer.json: three passes over the file, so that no table grows and nothing depends on the order of its
 // sections. First the outline, then the pieces, then the merges.
-#include <algorithm>
-#include <filesystem>
+#include <array>
+#include <map>
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/file.h"
 #include "headroom/formats/gguf/gguf_vocabulary.h"
 #include "headroom/formats/json/json_scan.h"
-#include "headroom/formats/tokenizer/postprocessor.h"
+#include "headroom/formats/tokenizer/apply_settings.h"
 #include "headroom/formats/tokenizer/tokenizer.h"
 #include "headroom/formats/tokenizer/tokenizer_parts.h"
-#include "headroom/formats/tokenizer/tokenizer_pipelines.h"
 #include "headroom/formats/tokenizer/tokenizer_settings.h"
 #include "headroom/formats/tokenizer/tokenizer_source.h"
 
 namespace headroom {
 namespace {
 
-namespace fs = std::filesystem;
 using Kind = JsonEvent::Kind;
 
 // The most that tables may take. Pretty-printed files of real tokenizers need 0.6 to 0.9 of their size; 1.5 leaves room
 // for compact ones.
 int64_t table_bound_bytes(int64_t file_bytes) { return file_bytes + file_bytes / 2 + 64 * kKiB; }
+
+// Of an added token, in tables of pieces.
+constexpr int64_t kAddedTableBytes = 64;
 
 class PieceReader : public JsonVisitor {
  public:
@@ -86,33 +87,41 @@ class MergeReader : public JsonVisitor {
   std::string right_;
 };
 
-// The id of one piece; -1 if there is none.
 class PieceFinder : public JsonVisitor {
  public:
-  explicit PieceFinder(std::string_view text) : text_(text) {}
-  int64_t id = -1;
-
+  explicit PieceFinder(std::map<std::string, int64_t, std::less<>>& ids) : ids_(ids) {}
   void event(const JsonEvent& event) override {
     if (event.path.size() != 3 || event.path[0] != "model" || event.path[1] != "vocab") return;
-    if (event.path[2] == text_) id = event.integer;
+    const auto wanted = ids_.find(event.path[2]);
+    if (wanted != ids_.end()) wanted->second = event.integer;
   }
 
  private:
-  std::string_view text_;
+  std::map<std::string, int64_t, std::less<>>& ids_;
 };
 
 class TokenizerJson : public TokenizerSource {
  public:
-  explicit TokenizerJson(const std::string& path)
-      : path_(path), file_bytes_(File::open(path).size_bytes()), settings_(read_tokenizer_settings(path)) {}
+  explicit TokenizerJson(const std::string& path) : path_(path), file_bytes_(File::open(path).size_bytes()) {}
 
   const std::string& file() const override { return path_; }
   TokenizerOutline outline() override {
     TokenizerOutline outline = read_tokenizer_outline(path_);
-    if (settings_.frame) set_frame(*settings_.frame, outline);
+    const TokenizerSettings settings = read_tokenizer_settings(path_);
+    const size_t added = outline.added.size();
+    const auto find_pieces = [this](auto& ids) {
+      PieceFinder finder(ids);
+      scan_json_file(path_, finder);
+    };
+    apply_settings(settings, path_, find_pieces, outline);
+    beside_bytes_ = 0;
+    for (size_t i = added; i < outline.added.size(); ++i) {
+      beside_bytes_ += kAddedTableBytes + static_cast<int64_t>(outline.added[i].text.size());
+    }
+    roles_ = {settings.bos.text, settings.eos.text, settings.pad.text};
     return outline;
   }
-  int64_t table_limit_bytes() const override { return table_bound_bytes(file_bytes_); }
+  int64_t table_limit_bytes() const override { return table_bound_bytes(file_bytes_) + beside_bytes_; }
 
   void read_pieces(const PieceSink& add) override {
     PieceReader reader(add);
@@ -125,48 +134,18 @@ class TokenizerJson : public TokenizerSource {
   }
 
   RoleIds read_roles(const PieceTable& pieces) override {
-    const auto id_of = [&](const char* role, const std::string& name, bool is_named) -> std::optional<int32_t> {
-      const int32_t id = name.empty() ? -1 : pieces.find(name);
-      if (id >= 0) return id;
-      if (name.empty() || !is_named) return std::nullopt;
-      throw InvalidInput("{}: the {} \"{:.80}\" is not in {}", settings_.file, role, name, path_);
+    const auto id_of = [&](const std::string& text) -> std::optional<int32_t> {
+      const int32_t id = text.empty() ? -1 : pieces.find(text);
+      return id < 0 ? std::nullopt : std::optional(id);
     };
-    return {id_of("bos_token", settings_.bos_text(), settings_.bos.has_value()),
-            id_of("eos_token", settings_.eos_text(), settings_.eos.has_value()),
-            id_of("pad_token", settings_.pad.value_or(""), true)};
+    return {id_of(roles_[0]), id_of(roles_[1]), id_of(roles_[2])};
   }
 
  private:
-  void set_frame(const TokenizerSettings::Frame& frame, TokenizerOutline& outline) const {
-    const std::string where = path_ + ": post_processor";
-    const SurroundingIds before = read_postprocessor(ComponentSpec(outline.post_processor, where));
-    const auto begin = frame.begins ? token(outline, "bos", settings_.bos_text(), frame.says_begins) : std::nullopt;
-    const auto end = frame.ends ? token(outline, "eos", settings_.eos_text(), frame.says_ends) : std::nullopt;
-    set_surrounding_tokens(begin, end, outline);
-    const SurroundingIds after = read_postprocessor(ComponentSpec(outline.post_processor, where));
-    if (before.before == after.before && before.after == after.after) return;
-    outline.changes +=
-        fmt::format("{}: {} puts {} before and {} after a text", fs::path(settings_.file).filename().string(),
-                    frame.loader, begin ? begin->text : "nothing", end ? end->text : "nothing");
-  }
-
-  // The token of a role; nothing where there is none and the file does not ask for it.
-  std::optional<NamedToken> token(const TokenizerOutline& outline, const char* role, const std::string& text,
-                                  bool is_asked_for) const {
-    const auto entry = std::find_if(outline.added.begin(), outline.added.end(),
-                                    [&](const AddedTokenEntry& added) { return added.text == text; });
-    if (entry != outline.added.end()) return NamedToken{entry->id, text};
-    PieceFinder finder(text);
-    if (!text.empty()) scan_json_file(path_, finder);
-    if (finder.id >= 0) return NamedToken{static_cast<int32_t>(finder.id), text};
-    if (!is_asked_for) return std::nullopt;
-    throw InvalidInput("{}: add_{}_token is true, but there is no such token; expected {}_token, a token of {}",
-                       settings_.file, role, role, path_);
-  }
-
   std::string path_;
   int64_t file_bytes_;
-  TokenizerSettings settings_;
+  int64_t beside_bytes_ = 0;          // of tables, for tokens that other files add
+  std::array<std::string, 3> roles_;  // texts of bos, eos, pad; empty: none
 };
 
 }  // namespace
