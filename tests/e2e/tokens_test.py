@@ -53,6 +53,50 @@ class Tokens(frame.CommandTest):
                 self.assertEqual(metadata["tokenizer.ggml.add_eos_token"], str(ends).lower())
                 self.assertEqual(self.ids(name), framed)
 
+    def likely(self, count):
+        """The tokens that the model writes, greedily, after a prompt."""
+        flags = ["--prompt", "it was", "--max-new-tokens", count, "--logprobs", "l.json", *QUIET]
+        self.headroom("generate", "model", *flags)
+        return [token["id"] for token in self.read_json("l.json")["tokens"]]
+
+    def count(self, model, *flags):
+        flags = ["--prompt", "it was", "--max-new-tokens", "12", "--report", "r.json", *QUIET, *flags]
+        self.headroom("generate", model, *flags)
+        report = self.read_json("r.json")
+        return report["new_tokens"], report["finish"]
+
+    def test_ends_of_the_generation_config_are_ends_of_the_gguf_file(self):
+        written = self.likely(12)
+        unseen = next(i for i in range(5, 60) if i not in written)
+        for ends in ([unseen, written[3]], [self.eos, unseen, unseen + 1, unseen + 2, written[5]], written[2]):
+            with self.subTest(ends=ends):
+                self.write("model/generation_config.json", {"eos_token_id": ends})
+                name = f"{len(list(self.directory.iterdir()))}.gguf"
+                self.headroom("convert", "model", "--format", "gguf", "--output", name, "--quiet")
+                stopped = self.count("model")
+                self.assertEqual(stopped[1], "end")
+                self.assertEqual(self.count(name), stopped)
+                self.headroom("convert", name, "--output", f"{name}-hf", "--quiet")
+                self.assertEqual(self.count(f"{name}-hf"), stopped)
+
+    def test_a_gguf_file_ends_at_the_ends_of_turns_of_its_vocabulary(self):
+        written = self.likely(12)
+        end = written[4]
+        tokenizer = self.read_json("model/tokenizer.json")
+        vocabulary = tokenizer["model"]["vocab"]
+        piece = next(piece for piece, i in vocabulary.items() if i == end)
+        tokenizer["model"]["merges"] = [m for m in tokenizer["model"]["merges"] if piece not in (*m, "".join(m))]
+        for text in ("<|eot_id|>", "<|im_end|>", "<end_of_turn>", "<|endoftext|>"):
+            with self.subTest(text=text):
+                renamed = {text if i == end else other: i for other, i in vocabulary.items()}
+                changed = {**tokenizer, "model": {**tokenizer["model"], "vocab": renamed}}
+                for name in ("config.json", "model.safetensors", "tokenizer_config.json"):
+                    self.write(f"turns/{name}", (self.directory / "model" / name).read_bytes())
+                self.write("turns/tokenizer.json", changed)
+                name = f"{len(list(self.directory.iterdir()))}.gguf"
+                self.headroom("convert", "turns", "--format", "gguf", "--output", name, "--quiet")
+                self.assertEqual(self.count(name), (written.index(end) + 1, "end"))
+
 
 if __name__ == "__main__":
     frame.main()

@@ -8,11 +8,13 @@
 #include "headroom/api/adapter_merge.h"
 #include "headroom/api/convert_format.h"
 #include "headroom/api/model_source.h"
+#include "headroom/api/prompt.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/convert.h"
 #include "headroom/base/errors.h"
 #include "headroom/formats/chat/chat_template_source.h"
 #include "headroom/formats/gguf/gguf_config.h"
+#include "headroom/formats/gguf/gguf_end_tokens.h"
 #include "headroom/formats/gguf/gguf_names.h"
 #include "headroom/formats/gguf/gguf_vocabulary.h"
 #include "headroom/formats/gguf/gguf_vocabulary_writer.h"
@@ -157,17 +159,13 @@ class GgufConversion final : public Conversion {
     if (vocabulary_) {
       vocabulary_->write(writer);
       const std::optional<int32_t> end = vocabulary_->end_id();
-      for (const int32_t id : decoder_.eos) {
-        if (id == end) continue;
-        writer.integer(end ? "tokenizer.ggml.eot_token_id" : "tokenizer.ggml.eos_token_id", id);
-        break;
-      }
+      write_gguf_end_ids(end_ids_of(options_.model, *model_, end), end.has_value(), writer);
       if (!chat_template_.empty()) writer.text("tokenizer.chat_template", chat_template_);
       return;
     }
     writer.text("tokenizer.ggml.model", "none");
     if (decoder_.bos) writer.integer("tokenizer.ggml.bos_token_id", *decoder_.bos);
-    if (!decoder_.eos.empty()) writer.integer("tokenizer.ggml.eos_token_id", decoder_.eos[0]);
+    write_gguf_end_ids(end_ids_of(options_.model, *model_, std::nullopt), false, writer);
   }
 
   void write_tensor(GgufWriter& writer, const Source& source, std::span<std::byte> staging, const Progress& progress,

@@ -141,7 +141,8 @@ GenerateResult generate(const GenerateOptions& given) {
 
   check_commit(job);
   Workspace workspace(std::move(job.graphs), job.plan, backend);
-  Generator generator(settings, shape, *model, tokenizer, end_ids_of(options.model, *model, tokenizer), workspace);
+  Generator generator(settings, shape, *model, tokenizer, end_ids_of(options.model, *model, tokenizer.eos_id()),
+                      workspace);
   const LoadUse load = load_use(generator.load());
   Totals totals;
   if (options.chat) {

@@ -106,20 +106,23 @@ std::string read_prompt_file(const std::string& path, int64_t max_bytes) {
   return text;
 }
 
-std::vector<int32_t> end_ids_of(const std::string& model_directory, const Model& model, const Tokenizer& tokenizer) {
-  std::vector<int32_t> ids = model.eos();
-  if (const std::optional<int32_t> end = tokenizer.eos_id()) ids.push_back(*end);
+std::vector<int32_t> end_ids_of(const std::string& model_directory, const Model& model,
+                                std::optional<int32_t> end_of_text) {
+  std::vector<int32_t> ids;
+  const auto add = [&](int32_t id) {
+    if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
+  };
+  if (end_of_text) add(*end_of_text);
+  for (const int32_t id : model.eos()) add(id);
   const std::string path = (std::filesystem::path(model_directory) / "generation_config.json").string();
   std::error_code error;
-  if (std::filesystem::exists(path, error)) {
-    const JsonObject config = JsonObject::read(path);
-    if (config.has("eos_token_id")) {
-      const std::vector<int64_t> more = config.is_array("eos_token_id")
-                                            ? config.integers("eos_token_id", 0, INT32_MAX)
-                                            : std::vector{config.integer("eos_token_id", 0, INT32_MAX)};
-      for (const int64_t id : more) ids.push_back(static_cast<int32_t>(id));
-    }
-  }
+  if (!std::filesystem::exists(path, error)) return ids;
+  const JsonObject config = JsonObject::read(path);
+  if (!config.has("eos_token_id")) return ids;
+  const std::vector<int64_t> more = config.is_array("eos_token_id")
+                                        ? config.integers("eos_token_id", 0, INT32_MAX)
+                                        : std::vector{config.integer("eos_token_id", 0, INT32_MAX)};
+  for (const int64_t id : more) add(static_cast<int32_t>(id));
   return ids;
 }
 

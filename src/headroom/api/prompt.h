@@ -1,6 +1,7 @@
 // The prompt of a generation job as token ids, and the ids that end its text.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,9 @@ std::vector<int32_t> encode_as_it_is(const std::string& text, const std::string&
 // The whole of a file that is a message. Throws as File does, and InvalidInput beyond `max_bytes`.
 std::string read_prompt_file(const std::string& path, int64_t max_bytes);
 
-// Of config.json, generation_config.json and the tokenizer.
-std::vector<int32_t> end_ids_of(const std::string& model_directory, const Model& model, const Tokenizer& tokenizer);
+// The tokens that end a text or a turn, each once: `end_of_text`, which is the tokenizer's, those of config.json, or of
+// a GGUF file, and those of generation_config.json.
+std::vector<int32_t> end_ids_of(const std::string& model_directory, const Model& model,
+                                std::optional<int32_t> end_of_text);
 
 }  // namespace headroom

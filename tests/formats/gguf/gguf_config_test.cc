@@ -81,6 +81,20 @@ TEST_F(GgufConfigTest, TakesDefaultsAndTokens) {
   EXPECT_FALSE(read({}, "qwen2").contains("attention_bias"));
 }
 
+// As llama.cpp does: by keys, by a list that others write, and by the texts of tokens.
+TEST_F(GgufConfigTest, EndsWhereAnyKeyOrTokenSaysSo) {
+  const auto ends = [this](const std::vector<std::string>& keys) { return read(keys)["eos_token_id"].dump(); };
+  EXPECT_EQ(ends({number("llama.vocab_size", 9), number("tokenizer.ggml.eos_token_id", 8)}), "8");
+  EXPECT_EQ(ends({number("llama.vocab_size", 9), number("tokenizer.ggml.eos_token_id", 8),
+                  number("tokenizer.ggml.eot_token_id", 3), number("tokenizer.ggml.eom_token_id", 8),
+                  numbers<int32_t>("tokenizer.ggml.eos_token_ids", GgufValueType::i32, {8, 5})}),
+            "[8,3,5]");
+  EXPECT_EQ(ends({words("tokenizer.ggml.tokens", {"a", "<|im_end|>", "b", "<|eot_id|>", "<|end|>"})}), "[3,1,4]");
+  EXPECT_EQ(ends({words("tokenizer.ggml.tokens", {"<end_of_turn>", "</s>"})}), "[0,1]");
+  EXPECT_EQ(ends({words("tokenizer.ggml.tokens", {"<|end|>", "<|call|>", "<|return|>"})}), "[2,1]");
+  EXPECT_EQ(ends({words("tokenizer.ggml.tokens", {"a", "end"})}), "null");
+}
+
 TEST_F(GgufConfigTest, RefusesWhatMightChangeTheNumbers) {
   EXPECT_ERROR(InvalidInput, "llama.logit_scale: this key is unknown and might change the numbers",
                read({real("llama.logit_scale", 2)}));

@@ -8,6 +8,7 @@
 
 #include "headroom/base/errors.h"
 #include "headroom/base/real_math.h"
+#include "headroom/formats/gguf/gguf_end_tokens.h"
 #include "headroom/formats/gguf/gguf_names.h"
 #include "headroom/formats/json/json_reader.h"
 
@@ -211,17 +212,11 @@ nlohmann::ordered_json gguf_config(const GgufFile& file) {
   if (const nlohmann::ordered_json scaling = rope_scaling(keys, heads, theta); !scaling.is_null()) {
     config["rope_scaling"] = scaling;
   }
-  for (const auto& [key, name] :
-       {std::pair{"tokenizer.ggml.bos_token_id", "bos_token_id"}, {"tokenizer.ggml.eos_token_id", "eos_token_id"}}) {
-    if (file.has(key)) config[name] = file.integer(key, 0, kLargest);
-  }
-  constexpr const char* kEndOfTurn = "tokenizer.ggml.eot_token_id";
-  if (file.has(kEndOfTurn)) {
-    const int64_t end_of_turn = file.integer(kEndOfTurn, 0, kLargest);
-    nlohmann::ordered_json& end = config["eos_token_id"];
-    end = end.is_null() || end == end_of_turn ? nlohmann::ordered_json(end_of_turn)
-                                              : nlohmann::ordered_json::array({end, end_of_turn});
-  }
+  constexpr const char* kBegin = "tokenizer.ggml.bos_token_id";
+  if (file.has(kBegin)) config["bos_token_id"] = file.integer(kBegin, 0, kLargest);
+  const std::vector<int64_t> ends = gguf_end_ids(file);
+  if (ends.size() == 1) config["eos_token_id"] = ends[0];
+  if (ends.size() > 1) config["eos_token_id"] = ends;
   keys.expect("expert_count", file.integer_or(keys.full("expert_count"), 0, 0, kLargest) == 0, "0: no experts");
   keys.refuse_others();
   return config;

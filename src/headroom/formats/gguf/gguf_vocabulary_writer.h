@@ -22,7 +22,7 @@ class GgufVocabularyWriter {
   // The token that ends a text, if there is one.
   std::optional<int32_t> end_id() const { return end_id_; }
 
-  // Appends the keys tokenizer.ggml.*.
+  // Appends the keys tokenizer.ggml.*, but for further ends (gguf_end_tokens.h).
   void write(GgufWriter& writer) const;
 
  private:
