@@ -54,7 +54,10 @@ void add_generate_flags(CLI::App& command, GenerateOptions& options) {
                 "empty one; Ctrl-C stops an answer, and twice the program")
       ->group("Text");
   command.add_option("--system", options.system, "With --chat: what the model is told first")->group("Text");
-  command.add_option("--stop", options.stop, "End before this text; several are allowed")->group("Text");
+  command
+      .add_option("--stop", options.stop,
+                  "End before this text, which may be or hold a special token; several are allowed")
+      ->group("Text");
   command.add_option("--temperature", options.temperature, "0: always the likeliest token; 1: the model's odds")
       ->group("Sampling");
   command.add_option("--top-k", options.top_k, "Sample among the k likeliest tokens; 0: all")->group("Sampling");

@@ -97,6 +97,32 @@ class Tokens(frame.CommandTest):
                 self.headroom("convert", "turns", "--format", "gguf", "--output", name, "--quiet")
                 self.assertEqual(self.count(name), (written.index(end) + 1, "end"))
 
+    def test_a_stop_text_may_be_or_hold_a_special_token(self):
+        """A token that the model writes becomes a special one."""
+        written = self.likely(12)
+        special = written[4]
+        before = self.text_of(written[: written.index(special)])
+        tokenizer = self.read_json("model/tokenizer.json")
+        piece = next(piece for piece, i in tokenizer["model"]["vocab"].items() if i == special)
+        flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+        tokenizer["added_tokens"].append({"id": special, "content": piece, **flags})
+        self.write("model/tokenizer.json", tokenizer)
+        template = "{% for m in messages %}{{ m.content }}{% endfor %}"
+        self.write("model/tokenizer_config.json", {**self.config, "chat_template": template})
+        for chat in ([], ["--chat"]):
+            for stop in (piece, before[-2:] + piece):
+                with self.subTest(chat=chat, stop=stop):
+                    prompt = self.config["bos_token"] * bool(chat) + "it was"
+                    flags = ["--prompt", prompt, "--stop", stop, "--max-new-tokens", 12, "--report", "r.json", *chat]
+                    text = self.headroom("generate", "model", *flags, *QUIET).stdout
+                    self.assertEqual(self.read_json("r.json")["finish"], "stop")
+                    self.assertEqual(self.read_json("r.json")["new_tokens"], written.index(special) + 1)
+                    self.assertEqual(text, before if stop == piece else before[:-2])
+
+    def text_of(self, ids):
+        rows = self.write("rows.json", [ids])
+        return json.loads(self.headroom("tokenize", "model", "--decode", "--input", rows).stdout)[0]
+
 
 if __name__ == "__main__":
     frame.main()

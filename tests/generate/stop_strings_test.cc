@@ -34,6 +34,26 @@ TEST(StopStrings, BordersOfFragmentsDoNotMatter) {
   EXPECT_EQ(through({"aab"}, {"a", "a", "a", "b"}), "a|#");
 }
 
+// Special tokens in brackets.
+std::string through_tokens(const std::string& stop, const std::vector<std::string>& tokens) {
+  StopStrings strings({stop});
+  std::string out;
+  for (const std::string& token : tokens) {
+    out += token.starts_with('[') ? strings.push_hidden(token) : strings.push(token);
+  }
+  if (!strings.stopped()) out += strings.finish();
+  return out + (strings.stopped() ? "#" : "");
+}
+
+TEST(StopStrings, SpecialTokensStopButAreNotShown) {
+  EXPECT_EQ(through_tokens("[e]", {"one", "[e]", "two"}), "one#");
+  EXPECT_EQ(through_tokens("[e]", {"one", "[f]", " two"}), "one two");
+  EXPECT_EQ(through_tokens("ne[e]\nt", {"one", "[e]", "\n", "two"}), "o#");
+  EXPECT_EQ(through_tokens("ne[e]\nt", {"one", "[e]", "\n", "four"}), "one\nfour");
+  EXPECT_EQ(through_tokens("[e][f]", {"[e]", "[f]", "x"}), "#");
+  EXPECT_EQ(through_tokens("[e", {"a", "[e]", "x"}), "a#");
+}
+
 TEST(StopStrings, WhatOnlyBeganOneIsHeldAndThenGiven) {
   EXPECT_EQ(through({"END"}, {"one E", "N", "d"}), "one |ENd|");
   EXPECT_EQ(through({"END"}, {"one EN"}), "one |EN");

@@ -88,16 +88,22 @@ void Generator::write_text(const InterruptGuard& interrupt, Continuation& result
     const float logprob = steps_.logits()[static_cast<size_t>(id)] - steps_.lse();
     ++result.new_tokens;
     const bool is_end = std::find(end_ids_.begin(), end_ids_.end(), id) != end_ids_.end();
-    const std::string_view text = is_end ? std::string_view() : decoder_->push(id);
+    std::string text(is_end ? std::string_view() : decoder_->push(id));
+    if (is_end || result.new_tokens == most) text += decoder_->finish();
     if (log_) log_->add(id, text, logprob);
-    if (is_end) {
-      result.finish = "end";
-      break;
-    }
     emit(stops_->push(text), result);
+    if (tokenizer_.is_special(id)) {
+      emit(stops_->push_hidden(tokenizer_.piece(id)), result);
+    } else if (is_end) {
+      emit(stops_->push_hidden(decoder_->push(id)), result);
+    }
     if (stops_->stopped()) {
       result.finish = "stop";
       return;
+    }
+    if (is_end) {
+      result.finish = "end";
+      break;
     }
     if (result.new_tokens < most) feed({&id, 1});
   }

@@ -18,23 +18,32 @@ StopStrings::StopStrings(std::vector<std::string> stops) : stops_(std::move(stop
   }
 }
 
-std::string_view StopStrings::push(std::string_view fragment) {
+std::string_view StopStrings::push(std::string_view fragment, bool is_shown) {
   certain_.clear();
   if (stopped_) return certain_;
   pending_ += fragment;
+  shown_.append(fragment.size(), static_cast<char>(is_shown));
   size_t first = std::string::npos;
   for (const std::string& stop : stops_) first = std::min(first, pending_.find(stop));
   stopped_ = first != std::string::npos;
-  const size_t count = stopped_ ? first : pending_.size() - held_bytes();
-  certain_.assign(pending_, 0, count);
-  pending_.erase(0, stopped_ ? std::string::npos : count);
+  let_through(stopped_ ? first : pending_.size() - held_bytes());
+  if (stopped_) pending_.clear();
   return certain_;
 }
 
 std::string_view StopStrings::finish() {
-  certain_ = std::move(pending_);
-  pending_.clear();
+  certain_.clear();
+  let_through(pending_.size());
   return certain_;
+}
+
+// The first `count` bytes of pending_ become certain.
+void StopStrings::let_through(size_t count) {
+  for (size_t at = 0; at < count; ++at) {
+    if (shown_[at] != 0) certain_ += pending_[at];
+  }
+  pending_.erase(0, count);
+  shown_.erase(0, count);
 }
 
 // The longest end of pending_ that a stop string begins with.
