@@ -76,6 +76,7 @@ void Generator::read_prompt(std::span<const int32_t> prompt, const InterruptGuar
   }
   // The decoder knows what came before: a first piece may lose a space that a later one keeps.
   for (const int32_t id : prompt) decoder_->push(id);
+  decoder_->skip_held();
 }
 
 void Generator::write_text(const InterruptGuard& interrupt, Continuation& result) {

@@ -31,17 +31,13 @@ class ByteLevel : public DecodeStep {
   }
 };
 
-// <0x0A> becomes the byte 10.
-class ByteFallback : public DecodeStep {
- public:
-  explicit ByteFallback(const ComponentSpec&) {}
-  void apply(std::string& piece, DecodeState&) const override {
-    if (piece.size() != 6 || !piece.starts_with("<0x") || piece.back() != '>') return;
-    unsigned byte = 0;
-    const auto [end, error] = std::from_chars(piece.data() + 3, piece.data() + 5, byte, 16);
-    if (error == std::errc() && end == piece.data() + 5) piece.assign(1, static_cast<char>(byte));
-  }
-};
+// Of a piece such as <0x0A> the byte; -1 for any other.
+int byte_of_piece(std::string_view piece) {
+  if (piece.size() != 6 || !piece.starts_with("<0x") || piece.back() != '>') return -1;
+  unsigned byte = 0;
+  const auto [end, error] = std::from_chars(piece.data() + 3, piece.data() + 5, byte, 16);
+  return error == std::errc() && end == piece.data() + 5 ? static_cast<int>(byte) : -1;
+}
 
 class Replace : public DecodeStep {
  public:
@@ -123,9 +119,11 @@ std::unique_ptr<DecodeStep> make(const ComponentSpec& spec) {
   return std::make_unique<Step>(spec);
 }
 
-constexpr DecoderKind kDecoderKinds[] = {
-    {"ByteFallback", make<ByteFallback>}, {"ByteLevel", make<ByteLevel>}, {"Fuse", make<Fuse>},
-    {"Metaspace", make<Metaspace>},       {"Replace", make<Replace>},     {"Strip", make<Strip>}};
+constexpr DecoderKind kDecoderKinds[] = {{"ByteLevel", make<ByteLevel>},
+                                         {"Fuse", make<Fuse>},
+                                         {"Metaspace", make<Metaspace>},
+                                         {"Replace", make<Replace>},
+                                         {"Strip", make<Strip>}};
 
 constexpr std::string_view kKnown = "ByteFallback, ByteLevel, Fuse, Metaspace, Replace, Strip, Sequence";
 
@@ -138,20 +136,89 @@ std::unique_ptr<DecodeStep> make_step(const ComponentSpec& spec) {
 
 }  // namespace
 
-std::vector<std::unique_ptr<DecodeStep>> read_decoder(const ComponentSpec& spec) {
-  std::vector<std::unique_ptr<DecodeStep>> steps;
+PieceDecoder read_decoder(const ComponentSpec& spec) {
+  PieceDecoder decoder;
   bool fused = false;
   bool metaspace_seen = false;
+  bool is_empty = true;
   for (const ComponentSpec& part : spec.flatten("decoders")) {
     const bool strips = part.type() == "Strip";
     if (strips != fused && (strips || part.type() != "Fuse"))
       part.refuse("Strip is supported after Fuse, nothing else is");
     if (part.type() == "Metaspace" && std::exchange(metaspace_seen, true)) part.refuse("more than one of them");
     fused = fused || part.type() == "Fuse";
-    steps.push_back(make_step(part));
+    is_empty = false;
+    if (part.type() != "ByteFallback") {
+      (decoder.gathers_bytes ? decoder.after : decoder.before).push_back(make_step(part));
+    } else if (std::exchange(decoder.gathers_bytes, true)) {
+      part.refuse("more than one of them");
+    }
   }
-  if (steps.empty()) spec.refuse("a decoder is needed; known: " + std::string(kKnown));
-  return steps;
+  if (is_empty) spec.refuse("a decoder is needed; known: " + std::string(kKnown));
+  return decoder;
+}
+
+void TextDecoding::push(std::string& piece, std::string& text) {
+  for (const auto& step : decoder_.before) step->apply(piece, state_);
+  const int byte = decoder_.gathers_bytes ? byte_of_piece(piece) : -1;
+  if (byte >= 0) return push_byte(static_cast<char>(byte), text);
+  end_run(text);
+  emit(piece, text);
+}
+
+void TextDecoding::push_byte(char byte, std::string& text) {
+  if (is_run_invalid_) return emit_replacements(1, text);
+  run_ += byte;
+  if (!check_.feed(static_cast<uint8_t>(byte))) {
+    is_run_invalid_ = true;
+    emit_replacements(run_.size(), text);
+    run_.clear();
+  } else if (run_.size() >= kMaxRunBytes && check_.is_between_characters()) {
+    emit(run_, text);
+    run_.clear();
+  }
+}
+
+void TextDecoding::end_run(std::string& text) {
+  if (check_.is_between_characters() && !run_.empty()) {
+    emit(run_, text);
+  } else {
+    emit_replacements(run_.size(), text);
+  }
+  run_.clear();
+  check_ = {};
+  is_run_invalid_ = false;
+}
+
+void TextDecoding::emit(std::string& piece, std::string& text) {
+  for (const auto& step : decoder_.after) step->apply(piece, state_);
+  text += piece;
+}
+
+void TextDecoding::emit_replacements(size_t count, std::string& text) {
+  for (; count > 0; --count) {
+    std::string replacement = "\xEF\xBF\xBD";
+    emit(replacement, text);
+  }
+}
+
+void TextDecoding::finish(std::string& text) {
+  end_run(text);
+  state_ = {};
+}
+
+void TextDecoding::skip_held() {
+  size_t whole = 0;
+  while (whole < run_.size()) {
+    const Utf8Char next = read_utf8(std::string_view(run_).substr(whole));
+    if (next.state != Utf8State::valid) break;
+    whole += static_cast<size_t>(next.length);
+  }
+  if (whole == 0) return;
+  std::string given;
+  std::string seen = run_.substr(0, whole);
+  emit(seen, given);
+  run_.erase(0, whole);
 }
 
 }  // namespace headroom

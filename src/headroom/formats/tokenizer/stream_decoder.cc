@@ -8,7 +8,7 @@
 namespace headroom {
 
 StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, bool skip_special_tokens)
-    : parts_(tokenizer.parts()), skip_special_tokens_(skip_special_tokens) {}
+    : parts_(tokenizer.parts()), skip_special_tokens_(skip_special_tokens), decoding_(parts_.decoder) {}
 
 std::string_view StreamDecoder::push(int32_t id) {
   text_.clear();
@@ -16,17 +16,16 @@ std::string_view StreamDecoder::push(int32_t id) {
     return text_;
   if (!parts_.model.pieces.contains(id)) return text_;
   piece_ = parts_.text_of(id);
-  for (const auto& step : parts_.decoder) step->apply(piece_, state_);
-  pending_ += piece_;
+  decoding_.push(piece_, pending_);
   pending_.erase(0, append_lossy_utf8(text_, pending_, false));
   return text_;
 }
 
 std::string_view StreamDecoder::finish() {
   text_.clear();
+  decoding_.finish(pending_);
   append_lossy_utf8(text_, pending_, true);
   pending_.clear();
-  state_ = {};
   return text_;
 }
 

@@ -20,11 +20,13 @@ class StreamDecoder {
   std::string_view push(int32_t id);
   // What is left: U+FFFD if the ids ended inside a character. The next push begins a new text.
   std::string_view finish();
+  // Whoever reads knows the text so far already: of what is held back only the beginning of a character still comes.
+  void skip_held() { decoding_.skip_held(); }
 
  private:
   const TokenizerParts& parts_;
   bool skip_special_tokens_;
-  DecodeState state_;
+  TextDecoding decoding_;
   std::string piece_;
   std::string pending_;  // bytes of a character that is not complete
   std::string text_;

@@ -47,16 +47,16 @@ void Tokenizer::encode(std::string_view text, bool add_special_tokens, std::vect
 }
 
 std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special_tokens) const {
-  DecodeState state;
+  TextDecoding decoding(parts_->decoder);
   std::string text;
   std::string piece;
   for (const int32_t id : ids) {
     if (skip_special_tokens && is_special(id)) continue;
     if (!parts_->model.pieces.contains(id)) continue;
     piece = parts_->text_of(id);
-    for (const auto& step : parts_->decoder) step->apply(piece, state);
-    text += piece;
+    decoding.push(piece, text);
   }
+  decoding.finish(text);
   return text;
 }
 

@@ -46,7 +46,8 @@ class Tokenizer {
 
   // Appends to `ids`. Makes an encoder for the occasion: for many texts keep a TokenEncoder.
   void encode(std::string_view text, bool add_special_tokens, std::vector<int32_t>& ids) const;
-  // The bytes that the ids stand for, whether or not they are UTF-8. Unused and unknown ids stand for nothing.
+  // The bytes that the ids stand for, of byte-level pieces whether or not they are UTF-8. Unused and unknown ids stand
+  // for nothing.
   std::string decode(std::span<const int32_t> ids, bool skip_special_tokens) const;
 
   const TokenizerParts& parts() const { return *parts_; }

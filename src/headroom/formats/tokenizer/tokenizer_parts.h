@@ -24,7 +24,7 @@ struct TokenizerParts {
   // What a text goes through before the model, in this order: added tokens that are looked for in the text as it is,
   // normalizer, added tokens that are looked for in normalized text, pre-tokenizer.
   std::vector<std::unique_ptr<TextComponent>> stages;
-  std::vector<std::unique_ptr<DecodeStep>> decoder;
+  PieceDecoder decoder;
   std::vector<int32_t> special_ids;  // sorted
   std::vector<int32_t> before;       // what the post-processor puts around a text
   std::vector<int32_t> after;
