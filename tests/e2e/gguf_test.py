@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import unittest
+from pathlib import Path
 
 import frame
 from tensor_files import largest_difference, read_tensors
@@ -32,6 +33,30 @@ class GgufModels(frame.CommandTest):
 
     def test_a_file_of_the_python_package_is_the_model_it_was_made_from(self):
         self.assertEqual(self.logits(DATA / "gguf" / "gqa.gguf"), self.logits(GQA))
+
+    def test_a_file_is_known_by_what_it_holds_and_parts_are_one_model(self):
+        gguf = DATA / "gguf"
+        self.write("sha256-0123", (gguf / "gqa.gguf").read_bytes())
+        self.write("a.GGUF", (gguf / "gqa.gguf").read_bytes())
+        for model in ("sha256-0123", "a.GGUF", gguf / "gqa-00001-of-00003.gguf", gguf / "gqa-00002-of-00003.gguf"):
+            with self.subTest(model=str(model)):
+                self.assertEqual(self.logits(model), self.logits(GQA))
+        for name in ("sha256-0123", gguf / "gqa-00001-of-00003.gguf"):
+            self.headroom("convert", name, "--output", f"{Path(name).name}-hf", "--quiet")
+            converted = self.directory / f"{Path(name).name}-hf" / "model.safetensors"
+            self.assertEqual(converted.read_bytes(), self.converted_gqa())
+        found = json.loads(self.headroom("inspect", gguf / "gqa-00001-of-00003.gguf", "--json").stdout)
+        self.assertEqual(len({tensor["file"] for tensor in found["weights"]["tensors"]}), 3)
+        for part in (1, 2):
+            name = f"gqa-0000{part}-of-00003.gguf"
+            self.write(f"parts/{name}", (gguf / name).read_bytes())
+        words = self.refused("eval", "parts/gqa-00001-of-00003.gguf", "--tokens", GQA / "ids.json", *BUDGET)
+        self.assertIn("parts/gqa-00003-of-00003.gguf: is missing", words)
+
+    def converted_gqa(self):
+        if not (self.directory / "whole").exists():
+            self.headroom("convert", DATA / "gguf" / "gqa.gguf", "--output", "whole", "--quiet")
+        return (self.directory / "whole" / "model.safetensors").read_bytes()
 
     def test_every_variant_survives_the_way_to_gguf_and_back(self):
         for config in sorted((DATA / "llama").glob("*/config.json")) + sorted((DATA / "qwen2").glob("*/config.json")):

@@ -114,7 +114,7 @@ void AdapterMerge::read(const StoredTensor& tensor, int64_t first, int64_t count
   }
 }
 
-const File& AdapterMerge::file() const { throw InternalError("merged weights lie in no file"); }
+const File& AdapterMerge::file(const StoredTensor&) const { throw InternalError("merged weights lie in no file"); }
 int64_t AdapterMerge::unit_bytes(const StoredTensor&) const { throw InternalError("merged weights lie in no file"); }
 void AdapterMerge::decode(const StoredTensor&, int64_t, std::span<const std::byte>, DType, void*, NanCheck) const {
   throw InternalError("merged weights lie in no file");

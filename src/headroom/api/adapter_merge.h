@@ -31,7 +31,7 @@ class AdapterMerge final : public TensorFile {
   // Element (o, i): p = the sum over k, ascending from +0, of B[o,k] * A[k,i], each product rounded; w + p * scale.
   void read(const StoredTensor& tensor, int64_t first, int64_t count, DType wanted, void* out,
             NanCheck nan_check) const override;
-  const File& file() const override;
+  const File& file(const StoredTensor& tensor) const override;
   int64_t unit_bytes(const StoredTensor& tensor) const override;
   void decode(const StoredTensor& tensor, int64_t first, std::span<const std::byte> bytes, DType wanted, void* out,
               NanCheck nan_check) const override;

@@ -16,6 +16,7 @@
 #include "headroom/formats/gguf/gguf_config.h"
 #include "headroom/formats/gguf/gguf_end_tokens.h"
 #include "headroom/formats/gguf/gguf_names.h"
+#include "headroom/formats/gguf/gguf_parts.h"
 #include "headroom/formats/gguf/gguf_vocabulary.h"
 #include "headroom/formats/gguf/gguf_vocabulary_writer.h"
 #include "headroom/formats/gguf/gguf_writer.h"
@@ -239,7 +240,7 @@ class GgufConversion final : public Conversion {
 };
 
 std::unique_ptr<Conversion> open_gguf(const ConvertOptions& options) {
-  if (!GgufFile::is_gguf(options.output)) {
+  if (!has_gguf_ending(options.output)) {
     throw InvalidInput("--output {}: expected the name of a file that ends in .gguf", options.output);
   }
   std::error_code error;

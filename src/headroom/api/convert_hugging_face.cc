@@ -82,7 +82,7 @@ class HuggingFaceConversion final : public Conversion {
       int64_t bytes = 0;
       for (auto target = targets.begin(); target != scattered; ++target) {
         const WeightTensor& tensor = sources_[target->source];
-        ranges.push_back({&tensor.file->file(), tensor.stored.offset_bytes, tensor.stored.size_bytes,
+        ranges.push_back({&tensor.file->file(tensor.stored), tensor.stored.offset_bytes, tensor.stored.size_bytes,
                           tensor.file->unit_bytes(tensor.stored)});
         bytes += tensor.stored.size_bytes;
       }
@@ -109,6 +109,7 @@ class HuggingFaceConversion final : public Conversion {
     for (int64_t i = 0; i < files.count(); ++i) tensors.push_back(files.tensor(i));
     std::sort(tensors.begin(), tensors.end(), [](const WeightTensor& a, const WeightTensor& b) {
       if (a.file != b.file) return a.file->path() < b.file->path();
+      if (a.stored.part != b.stored.part) return a.stored.part < b.stored.part;
       return a.stored.offset_bytes < b.stored.offset_bytes;
     });
     for (WeightTensor& tensor : tensors) tensor = merge.merged(tensor);

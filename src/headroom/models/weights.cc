@@ -26,8 +26,8 @@ void check(const WeightFiles& files, const std::string& path, const Model& model
   for (int64_t i = 0; i < files.count(); ++i) {
     const std::string name(files.tensor(i).stored.name);
     if (names.contains(name) || name.ends_with("rotary_emb.inv_freq")) continue;
-    throw InvalidInput("{}: tensor {} is none of the model's; the weights do not belong to this config.json", path,
-                       name);
+    throw InvalidInput("{}: tensor {} is none of the model's; the weights do not belong to {}", path, name,
+                       files.config_words());
   }
 }
 

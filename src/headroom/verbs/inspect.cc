@@ -174,7 +174,7 @@ Json describe_gguf(const std::string& path) {
                        {"dtype", tensor.type->name},
                        {"shape", std::vector<int64_t>(tensor.shape.begin(), tensor.shape.end())},
                        {"bytes", tensor.size_bytes},
-                       {"file", fs::path(path).filename().string()}});
+                       {"file", fs::path(tensor.file->path()).filename().string()}});
   }
   json["weights"] = {
       {"elements", elements}, {"bytes", bytes}, {"bytes_by_dtype", bytes_by_dtype}, {"tensors", tensors}};
@@ -187,8 +187,8 @@ nlohmann::ordered_json inspect(const std::string& path) {
   if (!fs::exists(path)) throw InvalidInput("{}: there is no such file or directory", path);
   const fs::path place(path);
   if (fs::is_directory(place)) return describe_directory(place);
-  if (place.extension() == ".safetensors") return {{"weights", describe_tensors(path)}};
   if (GgufFile::is_gguf(path)) return describe_gguf(path);
+  if (place.extension() == ".safetensors") return {{"weights", describe_tensors(path)}};
   if (place.extension() != ".json") {
     throw InvalidInput(
         "{}: this kind of file is unknown; expected a directory, a config.json, a tokenizer.json, a .safetensors or a "

@@ -4,6 +4,7 @@ pip install gguf safetensors; then: python make.py (needs ../llama and ../tokeni
 
 values.gguf     metadata of every type; tensors of every type that headroom reads, and one that it does not
 gqa.gguf        the model ../llama/gqa: names, permuted rows and metadata as llama.cpp's converter writes them
+gqa-0000N-of-...  the same in parts of a few tensors
 vocab-*.gguf    the tokenizers ../tokenizer/*.json as vocabularies without a model
 """
 
@@ -62,9 +63,9 @@ def permute(weight, heads):
     return halves.swapaxes(1, 2).reshape(weight.shape)
 
 
-def write_model():
+def write_model(**parts):
     config = json.loads((TESTS / "llama/gqa/config.json").read_text())
-    writer = GGUFWriter(HERE / "gqa.gguf", "llama")
+    writer = GGUFWriter(HERE / "gqa.gguf", "llama", **parts)
     writer.add_block_count(config["num_hidden_layers"])
     writer.add_context_length(config["max_position_embeddings"])
     writer.add_embedding_length(config["hidden_size"])
@@ -139,5 +140,6 @@ def write_vocabulary(name):
 
 write_values()
 write_model()
+write_model(split_max_tensors=8)
 for name in [*PRE, "llama"]:
     write_vocabulary(name)

@@ -108,7 +108,7 @@ nlohmann::ordered_json llama3_scaling(const GgufFile& file, int64_t tensor, cons
                        factors.type->name, to_string(factors.shape), heads.head_dim / 2);
   }
   std::vector<float> divisors(static_cast<size_t>(heads.head_dim / 2));
-  file.file().read(factors.offset_bytes, divisors.data(), factors.size_bytes);
+  factors.file->read(factors.offset_bytes, divisors.data(), factors.size_bytes);
   const std::optional<Llama3Scaling> scaling = fit_llama3_scaling(divisors, theta);
   if (!scaling) {
     throw InvalidInput("{}: tensor {} holds divisors of rotary frequencies that are not those of llama3 scaling",

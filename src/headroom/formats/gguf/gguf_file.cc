@@ -3,16 +3,21 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <span>
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/formats/gguf/gguf_parts.h"
 #include "headroom/formats/json/json_reader.h"
 
 namespace headroom {
 namespace {
 
-constexpr uint32_t kMagic = 0x46554747;  // "GGUF"
+constexpr uint32_t kMagic = 0x46554747;
+constexpr std::string_view kMagicText = "GGUF";
+constexpr int64_t kMaxParts = 65535;
 constexpr int64_t kMaxAlignmentBytes = 1 << 20;
 constexpr std::string_view kAlignmentKey = "general.alignment";
 
@@ -56,7 +61,61 @@ std::string integer_range(int64_t min, int64_t max) {
 
 }  // namespace
 
-GgufFile::GgufFile(const std::string& path) : file_(File::open(path)) {
+bool GgufFile::is_gguf(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) return false;
+  if (has_gguf_ending(path)) return true;
+  if (!std::filesystem::is_regular_file(path, error)) return false;
+  std::ifstream file(path, std::ios::binary);
+  std::array<char, kMagicText.size()> head = {};
+  file.read(head.data(), head.size());
+  return file.good() && std::string_view(head.data(), head.size()) == kMagicText;
+}
+
+GgufFile::GgufFile(const std::string& path) : GgufFile(first_gguf_part(path), OnePart()) {
+  const int64_t count = integer_or("split.count", 1, 0, kMaxParts);
+  if (integer_or("split.no", 0, 0, kMaxParts) != 0) {
+    throw InvalidInput("{}: is part {} of {} of a model; expected the first, whose name ends in -00001-of-{:05}.gguf",
+                       path, integer("split.no", 0, kMaxParts) + 1, count, count);
+  }
+  if (count > 1) open_parts(count);
+}
+
+void GgufFile::open_parts(int64_t count) {
+  for (int64_t index = 1; index < count; ++index) {
+    const std::string name = gguf_part(path(), index, count);
+    std::error_code error;
+    if (!std::filesystem::exists(name, error)) {
+      throw InvalidInput("{}: is missing; expected it beside {}, the first of the {} parts of a model", name, path(),
+                         count);
+    }
+    parts_.push_back(std::unique_ptr<GgufFile>(new GgufFile(name, OnePart())));
+    const GgufFile& part = *parts_.back();
+    if (part.integer_or("split.no", -1, 0, kMaxParts) != index ||
+        part.integer_or("split.count", -1, 0, kMaxParts) != count) {
+      throw InvalidInput("{}: is not part {} of {} of a model; it does not belong to {}", name, index + 1, count,
+                         path());
+    }
+  }
+  for (int32_t number = 0; number < count; ++number) {
+    for (int32_t index = 0; index < static_cast<int32_t>(part(number).tensors_.size()); ++index) {
+      places_.push_back({number, index});
+    }
+  }
+  const auto tensors = static_cast<int64_t>(places_.size());
+  if (const int64_t said = integer_or("split.tensors.count", tensors, 0, kMaxTensors); said != tensors) {
+    throw InvalidInput("{}: split.tensors.count: expected {}, the tensors of all {} parts, got {}", path(), tensors,
+                       count, said);
+  }
+  std::sort(places_.begin(), places_.end(), [this](Place a, Place b) { return name_at(a) < name_at(b); });
+  const auto twice =
+      std::adjacent_find(places_.begin(), places_.end(), [this](Place a, Place b) { return name_at(a) == name_at(b); });
+  if (twice == places_.end()) return;
+  throw InvalidInput("{}: tensor {} occurs twice, in {} too", part(twice->part).path(), printable(name_at(*twice)),
+                     part((twice + 1)->part).path());
+}
+
+GgufFile::GgufFile(const std::string& path, OnePart) : file_(File::open(path)) {
   const int64_t file_bytes = file_.size_bytes();
   ByteCursor cursor(file_, 0, std::min(file_bytes, kMaxHeaderBytes));
   if (file_bytes < 24 || cursor.number<uint32_t>() != kMagic) {
@@ -361,16 +420,29 @@ int64_t GgufFile::size_of_record(const Record& record) const {
 }
 
 GgufTensor GgufFile::tensor(int64_t index) const {
-  const Record& record = tensors_.at(static_cast<size_t>(index));
-  return {name_of_record(record), find_ggml_type(record.type_number), shape_of(record), data_begin_ + record.begin,
-          size_of_record(record)};
+  const Place where = place(index);
+  const GgufFile& holder = part(where.part);
+  const Record& record = holder.tensors_.at(static_cast<size_t>(where.index));
+  return {holder.name_of_record(record),
+          find_ggml_type(record.type_number),
+          holder.shape_of(record),
+          &holder.file_,
+          where.part,
+          holder.data_begin_ + record.begin,
+          holder.size_of_record(record)};
 }
 
 int64_t GgufFile::find(std::string_view name) const {
-  const auto place = std::lower_bound(
-      tensors_.begin(), tensors_.end(), name,
-      [this](const Record& record, std::string_view wanted) { return name_of_record(record) < wanted; });
-  return place != tensors_.end() && name_of_record(*place) == name ? place - tensors_.begin() : -1;
+  int64_t low = 0, high = count();
+  while (low < high) {
+    const int64_t middle = low + (high - low) / 2;
+    if (name_at(place(middle)) < name) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low < count() && name_at(place(low)) == name ? low : -1;
 }
 
 GgufArray::GgufArray(const GgufFile& file, std::string_view key, bool of_texts)

@@ -4,9 +4,12 @@
 // The file is hostile until proven otherwise. What opens is sound: keys and names are unique, types are known, every
 // value, string and tensor lies inside the file, aligned, and no two tensors overlap. Memory: about as much as names
 // and dimensions take in the file, plus 64 KiB; values stay in the file, arrays are read one element at a time.
+//
+// A model that is cut into several files (gguf_parts.h) is one GgufFile: the metadata of the first, the tensors of all.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,8 +25,10 @@ namespace headroom {
 struct GgufTensor {
   std::string_view name;  // lives as long as its GgufFile
   const GgmlType* type = nullptr;
-  Shape shape;               // slowest dimension first, as everywhere in headroom; the file has it the other way round
-  int64_t offset_bytes = 0;  // in the file
+  Shape shape;  // slowest dimension first, as everywhere in headroom; the file has it the other way round
+  const File* file = nullptr;  // of the part that holds it
+  int32_t part = 0;            // from 0
+  int64_t offset_bytes = 0;    // in that file
   int64_t size_bytes = 0;
 };
 
@@ -36,11 +41,13 @@ class GgufFile {
   static constexpr int64_t kMaxNameBytes = 64;
   static constexpr int64_t kMaxTextBytes = 256 * 1024;
 
-  // Throws InvalidInput naming the file and what is wrong with it.
+  // `path` may be any part of a model that is cut into several. Throws InvalidInput naming the file and what is wrong
+  // with it, or the part that is missing.
   explicit GgufFile(const std::string& path);
 
-  // Whether the path is one that headroom takes for a GGUF file: by its ending.
-  static bool is_gguf(std::string_view path) { return path.ends_with(".gguf"); }
+  // Whether headroom takes the path for a GGUF file: by the letters that it begins with, or for what they were meant to
+  // be by the ending .gguf. No directory is one.
+  static bool is_gguf(const std::string& path);
 
   const std::string& path() const { return file_.path(); }
   const File& file() const { return file_; }
@@ -70,7 +77,7 @@ class GgufFile {
   void add_to_fingerprint(std::string_view key, Fingerprint& print) const;
 
   // Tensors in alphabetical order.
-  int64_t count() const { return static_cast<int64_t>(tensors_.size()); }
+  int64_t count() const { return static_cast<int64_t>(parts_.empty() ? tensors_.size() : places_.size()); }
   GgufTensor tensor(int64_t index) const;
   // -1 if there is none.
   int64_t find(std::string_view name) const;
@@ -97,6 +104,23 @@ class GgufFile {
     uint8_t type_number = 0;
   };
 
+  // In a file of several parts, where a tensor is: 0 for this one, and the index there.
+  struct Place {
+    int32_t part;
+    int32_t index;
+  };
+  struct OnePart {};
+
+  GgufFile(const std::string& path, OnePart);  // as it is, without the others
+  void open_parts(int64_t count);
+  const GgufFile& part(int32_t number) const { return number == 0 ? *this : *parts_[static_cast<size_t>(number) - 1]; }
+  Place place(int64_t index) const {
+    return parts_.empty() ? Place{0, static_cast<int32_t>(index)} : places_.at(static_cast<size_t>(index));
+  }
+  std::string_view name_at(Place place) const {
+    const GgufFile& file = part(place.part);
+    return file.name_of_record(file.tensors_.at(static_cast<size_t>(place.index)));
+  }
   void read_keys(ByteCursor& cursor, int64_t count);
   void skip_value(ByteCursor& cursor, Value& value, std::string_view key);
   void read_tensors(ByteCursor cursor, int64_t count, bool keep);
@@ -120,7 +144,9 @@ class GgufFile {
   std::vector<Value> values_;  // by key
   std::string names_;
   std::vector<int64_t> dims_;
-  std::vector<Record> tensors_;  // by name
+  std::vector<Record> tensors_;                   // by name
+  std::vector<std::unique_ptr<GgufFile>> parts_;  // the second and further ones
+  std::vector<Place> places_;                     // by name, where there are parts
 };
 
 // The elements of an array, first to last, through a fixed buffer.

@@ -38,7 +38,7 @@ void decode_blocks(const GgmlType& type, const std::byte* in, int64_t blocks, DT
   }
 }
 
-void check_type(const GgufFile& file, const GgufTensor& tensor) {
+void check_type(const GgufTensor& tensor) {
   for (const uint32_t known : {kGgmlF32, kGgmlF16, kGgmlBf16}) {
     if (tensor.type->number == known) return;
   }
@@ -46,7 +46,7 @@ void check_type(const GgufFile& file, const GgufTensor& tensor) {
   throw InvalidInput(
       "{}: tensor {} is stored as {}, which headroom does not read yet; expected F32, F16, BF16 or Q8_0; try such a "
       "file of the same model",
-      file.path(), printable(tensor.name), tensor.type->name);
+      tensor.file->path(), printable(tensor.name), tensor.type->name);
 }
 
 }  // namespace
@@ -57,15 +57,15 @@ GgufWeights::GgufWeights(const std::string& path) : file_(path) {
   for (int32_t index = 0; index < file_.count(); ++index) {
     const GgufTensor tensor = file_.tensor(index);
     if (tensor.name == kRopeFactors) continue;
-    check_type(file_, tensor);
+    check_type(tensor);
     const std::optional<std::string> name = hugging_face_name(tensor.name);
     const RotaryProjection projection = rotary_projection(tensor.name);
     const bool interleaved = heads.interleaved && projection != RotaryProjection::none;
     if (interleaved) {
       const int64_t rows = (projection == RotaryProjection::query ? heads.heads : heads.kv_heads) * heads.head_dim;
       if (tensor.shape.rank() == 0 || tensor.shape[0] != rows) {
-        throw InvalidInput("{}: tensor {} has shape {}; expected {} rows, for the heads in the metadata", path,
-                           printable(tensor.name), to_string(tensor.shape), rows);
+        throw InvalidInput("{}: tensor {} has shape {}; expected {} rows, for the heads in the metadata",
+                           tensor.file->path(), printable(tensor.name), to_string(tensor.shape), rows);
       }
     }
     places_.push_back(
@@ -82,6 +82,7 @@ StoredTensor GgufWeights::tensor(int64_t index) const {
   stored.type = tensor.type->stored;
   stored.type_name = tensor.type->name;
   stored.shape = tensor.shape;
+  stored.part = tensor.part;
   stored.offset_bytes = tensor.offset_bytes;
   stored.size_bytes = tensor.size_bytes;
   stored.in_order = place.head_dim == 0;
@@ -106,7 +107,7 @@ void GgufWeights::read_in_order(const GgufTensor& tensor, int64_t first, int64_t
     const int64_t whole_blocks = (first + count - at) / type.block_elements;
     const bool is_whole = skipped == 0 && whole_blocks > 0;
     const int64_t blocks = is_whole ? std::min(most_blocks, whole_blocks) : 1;
-    file_.file().read(tensor.offset_bytes + block * type.block_bytes, staging.data(), blocks * type.block_bytes);
+    tensor.file->read(tensor.offset_bytes + block * type.block_bytes, staging.data(), blocks * type.block_bytes);
     std::byte* target = out + (at - first) * size_of(wanted);
     if (is_whole) {
       decode_blocks(type, staging.data(), blocks, wanted, target);
@@ -119,6 +120,10 @@ void GgufWeights::read_in_order(const GgufTensor& tensor, int64_t first, int64_t
       at += run;
     }
   }
+}
+
+const File& GgufWeights::file(const StoredTensor& tensor) const {
+  return *file_.tensor(places_.at(static_cast<size_t>(find(tensor.name))).tensor).file;
 }
 
 const GgmlType& GgufWeights::type_of(const StoredTensor& tensor) const {
@@ -140,8 +145,8 @@ void GgufWeights::refuse_nan(const StoredTensor& tensor, int64_t first, DType wa
                              int64_t count) const {
   const int64_t nan = find_nan(wanted, out, count);
   if (nan < 0) return;
-  throw InvalidInput("{}: tensor {} holds a NaN at element {}; the file is damaged or its training diverged", path(),
-                     printable(tensor.name), first + nan);
+  throw InvalidInput("{}: tensor {} holds a NaN at element {}; the file is damaged or its training diverged",
+                     file(tensor).path(), printable(tensor.name), first + nan);
 }
 
 void GgufWeights::read(const StoredTensor& stored, int64_t first, int64_t count, DType wanted, void* out,

@@ -27,7 +27,7 @@ class GgufWeights final : public TensorFile {
   // Also reads block formats, as f32 rounded to `wanted`.
   void read(const StoredTensor& tensor, int64_t first, int64_t count, DType wanted, void* out,
             NanCheck nan_check = NanCheck::allow) const override;
-  const File& file() const override { return file_.file(); }
+  const File& file(const StoredTensor& tensor) const override;
   int64_t unit_bytes(const StoredTensor& tensor) const override;
   void decode(const StoredTensor& tensor, int64_t first, std::span<const std::byte> bytes, DType wanted, void* out,
               NanCheck nan_check) const override;

@@ -30,7 +30,7 @@ class AssembledTensor final : public TensorFile {
   int64_t find(std::string_view name) const override { return name == name_ ? 0 : -1; }
   void read(const StoredTensor& tensor, int64_t first, int64_t count, DType wanted, void* out,
             NanCheck nan_check) const override;
-  const File& file() const override;
+  const File& file(const StoredTensor& tensor) const override;
   int64_t unit_bytes(const StoredTensor& tensor) const override;
   void decode(const StoredTensor& tensor, int64_t first, std::span<const std::byte> bytes, DType wanted, void* out,
               NanCheck nan_check) const override;

@@ -50,7 +50,8 @@ void read_blocks(BlockReader& reader, const Encoding& encoding, int64_t unit_byt
                  const BlockReader::Progress& progress) {
   const WeightTensor& source = encoding.source();
   const StoredTensor& stored = source.stored;
-  const std::array<ReadRange, 1> range = {{{&source.file->file(), stored.offset_bytes, stored.size_bytes, unit_bytes}}};
+  const std::array<ReadRange, 1> range = {
+      {{&source.file->file(stored), stored.offset_bytes, stored.size_bytes, unit_bytes}}};
   const int64_t step_blocks = kStepElements / encoding.block_elements();
   reader.read(
       range,

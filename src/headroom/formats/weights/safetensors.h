@@ -37,7 +37,7 @@ class SafetensorsFile final : public TensorFile {
   int64_t find(std::string_view name) const override;
   void read(const StoredTensor& tensor, int64_t first, int64_t count, DType wanted, void* out,
             NanCheck nan_check = NanCheck::allow) const override;
-  const File& file() const override { return file_; }
+  const File& file(const StoredTensor&) const override { return file_; }
   int64_t unit_bytes(const StoredTensor& tensor) const override { return size_of(tensor.type); }
   void decode(const StoredTensor& tensor, int64_t first, std::span<const std::byte> bytes, DType wanted, void* out,
               NanCheck nan_check) const override;

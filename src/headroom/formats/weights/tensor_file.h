@@ -39,6 +39,7 @@ struct StoredTensor {
   StoredType type = StoredType::f32;
   std::string_view type_name;  // the file's spelling: "BF16", "Q8_0"
   Shape shape;
+  int32_t part = 0;          // of a TensorFile that is several files
   int64_t offset_bytes = 0;  // in the file
   int64_t size_bytes = 0;
   bool in_order = true;  // the elements lie in the file as read() gives them; decode() serves no others
@@ -67,10 +68,11 @@ class TensorFile {
   virtual void read(const StoredTensor& tensor, int64_t first, int64_t count, DType wanted, void* out,
                     NanCheck nan_check = NanCheck::allow) const = 0;
 
-  // For those who read many tensors in the file's order, by blocks (tensor_loader.h): the file itself; the bytes of
-  // `tensor` that belong together (an element, a block of quantised values); and the elements of its `bytes`, whole
-  // units as they are stored, as `wanted` into `out`. `first` is the first one's index, for messages. Throws as read().
-  virtual const File& file() const = 0;
+  // For those who read many tensors in the file's order, by blocks (tensor_loader.h): the file itself that holds
+  // `tensor`; the bytes of it that belong together (an element, a block of quantised values); and the elements of its
+  // `bytes`, whole units as they are stored, as `wanted` into `out`. `first` is the first one's index, for messages.
+  // Throws as read().
+  virtual const File& file(const StoredTensor& tensor) const = 0;
   virtual int64_t unit_bytes(const StoredTensor& tensor) const = 0;
   virtual void decode(const StoredTensor& tensor, int64_t first, std::span<const std::byte> bytes, DType wanted,
                       void* out, NanCheck nan_check) const = 0;

@@ -36,7 +36,8 @@ LoadStatistics load_tensors(std::vector<TensorLoad> loads, std::span<std::byte> 
   const auto begin = std::chrono::steady_clock::now();
   std::stable_sort(loads.begin(), loads.end(), [](const TensorLoad& a, const TensorLoad& b) {
     if (a.source.file != b.source.file) return a.source.file->path() < b.source.file->path();
-    return a.source.stored.offset_bytes < b.source.stored.offset_bytes;
+    const auto place = [](const StoredTensor& stored) { return std::pair(stored.part, stored.offset_bytes); };
+    return place(a.source.stored) < place(b.source.stored);
   });
   // What becomes blocks comes last; before it, tensor by tensor, what lies in another order or goes to a sink.
   const auto encoded =
@@ -48,8 +49,8 @@ LoadStatistics load_tensors(std::vector<TensorLoad> loads, std::span<std::byte> 
   for (const TensorLoad& load : loads) use.bytes += load.source.stored.size_bytes;
   for (auto load = loads.begin(); load != one_by_one; ++load) {
     const StoredTensor& stored = load->source.stored;
-    ranges.push_back(
-        {&load->source.file->file(), stored.offset_bytes, stored.size_bytes, load->source.file->unit_bytes(stored)});
+    ranges.push_back({&load->source.file->file(stored), stored.offset_bytes, stored.size_bytes,
+                      load->source.file->unit_bytes(stored)});
   }
   BlockReader(staging).read(
       ranges,

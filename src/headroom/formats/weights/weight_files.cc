@@ -5,6 +5,7 @@
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/formats/gguf/gguf_names.h"
 #include "headroom/formats/gguf/gguf_weights.h"
 #include "headroom/formats/json/json_reader.h"
 
@@ -54,7 +55,8 @@ WeightFiles::WeightFiles(const std::string& path) : path_(path) {
     }
   }
   std::unique_ptr<TensorFile> file;
-  if (GgufFile::is_gguf(single)) {
+  is_gguf_ = GgufFile::is_gguf(single);
+  if (is_gguf_) {
     file = std::make_unique<GgufWeights>(single);
   } else {
     file = std::make_unique<SafetensorsFile>(single);
@@ -138,11 +140,13 @@ std::optional<WeightTensor> WeightFiles::find(std::string_view name) const {
 
 WeightTensor WeightFiles::require(std::string_view name, const Shape& shape) const {
   const std::optional<WeightTensor> tensor = find(name);
-  if (!tensor)
-    throw InvalidInput("{}: tensor {} is missing; the weights do not belong to this config.json", path_, name);
+  const std::string in_file = is_gguf_ ? gguf_name(name).value_or(std::string(name)) : std::string(name);
+  if (!tensor) {
+    throw InvalidInput("{}: tensor {} is missing; the weights do not belong to {}", path_, in_file, config_words());
+  }
   if (tensor->stored.shape != shape) {
-    throw InvalidInput("{}: tensor {} has shape {} (expected {}); the file does not belong to this config.json",
-                       tensor->file->path(), name, to_string(tensor->stored.shape), to_string(shape));
+    throw InvalidInput("{}: tensor {} has shape {} (expected {}); it does not belong to {}", tensor->file->path(),
+                       in_file, to_string(tensor->stored.shape), to_string(shape), config_words());
   }
   return *tensor;
 }

@@ -42,7 +42,10 @@ class WeightFiles {
 
   std::optional<WeightTensor> find(std::string_view name) const;
   // Throws InvalidInput where the tensor is missing or has another shape: the files do not belong to the config.
+  // Messages name a tensor as its file does.
   WeightTensor require(std::string_view name, const Shape& shape) const;
+  // What the tensors must fit, for messages: "this config.json".
+  std::string_view config_words() const { return is_gguf_ ? "the metadata of the file" : "this config.json"; }
 
  private:
   struct Shard {
@@ -62,6 +65,7 @@ class WeightFiles {
   WeightTensor at(Place place) const;
 
   std::string path_;
+  bool is_gguf_ = false;
   std::vector<Shard> shards_;  // by name
   std::vector<Place> places_;  // by the tensor's name
 };
