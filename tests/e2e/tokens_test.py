@@ -123,6 +123,28 @@ class Tokens(frame.CommandTest):
         rows = self.write("rows.json", [ids])
         return json.loads(self.headroom("tokenize", "model", "--decode", "--input", rows).stdout)[0]
 
+    def test_numbers_that_are_none_in_fields_that_nobody_reads(self):
+        """As Python's json writes them."""
+        nan, infinity = float("nan"), float("inf")
+        self.write("model/config.json", {**self.read_json("model/config.json"), "length_penalty": nan})
+        self.write("model/generation_config.json", {"max_length": infinity, "eos_token_id": self.eos})
+        self.write("model/tokenizer_config.json", {**self.config, "model_max_length": infinity, "x": [-infinity, nan]})
+        data = self.write("data.jsonl", json.dumps({"text": TEXT, "score": nan, "more": {"a": -infinity}}) + "\n")
+        flags = ["--data", data, "--seq-len", 16, "--steps", 1, "--output", "out", *QUIET]
+        self.headroom("train", "model", *flags)
+        self.headroom("generate", "out", "--prompt", "it", "--max-new-tokens", 2, *QUIET)
+        self.write("model/config.json", {**self.read_json("model/config.json"), "rope_theta": nan})
+        said = self.refused("generate", "model", "--prompt", "it", *QUIET)
+        self.assertIn("rope_theta: expected a number from", said)
+        self.assertIn("got NaN", said)
+
+    def test_weights_in_a_pickle_are_named_with_how_to_convert_them(self):
+        weights = self.directory / "model" / "model.safetensors"
+        weights.rename(self.directory / "model" / "pytorch_model.bin")
+        said = self.refused("generate", "model", "--prompt", "it", *QUIET)
+        self.assertIn("model: its weights are in pytorch_model.bin, a pickle of PyTorch", said)
+        self.assertIn("M.from_pretrained('model', torch_dtype='auto').save_pretrained('model')", said)
+
 
 if __name__ == "__main__":
     frame.main()

@@ -58,8 +58,9 @@ class ValueReader {
   }
 
   Json number() {
-    Json number = Json::parse(json_.number(), nullptr, false);
-    if (number.is_discarded()) json_.fail("a number that no double can hold");
+    const std::string digits = json_.number();
+    Json number = Json::parse(digits, nullptr, false);
+    if (number.is_discarded()) json_.fail(fmt::format("expected a number that a double can hold, got {}", digits));
     return number;
   }
 

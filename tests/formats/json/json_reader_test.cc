@@ -85,6 +85,14 @@ TEST_F(JsonReaderTest, ReadsRealNumbers) {
   EXPECT_ERROR(InvalidInput, "no double can hold", reader("1e999").real());
 }
 
+TEST_F(JsonReaderTest, PassesOverWhatPythonWritesForNoNumber) {
+  EXPECT_NO_THROW(skip_all(R"([NaN, {"a": Infinity}, -Infinity])"));
+  JsonReader json = reader("[NaN, 1]");
+  json.begin_array();
+  EXPECT_TRUE(json.next_element());
+  EXPECT_ERROR(InvalidInput, "expected a number, got NaN (line 1", json.real());
+}
+
 TEST_F(JsonReaderTest, HasLimits) {
   EXPECT_ERROR(InvalidInput, "nested deeper", skip_all(std::string(100000, '[')));
   EXPECT_ERROR(InvalidInput, "a number longer", skip_all(std::string(100000, '1')));

@@ -44,6 +44,29 @@ TEST_F(WeightFilesTest, ReadsASingleFileByDirectoryOrByName) {
   EXPECT_EQ(first(*WeightFiles(directory_ / "other.safetensors").find("c")), 2);
 }
 
+TEST_F(WeightFilesTest, SayHowToConvertWhatIsNotRead) {
+  const auto refusal = [this] {
+    try {
+      WeightFiles{directory_.path()};
+    } catch (const InvalidInput& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  directory_.write("model-00001-of-00002.GGUF", "x");
+  EXPECT_EQ(refusal(), directory_.path() +
+                           ": has no model.safetensors, but a GGUF file; try that itself as the model: " +
+                           (directory_ / "model-00001-of-00002.GGUF"));
+  directory_.write("training_args.bin", "x");
+  EXPECT_EQ(refusal().find("pickle"), std::string::npos);
+  for (const char* name : {"consolidated.00.pth", "a.bin", "pytorch_model.bin", "pytorch_model.bin.index.json"}) {
+    directory_.write(name, "x");
+    EXPECT_TRUE(refusal().starts_with(directory_.path() + ": its weights are in " + name + ", a pickle of PyTorch"))
+        << refusal();
+    EXPECT_NE(refusal().find("M.from_pretrained('" + directory_.path() + "', torch_dtype='auto')"), std::string::npos);
+  }
+}
+
 TEST_F(WeightFilesTest, ReadsShardsAsOneSet) {
   write("model-00001-of-00002.safetensors", {"a", "b", "unlisted"}, 1);
   write("model-00002-of-00002.safetensors", {"c"}, 2);

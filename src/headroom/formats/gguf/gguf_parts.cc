@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <filesystem>
 #include <optional>
 
 #include "headroom/base/errors.h"
@@ -50,6 +51,16 @@ bool has_gguf_ending(const std::string& path) {
   return path.size() >= kEnding.size() &&
          std::equal(kEnding.begin(), kEnding.end(), path.end() - static_cast<ptrdiff_t>(kEnding.size()),
                     [](char a, char b) { return a == std::tolower(static_cast<unsigned char>(b)); });
+}
+
+std::string gguf_file_in(const std::string& directory) {
+  std::string first;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    const std::string path = entry.path().string();
+    if (has_gguf_ending(path) && (first.empty() || path < first)) first = path;
+  }
+  return first;
 }
 
 std::string first_gguf_part(const std::string& path) {

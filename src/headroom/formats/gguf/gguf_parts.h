@@ -10,6 +10,9 @@ namespace headroom {
 // Whether the name ends in .gguf, in letters of any case.
 bool has_gguf_ending(const std::string& path);
 
+// The first .gguf file of a folder, by name; empty if there is none.
+std::string gguf_file_in(const std::string& directory);
+
 // "a-00002-of-00003.gguf" -> "a-00001-of-00003.gguf"; a path that is no name of a part is its own first part.
 std::string first_gguf_part(const std::string& path);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -10,6 +11,7 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/formats/gguf/gguf_config.h"
+#include "headroom/formats/gguf/gguf_parts.h"
 #include "headroom/formats/json/json_reader.h"
 
 namespace headroom {
@@ -25,36 +27,34 @@ struct JsonObject::State {
 
 namespace {
 
-// The whole file, proven to be one JSON object of bounded depth.
-std::string read_text(const std::string& path) {
-  const File file = File::open(path);
-  const int64_t size_bytes = file.size_bytes();
-  if (size_bytes > JsonObject::kMaxFileBytes) {
-    throw InvalidInput("{}: has {} bytes; expected a JSON document of at most {}", path, format_count(size_bytes),
-                       format_count(JsonObject::kMaxFileBytes));
-  }
-  JsonReader check(file, 0, size_bytes, path);
-  if (check.at_end()) throw InvalidInput("{}: is empty; expected a JSON object", path);
-  if (check.peek() != JsonReader::Kind::object) check.fail("expected a JSON object");
-  check.skip();
-  check.finish();
-  std::string text(static_cast<size_t>(size_bytes), '\0');
-  file.read(0, text.data(), size_bytes);
-  return text;
-}
-
-// JSON leaves open what a repeated name means; readers disagree, so it is refused.
-Json parse_without_repeats(const std::string& text, const std::string& path) {
-  std::vector<std::set<std::string>> names;
-  const auto check = [&](int /*depth*/, Json::parse_event_t event, Json& value) {
-    if (event == Json::parse_event_t::object_start) names.emplace_back();
-    if (event == Json::parse_event_t::object_end) names.pop_back();
-    if (event == Json::parse_event_t::key && !names.back().insert(value.get<std::string>()).second) {
-      throw InvalidInput("{}: the member {} occurs twice", path, printable(value.get<std::string>()));
+// The value that comes next. JSON leaves open what a repeated name means; readers disagree, so it is refused.
+Json read_value(JsonReader& reader) {
+  switch (reader.peek()) {
+    case JsonReader::Kind::object: {
+      Json object = Json::object();
+      std::set<std::string, std::less<>> names;
+      std::string key;
+      for (reader.begin_object(); reader.next_key(key, JsonObject::kMaxFileBytes);) {
+        if (!names.insert(key).second) reader.fail(fmt::format("the member {} occurs twice", printable(key)));
+        // push_back, because looking a key up in an ordered object walks all of it.
+        object.get_ref<Json::object_t&>().push_back({key, read_value(reader)});
+      }
+      return object;
     }
-    return true;
-  };
-  return Json::parse(text, check);
+    case JsonReader::Kind::array: {
+      Json array = Json::array();
+      for (reader.begin_array(); reader.next_element();) array.push_back(read_value(reader));
+      return array;
+    }
+    case JsonReader::Kind::text: return reader.text(JsonObject::kMaxFileBytes);
+    case JsonReader::Kind::boolean: return reader.boolean();
+    case JsonReader::Kind::null: reader.skip(); return nullptr;
+    case JsonReader::Kind::number: break;
+  }
+  // One that is no JSON (NaN), or beyond a double's range, is refused when somebody asks for it.
+  const std::string digits = reader.number();
+  const Json number = Json::parse(digits, nullptr, false);
+  return number.is_discarded() ? Json(std::strtod(digits.c_str(), nullptr)) : number;
 }
 
 bool is_in(double value, double min, double max) { return std::isfinite(value) && value >= min && value <= max; }
@@ -74,12 +74,18 @@ std::string integer_range(int64_t min, int64_t max) {
 }  // namespace
 
 JsonObject JsonObject::read(const std::string& path) {
-  const std::string text = read_text(path);
-  try {
-    return of(parse_without_repeats(text, path), path);
-  } catch (const Json::exception&) {  // a number beyond a double's range
-    throw InvalidInput("{}: holds a number that no double can hold; expected the JSON object of a config", path);
+  const File file = File::open(path);
+  const int64_t size_bytes = file.size_bytes();
+  if (size_bytes > kMaxFileBytes) {
+    throw InvalidInput("{}: has {} bytes; expected a JSON document of at most {}", path, format_count(size_bytes),
+                       format_count(kMaxFileBytes));
   }
+  JsonReader reader(file, 0, size_bytes, path);
+  if (reader.at_end()) throw InvalidInput("{}: is empty; expected a JSON object", path);
+  if (reader.peek() != JsonReader::Kind::object) reader.fail("expected a JSON object");
+  Json document = read_value(reader);
+  reader.finish();
+  return of(std::move(document), path);
 }
 
 JsonObject JsonObject::of(Json object, std::string_view name) {
@@ -125,6 +131,10 @@ std::string JsonObject::where(std::string_view key) const { return state_->prefi
 
 std::string JsonObject::show(std::string_view key) const {
   const auto member = state_->members->find(std::string(key));
+  if (member != state_->members->end() && member->is_number_float() && !std::isfinite(member->get<double>())) {
+    const auto number = member->get<double>();
+    return std::isnan(number) ? "NaN" : number > 0 ? "Infinity" : "-Infinity";
+  }
   return member == state_->members->end() ? "absent"
                                           : printable(member->dump(-1, ' ', false, Json::error_handler_t::replace));
 }
@@ -238,8 +248,11 @@ void write_json(const std::string& path, const Json& document) {
 JsonObject read_config(const std::string& model) {
   if (GgufFile::is_gguf(model)) return JsonObject::of(gguf_config(GgufFile(model)), model);
   std::error_code error;
-  const bool is_directory = std::filesystem::is_directory(model, error);
-  return JsonObject::read(is_directory ? (std::filesystem::path(model) / "config.json").string() : model);
+  if (!std::filesystem::is_directory(model, error)) return JsonObject::read(model);
+  const std::string config = (std::filesystem::path(model) / "config.json").string();
+  const std::string gguf = std::filesystem::exists(config, error) ? "" : gguf_file_in(model);
+  if (gguf.empty()) return JsonObject::read(config);
+  throw InvalidInput("{}: has no config.json, but a GGUF file; try that itself as the model: {}", model, gguf);
 }
 
 }  // namespace headroom

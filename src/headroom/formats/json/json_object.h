@@ -20,7 +20,8 @@ class JsonObject {
   static constexpr int64_t kMaxFileBytes = 256 * 1024;
 
   // Reads `path`, whose content must be one JSON object. Throws as File does, and InvalidInput beyond kMaxFileBytes,
-  // for what is not JSON and for a name that occurs twice.
+  // for what is not JSON and for a name that occurs twice. NaN and the infinities, which Python writes, and numbers
+  // beyond a double's range are refused when they are asked for.
   static JsonObject read(const std::string& path);
   // The same of an object that is there already; `name` is what errors call it.
   static JsonObject of(nlohmann::ordered_json object, std::string_view name);

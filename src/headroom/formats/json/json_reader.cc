@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "headroom/base/errors.h"
 #include "headroom/formats/tokenizer/utf8_check.h"
@@ -120,7 +121,7 @@ JsonReader::Kind JsonReader::peek() {
     case 'n': return Kind::null;
     case kEnd: fail("the JSON ends where a value is expected");
     default:
-      if (byte != '-' && !is_digit(byte)) fail("not valid JSON; expected a value");
+      if (byte != '-' && byte != 'N' && byte != 'I' && !is_digit(byte)) fail("not valid JSON; expected a value");
       return Kind::number;
   }
 }
@@ -239,6 +240,13 @@ void JsonReader::read_string(const std::function<void(std::string_view)>& sink) 
 
 void JsonReader::read_number(std::string& digits) {
   look_behind_space();
+  if (look() == '-') digits.push_back(static_cast<char>(take()));
+  const std::string_view literal = look() == 'I' ? "Infinity" : look() == 'N' && digits.empty() ? "NaN" : "";
+  if (!literal.empty()) {
+    read_literal(literal);
+    digits += literal;
+    return;
+  }
   for (int byte = look(); is_digit(byte) || byte == '-' || byte == '+' || byte == '.' || byte == 'e' || byte == 'E';
        byte = look()) {
     if (digits.size() == kMaxNumberBytes) fail(fmt::format("a number longer than {} characters", kMaxNumberBytes));
@@ -270,6 +278,7 @@ double JsonReader::real() {
   double value = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   if (error != std::errc()) fail("a number that no double can hold");
+  if (!std::isfinite(value)) fail(fmt::format("expected a number, got {}", digits));
   return value;
 }
 

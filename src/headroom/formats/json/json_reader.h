@@ -6,8 +6,9 @@
 //     else reader.skip();
 //   }
 //
-// Strict: escapes, numbers and UTF-8 are checked, also in what is skipped. Every error is an InvalidInput that names
-// the document and the line. After an error the reader is spent.
+// Strict: escapes, numbers and UTF-8 are checked, also in what is skipped. What Python writes beyond JSON, NaN,
+// Infinity and -Infinity, is passed over where it is skipped and refused where a number is read. Every error is an
+// InvalidInput that names the document and the line. After an error the reader is spent.
 #pragma once
 
 #include <cstdint>
@@ -47,7 +48,7 @@ class JsonReader {
   int64_t integer(int64_t min, int64_t max);
   double real();  // rounded to nearest; refused beyond a double's range
   bool boolean();
-  std::string number();  // its characters, at most 64
+  std::string number();  // its characters, at most 64; NaN, Infinity and -Infinity, too
   std::string text(size_t max_bytes = 4096);
   // Calls sink with the decoded text in pieces of whole characters, each at most kPieceBytes long.
   void text_in_pieces(const std::function<void(std::string_view)>& sink);

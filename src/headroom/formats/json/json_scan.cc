@@ -1,6 +1,7 @@
 #include "headroom/formats/json/json_scan.h"
 
 #include <cmath>
+#include <cstdlib>
 #include <vector>
 
 #include "headroom/base/file.h"
@@ -32,7 +33,7 @@ class Scanner {
       case JsonReader::Kind::text:
         text_ = reader_.text(kMaxJsonTextBytes);
         return event({.kind = Kind::text, .path = {}, .text = text_});
-      case JsonReader::Kind::number: return number(reader_.real());
+      case JsonReader::Kind::number: return number(std::strtod(reader_.number().c_str(), nullptr));
       case JsonReader::Kind::boolean: return event({.kind = Kind::boolean, .path = {}, .boolean = reader_.boolean()});
       case JsonReader::Kind::null: reader_.skip(); return event({.kind = Kind::null, .path = {}});
     }

@@ -18,7 +18,7 @@ struct JsonEvent {
   Kind kind;
   // The keys that lead here from the top; an element of an array has an empty key.
   std::span<const std::string> path;
-  // The value, by kind. A number is an integer if it is whole and below 2^53.
+  // The value, by kind. A number is an integer if it is whole and below 2^53; it may be NaN or infinite.
   bool boolean = false;
   int64_t integer = 0;
   double number = 0;

@@ -6,6 +6,7 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/formats/gguf/gguf_names.h"
+#include "headroom/formats/gguf/gguf_parts.h"
 #include "headroom/formats/gguf/gguf_weights.h"
 #include "headroom/formats/json/json_reader.h"
 
@@ -38,6 +39,38 @@ bool is_plain_name(const std::string& name) {
   return name.ends_with(".safetensors") && name.find('/') == std::string::npos && name.find('\0') == std::string::npos;
 }
 
+// Weights in other forms, the first that is there.
+[[noreturn]] void refuse_without_weights(const std::string& directory) {
+  constexpr const char* kPickles[] = {"pytorch_model.bin.index.json", "pytorch_model.bin"};
+  constexpr const char* kPickleEndings[] = {".bin", ".pth", ".pt", ".ckpt"};
+  std::string pickle;
+  std::error_code error;
+  for (const char* name : kPickles) {
+    if (pickle.empty() && fs::exists(fs::path(directory) / name, error)) pickle = name;
+  }
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory, error)) {
+    const std::string name = entry.path().filename().string();
+    const bool is_pickle = std::any_of(std::begin(kPickleEndings), std::end(kPickleEndings),
+                                       [&](const char* ending) { return name.ends_with(ending); });
+    if (is_pickle && name != "training_args.bin" && (pickle.empty() || name < pickle) &&
+        !pickle.starts_with("pytorch_")) {
+      pickle = name;
+    }
+  }
+  if (!pickle.empty()) {
+    throw InvalidInput(
+        "{}: its weights are in {}, a pickle of PyTorch, which can run any program and is not read; expected "
+        "model.safetensors; try, where transformers and torch are installed: python -c \"from transformers import "
+        "AutoModelForCausalLM as M; M.from_pretrained('{}', torch_dtype='auto').save_pretrained('{}')\"",
+        directory, pickle, directory, directory);
+  }
+  if (const std::string gguf = gguf_file_in(directory); !gguf.empty()) {
+    throw InvalidInput("{}: has no model.safetensors, but a GGUF file; try that itself as the model: {}", directory,
+                       gguf);
+  }
+  throw InvalidInput("{}: has no weights; expected model.safetensors or model.safetensors.index.json in it", directory);
+}
+
 }  // namespace
 
 WeightFiles::WeightFiles(const std::string& path) : path_(path) {
@@ -51,7 +84,7 @@ WeightFiles::WeightFiles(const std::string& path) : path_(path) {
         open_sharded(path, index);
         return;
       }
-      throw InvalidInput("{}: has no weights; expected model.safetensors or model.safetensors.index.json in it", path);
+      refuse_without_weights(path);
     }
   }
   std::unique_ptr<TensorFile> file;
