@@ -134,6 +134,16 @@ TEST(ChatSpans, ReasoningThatTheTemplateNeverWritesIsTold) {
   EXPECT_FALSE(chat_text(read("chatml.jinja"), example).leaves_reasoning_out);
 }
 
+TEST(ChatSpans, ATemplateMayRefuseToStopWhereNobodyTrains) {
+  const std::string source =
+      "{% if messages[-1].role == ('assistant' if add_generation_prompt else 'user') %}{{ raise_exception('no') }}{% "
+      "endif %}"
+      "{% for m in messages %}{{ '<' + m.role + '>' + m.content }}{% endfor %}"
+      "{% if add_generation_prompt %}{{ '<assistant>' }}{% endif %}";
+  EXPECT_EQ(marked(made(source), example_of(kTalk)),
+            "<user>Hello<assistant>[Hi]<user>Bye<assistant>[Bye, \xe4\xbd\xa0]");
+}
+
 TEST(ChatSpans, RefusesATurnThatIsNotToBeFoundWithWhatIsOtherwise) {
   const ChatTemplate chat_template = made(
       "{% for m in messages %}{{ '<' + m.role + '>' + (m.content if loop.last else m.content | upper) }}{% endfor %}"

@@ -110,10 +110,19 @@ class Turns {
     return template_.render(first_messages(example_.messages, messages), asks, example_.variables).text;
   }
 
+  // The same, or nothing where the template refuses it.
+  std::string text_if_any(size_t messages, bool asks) const {
+    try {
+      return text_of(messages, asks);
+    } catch (const InvalidInput&) {
+      return "";
+    }
+  }
+
   // No more texts at a time than the memory of an example has room for (ChatTemplate::memory_bound_bytes).
   TextSpan span_of(size_t i, size_t from) const {
     const std::string asked = text_of(i, true);
-    const size_t before = common_marks(text_of(i, false), asked);  // and behind it the prompt for an answer
+    const size_t before = common_marks(text_if_any(i, false), asked);  // and behind it the prompt for an answer
     if (const std::optional<TextSpan> span = span_at_end(i, asked, before)) return *span;
     if (const std::optional<TextSpan> span = span_in_history(i, from, asked, before)) return *span;
     const std::string told = told_of(i);
@@ -146,7 +155,7 @@ class Turns {
   // `asked` is `before` bytes of messages, and the prompt for an answer.
   std::optional<TextSpan> span_in_history(size_t i, size_t from, std::string_view asked, size_t before) const {
     const std::string_view prompt = asked.substr(before);
-    const std::string answered = text_of(i + 1, true);
+    const std::string answered = text_if_any(i + 1, true);
     if (answered.ends_with(prompt)) {
       const std::string_view turn = std::string_view(answered).substr(0, answered.size() - prompt.size());
       if (const std::optional<TextSpan> span = span_like(i, from, asked, before, turn)) return span;
