@@ -69,9 +69,10 @@ class Compression(TrainingTest):
         self.assertIn("checkpointing none", self.read_json("r.json")["choices"][0])
         recomputed = self.train("model", *flags, "--checkpointing", "full", "--steps", 4)
         self.assertNotEqual(recomputed, kept)
-        message = self.refused(*self.command("model", *flags, "--resume"))
+        message = self.refused(*self.command("model", *flags, "--resume", "--checkpointing", "none"))
         self.assertIn("--checkpointing full, got none", message)
-        message = self.refused(*self.command("model", *self.flags, "--resume", "--checkpointing", "full"))
+        plain = ["--checkpointing", "full", "--compress-activations", "none"]
+        message = self.refused(*self.command("model", *self.flags, "--resume", *plain))
         self.assertIn("--compress-activations 8, got absent", message)
 
     def test_a_killed_run_goes_on_to_the_same_bits(self):

@@ -251,7 +251,10 @@ class QuantizedBase(Lora):
                     self.assertEqual(self.tune(UNTIED, *flags, output="other", environment=environment), expected)
             self.headroom(*self.command(UNTIED, *flags, "--resume"))
             self.assertEqual(self.result(), expected)
-        self.assertIn("--base-bits", self.refused(*self.command(UNTIED, *self.FLAGS, "--resume")))
+        self.headroom(*self.command(UNTIED, *self.FLAGS, "--resume"))  # --base-bits 8 of the checkpoint
+        self.assertEqual(self.result(), expected)
+        message = self.refused(*self.command(UNTIED, *self.FLAGS, "--base-bits", 4, "--resume"))
+        self.assertIn("--base-bits 8, got 4", message)
 
     def test_eight_bits_are_closer_than_four(self):
         """To the losses beside the base as it is stored."""

@@ -174,7 +174,7 @@ class Refused(TrainingTest):
             with self.subTest(flags=flags):
                 self.assertIn(words, self.refused(*self.command(UNTIED, *tokens, *flags)))
         self.train(UNTIED, *tokens, "--steps", 1, *BF16)
-        said = self.refused(*self.command(UNTIED, *tokens, "--steps", 2, "--resume"))
+        said = self.refused(*self.command(UNTIED, *tokens, "--steps", 2, "--precision", "f32", "--resume"))
         self.assertIn("this run was trained with --precision bf16, got f32", said)
 
 
