@@ -110,9 +110,9 @@ class Budget(TrainingTest):
         flags += ["--threads", 2]
         smallest = self.smallest(model, *flags, "--checkpointing", "full")
         table = self.headroom("plan", model, *flags, "--checkpointing", "full", "--memory", smallest).stdout
-        self.assertRegex(table, r"Predicted time of a step: [0-9.e-]+ s, by ")
+        self.assertRegex(table, r"Predicted time of a step: [0-9.]+ (us|ms|s), by ")
         self.assertRegex(table, r"checkpointing full +\(forced\)")
-        self.assertRegex(table, r"[0-9]+ micro-batches +saves [0-9.]+ [KM]iB, [+-][0-9.]+ % of the time")
+        self.assertRegex(table, r"[0-9]+ micro-batches +saves [0-9.]+ [KM]iB, (no time|[0-9.]+ % (more|less) time)")
         plan = json.loads(self.headroom("plan", model, *flags, "--memory", smallest, "--json").stdout)
         self.assertGreater(plan["predicted_step_seconds"], 0)
         techniques = {one["name"]: one for one in plan["techniques"]}

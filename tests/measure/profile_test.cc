@@ -157,7 +157,7 @@ TEST_F(ProfileOfAGraph, SaysWhatIsAlive) {
 
   std::ifstream in(file("memory.html"));
   const std::string page{std::istreambuf_iterator<char>(in), {}};
-  const std::string begin = R"(<script type="application/json" id="data">)";
+  const std::string begin = R"(<script type="application/json" id="plan">)";
   const size_t at = page.find(begin) + begin.size();
   const Json data = Json::parse(page.substr(at, page.find("</script>", at) - at));
   EXPECT_EQ(data["arena"], workspace.plan().arena_bytes);
