@@ -80,6 +80,16 @@ def added_tokens():
         known = {"gpt2": 0, "llama": 1, "deepseek_llm": 700}[tokenizer]
         strips = {str(known): token("<s>", lstrip=True, rstrip=True, special=False)}
         yield tokenizer, {}, {"tokenizer_config.json": {**fast, "added_tokens_decoder": strips}}
+        normalized = {str(known): token("<s>", normalized=True)}
+        yield tokenizer, {}, {"tokenizer_config.json": {**fast, "added_tokens_decoder": normalized}}
+        # Flags of a role, which added_tokens.json does not overrule, nor an added_tokens_decoder without the token.
+        role = {"bos_token": {"__type": "AddedToken", **token("<|a|>", lstrip=True, rstrip=True)}}
+        role["eos_token"] = {"__type": "AddedToken", **token("<|a|>", single_word=True)}
+        yield tokenizer, {}, {"tokenizer_config.json": {**fast, **role}, "added_tokens.json": {"<|a|>": first}}
+        yield tokenizer, {}, {"tokenizer_config.json": {**fast, **role, "added_tokens_decoder": {str(first): a}}}
+        role["bos_token"] = {"__type": "AddedToken", **token("<s>", lstrip=True, rstrip=True)}
+        yield tokenizer, {}, {"tokenizer_config.json": {**fast, **role}}
+        yield tokenizer, {}, {"tokenizer_config.json": {**fast, **role, "added_tokens_decoder": {}}}
     yield "gpt2", {}, {"tokenizer_config.json": {**fast, "bos_token": "hel"}}
     yield "qwen2", without, {"tokenizer_config.json": {"tokenizer_class": "Qwen2Tokenizer", "pad_token": None, "eos_token": "<|im_end|>", "unk_token": None}}
 

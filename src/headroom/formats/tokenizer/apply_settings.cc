@@ -1,6 +1,8 @@
 #include "headroom/formats/tokenizer/apply_settings.h"
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -16,7 +18,7 @@ namespace {
 class Application {
  public:
   Application(const TokenizerSettings& settings, const std::string& file, TokenizerOutline& outline)
-      : settings_(settings), file_(file), outline_(outline) {
+      : settings_(settings), file_(file), outline_(outline), in_file_(outline.added.size()) {
     for (size_t i = 0; i < outline.added.size(); ++i) places_.emplace(outline.added[i].text, i);
   }
 
@@ -39,8 +41,13 @@ class Application {
         find_otherwise(token, outline_.added[place->second]);
       }
     }
+    std::set<std::string_view> seen;
     for (const TokenRole& role : settings_.special) {
-      if (role.text.empty() || places_.contains(role.text)) continue;
+      if (role.text.empty() || !seen.insert(role.text).second) continue;
+      if (const auto place = places_.find(role.text); place != places_.end()) {
+        if (role.has_flags && !has_last_word(place->second)) find_otherwise(role.flags, outline_.added[place->second]);
+        continue;
+      }
       if (!role.is_named && ids.find(role.text)->second < 0) continue;
       AddedTokenEntry token = role.flags;
       token.text = role.text;
@@ -61,6 +68,13 @@ class Application {
   }
 
  private:
+  // Whether what is known of an added token cannot be changed by the flags of a role.
+  bool has_last_word(size_t place) const {
+    if (!settings_.listed_anew) return place < in_file_;
+    return std::any_of(settings_.listed.begin(), settings_.listed.end(),
+                       [&](const AddedTokenEntry& token) { return token.text == outline_.added[place].text; });
+  }
+
   bool is_role(const std::string& text) const {
     return std::any_of(settings_.special.begin(), settings_.special.end(),
                        [&](const TokenRole& role) { return role.text == text; });
@@ -87,9 +101,11 @@ class Application {
     outline_.added.push_back(std::move(token));
   }
 
-  // What is special once stays so.
+  // What is special once, or looked for in the text as it is, stays so; a special token is looked for where it was.
   void find_otherwise(AddedTokenEntry token, AddedTokenEntry& known) {
     token.id = known.id;
+    token.text = known.text;
+    token.normalized = known.normalized && (known.special || token.normalized);
     token.special = token.special || known.special;
     const auto flags = [](const AddedTokenEntry& entry) {
       return std::tuple(entry.normalized, entry.special, entry.single_word, entry.lstrip, entry.rstrip);
@@ -133,6 +149,7 @@ class Application {
   const TokenizerSettings& settings_;
   const std::string& file_;
   TokenizerOutline& outline_;
+  const size_t in_file_;                               // added tokens of the tokenizer.json
   std::map<std::string, size_t, std::less<>> places_;  // of texts in outline_.added
   int64_t largest_ = -1;                               // id of an added token
 };

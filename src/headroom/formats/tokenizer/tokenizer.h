@@ -19,8 +19,8 @@ struct TokenizerParts;
 
 class Tokenizer {
  public:
-  // `path` is a tokenizer.json, a directory that holds one, or a .gguf file. The names of the begin, end and padding
-  // tokens are taken from tokenizer_config.json beside it, if there is one. Throws InvalidInput naming the file.
+  // `path` is a tokenizer.json, a directory that holds one, or a GGUF file. What stands beside a tokenizer.json is
+  // heeded (tokenizer_settings.h). Throws InvalidInput naming the file.
   explicit Tokenizer(const std::string& path);
   // What build_tokenizer (tokenizer_source.h) made.
   explicit Tokenizer(std::unique_ptr<const TokenizerParts> parts);

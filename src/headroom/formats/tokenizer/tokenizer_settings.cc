@@ -4,6 +4,7 @@
 #include <charconv>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "headroom/base/errors.h"
@@ -78,6 +79,7 @@ class SettingsReader : public JsonVisitor {
     const bool is_token = event.path.size() == depth;
     if (!is_token) return take_member(event, depth, role.flags, role.text);
     role.is_named = true;
+    role.has_flags = role.has_flags || event.kind == Kind::begin_object;
     if (event.kind == Kind::text || event.kind == Kind::null) role.text = event.text;
   }
 
@@ -205,19 +207,26 @@ void apply_loader(SettingsReader& config, TokenizerSettings& settings) {
 void read_older_files(const fs::path& folder, SettingsReader& config, TokenizerSettings& settings) {
   SettingsReader map((folder / "special_tokens_map.json").string());
   scan_if_there(folder / "special_tokens_map.json", map);
+  // Texts that added_tokens.json knows as special when it is read: tokenizer_config.json's objects come later.
+  std::set<std::string> special;
+  const auto note = [&](const TokenRole& role, bool is_known) {
+    if (is_known) special.insert(role.text);
+  };
   for (int role = 0; role < kRoles; ++role) {
-    if (map.roles[role].is_named) config.roles[role] = std::move(map.roles[role]);
+    const bool is_of_map = map.roles[role].is_named;
+    if (is_of_map) config.roles[role] = std::move(map.roles[role]);
+    note(config.roles[role], is_of_map || !config.roles[role].has_flags);
   }
+  for (const TokenRole& role : config.additional) note(role, !role.has_flags);
+  for (const TokenRole& role : map.additional) note(role, true);
   std::move(map.additional.begin(), map.additional.end(), std::back_inserter(config.additional));
   const fs::path file = folder / "added_tokens.json";
   AddedTokensReader added(file.string());
   scan_if_there(file, added);
   for (auto& [id, text] : added.texts) {
-    const auto is_it = [&text = text](const TokenRole& role) { return role.text == text; };
     AddedTokenEntry token;
     token.id = static_cast<int32_t>(id);
-    token.special = std::any_of(std::begin(config.roles), std::end(config.roles), is_it) ||
-                    std::any_of(config.additional.begin(), config.additional.end(), is_it);
+    token.special = special.contains(text);
     token.normalized = !token.special;
     token.text = std::move(text);
     settings.listed.push_back(std::move(token));

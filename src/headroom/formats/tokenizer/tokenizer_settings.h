@@ -16,6 +16,7 @@ struct TokenRole {
   bool is_named = false;  // by a file; with an empty text: null, there is none
   std::string text;       // where it is not named, the loader's default, which counts if the vocabulary has it
   AddedTokenEntry flags;  // what is swallowed around it, where a file says so
+  bool has_flags = false;
 };
 
 struct TokenizerSettings {
