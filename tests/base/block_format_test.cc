@@ -81,7 +81,7 @@ class Nf4 : public ::testing::TestWithParam<std::string> {
   std::vector<T> read(const std::string& part) const {
     const StoredTensor stored = file_.tensor(file_.find(part.empty() ? GetParam() : GetParam() + "." + part));
     std::vector<T> values(static_cast<size_t>(stored.size_bytes) / sizeof(T));
-    file_.file().read(stored.offset_bytes, values.data(), stored.size_bytes);
+    file_.file(stored).read(stored.offset_bytes, values.data(), stored.size_bytes);
     return values;
   }
   // The bytes of a plane.

@@ -14,6 +14,8 @@ namespace {
 
 // Fixed buffers while a step runs: a row of tokens, metrics, the pieces of a checkpoint.
 constexpr int64_t kBufferBytes = 1 * kMiB;
+constexpr int kListCopies =
+    2;  // of named files, beside the given options: the run's, with a checkpoint's flags, and the request's
 // While text is encoded: reading and writing buffers beside the tokenizer.
 constexpr int64_t kEncodingBytes = 1 * kMiB;
 
@@ -22,7 +24,7 @@ ReserveInputs reserve_of(const TrainingRequest& request, int64_t tokenizer_bytes
   reserve.threads = request.threads;
   reserve.buffer_bytes = kBufferBytes;
   for (const auto* list : {&request.data, &request.eval_data, &request.trace.disabled}) {
-    reserve.text_bytes += named_text_bytes(*list, 1);
+    reserve.text_bytes += named_text_bytes(*list, kListCopies);
   }
   if (tokenizer_bytes > 0) {
     reserve.released_bytes = tokenizer_bytes + kEncodingBytes +
