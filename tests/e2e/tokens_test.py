@@ -139,6 +139,8 @@ class Tokens(frame.CommandTest):
         self.assertIn("got NaN", said)
 
     def test_weights_in_a_pickle_are_named_with_how_to_convert_them(self):
+        said = self.refused("generate", "model/model.safetensors", "--prompt", "it", *QUIET)
+        self.assertIn("model/model.safetensors: is a file of weights alone; expected the directory of the model", said)
         weights = self.directory / "model" / "model.safetensors"
         weights.rename(self.directory / "model" / "pytorch_model.bin")
         said = self.refused("generate", "model", "--prompt", "it", *QUIET)

@@ -245,10 +245,27 @@ void write_json(const std::string& path, const Json& document) {
   write_file_atomically(path, document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
+namespace {
+
+// By the name: what is in it is no JSON, and a sentence about that would be a riddle.
+void refuse_weights_alone(const std::string& path) {
+  for (const char* ending : {".safetensors", ".bin", ".pth", ".pt", ".ckpt"}) {
+    if (!path.ends_with(ending)) continue;
+    throw InvalidInput(
+        "{}: is a file of weights alone; expected the directory of the model, with its config.json; try {}", path,
+        parent_of(path));
+  }
+}
+
+}  // namespace
+
 JsonObject read_config(const std::string& model) {
   if (GgufFile::is_gguf(model)) return JsonObject::of(gguf_config(GgufFile(model)), model);
   std::error_code error;
-  if (!std::filesystem::is_directory(model, error)) return JsonObject::read(model);
+  if (!std::filesystem::is_directory(model, error)) {
+    refuse_weights_alone(model);
+    return JsonObject::read(model);
+  }
   const std::string config = (std::filesystem::path(model) / "config.json").string();
   const std::string gguf = std::filesystem::exists(config, error) ? "" : gguf_file_in(model);
   if (gguf.empty()) return JsonObject::read(config);
