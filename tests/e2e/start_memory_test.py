@@ -81,6 +81,28 @@ class StartMemory(TrainingTest):
         message = self.refused("generate", self.model, "--prompt", "the", *stops, preexec_fn=large_stack)
         self.assertIn("--stop: the texts have 5,400,000 bytes; expected at most 65,536 altogether", message)
 
+    def test_a_large_config_counts(self):
+        config = self.read_json("model/config.json")
+        config["task_specific_params"] = {f"k{number}": {"a": 1} for number in range(12000)}
+        self.write("model/config.json", config)
+        self.keep_the_promise(*self.training("text.txt"))
+        self.keep_the_promise("generate", self.model, "--prompt", "the")
+        self.keep_the_promise("eval", self.model, "--data", "text.txt", "--seq-len", 32)
+        self.keep_the_promise("convert", self.model, "--output", "converted")
+
+    def test_as_many_labels_as_a_config_holds_count(self):
+        shape = self.write("wide.json", {**self.read_json("model/config.json"), "vocab_size": 6000})
+        self.headroom("init", shape, "--output", "wide", "--quiet")
+        self.write("wide/tokenizer.json", self.read_json("model/tokenizer.json"))
+        rows = [f'{{"text": "the budget", "label": {number % 3}}}\n' for number in range(8)]
+        self.write("labelled.jsonl", "".join(rows))
+        shape = ["--steps", 1, "--batch-size", 2, "--seq-len", 32]
+        training = ["train", "wide", "--data", "labelled.jsonl", *shape]
+        self.keep_the_promise(*training, "--labels", 5000, "--output", "labelled")
+        self.keep_the_promise("eval", "labelled", "--data", "labelled.jsonl", "--seq-len", 32)
+        message = self.refused(*training, "--labels", 5900, "--output", "refused")
+        self.assertRegex(message, "--labels: 5,900 of them make a config.json of [0-9,]+ bytes; expected at most 261,")
+
     def test_a_plan_counts_them_as_its_run_does(self):
         names = self.files(5000, 24)
         self.headroom("plan", self.model, *self.training(*names)[2:], "--threads", 1, "--report", "p.json")

@@ -39,6 +39,7 @@ const ConvertFormat& format_of(const ConvertOptions& options) {
 FittedJob fit(const ConvertOptions& options, const Conversion& conversion) {
   ReserveInputs reserve;
   reserve.buffer_bytes = conversion.heap_bytes();
+  reserve.text_bytes = config_bytes(options.model);
   std::vector<Candidate> candidates;
   for (const int64_t staging_bytes : kStagingBytes) {
     const bool is_least = staging_bytes == kStagingBytes.back();

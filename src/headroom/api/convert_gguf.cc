@@ -31,7 +31,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kGgufHeapBytesPerTensor = 1024;  // names, declarations
-constexpr int64_t kHeapBytesPerPiece = 12;         // what the vocabulary is beside the tokenizer
 constexpr int64_t kBufferBytes = 1 * kMiB;         // of files, and the chat template
 constexpr int64_t kStepUnit = 256;                 // elements: whole blocks of any format
 constexpr int64_t kBytesPerElement = 8;            // of staging: f32 as it is read, and at most as much as is written
@@ -74,7 +73,7 @@ class GgufConversion final : public Conversion {
   }
   int64_t heap_bytes() const override {
     return kBufferBytes + kGgufHeapBytesPerTensor * tensors() + vocabulary_bytes_ +
-           (vocabulary_ ? kHeapBytesPerPiece * decoder_.vocabulary : 0) + merge_.heap_bytes();
+           (vocabulary_ ? vocabulary_->heap_bytes() : 0) + merge_.heap_bytes();
   }
   int64_t tensors() const override { return static_cast<int64_t>(declarations_.size()); }
   int64_t files() const override { return 1; }

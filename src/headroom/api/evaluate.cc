@@ -337,7 +337,8 @@ EvalResult evaluate(const EvalOptions& options) {
   FittedJob job = fit_to_run(options, [&] {
     return fit_evaluation(*model, reference.get(), shape, resolve_budget(options.memory),
                           threads_to_use(options.threads), trace_settings(options), tokenizer_bytes, document_bytes,
-                          named_text_bytes(options.data, 0) + named_text_bytes(options.disable_passes, 1));
+                          named_text_bytes(options.data, 0) + named_text_bytes(options.disable_passes, 1) +
+                              config_bytes(options.model) + config_bytes(options.reference));
   });
   announce_plan(job, options, "plan of the evaluation", options.model);
 

@@ -131,7 +131,7 @@ GenerationSettings generation_settings(const GenerateOptions& options) {
   settings.stop = options.stop;
   settings.text_bytes = named_text_bytes(options.stop, kStopCopies) +
                         named_text_bytes(std::array{options.prompt, options.system}, kPromptCopies) +
-                        named_text_bytes(options.disable_passes, 1);
+                        named_text_bytes(options.disable_passes, 1) + config_bytes(options.model);
   settings.logprobs = options.logprobs;
   settings.on_text = options.on_text;
   settings.threads = threads_to_use(options.threads);

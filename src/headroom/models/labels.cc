@@ -5,13 +5,17 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/formats/json/json_object.h"
 #include "headroom/models/model.h"
 
 namespace headroom {
 namespace {
 
 constexpr int64_t kMostLabels = 1 << 16;
+// That can be read again, with what the trained model's config says beside.
+constexpr int64_t kMostConfigBytes = JsonObject::kMaxFileBytes - 1024;
 
 std::vector<std::string> numbered_labels(int64_t count) {
   std::vector<std::string> names;
@@ -88,9 +92,16 @@ JsonObject with_labels(const JsonObject& config, const std::string& labels) {
     names[fmt::format("{}", number)] = name;
     numbers[name] = number++;
   }
-  return config.with("architectures", nlohmann::ordered_json::array({architecture.classifier}))
-      .with("id2label", std::move(names))
-      .with("label2id", std::move(numbers));
+  JsonObject labelled = config.with("architectures", nlohmann::ordered_json::array({architecture.classifier}))
+                            .with("id2label", std::move(names))
+                            .with("label2id", std::move(numbers));
+  const std::string text = labelled.json().dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  const auto size = static_cast<int64_t>(text.size());
+  if (size > kMostConfigBytes) {
+    throw InvalidInput("--labels: {} of them make a config.json of {} bytes; expected at most {}", format_count(number),
+                       format_count(size), format_count(kMostConfigBytes));
+  }
+  return labelled;
 }
 
 }  // namespace headroom

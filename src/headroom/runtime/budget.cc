@@ -1,6 +1,7 @@
 #include "headroom/runtime/budget.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
@@ -13,12 +14,17 @@ namespace {
 // Measured on x86-64 Debian 12 over all verbs (bench/memory.py prints the margin): code and libraries that a job
 // touches, the C++ runtime, buffers of the standard library.
 constexpr int64_t kProgramBytes = 9 * kMiB;
-constexpr int64_t kThreadBytes = 48 * kKiB;  // touched stack and kernel stack of a worker
-constexpr int64_t kNodeBytes = 2 * kKiB;     // graph, plan and binding of a node
+constexpr int64_t kThreadBytes = 32 * kKiB;  // touched stack and kernel stack of a worker
+// Graph, plan and executor of a node; of the largest graph, and where a way is searched for of each, also what planning
+// takes, and loading its weights.
+constexpr int64_t kNodeBytes = 2 * kKiB;
+constexpr int64_t kFurtherNodeBytes = 1152;
 
 constexpr int64_t kUsualStartBytes = 64 * kKiB;  // in kProgramBytes: the texts and the environment of most commands
 constexpr int64_t kTextBytes = 64;               // of a copy beside the characters: a string and a block of the heap
-constexpr int64_t kCommandCopies = 2;            // the parser's and the options'
+constexpr int64_t kUsualConfigBytes = 16 * kKiB;
+constexpr int64_t kConfigCopyBytes = 16;  // for each byte of a config: a tree of its fields, twice
+constexpr int64_t kCommandCopies = 2;     // the parser's and the options'
 
 }  // namespace
 
@@ -31,12 +37,24 @@ int64_t named_text_bytes(std::span<const std::string> texts, int copies) {
   return bytes;
 }
 
+int64_t config_bytes(const std::string& model) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path file = fs::is_directory(model, error) ? fs::path(model) / "config.json" : fs::path(model);
+  if (file.extension() != ".json") return 0;
+  const auto size = static_cast<int64_t>(fs::file_size(file, error));
+  return error ? 0 : kConfigCopyBytes * std::max<int64_t>(size - kUsualConfigBytes, 0);
+}
+
 int64_t reserve_bytes(const ReserveInputs& inputs) {
   const int64_t start_bytes = inputs.text_bytes + environment_bytes();
   const int64_t program = kProgramBytes + std::max<int64_t>(start_bytes - kUsualStartBytes, 0);
+  const int64_t nodes = inputs.graph_nodes + inputs.further_nodes;
+  const int64_t node_bytes = inputs.graph_nodes * kNodeBytes +
+                             inputs.further_nodes * (inputs.searched ? kNodeBytes : kFurtherNodeBytes) +
+                             nodes * inputs.profile_node_bytes;
   const int64_t beside_arena = program + (inputs.threads + inputs.reading_threads) * kThreadBytes +
-                               inputs.tokenizer_bytes + inputs.graph_nodes * (kNodeBytes + inputs.profile_node_bytes) +
-                               inputs.buffer_bytes + inputs.arena_bytes / 512;
+                               inputs.tokenizer_bytes + node_bytes + inputs.buffer_bytes + inputs.arena_bytes / 512;
   const int64_t before_arena = program + inputs.released_bytes;
   return round_up(std::max(beside_arena, before_arena - inputs.arena_bytes), kPageBytes);
 }

@@ -18,17 +18,23 @@ namespace headroom {
 struct ReserveInputs {
   int threads = 1;
   int64_t tokenizer_bytes = 0;     // resident bound of the tokenizer (Tokenizer::memory_bound_bytes); 0: none
-  int64_t graph_nodes = 0;         // of all graphs of the job: graphs, plans and bindings are on the heap
+  int64_t graph_nodes = 0;         // of the job's largest graph: graphs, plans and bindings are on the heap
+  int64_t further_nodes = 0;       // of its other graphs
+  bool searched = false;           // for a way to run it: several jobs are on the heap meanwhile
   int64_t profile_node_bytes = 0;  // for each of those nodes: of a profile
   int64_t buffer_bytes = 0;        // fixed buffers of the job: data pipeline, files, sampling
-  int64_t text_bytes = 0;          // of files and texts that flags name (named_text_bytes)
-  int reading_threads = 0;         // of files, beside those (base/block_reader.h)
-  int64_t arena_bytes = 0;         // page tables: 8 bytes for each 4 KiB page
+  int64_t text_bytes = 0;      // of files and texts that flags name, and of configs (named_text_bytes, config_bytes)
+  int reading_threads = 0;     // of files, beside those (base/block_reader.h)
+  int64_t arena_bytes = 0;     // page tables: 8 bytes for each 4 KiB page
   int64_t released_bytes = 0;  // held before the arena is committed and given back by then: a tokenizer for the data
 };
 
 // What texts take that flags name, at most: on the stack, in the parser, in the options, and in so many further copies.
 int64_t named_text_bytes(std::span<const std::string> texts, int copies);
+
+// What the config of `model` (a directory, or the config itself) takes beyond that of most, in the copies that jobs
+// make of it; 0 where there is none.
+int64_t config_bytes(const std::string& model);
 
 // Bytes of the process beside the arena. The environment counts: it is the one thing that is not in `inputs`.
 int64_t reserve_bytes(const ReserveInputs& inputs);

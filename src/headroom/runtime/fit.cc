@@ -41,9 +41,12 @@ bool uses_disk(const std::vector<Graph>& graphs) {
 int64_t reserve_for(ReserveInputs reserve, const Job& job, int64_t staging_bytes, int64_t transient_bytes,
                     int64_t arena_bytes) {
   reserve.graph_nodes = 0;
+  int64_t nodes = 0;
   for (const Graph& graph : job.graphs) {
-    reserve.graph_nodes += job.slots_of(graph) * static_cast<int64_t>(graph.nodes.size());
+    reserve.graph_nodes = std::max(reserve.graph_nodes, static_cast<int64_t>(graph.nodes.size()));
+    nodes += job.slots_of(graph) * static_cast<int64_t>(graph.nodes.size());
   }
+  reserve.further_nodes = nodes - reserve.graph_nodes;
   if (staging_bytes > 0) reserve.reading_threads = BlockReader::threads_for(transient_bytes);
   if (uses_disk(job.graphs)) reserve.buffer_bytes += TransferStream::kReserveBytes;
   reserve.arena_bytes = arena_bytes;

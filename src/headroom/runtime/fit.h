@@ -51,7 +51,7 @@ int64_t least_peak_bytes(const Job& job, int64_t staging_bytes, ReserveInputs re
 // values at its peak. `advice`: lines that follow, each begun by a newline.
 [[noreturn]] void refuse(const FittedJob& leanest, const std::string& advice = "");
 
-// `candidates` are ordered from fastest to leanest. `reserve` needs no graph_nodes and arena_bytes; those follow from
+// `candidates` are ordered from fastest to leanest. `reserve` needs no nodes and arena_bytes; those follow from
 // the plan, as do reading_threads. Throws BudgetExceeded, naming the smallest budget that works and the five largest
 // values at its peak, when none fits. Whether the machine can give that much is asked by who runs the job
 // (check_machine), not by who plans it.

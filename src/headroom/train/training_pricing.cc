@@ -13,20 +13,24 @@ namespace headroom {
 namespace {
 
 // Fixed buffers while a step runs: a row of tokens, metrics, the pieces of a checkpoint.
-constexpr int64_t kBufferBytes = 1 * kMiB;
+constexpr int64_t kBufferBytes = 3 * kMiB / 2;
 constexpr int kListCopies =
     2;  // of named files, beside the given options: the run's, with a checkpoint's flags, and the request's
 // While text is encoded: reading and writing buffers beside the tokenizer.
 constexpr int64_t kEncodingBytes = 1 * kMiB;
+constexpr int kLabelCopies = 2;  // of a classifier, in its config
 
-ReserveInputs reserve_of(const TrainingRequest& request, int64_t tokenizer_bytes) {
+ReserveInputs reserve_of(const TrainingRequest& request, const Model& model, bool has_adapter,
+                         int64_t tokenizer_bytes) {
   ReserveInputs reserve;
   reserve.threads = request.threads;
+  reserve.searched = true;
   reserve.buffer_bytes = kBufferBytes;
   for (const auto* list : {&request.data, &request.eval_data, &request.trace.disabled}) {
     reserve.text_bytes += named_text_bytes(*list, kListCopies);
   }
-  if (tokenizer_bytes > 0) {
+  reserve.text_bytes += config_bytes(request.model) + named_text_bytes(model.labels(), kLabelCopies);
+  if (reads_text(request) && tokenizer_bytes > 0) {
     reserve.released_bytes = tokenizer_bytes + kEncodingBytes +
                              std::max(example_bound_bytes(request.model, request.data, request.seq_len),
                                       example_bound_bytes(request.model, request.eval_data, request.seq_len));
@@ -35,8 +39,8 @@ ReserveInputs reserve_of(const TrainingRequest& request, int64_t tokenizer_bytes
     reserve.profile_node_bytes = Profile::kNodeBytes;
     reserve.buffer_bytes += Profile::kFixedBytes;
   }
-  // Written anew at the end, while the arena is there.
-  if (GgufFile::is_gguf(request.model)) reserve.tokenizer_bytes = tokenizer_bytes;
+  // Written anew at the end, while the arena is there; not beside an adapter.
+  if (GgufFile::is_gguf(request.model) && !has_adapter) reserve.tokenizer_bytes = tokenizer_bytes;
   return reserve;
 }
 
@@ -45,7 +49,7 @@ ReserveInputs reserve_of(const TrainingRequest& request, int64_t tokenizer_bytes
 TrainingPricing::TrainingPricing(const TrainingRequest& request, const Model& model, int64_t tokenizer_bytes)
     : model_(model),
       settings_(read_training_settings(request, model)),
-      reserve_(reserve_of(request, tokenizer_bytes)),
+      reserve_(reserve_of(request, model, settings_.shape.lora.is_on(), tokenizer_bytes)),
       backend_(choose_backend()),
       rates_(known_rates(backend_, reserve_.threads)),
       evaluates_(!request.eval_data.empty()) {

@@ -62,6 +62,13 @@ GgufVocabularyWriter::GgufVocabularyWriter(TokenizerSource& source, int64_t rows
 
 GgufVocabularyWriter::~GgufVocabularyWriter() = default;
 
+int64_t GgufVocabularyWriter::heap_bytes() const {
+  constexpr int64_t kAddedBytes = 128;  // of an entry of the outline, and its id
+  int64_t bytes = static_cast<int64_t>((scores_.size() + outline_.scores.size()) * sizeof(float));
+  for (const AddedTokenEntry& token : outline_.added) bytes += kAddedBytes + static_cast<int64_t>(token.text.size());
+  return bytes;
+}
+
 // A SentencePiece vocabulary has no merges: any two neighbours that together are a piece may merge, in the order of the
 // pieces' scores. Merges that say the same become scores; others are refused.
 void GgufVocabularyWriter::score_merges() {

@@ -22,6 +22,9 @@ class GgufVocabularyWriter {
   // The token that ends a text, if there is one.
   std::optional<int32_t> end_id() const { return end_id_; }
 
+  // What this holds beside a tokenizer of the same source (tokenizer_bound_bytes).
+  int64_t heap_bytes() const;
+
   // Appends the keys tokenizer.ggml.*, but for further ends (gguf_end_tokens.h).
   void write(GgufWriter& writer) const;
 
