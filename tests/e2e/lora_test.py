@@ -154,6 +154,19 @@ class Training(Lora):
                          (self.directory / "first" / FILES[1]).read_bytes())  # fmt: skip
         self.assertEqual(self.read_json("second/adapter_config.json"), self.read_json("first/adapter_config.json"))
 
+    def test_flags_that_say_what_the_adapter_says_are_taken(self):
+        targets = "down_proj,up_proj,gate_proj,o_proj,v_proj,k_proj,q_proj"
+        same = ["--lora-rank", 4, "--lora-alpha", 6, "--lora-targets", targets]
+        for flags in [[], same]:
+            self.tune(UNTIED, *self.FLAGS, "--adapter", ADAPTERS / "mha", *flags, output=f"out{len(flags)}")
+        self.assertEqual(self.result("out0"), self.result("out6"))
+
+    def test_dropout_of_an_adapter_is_its_own_unless_the_flag_is_there(self):
+        self.tune(UNTIED, *self.NEW, output="first")
+        for flags, dropout in [([], 0.2), (["--lora-dropout", 0], 0), (["--lora-dropout", 0.5], 0.5)]:
+            self.tune(UNTIED, *self.FLAGS, "--adapter", "first", *flags, output="second")
+            self.assertEqual(self.read_json("second/adapter_config.json")["lora_dropout"], dropout)
+
     def test_evaluation_while_training_sees_the_adapter(self):
         model = self.text_model()
         flags = ["--data", "text.txt", "--eval-data", "text.txt", "--batch-size", 4, "--seq-len", 24, "--steps", 4,
@@ -412,6 +425,10 @@ class Refusals(Lora):
             return self.refused_training("--adapter", self.adapter(f"adapter{len(changes)}", **changes), *flags)
 
         self.assertIn("has rank 4; leave the flag out", refused("--lora-rank", 8))
+        self.assertIn("--lora-alpha 16: the adapter", refused("--lora-alpha", 16))
+        self.assertIn("has alpha 6; leave the flag out", refused("--lora-alpha", 16))
+        self.assertIn("has q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj; leave the flag out",
+                      refused("--lora-targets", "q_proj,v_proj"))  # fmt: skip
         self.assertIn("use_dora: asks for DoRA", refused(use_dora=True))
         self.assertIn("has no adapter_config.json", self.refused_training("--adapter", UNTIED))
         self.assertIn("(expected [5, 24]); the adapter is of another model", refused(r=5))

@@ -9,6 +9,7 @@
 #include "headroom/base/errors.h"
 #include "headroom/base/threads.h"
 #include "headroom/runtime/budget.h"
+#include "headroom/techniques/technique.h"
 
 namespace headroom {
 namespace {
@@ -98,6 +99,16 @@ SaveEvery parse_save_every(const std::string& text) {
                      text);
 }
 
+// Without those that nobody gave: they have their defaults.
+FlagValues given_flags(const TrainOptions& options) {
+  std::map<std::string, std::string> given = options.techniques;
+  for (const std::string& flag : options.unset) {
+    const auto found = given.find(flag);
+    if (found != given.end() && found->second == find_flag(flag)->standard) given.erase(found);
+  }
+  return FlagValues(given);
+}
+
 }  // namespace
 
 TraceSettings trace_settings(const RunOptions& options) {
@@ -144,7 +155,7 @@ TrainingRequest training_request(const TrainOptions& options) {
   check_host_memory(options);
   TrainingRequest request;
   request.model = options.model;
-  request.flags = FlagValues(options.techniques);
+  request.flags = given_flags(options);
   request.disk = options.disk;
   request.disk_limit = options.disk_limit;
   request.threads = threads_to_use(options.threads);

@@ -31,6 +31,7 @@ class FlagValues {
   explicit FlagValues(const std::map<std::string, std::string>& given);
 
   void set(std::string_view flag, std::string_view value);
+  bool is_given(std::string_view flag) const { return given_.find(flag) != given_.end(); }
 
   std::string text(std::string_view flag) const;
   int64_t integer(std::string_view flag) const;

@@ -42,11 +42,31 @@ AdapterConfig config_of_flags(const FlagValues& flags) {
 AdapterConfig config_of_adapter(const FlagValues& flags) {
   const std::string adapter = flags.text("--adapter");
   const int64_t rank = flags.integer("--lora-rank");
+  const double alpha = flags.number("--lora-alpha");
   const AdapterConfig config = read_adapter_config(adapter);
   if (rank != 0 && rank != config.rank) {
     throw InvalidInput("--lora-rank {}: the adapter {} has rank {}; leave the flag out", rank, adapter, config.rank);
   }
+  if (flags.is_given("--lora-alpha") && alpha != config.alpha) {
+    throw InvalidInput("--lora-alpha {}: the adapter {} has alpha {}; leave the flag out", alpha, adapter,
+                       config.alpha);
+  }
   return config;
+}
+
+// The layers of the adapter, which --lora-targets may name once more.
+std::vector<LoraLayer> layers_of_adapter(const FlagValues& flags, const AdapterConfig& config, const Model& model) {
+  const std::string adapter = flags.text("--adapter");
+  std::vector<LoraLayer> layers = open_adapter(adapter, model);
+  if (!flags.is_given("--lora-targets")) return layers;
+  AdapterConfig asked = config;
+  asked.targets = split(flags.text("--lora-targets"));
+  const std::vector<LoraLayer> wanted = lora_layers(model, asked, "--lora-targets");
+  if (!std::ranges::equal(layers, wanted, {}, &LoraLayer::weight, &LoraLayer::weight)) {
+    throw InvalidInput("--lora-targets {}: the adapter {} has {}; leave the flag out", flags.text("--lora-targets"),
+                       adapter, fmt::join(config.targets, ","));
+  }
+  return layers;
 }
 
 bool is_asked_for(const FlagValues& flags) { return flags.integer("--lora-rank") > 0 || !flags.is("--adapter", ""); }
@@ -103,14 +123,14 @@ class Lora final : public Technique {
     if (!is_asked_for(flags)) return;
     LoraTraining& lora = settings.shape.lora;
     lora.config = adapter.empty() ? config_of_flags(flags) : config_of_adapter(flags);
-    if (dropout > 0 || adapter.empty()) lora.config.dropout = dropout;
+    if (flags.is_given("--lora-dropout") || adapter.empty()) lora.config.dropout = dropout;
     if (flags.is("--base-bits", "4")) lora.base_format = nf4().dtype();
     if (flags.is("--base-bits", "8")) lora.base_format = int8_blocks().dtype();
     if (lora.base_format) {
       for (const LinearLayer& layer : linear_layers(model)) lora.base.insert(layer.weight);
     }
-    lora.layers =
-        adapter.empty() ? lora_layers(model, lora.config, "--lora-targets, --lora-rank") : open_adapter(adapter, model);
+    lora.layers = adapter.empty() ? lora_layers(model, lora.config, "--lora-targets, --lora-rank")
+                                  : layers_of_adapter(flags, lora.config, model);
   }
 
   std::vector<Exclusion> exclusions() const override {
