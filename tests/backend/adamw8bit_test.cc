@@ -133,6 +133,24 @@ TEST(Adamw8bit, InstructionSetsAgreeOnAnyShapeAndNumber) {
   }
 }
 
+// A mean whose square was too small beside its block's largest for a code of its own: the square counts as half the
+// smallest entry of the map, above which it would have had one.
+TEST(Adamw8bit, ASquareThatBecameZeroBoundsTheUpdate) {
+  const Shape shape = {256};
+  std::vector<Array> inputs = first_state(Array(f32(shape), 0));
+  constexpr int64_t kMean = 200;  // a code of the signed map
+  for (int64_t i = 0; i < 256; ++i) inputs[1].set(i, kMean);
+  inputs[2].set(0, 0.01);
+  inputs[4].set(0, 0.5);  // all codes are 0
+  inputs.insert(inputs.end(), {Array(f32(shape), 0), scalars_of(9)});
+  const std::vector<Array> got = expect_kernels_agree("adamw8bit", inputs, attributes_of(0.9, 0.95, 0));
+  const double mean = 0.9 * kSignedMap.values[kMean] * 0.01;
+  const double root = std::sqrt(0.95 * kUnsignedMap.values[1] / 2 * 0.5);
+  const double expected = -inputs[6].at(1) * mean / (root / inputs[6].at(2) + 1e-8);
+  for (int64_t i = 0; i < 256; ++i) EXPECT_NEAR(got[0].at(i), expected, 1e-5 * std::abs(expected));
+  for (int64_t i = 0; i < 256; ++i) EXPECT_EQ(got[3].at(i), 0);  // what is kept is bitsandbytes'
+}
+
 TEST(Adamw8bit, LeavesEverythingInASkippedStep) {
   Random random(7);
   std::vector<Array> inputs = first_state(random.array(f32({5, 300})));

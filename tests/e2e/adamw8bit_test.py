@@ -1,6 +1,9 @@
 """--optimizer adamw8bit: two bytes of state a parameter, the same bits however a run is cut or interrupted, and losses
 near those of AdamW in f32."""
 
+import array
+import json
+import random
 import shutil
 import signal
 
@@ -76,6 +79,31 @@ class Adamw8bit(TrainingTest):
         self.train("model", *self.flags, "--steps", 3)
         message = self.refused(*self.command("model", *self.flags[:-1], "adamw", "--resume"))
         self.assertIn("--optimizer adamw8bit, got adamw", message)
+
+    def test_rare_tokens_do_not_let_weights_run_away(self):
+        """Rows of a large vocabulary share blocks with frequent ones, beside which their squares become 0."""
+        vocabulary, words_ = 6000, random.Random(7)
+        weights = [1 / (rank + 2) for rank in range(vocabulary)]
+        batches = [[words_.choices(range(vocabulary), weights, k=129) for _ in range(4)] for _ in range(120)]
+        tokens = self.write("zipf.json", {"batches": batches})
+        shape = {"hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4}
+        config = json.loads((self.directory / "model" / "config.json").read_text())
+        self.write("zipf_config.json", {**config, **shape, "num_key_value_heads": 4, "vocab_size": vocabulary})
+        self.headroom("init", "zipf_config.json", "--output", "zipf", "--seed", 1, "--quiet")
+        losses, largest = {}, {}
+        for optimizer in ("adamw", "adamw8bit"):
+            flags = ["--tokens", tokens, "--lr", 0.003, "--optimizer", optimizer]
+            self.headroom(*self.command("zipf", *flags, output=optimizer))
+            lines = (self.directory / optimizer / "metrics.jsonl").read_text().splitlines()
+            losses[optimizer] = sum(json.loads(line)["loss"] for line in lines[-20:]) / 20
+            largest[optimizer] = self.largest_weight(optimizer)
+        self.assertLess(largest["adamw8bit"], 1.2 * largest["adamw"])
+        self.assertAlmostEqual(losses["adamw8bit"], losses["adamw"], delta=0.03)
+
+    def largest_weight(self, model):
+        data = (self.directory / model / "model.safetensors").read_bytes()
+        numbers = array.array("f", data[8 + int.from_bytes(data[:8], "little") :])
+        return max(max(numbers), -min(numbers))
 
     def test_losses_are_near_those_of_adamw(self):
         text = self.write("text.txt", words(4000, seed=2))

@@ -96,6 +96,7 @@ HEADROOM_INLINE void update(const Invocation& call, const Step& step, const Rand
       decode(kUnsignedMap, v_codes, count, square);
       const F32x16 old_m_scale(m_scale);
       const F32x16 old_v_scale(v_scale);
+      const F32x16 least_square = (F32x16(kUnsignedMap.midpoints[0]) * old_v_scale) * step.beta2;
       F32x16 m_largest(0.0f);
       F32x16 v_largest(0.0f);
       I32x16 words[4];
@@ -107,7 +108,8 @@ HEADROOM_INLINE void update(const Invocation& call, const Step& step, const Rand
         const F32x16 m = fma(g, step.one_minus_beta1, (load(mean.at + i, n) * old_m_scale) * step.beta1);
         const F32x16 v = fma(step.one_minus_beta2 * g, g, (load(square.at + i, n) * old_v_scale) * step.beta2);
         const F32x16 old = load(static_cast<const Element*>(weight) + first + i, n);
-        const F32x16 w = fma(step.minus_rate, m / (sqrt(v) / step.correction + step.eps), old * step.decay);
+        const F32x16 divisor = sqrt(max_or_second(least_square, v)) / step.correction + step.eps;
+        const F32x16 w = fma(step.minus_rate, m / divisor, old * step.decay);
         store_weight(weight + first + i, w, words[i / kLanes % 4], n);
         store(mean.at + i, m, n);
         store(square.at + i, v, n);

@@ -50,13 +50,15 @@ void adamw8bit(const Invocation& call) {
   for (int64_t block = 0; block < dynamic_blocks(elements); ++block) {
     const int64_t first = block * kDynamicBlock;
     const int64_t count = std::min(kDynamicBlock, elements - first);
+    const float least_square = (kUnsignedMap.midpoints[0] * v_scales[block]) * beta2;
     float m[kDynamicBlock];
     float v[kDynamicBlock];
     for (int64_t i = 0; i < count; ++i) {
       const float g = gradient[first + i] * gradient_scale;
       m[i] = std::fma(g, one_minus_beta1, (kSignedMap.values[m_codes[first + i]] * m_scales[block]) * beta1);
       v[i] = std::fma(one_minus_beta2 * g, g, (kUnsignedMap.values[v_codes[first + i]] * v_scales[block]) * beta2);
-      const float update = m[i] / (std::sqrt(v[i]) / scalars[2] + eps);
+      const float square = v[i] < least_square ? least_square : v[i];
+      const float update = m[i] / (std::sqrt(square) / scalars[2] + eps);
       if (rounds) {
         Bf16* w = panel_of<Bf16>(call, weight) + first + i;
         const F32 next = std::fma(-scalars[1], update, load_one(w) * decay);
