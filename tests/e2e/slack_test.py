@@ -28,8 +28,8 @@ class Slack(frame.CommandTest):
         self.write("text.txt", words(1500, seed=3))
         self.write("tokens.json", {"batches": [[[1, 2, 3, 4, 5, 6, 7, 8]] * 2]})
 
-    def expect_close(self, *command):
-        self.headroom(*command, "--memory", "1GiB", "--quiet", "--report", "r.json")
+    def expect_close(self, *command, memory="1GiB"):
+        self.headroom(*command, "--memory", memory, "--quiet", "--report", "r.json")
         report = self.read_json("r.json")
         measured, predicted = report["measured_peak_bytes"], report["predicted_peak_bytes"]
         self.assertLessEqual(measured, predicted)
@@ -52,7 +52,18 @@ class Slack(frame.CommandTest):
         one = ["--threads", 1]
         self.expect_close("generate", model, "--prompt", "the", "--max-new-tokens", 2, "--context", 512, *one)
         self.expect_close("eval", model, "--data", "text.txt", "--seq-len", 32, *one)
-        self.expect_close("train", model, "--tokens", "tokens.json", "--steps", 1, "--output", "out", *one)
+        train = ["train", model, "--tokens", "tokens.json", "--steps", 1, *one]
+        ways = {"plain": [], "accumulated": ["--grad-accum", 2], "sharded": ["--data-shards", 2]}
+        for name, flags in {**ways, "adapted": ["--lora-rank", 2]}.items():
+            with self.subTest(name):
+                self.expect_close(*train, "--output", name, *flags)
+
+    def test_the_leanest_of_several_ways_keeps_its_budget(self):
+        """Those that did not fit are gone when it is planned."""
+        model = self.model(120)
+        generate = ["generate", model, "--prompt", "the", "--max-new-tokens", 2, "--context", 512, "--threads", 1]
+        self.refused(*generate, "--memory", 1, "--report", "refused.json", expect=frame.OVER_BUDGET)
+        self.expect_close(*generate, memory=self.read_json("refused.json")["smallest_budget_bytes"])
 
     def test_many_threads(self):
         model = self.model(2)

@@ -17,8 +17,9 @@ constexpr int64_t kProgramBytes = 9 * kMiB;
 constexpr int64_t kThreadBytes = 32 * kKiB;  // touched stack and kernel stack of a worker
 // Graph, plan and executor of a node; of the largest graph, and where a way is searched for of each, also what planning
 // takes, and loading its weights.
-constexpr int64_t kNodeBytes = 2 * kKiB;
+constexpr int64_t kNodeBytes = 1740;
 constexpr int64_t kFurtherNodeBytes = 1152;
+constexpr int64_t kFurtherSearchedNodeBytes = 1280;
 
 constexpr int64_t kUsualStartBytes = 64 * kKiB;  // in kProgramBytes: the texts and the environment of most commands
 constexpr int64_t kTextBytes = 64;               // of a copy beside the characters: a string and a block of the heap
@@ -51,7 +52,7 @@ int64_t reserve_bytes(const ReserveInputs& inputs) {
   const int64_t program = kProgramBytes + std::max<int64_t>(start_bytes - kUsualStartBytes, 0);
   const int64_t nodes = inputs.graph_nodes + inputs.further_nodes;
   const int64_t node_bytes = inputs.graph_nodes * kNodeBytes +
-                             inputs.further_nodes * (inputs.searched ? kNodeBytes : kFurtherNodeBytes) +
+                             inputs.further_nodes * (inputs.searched ? kFurtherSearchedNodeBytes : kFurtherNodeBytes) +
                              nodes * inputs.profile_node_bytes;
   const int64_t beside_arena = program + (inputs.threads + inputs.reading_threads) * kThreadBytes +
                                inputs.tokenizer_bytes + node_bytes + inputs.buffer_bytes + inputs.arena_bytes / 512;

@@ -1,6 +1,7 @@
 #include "headroom/runtime/fit.h"
 
 #include <algorithm>
+#include <limits>
 #include <unordered_set>
 
 #include "headroom/backend/backend.h"
@@ -106,14 +107,18 @@ void refuse(const FittedJob& leanest, const std::string& advice) {
 }
 
 FittedJob fit_job(const std::vector<Candidate>& candidates, const Budget& budget, ReserveInputs reserve) {
-  FittedJob leanest;
+  size_t leanest = 0;  // planned again for the refusal: two at once would take what the reserve has no room for
+  int64_t least_bytes = std::numeric_limits<int64_t>::max();
   for (size_t index = 0; index < candidates.size(); ++index) {
     FittedJob job = plan_candidate(candidates[index], budget, reserve);
     job.candidate = index;
     if (job.predicted_peak_bytes <= budget.bytes) return job;
-    if (leanest.graphs.empty() || job.predicted_peak_bytes < leanest.predicted_peak_bytes) leanest = std::move(job);
+    if (job.predicted_peak_bytes < least_bytes) {
+      leanest = index;
+      least_bytes = job.predicted_peak_bytes;
+    }
   }
-  refuse(leanest);
+  refuse(plan_candidate(candidates[leanest], budget, reserve));
 }
 
 FittedJob fit_and_claim(const std::function<FittedJob()>& fit) {
