@@ -55,13 +55,14 @@ TrainingSettings read_training_settings(const TrainingRequest& request, const Mo
 }
 
 FittedTraining fit_training(const TrainingRequest& request, const Model& model, const Budget& budget,
-                            int64_t tokenizer_bytes) {
+                            int64_t tokenizer_bytes, Advice advice) {
   TrainingPricing pricing(request, model, tokenizer_bytes);
   PassTrace trace = trace_passes(request.trace);
   const Tuned tuned = tune(pricing.ranges(), pricing, budget.bytes);
   if (!tuned.choice) {
-    const std::string advice = what_would_fit(request, model, tokenizer_bytes, tuned.leanest, budget);
-    refuse(pricing.fit(tuned.leanest, budget, trace), advice);
+    const std::string would_fit =
+        advice == Advice::none ? "" : what_would_fit(request, model, tokenizer_bytes, tuned.leanest, budget);
+    refuse(pricing.fit(tuned.leanest, budget, trace), would_fit);
   }
   FittedTraining job = pricing.fit(*tuned.choice, budget, trace);
   job.techniques = pricing.explain(*tuned.choice);

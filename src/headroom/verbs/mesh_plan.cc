@@ -95,7 +95,7 @@ RankFit fit_rank(const MeshJob& job, const Model& part, int64_t memory_bytes) {
   if (job.mesh.pipe > 1 && request.flags.is("--grad-accum", "0")) {
     request.flags.set("--grad-accum", fmt::format("{}", request.batch_size));
   }
-  FittedTraining fitted = fit_training(request, part, {memory_bytes}, job.tokenizer_bytes);
+  FittedTraining fitted = fit_training(request, part, {memory_bytes}, job.tokenizer_bytes, Advice::none);
   const TrainingShape shape = fitted.shape;
   return {std::move(fitted), shape};
 }
@@ -116,6 +116,13 @@ RankWork work_of(const MeshJob& job, const RankFit& rank) {
 }
 
 RankWork fit_work(const MeshJob& job, const Model& part, int64_t limit_bytes, int64_t in_flight) {
+  if (limit_bytes <= 0) {  // whatever it takes is too much: the least that there is
+    try {
+      return work_of(job, fit_rank(job, part, 1));
+    } catch (const BudgetExceeded& refusal) {
+      return work_of(job, fit_rank(job, part, refusal.smallest_budget_bytes));
+    }
+  }
   RankFit fitted = fit_rank(job, part, kNoLimit);
   for (;;) {
     RankWork work = work_of(job, fitted);
@@ -145,12 +152,18 @@ class StagePlanner {
         layers_(divide_layers(layers_of(config), job.mesh.pipe, counts_.layer, counts_.embedding,
                               counts_.head + (counts_.tied ? counts_.embedding : 0))) {}
 
-  StagePlan stage(int64_t at) {
+  // Without what depends on a plan of the stage's graphs: no stage takes less than its states.
+  StagePlan states(int64_t at) const {
     StagePlan stage;
     stage.layers = layers_[static_cast<size_t>(at)];
     stage.parameters = parameters_of_stage(counts_, stage.layers, is_first(at), is_last(at));
     stage.states = states_of(stage.parameters, bytes_, job_.zero, job_.mesh.data);
     stage.gathered_bytes = gathered_bytes(at);
+    return stage;
+  }
+
+  StagePlan stage(int64_t at) {
+    StagePlan stage = states(at);
     const int64_t asked = flags_.integer("--grad-accum");
     const int64_t micro_batches = asked == 0 ? rows_ : asked;
     if (job_.trains) stage.in_flight = micro_batches_in_flight(at, job_.mesh.pipe, micro_batches);
@@ -236,7 +249,7 @@ bool is_parameter_count(const std::string& model) {
   return parameter_count_of(model).has_value() && !std::filesystem::exists(model, error);
 }
 
-MeshPlan plan_mesh(const MeshJob& job) {
+MeshPlan plan_mesh(const MeshJob& job, bool must_fit) {
   if (job.zero < 0 || job.zero > 3) throw InvalidInput("--zero {}: expected 0, 1, 2 or 3", job.zero);
   if (job.zero > 0 && !job.trains) throw InvalidInput("--zero {}: expected with --task train", job.zero);
   if (job.trains && !job.dtype.empty()) {
@@ -259,6 +272,11 @@ MeshPlan plan_mesh(const MeshJob& job) {
   const JsonObject config = given.with("dtype", nullptr).with("torch_dtype", std::string(format.runs_as));
   MeshPlan plan{parameter_count(*make_model(config)), bytes, {}, 0, {}};
   StagePlanner planner(job, config, bytes);
+  for (int64_t at = 0; must_fit && at < job.mesh.pipe; ++at) {
+    const int64_t least_bytes = planner.states(at).planned_bytes() + job.context_bytes;
+    if (least_bytes <= job.memory_bytes) continue;
+    throw BudgetExceeded(least_bytes, "the states of a rank of {} alone take more than there is", name_of(job.mesh));
+  }
   for (int64_t at = 0; at < job.mesh.pipe; ++at) {
     plan.stages.push_back(planner.stage(at));
     if (plan.stages.back().planned_bytes() > plan.fullest_stage().planned_bytes()) {

@@ -58,8 +58,9 @@ struct MeshPlan {
   const StagePlan& fullest_stage() const { return stages[fullest]; }
 };
 
-// Throws InvalidInput naming the flag that is out of range or does not divide.
-MeshPlan plan_mesh(const MeshJob& job);
+// Throws InvalidInput naming the flag that is out of range or does not divide. With `must_fit` it throws BudgetExceeded
+// where states alone take more than job.memory_bytes, before anything is planned that takes time.
+MeshPlan plan_mesh(const MeshJob& job, bool must_fit = false);
 
 // Whether `model` is a number of parameters and not a model.
 bool is_parameter_count(const std::string& model);

@@ -6,6 +6,7 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/quantity.h"
+#include "headroom/runtime/progress.h"
 #include "headroom/verbs/mesh_plan.h"
 
 namespace headroom {
@@ -69,11 +70,16 @@ bool fits(const MeshPlan& plan, const MeshJob& job) {
 }
 
 std::optional<MeshJob> mesh_that_fits(const MeshJob& job) {
-  for (const MeshJob& larger : larger_meshes(job)) {
+  const std::vector<MeshJob> meshes = larger_meshes(job);
+  Progress progress("trying larger meshes", job.train.quiet);
+  for (size_t i = 0; i < meshes.size(); ++i) {
+    const MeshJob& larger = meshes[i];
+    progress.show(static_cast<int64_t>(i), static_cast<int64_t>(meshes.size()));
     try {
-      if (fits(plan_mesh(larger), larger)) return larger;
+      if (fits(plan_mesh(larger, true), larger)) return larger;
     } catch (const InvalidInput&) {
       // The model does not divide so.
+    } catch (const BudgetExceeded&) {
     }
   }
   return std::nullopt;
