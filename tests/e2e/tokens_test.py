@@ -79,6 +79,19 @@ class Tokens(frame.CommandTest):
                 self.headroom("convert", name, "--output", f"{name}-hf", "--quiet")
                 self.assertEqual(self.count(f"{name}-hf"), stopped)
 
+    def test_a_text_ends_at_the_ends_of_both_config_files(self):
+        """transformers ends at those of generation_config.json alone: text that goes on is worse than one cut short."""
+        written = self.likely(12)
+        config = self.read_json("model/config.json")
+        unseen = next(i for i in range(5, 60) if i not in written)
+        for of_config, of_generation in ((unseen, unseen), (written[3], unseen), (unseen, [written[5], self.eos])):
+            with self.subTest(of_config=of_config, of_generation=of_generation):
+                self.write("model/config.json", {**config, "eos_token_id": of_config})
+                self.write("model/generation_config.json", {"eos_token_id": of_generation})
+                ends = {of_config} | set(of_generation if isinstance(of_generation, list) else [of_generation])
+                first = next((i + 1 for i, token in enumerate(written) if token in ends), None)
+                self.assertEqual(self.count("model"), (first, "end") if first else (12, "length"))
+
     def test_a_gguf_file_ends_at_the_ends_of_turns_of_its_vocabulary(self):
         written = self.likely(12)
         end = written[4]
