@@ -33,6 +33,10 @@ inline const AttentionCase kAttentionCases[] = {
     {"several tiles of documents", {{0, 150, 0, 0}, {150, 0, 0, 0}, {150, 200, 150, 0}}, 350, 350, 2, 2, 16},
     {"cache in bf16", {{0, 3, 3, 200}}, 3, 210, 4, 2, 32, 1, DType::bf16},
     {"cache in f16", {{0, 90, 2, 70}, {90, 1, 3, 1100}}, 91, 1110, 2, 1, 16, 1, DType::f16},
+    {"head of 100", {{0, 70, 0, 0}, {70, 2, 70, 130}}, 72, 210, 2, 1, 100},
+    {"head of 4", {{0, 140, 0, 3}}, 140, 150, 6, 2, 4},
+    {"head of 2, few rows", {{0, 3, 0, 1100}}, 3, 1110, 4, 2, 2, 1, DType::bf16},
+    {"head of 20 in f16", {{0, 9, 2, 70}}, 9, 90, 4, 2, 20, 1, DType::f16},
     {"across spans", {{0, 9, 0, 1019}, {9, 3, 1028, 2046}}, 12, 3077, 2, 1, 8},
 };
 
@@ -65,7 +69,7 @@ inline AttentionCase random_attention_case(Random& random, int64_t most_queries,
   AttentionCase c = {.name = "random", .sequences = {}};
   c.kv_heads = random.integer(1, 3);
   c.heads = c.kv_heads * random.integer(1, 3);
-  c.head_size = 8 * (random.integer(0, 4) == 0 ? random.integer(1, 32) : random.integer(1, 8));
+  c.head_size = 2 * (random.integer(0, 4) == 0 ? random.integer(1, 128) : random.integer(1, 32));
   const bool decodes = random.integer(0, 1) == 0;
   const int64_t count = random.integer(1, 3);
   for (int64_t i = 0; i < count; ++i) {

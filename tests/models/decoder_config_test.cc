@@ -22,6 +22,10 @@ TEST(DecoderConfig, AcceptsTheFieldsOfReleasedModels) {
   }
 }
 
+TEST(DecoderConfig, RunsHeadsOfAnyEvenSize) {
+  for (const int size : {2, 4, 20, 80, 100, 256}) EXPECT_EQ(refusal(llama({{"head_dim", size}})), "accepted") << size;
+}
+
 TEST(DecoderConfig, RefusesWhatWouldChangeTheNumbers) {
   const auto expect = [](const Json& changes, const std::string& sentence) {
     EXPECT_EQ(refusal(llama(changes)), "config.json: " + sentence);
@@ -40,7 +44,8 @@ TEST(DecoderConfig, RefusesWhatWouldChangeTheNumbers) {
          "num_key_value_heads: 3 is not supported; expected a divisor of num_attention_heads (4)");
   expect({{"num_attention_heads", 5}, {"num_key_value_heads", nullptr}},
          "hidden_size: 32 is not supported; expected a multiple of num_attention_heads (5)");
-  expect({{"head_dim", 12}}, "head_dim: 12 is not supported; expected a head size that is a multiple of 8 up to 256");
+  expect({{"head_dim", 9}}, "head_dim: 9 is not supported; expected an even head size up to 256");
+  expect({{"head_dim", 258}}, "head_dim: 258 is not supported; expected an even head size up to 256");
   expect({{"num_hidden_layers", 5000}}, "num_hidden_layers: expected an integer from 1 to 1024, got 5000");
   expect({{"vocab_size", nullptr}}, "vocab_size: is missing; expected an integer");
 }

@@ -52,7 +52,7 @@ void read_heads(const JsonObject& config, DecoderConfig& decoder) {
   }
   decoder.head_dim = config.integer_or("head_dim", decoder.features / decoder.heads, 1, 1 << 16);
   expect_field(config, config.has("head_dim") ? "head_dim" : "hidden_size",
-               decoder.head_dim % 8 == 0 && decoder.head_dim <= 256, "a head size that is a multiple of 8 up to 256");
+               decoder.head_dim % 2 == 0 && decoder.head_dim <= 256, "an even head size up to 256");
 }
 
 // What the field would change is not computed; the value that changes nothing is accepted.

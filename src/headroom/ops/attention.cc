@@ -24,9 +24,9 @@ void expect_heads(std::string_view op, const Type& q, const Attributes& attribut
     throw InvalidInput("{}: kv_heads divides heads; got {} heads and {} kv_heads", op, heads, kv_heads);
   }
   const int64_t head_size = head_size_of(q, attributes);
-  if (q.shape[1] % heads != 0 || head_size < 8 || head_size % 8 != 0 || head_size > kMaxHeadSize) {
-    throw InvalidInput("{}: q is [T, H*D], D a multiple of 8 up to {}; expected a multiple of {} heads, got {}", op,
-                       kMaxHeadSize, heads, to_string(q.shape));
+  if (q.shape[1] % heads != 0 || head_size < 1 || head_size > kMaxHeadSize) {
+    throw InvalidInput("{}: q is [T, H*D], D from 1 to {}; expected a multiple of {} heads, got {}", op, kMaxHeadSize,
+                       heads, to_string(q.shape));
   }
   attributes.real("scale");
 }

@@ -85,6 +85,9 @@ VARIANTS = {
                         attention_dropout=0.0, use_cache=True)), 3, 22),
     "qwen2_tied": (qwen2(modern({"rope_theta": 1000000.0, "rope_type": "default"}, **shape(24, 2, 3, 1, 35, 66),
                                 tie_word_embeddings=True, layer_types=["full_attention"] * 2)), 2, 19),
+    # Heads of 100 and of 2.
+    "head100": (hub(**shape(16, 1, 2, 1, 24, 64, head_dim=100), tie_word_embeddings=True), 2, 70),
+    "head2": (hub(**shape(16, 2, 8, 4, 24, 64), tie_word_embeddings=False), 2, 70),
 }
 # Where the files would be large, numbers are kept at some positions of the only row, and for some rows of the table of
 # embeddings: those on both sides of the borders at 64 and 1,024 keys, and at column 4,096.
