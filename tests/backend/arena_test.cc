@@ -25,6 +25,7 @@ TEST(Arena, IsZeroAndCommittedToItsLastByte) {
   }
 }
 
+#if !defined(__SANITIZE_ADDRESS__)  // which keeps notes of all memory
 TEST(Arena, NeverTakesMoreThanItsPages) {
   Threads threads(2);
   const Arena warm(kMegabyte, threads);
@@ -33,6 +34,7 @@ TEST(Arena, NeverTakesMoreThanItsPages) {
   const Arena arena(size, threads);
   EXPECT_LE(resident_bytes() - before, size + kMegabyte / 4);
 }
+#endif
 
 TEST(Arena, LiesInHugePagesWhereTheKernelGivesThem) {
   Threads threads(1);
