@@ -59,7 +59,7 @@ class Inspect(frame.CommandTest):
 
     def test_what_is_nothing_is_refused(self):
         self.assertIn("nowhere: there is no such file or directory", self.refused("inspect", "nowhere"))
-        self.assertIn("neither a model, a checkpoint nor a tokenizer", self.refused("inspect", self.directory))
+        self.assertIn("neither a model, a checkpoint, an adapter nor", self.refused("inspect", self.directory))
         other = self.write("other.bin", "x")
         self.assertIn("this kind of file is unknown; expected a directory", self.refused("inspect", other))
 

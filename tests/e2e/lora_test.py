@@ -14,7 +14,7 @@ from tensor_files import largest, largest_difference, read_tensors
 from training import MODELS, UNTIED, TrainingTest, losses
 
 ADAPTERS = frame.ROOT / "tests" / "data" / "lora"
-BASES = {"mha": "mha", "patterns": "bf16", "biases": "biases"}
+BASES = {"mha": "mha", "patterns": "bf16", "biases": "biases", "regex": "qwen2_tied", "layers": "qwen2_tied"}
 FILES = ["adapter_config.json", "adapter_model.safetensors"]
 
 LOGITS_BOUND = 5e-5  # as in tests/e2e/oracle_test.py
@@ -393,6 +393,101 @@ class Merging(Lora):
         self.assertFalse((self.directory / "merged").exists())
 
 
+class Forms(Lora):
+    """Adapters as other programs leave them."""
+
+    def changed(self, rename=lambda name: name, **members):
+        shutil.rmtree(self.directory / "adapter", ignore_errors=True)
+        shutil.copytree(ADAPTERS / "mha", self.directory / "adapter")
+        config = self.read_json("adapter/adapter_config.json")
+        self.write("adapter/adapter_config.json", config | members)
+        path = self.directory / "adapter" / FILES[1]
+        data = path.read_bytes()
+        (header_bytes,) = struct.unpack_from("<Q", data)
+        header = {rename(name): entry for name, entry in json.loads(data[8 : 8 + header_bytes]).items()}
+        text = json.dumps(header).encode()
+        path.write_bytes(struct.pack("<Q", len(text)) + text + data[8 + header_bytes :])
+        return self.directory / "adapter"
+
+    def test_names_with_the_adapters_own_name_in_them(self):
+        expected = self.logits(UNTIED, "--adapter", ADAPTERS / "mha")
+        for change in [
+            lambda name: name.replace(".weight", ".default.weight"),
+            lambda name: name.replace("base_model.model.", ""),
+        ]:
+            self.assertEqual(self.logits(UNTIED, "--adapter", self.changed(change)), expected)
+        merged = ["convert", UNTIED, "--adapter", "adapter", "--quiet", "--output"]
+        self.headroom(*merged, "a")
+        self.changed()
+        self.headroom(*merged, "b")
+        self.assertEqual(*((self.directory / name / "model.safetensors").read_bytes() for name in "ab"))
+
+    def test_what_stands_beside_lora_is_called_by_its_name(self):
+        first = "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight"
+        for name, words in {
+            "base_model.model.model.embed_tokens.weight": "is a whole layer beside LoRA (modules_to_save, or an",
+            "base_model.model.lm_head.modules_to_save.default.weight": "is a whole layer beside LoRA",
+            first.replace("lora_A.", "lora_magnitude_vector."): "is the magnitude of DoRA",
+            "base_model.model.model.embed_tokens.lora_embedding_A": "is an adapter of the embedding",
+            "base_model.model.lm_head.lora_A.weight": "is of the output layer, beside which headroom computes no",
+            "base_model.model.model.layers.0.self_attn.q_proj.bias": "is a bias that was trained",
+        }.items():
+            with self.subTest(tensor=name):
+                adapter = self.changed(target_modules=["q_proj"])
+                self.only(adapter, first, name)
+                command = ["eval", UNTIED, "--tokens", UNTIED / "ids.json", "--adapter", adapter]
+                message = self.refused(*command)
+                self.assertIn(words, message)
+                self.assertNotIn("another model", message)
+
+    def only(self, adapter, like, extra):
+        """Leaves the matrices of q_proj and a tensor more."""
+        path = adapter / FILES[1]
+        data = path.read_bytes()
+        (header_bytes,) = struct.unpack_from("<Q", data)
+        header = json.loads(data[8 : 8 + header_bytes])
+        names = [name for name in header if ".q_proj." in name]
+        kept, body = {}, b""
+        for name in [*names, extra]:
+            entry = dict(header.get(name, header[like]))
+            begin, end = entry["data_offsets"]
+            piece = data[8 + header_bytes + begin : 8 + header_bytes + end]
+            kept[name] = entry | {"data_offsets": [len(body), len(body) + len(piece)]}
+            body += piece
+        text = json.dumps(kept).encode()
+        path.write_bytes(struct.pack("<Q", len(text)) + text + body)
+
+    def test_a_pattern_that_names_no_layer_is_said(self):
+        adapter = self.changed(alpha_pattern={"query": 3}, rank_pattern={"up_proj": 4})
+        command = ["eval", UNTIED, "--tokens", UNTIED / "ids.json", "--adapter", adapter]
+        said = self.headroom(*command).stderr
+        self.assertIn("alpha_pattern: query names no layer of the adapter; its value 3 counts for none", said)
+        self.assertNotIn("rank_pattern", said)
+
+    def test_inspect_knows_an_adapter(self):
+        for path in [ADAPTERS / "mha", ADAPTERS / "mha" / FILES[0]]:
+            said = json.loads(self.headroom("inspect", path, "--json").stdout)["adapter"]
+            self.assertEqual([said[key] for key in ["rank", "alpha", "base"]], [4, 6, "mha"])
+            self.assertEqual(said["targets"], "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj")
+        count = sum(len(tensor.values) for tensor in read_tensors(ADAPTERS / "mha" / FILES[1]).values())
+        said = json.loads(self.headroom("inspect", ADAPTERS / "mha", "--json").stdout)
+        self.assertEqual((said["adapter"]["parameters"], said["adapter"]["bytes"]), (count, 4 * count))
+        dora = json.loads(self.headroom("inspect", self.changed(use_dora=True), "--json").stdout)["adapter"]
+        self.assertIn("use_dora: asks for DoRA", dora["refused"])
+
+    def test_an_adapter_in_the_place_of_the_model_points_to_its_flag(self):
+        for command in [
+            ["generate", ADAPTERS / "mha", "--prompt", "a"],
+            ["eval", ADAPTERS / "mha", "--tokens", UNTIED / "ids.json"],
+            ["convert", ADAPTERS / "mha", "--output", "out"],
+            ["plan", ADAPTERS / "mha"],
+            ["train", ADAPTERS / "mha", "--tokens", UNTIED / "curve_tokens.json", "--output", "out"],
+        ]:
+            message = self.refused(*command)
+            self.assertIn("is a PEFT adapter, no model; expected the model that it belongs to (mha); try", message)
+            self.assertIn(f"--adapter {ADAPTERS / 'mha'} beside", message)
+
+
 class Refusals(Lora):
     FLAGS = ["--tokens", UNTIED / "curve_tokens.json", "--steps", 1]
 
@@ -414,7 +509,7 @@ class Refusals(Lora):
         self.assertIn("the rank 25 is above the dimensions of model.layers.0.self_attn.q_proj; expected at most 24",
                       self.refused_training("--lora-rank", 25))  # fmt: skip
         head = self.refused_training("--lora-rank", 2, "--lora-targets", "lm_head")
-        self.assertIn("lm_head is no linear layer", head)
+        self.assertIn("the target lm_head is the output layer, beside which headroom computes no adapter", head)
         self.assertIn("add --lora-rank 16", self.refused_training("--lora-dropout", 0.1))
         self.assertIn("expected a share", self.refused_training("--lora-rank", 2, "--lora-dropout", 1))
         self.assertIn("--lora-rank -1", self.refused_training("--lora-rank", -1))
@@ -431,8 +526,13 @@ class Refusals(Lora):
                       refused("--lora-targets", "q_proj,v_proj"))  # fmt: skip
         self.assertIn("use_dora: asks for DoRA", refused(use_dora=True))
         self.assertIn("has no adapter_config.json", self.refused_training("--adapter", UNTIED))
-        self.assertIn("(expected [5, 24]); the adapter is of another model", refused(r=5))
-        self.assertIn("belongs to no layer", refused(target_modules=["q_proj"]))
+        self.assertIn("(expected [5, 24]); its rank is 4, adapter_config.json says 5 (r, rank_pattern)", refused(r=5))
+        self.assertIn("belongs to no layer that adapter_config.json names; its targets are not those that the file was "
+                      "saved with", refused(target_modules=["q_proj"]))  # fmt: skip
+        self.assertIn("leave none of the targets q_proj; the model has 2 layers",
+                      refused(target_modules=["q_proj"], layers_to_transform=[7]))  # fmt: skip
+        self.assertIn("the regular expression q_proj is the whole name of no linear layer",
+                      refused(target_modules="q_proj"))  # fmt: skip
         ids = MODELS / "gqa" / "ids.json"
         other = self.refused("eval", MODELS / "gqa", "--adapter", ADAPTERS / "mha", "--tokens", ids)
         self.assertIn("the adapter is of another model", other)

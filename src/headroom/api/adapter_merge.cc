@@ -51,7 +51,7 @@ void add_row(const float* b, const LoraLayer& layer, const float* a, int64_t fir
 
 AdapterMerge::AdapterMerge(const std::string& adapter, const Model& model)
     : path_(adapter), layers_(open_adapter(adapter, model)) {
-  if (!adapter.empty()) files_ = std::make_unique<WeightFiles>(adapter + "/" + kAdapterWeights);
+  if (!adapter.empty()) files_ = std::make_unique<WeightFiles>(open_adapter_files(adapter));
   bases_.reserve(layers_.size());
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "headroom/api/adapter_merge.h"
+#include "headroom/api/adapter_notes.h"
 #include "headroom/api/convert_format.h"
 #include "headroom/api/model_source.h"
 #include "headroom/api/prompt.h"
@@ -62,6 +63,7 @@ class GgufConversion final : public Conversion {
         type_(file_type_of(options.dtype, model_->stored_dtype())),
         source_(options.model),
         merge_(options.adapter, *model_) {
+    note_adapter(options.adapter, *model_, options.quiet);
     declare();
     open_vocabulary();
   }

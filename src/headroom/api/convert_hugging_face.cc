@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "headroom/api/adapter_merge.h"
+#include "headroom/api/adapter_notes.h"
 #include "headroom/api/convert_format.h"
 #include "headroom/api/model_source.h"
 #include "headroom/base/atomic_file.h"
@@ -210,6 +211,7 @@ std::unique_ptr<Conversion> open_hugging_face(const ConvertOptions& options) {
   if (fs::exists(options.output, error) && !(fs::is_directory(options.output) && fs::is_empty(options.output))) {
     throw InvalidInput("--output {}: it exists and is not an empty directory; choose another", options.output);
   }
+  note_adapter(options.adapter, *model, options.quiet);
   return std::make_unique<HuggingFaceConversion>(options, *model);
 }
 

@@ -7,6 +7,7 @@
 #include <numbers>
 #include <optional>
 
+#include "headroom/api/adapter_notes.h"
 #include "headroom/api/document_rows.h"
 #include "headroom/api/job_settings.h"
 #include "headroom/api/model_source.h"
@@ -310,6 +311,7 @@ EvalResult evaluate(const EvalOptions& options) {
   check_data_files(options.data);
   const Backend& backend = choose_backend();
   const std::unique_ptr<Model> model = open_model_directory(options.model);
+  note_adapter(options.adapter, *model, options.quiet);
   const bool classifies = !model->labels().empty();
   check_options(options, classifies);
   const std::unique_ptr<Model> reference = open_reference(options, *model);

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "headroom/api/adapter_notes.h"
 #include "headroom/api/conversation.h"
 #include "headroom/api/job_settings.h"
 #include "headroom/api/model_source.h"
@@ -122,6 +123,7 @@ GenerateResult generate(const GenerateOptions& given) {
       {{"MODEL", options.model}, {"--adapter", options.adapter}, {"--prompt-file", options.prompt_file}});
   const Backend& backend = choose_backend();
   const std::unique_ptr<Model> model = open_model_directory(options.model);
+  note_adapter(options.adapter, *model, options.quiet);
   GenerationSettings settings = generation_settings(options);
   generation_shape(settings, *model);  // before the tokenizer takes its time
   const Tokenizer tokenizer = open_tokenizer(options.model, *model);

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "headroom/api/adapter_notes.h"
 #include "headroom/api/job_settings.h"
 #include "headroom/api/model_source.h"
 #include "headroom/api/output_paths.h"
@@ -176,6 +177,7 @@ TrainResult run_training(const TrainOptions& given) {
   const JsonObject config = config_to_train(options.model, options.labels);
   const std::unique_ptr<Model> classifier = options.labels.empty() ? nullptr : make_model(config);
   const Model* const model = classifier ? classifier.get() : files.get();
+  note_adapter(FlagValues(options.techniques).text("--adapter"), *model, options.quiet);
   TrainingRequest request = training_request(options);
   request.shard_bytes = parse_shard_size(options.shard_size);
   take_shape_of_tokens(request);

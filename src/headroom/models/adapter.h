@@ -29,6 +29,12 @@ std::vector<LoraLayer> lora_layers(const Model& model, const AdapterConfig& conf
 // InvalidInput naming the file and what is wrong with it.
 std::vector<LoraLayer> open_adapter(const std::string& directory, const Model& model);
 
+// The file of its tensors. Throws InvalidInput where it is missing or damaged.
+WeightFiles open_adapter_files(const std::string& directory);
+
+// What in the adapter's config counts for none of its layers, a sentence each: a key of alpha_pattern that is mistyped.
+std::vector<std::string> remarks_on_adapter(const std::string& directory, const Model& model);
+
 // Reads the matrices into their places in the workspace, by way of its staging memory. Throws as open_adapter, and for
 // a NaN. Nothing for an empty path.
 LoadStatistics load_adapter(const std::string& directory, const Model& model, const Workspace& workspace);

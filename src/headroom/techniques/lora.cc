@@ -18,11 +18,11 @@
 namespace headroom {
 namespace {
 
-std::vector<std::string> split(const std::string& list) {
-  std::vector<std::string> names;
+std::vector<NamePattern> split(const std::string& list) {
+  std::vector<NamePattern> names;
   for (size_t begin = 0; begin <= list.size();) {
     const size_t end = std::min(list.find(',', begin), list.size());
-    if (end > begin) names.push_back(list.substr(begin, end - begin));
+    if (end > begin) names.emplace_back(list.substr(begin, end - begin));
     begin = end + 1;
   }
   return names;
@@ -64,7 +64,7 @@ std::vector<LoraLayer> layers_of_adapter(const FlagValues& flags, const AdapterC
   const std::vector<LoraLayer> wanted = lora_layers(model, asked, "--lora-targets");
   if (!std::ranges::equal(layers, wanted, {}, &LoraLayer::weight, &LoraLayer::weight)) {
     throw InvalidInput("--lora-targets {}: the adapter {} has {}; leave the flag out", flags.text("--lora-targets"),
-                       adapter, fmt::join(config.targets, ","));
+                       adapter, join_names(config.targets));
   }
   return layers;
 }
@@ -176,7 +176,7 @@ class Lora final : public Technique {
     numbers.emplace_back("--lora-rank", fmt::format("{}", lora.config.rank));
     numbers.emplace_back("--lora-alpha", fmt::format("{}", lora.config.alpha));
     numbers.emplace_back("--lora-dropout", fmt::format("{}", lora.config.dropout));
-    numbers.emplace_back("--lora-targets", fmt::format("{}", fmt::join(lora.config.targets, ",")));
+    numbers.emplace_back("--lora-targets", join_names(lora.config.targets));
     numbers.emplace_back("--base-bits", bits.empty() ? "as stored" : bits);
     numbers.emplace_back("a base of fingerprint",
                          fmt::format("{:016x}", fingerprint_of_weights(settings.model, model)));

@@ -12,6 +12,7 @@
 #include "headroom/formats/json/json_object.h"
 #include "headroom/formats/tokenizer/tokenizer.h"
 #include "headroom/formats/tokenizer/tokenizer_parts.h"
+#include "headroom/formats/weights/adapter_config.h"
 #include "headroom/formats/weights/weight_files.h"
 
 namespace headroom {
@@ -124,6 +125,26 @@ Json describe_checkpoint(const fs::path& path) {
           {"settings", settings}};
 }
 
+// What PEFT's adapter_config.json says; or why headroom does not take it.
+Json describe_adapter(const fs::path& directory) {
+  Json json;
+  try {
+    const AdapterConfig config = read_adapter_config(directory.string());
+    json = {{"kind", "LoRA"}, {"rank", config.rank}, {"alpha", config.alpha}};
+    if (config.rank_stabilized) json["scale"] = "alpha / sqrt(rank)";
+    if (config.dropout > 0) json["dropout"] = config.dropout;
+    json["targets"] = join_names(config.targets);
+    if (!config.excluded.empty()) json["excluded"] = join_names(config.excluded);
+    if (!config.layers.empty()) json["layers"] = config.layers;
+    for (const auto& [name, rank] : config.ranks) json["ranks"][name.text()] = rank;
+    for (const auto& [name, alpha] : config.alphas) json["alphas"][name.text()] = alpha;
+    if (!config.base.empty()) json["base"] = config.base;
+  } catch (const InvalidInput& refusal) {
+    json["refused"] = refusal.what();
+  }
+  return json;
+}
+
 // A .json file by its content: a config is small and has no "model" in it.
 bool is_tokenizer(const std::string& path) {
   return File::open(path).size_bytes() > JsonObject::kMaxFileBytes || JsonObject::read(path).has("model");
@@ -140,10 +161,20 @@ Json describe_directory(const fs::path& place) {
   if (fs::exists(place / "config.json")) json["model"] = describe_model(path);
   if (fs::exists(place / "tokenizer.json")) json["tokenizer"] = describe_tokenizer(path);
   if (has_weights(place)) json["weights"] = describe_tensors(path);
+  if (fs::exists(place / kAdapterConfig)) {
+    json["adapter"] = describe_adapter(place);
+    const fs::path matrices = place / kAdapterWeights;
+    if (fs::exists(matrices)) {
+      Json tensors = describe_tensors(matrices.string());
+      json["adapter"]["parameters"] = tensors["elements"];
+      json["adapter"]["bytes"] = tensors["bytes"];
+      json["weights"] = std::move(tensors);
+    }
+  }
   const fs::path optimizer = place / "optimizer.safetensors";
   if (fs::exists(optimizer)) json["optimizer"] = describe_tensors(optimizer.string());
   if (json.is_null())
-    throw InvalidInput("{}: neither a model, a checkpoint nor a tokenizer is in this directory", path);
+    throw InvalidInput("{}: neither a model, a checkpoint, an adapter nor a tokenizer is in this directory", path);
   return json;
 }
 
@@ -195,6 +226,7 @@ nlohmann::ordered_json inspect(const std::string& path) {
         ".gguf file",
         path);
   }
+  if (place.filename() == kAdapterConfig) return {{"adapter", describe_adapter(place.parent_path())}};
   if (is_tokenizer(path)) return {{"tokenizer", describe_tokenizer(path)}};
   return {{"model", describe_model(path)}};
 }

@@ -1,4 +1,4 @@
-// What is in a model, a checkpoint, a tokenizer or a file of weights.
+// What is in a model, a checkpoint, an adapter, a tokenizer or a file of weights.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -6,9 +6,9 @@
 
 namespace headroom {
 
-// `path` is a model directory, a checkpoint's directory, a config.json, a tokenizer.json or a file of weights. Members,
-// where there is something to say: "model", "checkpoint", "tokenizer", "weights" and "optimizer" (docs/cli.md). Reads
-// no tensor. Throws InvalidInput for what is none of these or damaged.
+// `path` is a directory of a model, a checkpoint or an adapter, a config.json, an adapter_config.json, a tokenizer.json
+// or a file of weights. Members, where there is something to say: "model", "checkpoint", "adapter", "tokenizer",
+// "weights" and "optimizer" (docs/cli.md). Reads no tensor. Throws InvalidInput for what is none of these or damaged.
 nlohmann::ordered_json inspect(const std::string& path);
 
 }  // namespace headroom

@@ -14,6 +14,7 @@ zero, so that the adapter counts from the start. For each NAME:
 import json
 import math
 import pathlib
+import re
 import sys
 
 import numpy
@@ -35,6 +36,14 @@ VARIANTS = {
                           "rank_pattern": {"layers.0.self_attn.q_proj": 5}, "alpha_pattern": {"v_proj": 9}}),
     # Biases: the adapter's product is added before them.
     "biases": ("biases", {"r": 2, "lora_alpha": 2, "target_modules": ["o_proj", "down_proj"]}),
+    # Regular expressions of layers, of which PEFT takes the one as the whole name and the others as what it ends in.
+    "regex": ("qwen2_tied", {"r": 3, "lora_alpha": 4, "target_modules": r".*\.1\.(self_attn\.[qv]|mlp\.(up|down))_proj",
+                       "exclude_modules": ["down_proj"], "rank_pattern": {r"self_attn\.[qk]_proj": 2},
+                       "alpha_pattern": {r"v_pro.": 9, "_proj": 5, r"layers\.\d+\.mlp\..*": 2}}),
+    # Adapters of some layers, which began in another way, with what says how beside it.
+    "layers": ("qwen2_tied", {"r": 3, "lora_alpha": 4, "target_modules": ["q_proj", "gate_proj"], "layers_to_transform": [1],
+                        "layers_pattern": "layers", "init_lora_weights": "eva", "eva_config": {"rho": 2.0, "tau": 0.99},
+                        "loftq_config": {}, "fan_in_fan_out": True}),
 }
 LR = 0.01
 
@@ -43,16 +52,31 @@ def ends_in(module, name):
     return module == name or module.endswith("." + name)
 
 
+def is_target(config, module):
+    targets = config["target_modules"]
+    if isinstance(targets, str):
+        found = re.fullmatch(targets, module)
+    else:
+        found = any(ends_in(module, target) for target in targets)
+    if not found or any(ends_in(module, name) for name in config.get("exclude_modules", [])):
+        return False
+    layers = config.get("layers_to_transform")
+    return layers is None or int(re.match(r".*\.layers\.(\d+)\.", module)[1]) in layers
+
+
+def value_for(pattern, module, otherwise):
+    return next((value for key, value in pattern.items() if re.match(rf"(.*\.)?({key})$", module)), otherwise)
+
+
 def layers_of(config, weights):
     """module -> (rank, scale)"""
     layers = {}
     for name in weights:
         module = name.removesuffix(".weight")
-        if not any(ends_in(module, target) for target in config["target_modules"]):
+        if not is_target(config, module):
             continue
-        rank = next((r for key, r in config.get("rank_pattern", {}).items() if ends_in(module, key)), config["r"])
-        alpha = next((a for key, a in config.get("alpha_pattern", {}).items() if ends_in(module, key)),
-                     config["lora_alpha"])
+        rank = value_for(config.get("rank_pattern", {}), module, config["r"])
+        alpha = value_for(config.get("alpha_pattern", {}), module, config["lora_alpha"])
         layers[module] = (rank, alpha / (math.sqrt(rank) if config.get("use_rslora") else rank))
     return layers
 

@@ -1,5 +1,6 @@
 #include "headroom/formats/weights/adapter_config.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -46,6 +47,40 @@ TEST_F(AdapterConfigTest, ReadsWhatDecidesTheNumbers) {
   EXPECT_EQ(config.scale_of("model.layers.1.mlp.up_proj"), 0.25);
 }
 
+TEST_F(AdapterConfigTest, WaysOfBeginningThatLeaveTheBaseAreOneLikeAnother) {
+  for (const char* way : {"gaussian", "eva", "orthogonal", "MiCA"}) {
+    EXPECT_EQ(
+        read(fmt::format(R"({}, "init_lora_weights": "{}", "eva_config": {{"rho": 2.0}}, "loftq_config": {{"a": 1}},
+                  "corda_config": {{"b": 1}}, "fan_in_fan_out": true)",
+                         kPlain, way))
+            .rank,
+        8);
+  }
+}
+
+TEST_F(AdapterConfigTest, TargetsMayBeARegularExpressionAndInSomeLayersOnly) {
+  constexpr const char* kFirst = "model.layers.0.self_attn.q_proj";
+  constexpr const char* kSecond = "model.layers.1.self_attn.q_proj";
+  const auto with = [&](const char* members) { return read(fmt::format(R"("peft_type": "LORA", {})", members)); };
+  AdapterConfig config = with(R"("target_modules": ".*\\.1\\..*q_proj")");
+  EXPECT_FALSE(config.has_target(kFirst));
+  EXPECT_TRUE(config.has_target(kSecond));
+  EXPECT_FALSE(with(R"("target_modules": "q_proj")").has_target(kFirst));  // the whole name
+  EXPECT_TRUE(with(R"("target_modules": "all-linear")").has_target(kFirst));
+  for (const char* members : {R"("target_modules": ["q_proj"], "layers_to_transform": [1])",
+                              R"("target_modules": ["q_proj"], "layers_to_transform": 1, "layers_pattern": "layers")",
+                              R"("target_modules": ["q_proj"], "exclude_modules": ["layers.0.self_attn.q_proj"])",
+                              R"("target_modules": ["q_proj"], "exclude_modules": ".*layers.0.*")"}) {
+    config = with(members);
+    EXPECT_FALSE(config.has_target(kFirst)) << members;
+    EXPECT_TRUE(config.has_target(kSecond)) << members;
+    write_adapter_config(config, "base", directory_.path());
+    config = read_adapter_config(directory_.path());
+    EXPECT_FALSE(config.has_target(kFirst)) << members;
+    EXPECT_TRUE(config.has_target(kSecond)) << members;
+  }
+}
+
 TEST_F(AdapterConfigTest, ReadsWhatItWrites) {
   AdapterConfig config{.rank = 16,
                        .alpha = 12.5,
@@ -69,16 +104,20 @@ TEST_F(AdapterConfigTest, RefusesWhatItDoesNotCompute) {
   expect_refused(R"("use_dora": true)",
                  "use_dora: asks for DoRA, which headroom does not compute; expected it to be absent, got true");
   expect_refused(R"("modules_to_save": ["lm_head"])", "modules_to_save: asks for layers that are trained as a whole");
-  expect_refused(R"("fan_in_fan_out": true)", "fan_in_fan_out");
   expect_refused(R"("bias": "all")", "bias: asks for trained biases, which headroom does not compute; expected none");
-  expect_refused(R"("layers_to_transform": [0])", "layers_to_transform");
   expect_refused(R"("target_parameters": ["x"])", "target_parameters");
-  expect_refused(R"("init_lora_weights": "pissa")", "changes the base's weights");
-  expect_refused(R"("rank_pattern": {".*q_proj": 4})", "got the regular expression .*q_proj");
+  for (const char* way : {"pissa", "pissa_niter_4", "OLoRA", "corda", "loftq", "lora_ga"}) {
+    expect_refused(fmt::format(R"("init_lora_weights": "{}")", way),
+                   "changes the base's own weights when the adapter is loaded");
+  }
+  expect_refused(R"("rank_pattern": {"(q_proj": 4})", "rank_pattern: bad regular expression (missing closing");
+  expect_refused(R"("layers_to_transform": 0, "layers_pattern": "l.*")",
+                 "layers_pattern: expected the name of the list");
   expect_refused(R"("shiny_new_thing": 1)", "shiny_new_thing: unknown member, which might change the numbers; got 1");
   EXPECT_THROW(read(R"("peft_type": "LOHA")"), InvalidInput);
   EXPECT_THROW(read(R"("peft_type": "LORA", "r": 0, "target_modules": ["q"])"), InvalidInput);
-  EXPECT_THROW(read(R"("peft_type": "LORA", "target_modules": "all-linear")"), InvalidInput);
+  EXPECT_THROW(read(R"("peft_type": "LORA", "target_modules": null)"), InvalidInput);
+  EXPECT_THROW(read(R"("peft_type": "LORA", "target_modules": ".*", "layers_to_transform": [1])"), InvalidInput);
   EXPECT_THROW(read(R"("peft_type": "LORA", "target_modules": ["q"], "lora_dropout": 2)"), InvalidInput);
   EXPECT_THROW(read_adapter_config(directory_.path() + "/nowhere"), InvalidInput);
 }

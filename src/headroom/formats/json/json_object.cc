@@ -267,6 +267,15 @@ JsonObject read_config(const std::string& model) {
     return JsonObject::read(model);
   }
   const std::string config = (std::filesystem::path(model) / "config.json").string();
+  const std::string adapter = (std::filesystem::path(model) / "adapter_config.json").string();
+  if (!std::filesystem::exists(config, error) && std::filesystem::exists(adapter, error)) {
+    const JsonObject json = JsonObject::read(adapter);
+    const std::string base = json.is_text("base_model_name_or_path") ? json.text("base_model_name_or_path") : "";
+    throw InvalidInput(
+        "{}: is a PEFT adapter, no model; expected the model that it belongs to{}; try it with "
+        "--adapter {} beside",
+        model, base.empty() ? "" : fmt::format(" ({})", printable(base)), model);
+  }
   const std::string gguf = std::filesystem::exists(config, error) ? "" : gguf_file_in(model);
   if (gguf.empty()) return JsonObject::read(config);
   throw InvalidInput("{}: has no config.json, but a GGUF file; try that itself as the model: {}", model, gguf);

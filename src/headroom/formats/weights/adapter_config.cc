@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -14,23 +15,43 @@ namespace {
 
 constexpr int64_t kMostRank = 1 << 20;
 
-// Where the file comes from, and how PEFT made what stands in it.
-constexpr std::array<std::string_view, 10> kSilent = {
-    "auto_mapping", "base_model_name_or_path", "inference_mode",  "peft_version",   "revision",
-    "task_type",    "megatron_core",           "megatron_config", "runtime_config", "qalora_group_size"};
+// Where the file comes from, how PEFT made what stands in it, and what counts only beside members that are refused.
+// Of fan_in_fan_out PEFT itself takes no notice where layers are linear, as these are.
+constexpr std::array<std::string_view, 16> kSilent = {"auto_mapping",
+                                                      "base_model_name_or_path",
+                                                      "inference_mode",
+                                                      "peft_version",
+                                                      "revision",
+                                                      "task_type",
+                                                      "megatron_core",
+                                                      "megatron_config",
+                                                      "loftq_config",
+                                                      "qalora_group_size",
+                                                      "runtime_config",
+                                                      "eva_config",
+                                                      "corda_config",
+                                                      "lora_ga_config",
+                                                      "ensure_weight_tying",
+                                                      "fan_in_fan_out"};
+
+// Ways of beginning that leave the base as it is, so that the adapter is one like any other; PEFT heeds no case.
+constexpr std::array<std::string_view, 4> kPlainBeginnings = {"gaussian", "orthogonal", "eva", "mica"};
 
 // Members that would change the numbers, and the words for what headroom does not compute.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kRefused = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kRefused = {{
     {"use_dora", "DoRA"},
     {"use_qalora", "QALoRA"},
-    {"fan_in_fan_out", "weights stored transposed"},
     {"lora_bias", "biases of the adapter"},
     {"modules_to_save", "layers that are trained as a whole"},
     {"trainable_token_indices", "rows of the embedding that are trained"},
     {"target_parameters", "adapters of parameters that are no linear layers"},
-    {"layers_to_transform", "adapters of some layers only"},
     {"layer_replication", "layers that occur several times"},
-    {"exclude_modules", "exceptions from the targets"},
+    {"alora_invocation_tokens", "an adapter that begins in mid-text (aLoRA)"},
+    {"arrow_config", "a choice among adapters (Arrow)"},
+    {"use_bdlora", "block-diagonal adapters (BD-LoRA)"},
+    {"velora_config", "VeLoRA"},
+    {"monteclora_config", "MonteCLoRA"},
+    {"kasa_config", "KaSA"},
 }};
 
 bool says_nothing(const nlohmann::ordered_json& value) {
@@ -47,17 +68,26 @@ void refuse_unsupported(const JsonObject& config) {
   }
   for (const auto& [key, words] : kRefused) {
     if (!config.has(key) || says_nothing(config.json().at(std::string(key)))) continue;
-    throw InvalidInput("{}: asks for {}, which headroom does not compute; expected it to be absent, got {}",
-                       config.where(key), words, config.show(key));
+    throw InvalidInput(
+        "{}: asks for {}, which headroom does not compute; expected it to be absent, got {}; try the whole model that "
+        "PEFT's merge_and_unload() makes of base and adapter",
+        config.where(key), words, config.show(key));
   }
-  // A few ways of beginning rewrite the base's weights; the adapter then belongs to what they left.
-  if (config.has("init_lora_weights")) {
-    const nlohmann::ordered_json& way = config.json().at("init_lora_weights");
-    if (!way.is_boolean() && way != "gaussian" && way != "orthogonal" && way != "eva") {
-      throw InvalidInput("{}: {} changes the base's weights; expected true, false, gaussian, orthogonal or eva",
-                         config.where("init_lora_weights"), config.show("init_lora_weights"));
-    }
-  }
+}
+
+// PiSSA, OLoRA and their like take what A and B begin as out of the base, which PEFT does again whenever it loads the
+// adapter: it belongs to what is left.
+void refuse_changed_base(const JsonObject& config) {
+  constexpr std::string_view kKey = "init_lora_weights";
+  if (!config.has(kKey) || !config.is_text(kKey)) return;
+  std::string way = config.text(kKey);
+  std::transform(way.begin(), way.end(), way.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
+  if (std::ranges::find(kPlainBeginnings, way) != kPlainBeginnings.end()) return;
+  throw InvalidInput(
+      "{}: {} changes the base's own weights when the adapter is loaded, which headroom does not compute; expected "
+      "true, false, gaussian, orthogonal, eva or mica; try PEFT's save_pretrained with "
+      "path_initial_model_for_weight_conversion, or merge_and_unload()",
+      config.where(kKey), config.show(kKey));
 }
 
 // What is left when all that is understood has been read.
@@ -70,32 +100,86 @@ void refuse_unknown(const JsonObject& config) {
   }
 }
 
-bool is_plain(std::string_view name) {
-  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '.' ||
-           c == '-';
-  });
-}
-
-// {"q_proj": 8}: names of layers, which PEFT takes as regular expressions; only names are.
+// {"q_proj": 8}
 template <class Read>
 auto read_pattern(const JsonObject& config, std::string_view key, Read&& read) {
-  std::vector<std::pair<std::string, decltype(read(config, ""))>> pattern;
+  std::vector<std::pair<NamePattern, decltype(read(config, ""))>> pattern;
   const std::optional<JsonObject> object = config.object_if(key);
   if (!object) return pattern;
   for (const std::string& name : object->keys()) {
-    if (!is_plain(name)) {
-      throw InvalidInput("{}: expected names of layers, got the regular expression {}", config.where(key), name);
-    }
-    pattern.emplace_back(name, read(*object, name));
+    pattern.emplace_back(NamePattern::ending(name, config.where(key)), read(*object, name));
   }
   return pattern;
 }
 
+// A list of names, or one regular expression.
+std::vector<NamePattern> read_names(const JsonObject& config, std::string_view key) {
+  if (!config.has(key)) return {};
+  if (config.is_text(key)) {
+    const std::string text = config.text(key);
+    if (text.empty()) return {};
+    return {text == "all-linear" ? NamePattern::all() : NamePattern::whole(text, config.where(key))};
+  }
+  const std::vector<std::string> names = config.texts(key);
+  return {names.begin(), names.end()};
+}
+
+// layers_to_transform and layers_pattern, each a value or a list.
+void read_layers(const JsonObject& json, AdapterConfig& config) {
+  constexpr std::string_view kLayers = "layers_to_transform", kLists = "layers_pattern";
+  if (json.is_array(kLayers)) {
+    config.layers = json.integers(kLayers, 0, INT32_MAX);
+  } else if (json.has(kLayers)) {
+    config.layers = {json.integer(kLayers, 0, INT32_MAX)};
+  }
+  if (json.is_text(kLists)) {
+    config.lists = {json.text(kLists)};
+  } else if (json.has(kLists)) {
+    config.lists = json.texts(kLists);
+  }
+  std::erase(config.lists, "");
+  if (!config.layers.empty() && std::ranges::any_of(config.targets, &NamePattern::is_regex)) {
+    throw InvalidInput("{}: numbers of layers go with names; expected a list in target_modules, got {}",
+                       json.where(kLayers), json.show("target_modules"));
+  }
+  for (const std::string& list : config.lists) {
+    if (list.find_first_of("\\[](){}*+?|^$") == std::string::npos) continue;
+    throw InvalidInput("{}: expected the name of the list that the layers are in, such as layers, got {}",
+                       json.where(kLists), list);
+  }
+}
+
+std::optional<int64_t> number_at(std::string_view layer, size_t begin) {
+  const size_t end = layer.find('.', begin);
+  int64_t number = 0;
+  if (end == std::string_view::npos || end == begin) return std::nullopt;
+  const auto [stop, error] = std::from_chars(layer.data() + begin, layer.data() + end, number);
+  if (error != std::errc() || stop != layer.data() + end) return std::nullopt;
+  return number;
+}
+
+// 3 of "model.layers.3.self_attn.q_proj".
+std::optional<int64_t> number_of_layer(const std::vector<std::string>& lists, std::string_view layer) {
+  for (size_t dot = layer.find('.'); dot != std::string_view::npos; dot = layer.find('.', dot + 1)) {
+    const std::string_view list = layer.substr(0, dot);
+    const bool fits =
+        lists.empty()
+            ? list.find('.') != std::string_view::npos
+            : std::ranges::any_of(lists, [&](const std::string& name) { return NamePattern(name).matches(list); });
+    if (!fits) continue;
+    if (const std::optional<int64_t> number = number_at(layer, dot + 1)) return number;
+  }
+  return std::nullopt;
+}
+
+bool matches_any(const std::vector<NamePattern>& names, std::string_view layer) {
+  return std::ranges::any_of(names, [&](const NamePattern& name) { return name.matches(layer); });
+}
+
 template <class Value>
-Value value_for(const std::vector<std::pair<std::string, Value>>& pattern, std::string_view layer, Value otherwise) {
+Value value_for(const std::vector<std::pair<NamePattern, Value>>& pattern, std::string_view layer, Value otherwise) {
   for (const auto& [name, value] : pattern) {
-    if (is_named(layer, name)) return value;
+    if (name.matches(layer)) return value;
   }
   return otherwise;
 }
@@ -107,17 +191,30 @@ nlohmann::ordered_json number_of(double value) {
 }
 
 template <class Value>
-nlohmann::ordered_json object_of(const std::vector<std::pair<std::string, Value>>& pattern) {
+nlohmann::ordered_json object_of(const std::vector<std::pair<NamePattern, Value>>& pattern) {
   nlohmann::ordered_json object = nlohmann::ordered_json::object();
-  for (const auto& [name, value] : pattern) object[name] = number_of(static_cast<double>(value));
+  for (const auto& [name, value] : pattern) object[name.text()] = number_of(static_cast<double>(value));
   return object;
+}
+
+nlohmann::ordered_json names_of(const std::vector<NamePattern>& names) {
+  if (names.size() == 1 && names[0].is_regex()) return names[0].text();
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const NamePattern& name : names) list.push_back(name.text());
+  return list;
+}
+
+template <class List>
+nlohmann::ordered_json null_if_empty(const List& list) {
+  return list.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(list);
 }
 
 }  // namespace
 
-bool is_named(std::string_view layer, std::string_view name) {
-  if (!layer.ends_with(name)) return false;
-  return layer.size() == name.size() || layer[layer.size() - name.size() - 1] == '.';
+std::string join_names(const std::vector<NamePattern>& names) {
+  std::string all;
+  for (const NamePattern& name : names) all += (all.empty() ? "" : ",") + name.text();
+  return all;
 }
 
 int64_t AdapterConfig::rank_of(std::string_view layer) const { return value_for(ranks, layer, rank); }
@@ -128,27 +225,34 @@ double AdapterConfig::scale_of(std::string_view layer) const {
 }
 
 bool AdapterConfig::has_target(std::string_view layer) const {
-  return std::any_of(targets.begin(), targets.end(), [&](const std::string& name) { return is_named(layer, name); });
+  if (!matches_any(targets, layer) || matches_any(excluded, layer)) return false;
+  if (layers.empty()) return true;
+  const std::optional<int64_t> number = number_of_layer(lists, layer);
+  return number && std::ranges::find(layers, *number) != layers.end();
 }
 
 AdapterConfig read_adapter_config(const std::string& directory) {
-  const std::string path = (std::filesystem::path(directory) / "adapter_config.json").string();
+  const std::string path = (std::filesystem::path(directory) / kAdapterConfig).string();
   std::error_code error;
   if (!std::filesystem::exists(path, error)) {
     throw InvalidInput("{}: has no adapter_config.json; expected the directory of a PEFT adapter", directory);
   }
   const JsonObject json = JsonObject::read(path);
   refuse_unsupported(json);
+  refuse_changed_base(json);
   AdapterConfig config;
   config.rank = json.integer_or("r", 8, 1, kMostRank);
   config.alpha = json.real_or("lora_alpha", 8, 0, 1e9);
   config.dropout = json.real_or("lora_dropout", 0, 0, 1);
   config.rank_stabilized = json.boolean_or("use_rslora", false);
-  if (!json.is_array("target_modules")) {
-    throw InvalidInput("{}: expected a list of names, got {}", json.where("target_modules"),
+  config.targets = read_names(json, "target_modules");
+  if (config.targets.empty()) {
+    throw InvalidInput("{}: expected the names of linear layers, got {}", json.where("target_modules"),
                        json.show("target_modules"));
   }
-  config.targets = json.texts("target_modules");
+  config.excluded = read_names(json, "exclude_modules");
+  read_layers(json, config);
+  if (json.is_text("base_model_name_or_path")) config.base = json.text("base_model_name_or_path");
   config.ranks = read_pattern(json, "rank_pattern", [](const JsonObject& object, const std::string& name) {
     return object.integer(name, 1, kMostRank);
   });
@@ -160,27 +264,29 @@ AdapterConfig read_adapter_config(const std::string& directory) {
 }
 
 void write_adapter_config(const AdapterConfig& config, const std::string& base, const std::string& directory) {
-  const std::string path = (std::filesystem::path(directory) / "adapter_config.json").string();
-  write_json(path, {{"alpha_pattern", object_of(config.alphas)},
-                    {"auto_mapping", nullptr},
-                    {"base_model_name_or_path", base},
-                    {"bias", "none"},
-                    {"fan_in_fan_out", false},
-                    {"inference_mode", true},
-                    {"init_lora_weights", true},
-                    {"layers_pattern", nullptr},
-                    {"layers_to_transform", nullptr},
-                    {"lora_alpha", number_of(config.alpha)},
-                    {"lora_dropout", config.dropout},
-                    {"modules_to_save", nullptr},
-                    {"peft_type", "LORA"},
-                    {"r", config.rank},
-                    {"rank_pattern", object_of(config.ranks)},
-                    {"revision", nullptr},
-                    {"target_modules", config.targets},
-                    {"task_type", "CAUSAL_LM"},
-                    {"use_dora", false},
-                    {"use_rslora", config.rank_stabilized}});
+  const std::string path = (std::filesystem::path(directory) / kAdapterConfig).string();
+  nlohmann::ordered_json json = {{"alpha_pattern", object_of(config.alphas)},
+                                 {"auto_mapping", nullptr},
+                                 {"base_model_name_or_path", base},
+                                 {"bias", "none"},
+                                 {"fan_in_fan_out", false},
+                                 {"inference_mode", true},
+                                 {"init_lora_weights", true},
+                                 {"layers_pattern", null_if_empty(config.lists)},
+                                 {"layers_to_transform", null_if_empty(config.layers)},
+                                 {"lora_alpha", number_of(config.alpha)},
+                                 {"lora_dropout", config.dropout},
+                                 {"modules_to_save", nullptr},
+                                 {"peft_type", "LORA"},
+                                 {"r", config.rank},
+                                 {"rank_pattern", object_of(config.ranks)},
+                                 {"revision", nullptr},
+                                 {"target_modules", names_of(config.targets)},
+                                 {"task_type", "CAUSAL_LM"},
+                                 {"use_dora", false},
+                                 {"use_rslora", config.rank_stabilized}};
+  if (!config.excluded.empty()) json["exclude_modules"] = names_of(config.excluded);
+  write_json(path, json);
 }
 
 }  // namespace headroom

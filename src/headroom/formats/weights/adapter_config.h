@@ -7,31 +7,40 @@
 #include <utility>
 #include <vector>
 
+#include "headroom/formats/weights/name_pattern.h"
+
 namespace headroom {
 
-// Whether PEFT's `name` means `layer`: it is all of it, or what it ends in behind a dot.
-bool is_named(std::string_view layer, std::string_view name);
-
 struct AdapterConfig {
-  int64_t rank = 0;                  // r
-  double alpha = 0;                  // lora_alpha
-  double dropout = 0;                // lora_dropout
-  bool rank_stabilized = false;      // use_rslora: the scale is alpha / sqrt(r) instead of alpha / r
-  std::vector<std::string> targets;  // names of layers, or what they end in behind a dot: "q_proj"
-  // What differs for some layers, by what their names end in; the first that fits counts.
-  std::vector<std::pair<std::string, int64_t>> ranks;  // rank_pattern
-  std::vector<std::pair<std::string, double>> alphas;  // alpha_pattern
+  int64_t rank = 0;                        // r
+  double alpha = 0;                        // lora_alpha
+  double dropout = 0;                      // lora_dropout
+  bool rank_stabilized = false;            // use_rslora: the scale is alpha / sqrt(r) instead of alpha / r
+  std::vector<NamePattern> targets = {};   // target_modules: names, or one regular expression
+  std::vector<NamePattern> excluded = {};  // exclude_modules, which has the last word
+  // Which of the model's layers the targets are in: all of them where `layers` is empty. A layer's number stands behind
+  // one of `lists` ("layers"), or where that is empty behind any name but the first.
+  std::vector<int64_t> layers = {};     // layers_to_transform
+  std::vector<std::string> lists = {};  // layers_pattern
+  // What differs for some layers; the first that fits counts.
+  std::vector<std::pair<NamePattern, int64_t>> ranks = {};  // rank_pattern
+  std::vector<std::pair<NamePattern, double>> alphas = {};  // alpha_pattern
+  std::string base = {};  // base_model_name_or_path: what it was trained beside, for messages
 
   int64_t rank_of(std::string_view layer) const;
   double scale_of(std::string_view layer) const;
   bool has_target(std::string_view layer) const;
 };
 
+// "q_proj,v_proj"
+std::string join_names(const std::vector<NamePattern>& names);
+
+inline constexpr const char* kAdapterConfig = "adapter_config.json";
 inline constexpr const char* kAdapterWeights = "adapter_model.safetensors";
 
 // Of the adapter in `directory`. Throws InvalidInput naming the member that is missing, out of range, or asks for what
-// headroom does not compute (DoRA, modules_to_save, fan_in_fan_out ...); a member that headroom does not know is
-// refused unless it says nothing (null, false, empty).
+// headroom does not compute (DoRA, modules_to_save, a base that PiSSA changed ...); a member that headroom does not
+// know is refused unless it says nothing (null, false, empty).
 AdapterConfig read_adapter_config(const std::string& directory);
 
 // Writes DIR/adapter_config.json; `base` is the model that the adapter belongs to.

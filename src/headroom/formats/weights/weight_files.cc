@@ -94,7 +94,13 @@ WeightFiles::WeightFiles(const std::string& path) : path_(path) {
   } else {
     file = std::make_unique<SafetensorsFile>(single);
   }
-  shards_.push_back({fs::path(single).filename().string(), std::move(file)});
+  take_file(std::move(file));
+}
+
+WeightFiles::WeightFiles(std::unique_ptr<TensorFile> file) : path_(file->path()) { take_file(std::move(file)); }
+
+void WeightFiles::take_file(std::unique_ptr<TensorFile> file) {
+  shards_.push_back({fs::path(file->path()).filename().string(), std::move(file)});
   for (int64_t index = 0; index < shards_[0].file->count(); ++index)
     places_.push_back({0, static_cast<uint32_t>(index)});
   sort_places();

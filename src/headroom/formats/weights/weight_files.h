@@ -35,6 +35,8 @@ class WeightFiles {
   // weights, a shard that is missing or outside the directory, a tensor that is not in the shard that the index names,
   // or in two shards.
   explicit WeightFiles(const std::string& path);
+  // The tensors of one file that is open already.
+  explicit WeightFiles(std::unique_ptr<TensorFile> file);
 
   // All tensors, by name.
   int64_t count() const { return static_cast<int64_t>(places_.size()); }
@@ -57,6 +59,7 @@ class WeightFiles {
     uint32_t tensor;
   };
 
+  void take_file(std::unique_ptr<TensorFile> file);
   void open_sharded(const std::string& directory, const std::string& index_path);
   void collect_shards(const File& index, const std::string& directory);
   void check_listing(const File& index);
