@@ -22,6 +22,18 @@ TEST(DecoderConfig, AcceptsTheFieldsOfReleasedModels) {
   }
 }
 
+// What fine-tuning tools and other frameworks leave in the files of real checkpoints.
+TEST(DecoderConfig, PassesOverFieldsThatChangeNothing) {
+  for (const char* text :
+       {R"({"max_sequence_length": 4096, "unsloth_fixed": true, "unsloth_version": "2025.1", "bias": false})",
+        R"({"gradient_checkpointing": false, "use_gradient_checkpointing": true, "gradient_checkpointing_kwargs": {}})",
+        R"({"rotary_emb": null, "resid_pdrop": 0.0, "embd_pdrop": 0, "hidden_dropout": 0.0, "lm_head_bias": false})",
+        R"({"logit_scale": 1.0, "embedding_multiplier": 1, "sliding_window": null, "num_experts": 0})",
+        R"({"tokenizer_name": "x", "model_max_length": 2048, "padding_side": "right", "chat_template": "{{ x }}"})"}) {
+    EXPECT_EQ(refusal(llama(Json::parse(text))), "accepted") << text;
+  }
+}
+
 TEST(DecoderConfig, RunsHeadsOfAnyEvenSize) {
   for (const int size : {2, 4, 20, 80, 100, 256}) EXPECT_EQ(refusal(llama({{"head_dim", size}})), "accepted") << size;
 }
@@ -37,8 +49,12 @@ TEST(DecoderConfig, RefusesWhatWouldChangeTheNumbers) {
   expect({{"pruned_heads", {{"0", {1}}}}}, "pruned_heads: {\"0\":[1]} is not supported; expected no pruned heads");
   expect({{"quantization_config", {{"bits", 4}}}},
          "quantization_config: quantized weights are not supported; expected a model in float32, bfloat16 or float16");
-  expect({{"logit_scale", 2}},
-         "logit_scale: this field is unknown and might change the numbers; remove it if it does not");
+  expect({{"logit_scale", 2}}, "logit_scale: 2 is not supported; expected 1");
+  expect({{"bias", true}}, "bias: true is not supported; expected false");
+  expect({{"sliding_window", 64}}, "sliding_window: 64 is not supported; expected absent");
+  expect({{"num_local_experts", 8}}, "num_local_experts: 8 is not supported; expected 0");
+  expect({{"logit_scaling_of_tomorrow", 2}},
+         "logit_scaling_of_tomorrow: this field is unknown and might change the numbers; remove it if it does not");
   expect({{"torch_dtype", "int32"}}, "torch_dtype: \"int32\" is not supported; expected float32, bfloat16 or float16");
   expect({{"num_key_value_heads", 3}},
          "num_key_value_heads: 3 is not supported; expected a divisor of num_attention_heads (4)");

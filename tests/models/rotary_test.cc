@@ -48,9 +48,27 @@ TEST(Rotary, TakesTheModelsPositionsWhereTheOriginalOnesAreMissing) {
   EXPECT_EQ(settings({{"rope_scaling", scaling}}).original_positions, 128);
 }
 
+std::vector<double> frequencies_of(const Json& changes) { return make_model(qwen2(changes))->rotary_frequencies(); }
+
+// transformers 5: it computes with them where the kind of scaling asks for them.
+TEST(Rotary, PassesOverWhatItsKindDoesNotAskFor) {
+  EXPECT_EQ(refusal(qwen2(
+                {{"rope_scaling", {{"type", "linear"}, {"factor", 4.0}, {"original_max_position_embeddings", 32}}}})),
+            "accepted");
+  EXPECT_EQ(refusal(qwen2({{"rope_parameters", {{"rope_type", "default"}, {"original_max_position_embeddings", 32}}}})),
+            "accepted");
+}
+
+// transformers stretches beyond max_position_embeddings only, where headroom does not go.
+TEST(Rotary, LeavesAnglesUnderDynamicScalingInsideThePositions) {
+  EXPECT_EQ(frequencies_of({{"rope_scaling", {{"type", "dynamic"}, {"factor", 2.0}}}}),
+            frequencies_of({{"rope_scaling", nullptr}}));
+}
+
 TEST(Rotary, RefusesOtherScalings) {
-  EXPECT_EQ(refusal(llama({{"rope_scaling", {{"type", "yarn"}, {"factor", 4.0}}}})),
-            "config.json: rope_scaling.type: \"yarn\" is not supported; expected default, linear or llama3");
+  EXPECT_EQ(
+      refusal(llama({{"rope_scaling", {{"type", "longrope"}, {"factor", 4.0}}}})),
+      "config.json: rope_scaling.type: \"longrope\" is not supported; expected default, linear, dynamic or llama3");
   EXPECT_EQ(refusal(llama({{"rope_scaling", {{"type", "linear"}}}})),
             "config.json: rope_scaling.factor: is missing; expected a number");
   EXPECT_EQ(refusal(llama({{"rope_parameters", {{"rope_type", "default"}, {"mrope_section", {1, 2}}}}})),

@@ -54,6 +54,7 @@ void refuse_sliding_window(const JsonObject& config, const DecoderConfig& qwen2)
 std::unique_ptr<Model> read_qwen2(const JsonObject& config) {
   const DecoderConfig qwen2 = read_decoder_config(config);
   refuse_sliding_window(config, qwen2);
+  config.has("attention_bias");  // decides nothing: queries, keys and values have biases, the output has none
   expect_field(config, "use_mrope", !config.boolean_or("use_mrope", false), "false");
   refuse_unknown_fields(config);
   return std::make_unique<Qwen2>(qwen2);

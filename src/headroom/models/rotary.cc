@@ -1,5 +1,6 @@
 #include "headroom/models/rotary.h"
 
+#include <algorithm>
 #include <numbers>
 #include <optional>
 #include <string>
@@ -12,6 +13,22 @@ namespace headroom {
 namespace {
 
 constexpr double kMostPositions = 1 << 24;
+
+// Fields of one type of scaling that transformers passes over beside another.
+constexpr std::string_view kOfOtherTypes[] = {"attention_factor",
+                                              "beta_fast",
+                                              "beta_slow",
+                                              "factor",
+                                              "finetuned",
+                                              "high_freq_factor",
+                                              "long_factor",
+                                              "mscale",
+                                              "mscale_all_dim",
+                                              "low_freq_factor",
+                                              "original_max_position_embeddings",
+                                              "short_factor",
+                                              "truncate",
+                                              "type"};
 
 double read_theta(const JsonObject& from, double fallback) { return from.real_or("rope_theta", fallback, 1.0, 1e12); }
 
@@ -29,21 +46,22 @@ void read_llama3(const JsonObject& rope, double max_positions, RotarySettings& r
 void read_scaling(const JsonObject& rope, double max_positions, RotarySettings& rotary) {
   const std::string_view key = rope.has("rope_type") ? "rope_type" : "type";
   const std::string type = rope.text_or(key, "default");
-  if (rope.has("rope_type")) rope.text_or("type", "");  // spelt both ways by some; the newer name decides
   if (type == "linear") {
     rotary.scaling = RotaryScaling::linear;
   } else if (type == "llama3") {
     read_llama3(rope, max_positions, rotary);
-  } else if (type != "default") {
-    throw InvalidInput("{}: {} is not supported; expected default, linear or llama3", rope.where(key), rope.show(key));
+  } else if (type != "default" && type != "dynamic") {  // which begins beyond max_positions, where no model is run
+    throw InvalidInput("{}: {} is not supported; expected default, linear, dynamic or llama3", rope.where(key),
+                       rope.show(key));
   }
   const double part = rope.real_or("partial_rotary_factor", 1.0, 0.0, 1.0);
   if (part != 1.0) {
     throw InvalidInput("{}: heads that are rotated in part are not supported; expected 1, got {}",
                        rope.where("partial_rotary_factor"), part);
   }
-  if (type != "default") rotary.factor = rope.real("factor", 1.0, 1e6);
+  if (rotary.scaling != RotaryScaling::none) rotary.factor = rope.real("factor", 1.0, 1e6);
   for (const std::string& unknown : rope.unread()) {
+    if (std::find(std::begin(kOfOtherTypes), std::end(kOfOtherTypes), unknown) != std::end(kOfOtherTypes)) continue;
     throw InvalidInput("{}: this field is none of rope_type {}; remove it if it changes nothing", rope.where(unknown),
                        type);
   }
