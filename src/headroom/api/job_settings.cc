@@ -7,6 +7,7 @@
 #include "headroom/backend/backend.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/base/expect_count.h"
 #include "headroom/base/threads.h"
 #include "headroom/runtime/budget.h"
 #include "headroom/techniques/technique.h"
@@ -19,10 +20,6 @@ constexpr int64_t kMostStops = 1024;
 constexpr int64_t kMostStopBytes = 64 * kKiB;
 constexpr int kStopCopies = 4;    // beside the options': settings, and of two answers what is looked for
 constexpr int kPromptCopies = 3;  // the options of the run, the message, what the template makes of it
-
-void expect_count(const char* flag, int64_t got, int64_t least) {
-  if (got < least) throw InvalidInput("{} {}: expected a number of {} or more", flag, got, least);
-}
 
 void expect_flag(bool holds, const char* flag, double got, const std::string& expected) {
   if (!holds) throw InvalidInput("{} {}: expected {}", flag, got, expected);

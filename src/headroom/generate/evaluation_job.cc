@@ -4,6 +4,7 @@
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/base/expect_count.h"
 #include "headroom/models/adapter.h"
 #include "headroom/tasks/task.h"
 
@@ -14,10 +15,6 @@ namespace {
 constexpr int64_t kBufferBytes = 256 * kKiB;
 constexpr int64_t kLogitBytes = 4 * kMiB;  // of one piece of the logits, or one row
 constexpr int64_t kDefaultSeqLen = 1024;
-
-void expect_count(const char* flag, int64_t got, int64_t least) {
-  if (got < least) throw InvalidInput("{} {}: expected a number of {} or more", flag, got, least);
-}
 
 }  // namespace
 

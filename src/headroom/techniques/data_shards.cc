@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "headroom/base/errors.h"
+#include "headroom/base/expect_count.h"
 #include "headroom/passes/data_shards.h"
 #include "headroom/techniques/technique.h"
 
@@ -23,7 +24,7 @@ class DataShards final : public Technique {
 
   void read(const Model&, TrainingSettings& settings) const override {
     const int64_t shards = settings.flags.integer("--data-shards");
-    if (shards < 1) throw InvalidInput("--data-shards {}: expected a number of 1 or more", shards);
+    expect_count("--data-shards", shards, 1);
     if (settings.shape.rows() % shards != 0) {
       throw InvalidInput("--data-shards {}: expected a divisor of --batch-size {}", shards, settings.shape.rows());
     }

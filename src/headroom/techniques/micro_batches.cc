@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "headroom/base/errors.h"
+#include "headroom/base/expect_count.h"
 #include "headroom/techniques/technique.h"
 
 namespace headroom {
@@ -42,7 +43,7 @@ class MicroBatches final : public Technique {
     TrainingShape& shape = settings.shape;
     const int64_t rows = shape.rows();
     const int64_t count = settings.flags.integer("--grad-accum");
-    if (count < 0) throw InvalidInput("--grad-accum {}: expected a number of 0 or more", count);
+    expect_count("--grad-accum", count, 0);
     if (count > 0 && rows % count != 0) {
       throw InvalidInput("--grad-accum {}: expected a divisor of --batch-size {}, or 0 for what the budget asks", count,
                          rows);

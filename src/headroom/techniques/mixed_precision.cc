@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "headroom/base/errors.h"
+#include "headroom/base/expect_count.h"
 #include "headroom/passes/mixed_precision.h"
 #include "headroom/techniques/technique.h"
 
@@ -12,9 +13,7 @@ namespace {
 LossScaleSettings loss_scale_of(const FlagValues& flags) {
   LossScaleSettings settings;
   settings.hysteresis = flags.integer("--loss-scale-hysteresis");
-  if (settings.hysteresis < 1) {
-    throw InvalidInput("--loss-scale-hysteresis {}: expected a number of 1 or more", settings.hysteresis);
-  }
+  expect_count("--loss-scale-hysteresis", settings.hysteresis, 1);
   const std::string scale = flags.text("--loss-scale");
   if (scale == "dynamic") return settings;
   const auto [end, error] = std::from_chars(scale.data(), scale.data() + scale.size(), settings.fixed);

@@ -2,6 +2,7 @@
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/base/expect_count.h"
 #include "headroom/passes/pass_dump.h"
 #include "headroom/tasks/task.h"
 #include "headroom/techniques/technique.h"
@@ -25,7 +26,7 @@ TrainingShape whole_batch(const TrainingRequest& request, const Model& model) {
   if (!model.labels().empty()) check_classifier(request);
   const int64_t batch_size = request.batch_size;
   const int64_t seq_len = request.seq_len;
-  if (batch_size < 1) throw InvalidInput("--batch-size {}: expected a number of 1 or more", batch_size);
+  expect_count("--batch-size", batch_size, 1);
   if (seq_len < 2) throw InvalidInput("--seq-len {}: expected a number of 2 or more", seq_len);
   const Task& task = task_of(model);
   const int64_t row_tokens = task.row_tokens(seq_len);

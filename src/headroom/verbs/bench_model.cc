@@ -13,6 +13,7 @@
 #include "headroom/backend/isa.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/base/expect_count.h"
 #include "headroom/formats/json/json_object.h"
 #include "headroom/generate/batched_steps.h"
 #include "headroom/measure/kernel_bench.h"
@@ -46,7 +47,7 @@ void check_options(const ModelBenchOptions& options, const Model& model) {
   expect_range("--batch", options.batch, 1, kMostBatch);
   expect_range("--repeat", options.repeat, 1, kMostRepeats);
   for (const auto& [flag, tokens] : {std::pair{"--prompt", options.prompt}, {"--generate", options.generate}}) {
-    if (tokens < 0) throw InvalidInput("{} {}: expected a number of 0 or more", flag, tokens);
+    expect_count(flag, tokens, 0);
     if (tokens > model.max_positions()) {
       throw InvalidInput("{} {}: the model has {} positions; expected at most as many", flag, tokens,
                          model.max_positions());

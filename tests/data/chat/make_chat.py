@@ -15,6 +15,7 @@ from transformers.utils import chat_template_utils
 
 from conversations import CONVERSATIONS, TOKENS, TOOLS
 from expressions import CONTEXT, EXPRESSIONS
+from statements import STATEMENTS
 
 HERE = Path(__file__).resolve().parent
 
@@ -55,7 +56,7 @@ def chats():
 def expressions():
     """[template, text or null] of each."""
     result = []
-    for source in EXPRESSIONS:
+    for source in dict.fromkeys([*EXPRESSIONS, *STATEMENTS]):
         try:
             text = chat_template_utils._compile_jinja_template(source).render(**CONTEXT)
         except Exception as error:  # whatever Python raises in a template is a refusal
