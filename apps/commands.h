@@ -24,7 +24,9 @@ void add_bench_command(CLI::App& app);
 // One sentence about a command line that cannot be parsed.
 std::string usage_error(const CLI::App& app, const CLI::ParseError& error);
 
-// Of those, the ones of a verb that runs no graph: --memory, --report, --quiet, --verbose.
+// --ignore-unknown-fields, of every verb that opens a model.
+void add_unknown_fields_flag(CLI::App& command, bool& ignore_unknown_fields);
+// Of those, the ones of a verb that runs no graph: --memory, --report, --quiet, --verbose, --ignore-unknown-fields.
 void add_memory_and_report_flags(CLI::App& command, RunOptions& options);
 // The flags of every verb that runs: --memory, --threads, --report, --html, --quiet, --verbose, --dump-passes,
 // --disable-pass.

@@ -28,6 +28,7 @@ void add_init_command(CLI::App& app) {
       ->group("Tokenizer");
   command->add_option("--vocabulary", options->vocabulary, "Its entries; 0: the preset's. The model gets as many")
       ->group("Tokenizer");
+  add_unknown_fields_flag(*command, options->ignore_unknown_fields);
   command->add_flag("--quiet", options->quiet, "Nothing on standard error but errors");
   command->callback([options] { init_model(*options); });
 }

@@ -21,6 +21,7 @@ struct InspectOptions {
   std::string path;
   bool json = false;
   bool all_tensors = false;
+  bool ignore_unknown_fields = false;
 };
 
 bool is_bytes(std::string_view key) { return key == "bytes" || key == "bytes_by_dtype"; }
@@ -122,8 +123,9 @@ void add_inspect_command(CLI::App& app) {
       ->required();
   command->add_flag("--json", options->json, "As JSON on standard output, every tensor by itself");
   command->add_flag("--all-tensors", options->all_tensors, "Print every tensor, not one line for those of all layers");
+  add_unknown_fields_flag(*command, options->ignore_unknown_fields);
   command->callback([options] {
-    const Json json = inspect(options->path);
+    const Json json = inspect(options->path, options->ignore_unknown_fields);
     if (options->json) {
       print_result("{}\n", json.dump(2));
       return;

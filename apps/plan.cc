@@ -44,14 +44,15 @@ struct PlanOptions {
 };
 
 std::unique_ptr<Model> open_model_to_plan(const PlanOptions& options) {
+  const OpenSettings settings = open_settings(options.run);
   if (!options.dtype.empty()) {
     if (options.task != "generate") {
       throw InvalidInput("--dtype {}: expected with --task generate; training has --precision", options.dtype);
     }
-    return open_model_converted(options.model, options.dtype);
+    return open_model_converted(options.model, options.dtype, settings);
   }
-  if (options.train.labels.empty()) return open_model_config(options.model);
-  return make_model(config_to_train(options.model, options.train.labels));
+  if (options.train.labels.empty()) return open_model_config(options.model, settings);
+  return make_model_and_note(config_to_train(options.model, options.train.labels, settings), options.model, settings);
 }
 
 FittedJob fit(PlanOptions& options) {
@@ -114,6 +115,7 @@ void print_mesh(const PlanOptions& options) {
   job.dtype = options.dtype;
   job.train = options.train;
   job.generate = options.generate;
+  job.ignore_unknown_fields = options.run.ignore_unknown_fields;
   job.train.threads = job.generate.threads = options.run.threads;
   const TrainingRequest request = training_request(job.train);
   if (!job.trains || uses_tokenizer(request)) job.tokenizer_bytes = tokenizer_bytes_of(options.model);
@@ -124,6 +126,7 @@ void print_mesh(const PlanOptions& options) {
     job.context_bytes = Device::kContextBytes;
   }
   if (options.run.memory != "auto") job.memory_bytes = parse_bytes(options.run.memory, "--memory");
+  if (!is_parameter_count(job.model)) open_model_config(job.model, open_settings(options.run));  // says its note
   const MeshPlan plan = plan_mesh(job);
   nlohmann::ordered_json report = json_of(plan, job);
   const std::string text = options.json ? report.dump(2) + "\n" : describe(plan, job);

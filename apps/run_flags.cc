@@ -2,12 +2,18 @@
 
 namespace headroom {
 
+void add_unknown_fields_flag(CLI::App& command, bool& ignore_unknown_fields) {
+  command.add_flag("--ignore-unknown-fields", ignore_unknown_fields,
+                   "Pass over fields of config.json that are unknown here and might change the numbers");
+}
+
 void add_memory_and_report_flags(CLI::App& command, RunOptions& options) {
   command
       .add_option("--memory", options.memory,
                   "Budget of the whole process: 512MiB, 7GiB, 24GB, or auto (what is safe now)")
       ->group("Memory");
   command.add_option("--report", options.report, "Write a JSON report of the run to this file")->group("Output");
+  add_unknown_fields_flag(command, options.ignore_unknown_fields);
   command.add_flag("--quiet", options.quiet, "Nothing on standard error but errors")->group("Output");
   command.add_flag("--verbose", options.verbose, "Say more: the plan, what each pass took")->group("Output");
 }

@@ -20,14 +20,15 @@ namespace headroom {
 
 // What every job takes.
 struct RunOptions {
-  std::string memory = "auto";  // bytes for the whole process: "256MiB"; "auto": what is safe now
-  int threads = 0;              // 0: one for each available processor
-  std::string report;           // file for the JSON report; empty: none
-  std::string html;             // file for the picture of the plan; empty: none
-  std::string host_memory;      // bytes behind a device that may hold what does not fit in it; empty: none
-  std::string disk;             // directory for what does not fit in memory; empty: nothing leaves memory
-  std::string disk_limit;       // bytes that may be written there: "40GB"; empty: what is free
-  bool quiet = false;           // nothing but results and errors
+  std::string memory = "auto";         // bytes for the whole process: "256MiB"; "auto": what is safe now
+  int threads = 0;                     // 0: one for each available processor
+  std::string report;                  // file for the JSON report; empty: none
+  bool ignore_unknown_fields = false;  // of the model's config: passed over instead of refused
+  std::string html;                    // file for the picture of the plan; empty: none
+  std::string host_memory;             // bytes behind a device that may hold what does not fit in it; empty: none
+  std::string disk;                    // directory for what does not fit in memory; empty: nothing leaves memory
+  std::string disk_limit;              // bytes that may be written there: "40GB"; empty: what is free
+  bool quiet = false;                  // nothing but results and errors
   bool verbose = false;
   std::string dump_passes;                  // directory for the graph after each pass; empty: none
   std::vector<std::string> disable_passes;  // by name; for debugging
@@ -51,6 +52,7 @@ struct LoadUse {
 
 struct InitOptions {
   std::string model;  // a preset's name or a config.json
+  bool ignore_unknown_fields = false;
   std::string output;
   uint64_t seed = 0;
   std::string dtype;                        // empty: the config's

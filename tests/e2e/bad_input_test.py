@@ -130,7 +130,7 @@ class Config(BadInput):
             ("hidden_size", 0), ("hidden_size", -24), ("hidden_size", 1e300), ("hidden_size", 10**30),
             ("hidden_size", "24"), ("hidden_size", 24.5), ("hidden_size", [24]), ("num_hidden_layers", 10**12),
             ("vocab_size", 10**18), ("num_attention_heads", 5), ("num_key_value_heads", 2),
-            ("hidden_act", "gelu"), ("rope_scaling", {"type": "yarn", "factor": 4.0}), ("rope_theta", 0),
+            ("hidden_act", "gelu"), ("rope_scaling", {"type": "longrope", "factor": 4.0}), ("rope_theta", 0),
             ("rms_norm_eps", -1), ("tie_word_embeddings", "yes"), ("attention_bias", 1), ("torch_dtype", "int3"),
             ("attention_dropout", 0.1), ("quantization_config", {"bits": 4}), ("sliding_window", 64),
         ]:  # fmt: skip

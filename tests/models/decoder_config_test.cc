@@ -54,7 +54,8 @@ TEST(DecoderConfig, RefusesWhatWouldChangeTheNumbers) {
   expect({{"sliding_window", 64}}, "sliding_window: 64 is not supported; expected absent");
   expect({{"num_local_experts", 8}}, "num_local_experts: 8 is not supported; expected 0");
   expect({{"logit_scaling_of_tomorrow", 2}},
-         "logit_scaling_of_tomorrow: this field is unknown and might change the numbers; remove it if it does not");
+         "logit_scaling_of_tomorrow: this field is unknown and might change the numbers; remove it if it does not, or "
+         "try --ignore-unknown-fields");
   expect({{"torch_dtype", "int32"}}, "torch_dtype: \"int32\" is not supported; expected float32, bfloat16 or float16");
   expect({{"num_key_value_heads", 3}},
          "num_key_value_heads: 3 is not supported; expected a divisor of num_attention_heads (4)");

@@ -65,15 +65,70 @@ TEST(Rotary, LeavesAnglesUnderDynamicScalingInsideThePositions) {
             frequencies_of({{"rope_scaling", nullptr}}));
 }
 
+// What transformers 5.24 computes (ROPE_INIT_FUNCTIONS["yarn"]), in float32; tests/data/llama/yarn.py.
+TEST(Rotary, ScalesAsYarn) {
+  const struct {
+    Json changes;
+    std::vector<double> frequencies;
+  } cases[] = {
+      {{{"head_dim", 16},
+        {"rope_theta", 1e6},
+        {"rope_scaling", {{"type", "yarn"}, {"factor", 4.0}, {"original_max_position_embeddings", 128}}}},
+       {1.0, 0.111142464, 0.00790569466, 0.00140585331, 0.000250000012, 4.44569851e-05, 7.90569356e-06,
+        1.40585337e-06}},
+      {{{"head_dim", 16},
+        {"max_position_embeddings", 4096},
+        {"rope_scaling", {{"rope_type", "yarn"}, {"factor", 8.0}}}},
+       {1.0, 0.316227764, 0.100000001, 0.0247052945, 0.00562499976, 0.00108703296, 0.000125000006, 3.95284733e-05}},
+      {{{"head_dim", 12},
+        {"rope_parameters",
+         {{"rope_type", "yarn"},
+          {"rope_theta", 500.0},
+          {"factor", 16.0},
+          {"beta_fast", 8.0},
+          {"beta_slow", 2.0},
+          {"original_max_position_embeddings", 64},
+          {"mscale", 0.7},
+          {"mscale_all_dim", 1.0},
+          {"truncate", false}}}},
+       {1.0, 0.164311364, 0.00787450653, 0.00279508508, 0.000992125599, 0.000352158706}},
+      {{{"head_dim", 8},
+        {"rope_theta", 100.0},
+        {"rope_scaling",
+         {{"rope_type", "yarn"},
+          {"factor", 2.0},
+          {"attention_factor", 0.9},
+          {"original_max_position_embeddings", 16}}}},
+       {1.0, 0.158113882, 0.0500000007, 0.0158113893}},
+  };
+  for (const auto& [changes, frequencies] : cases) {
+    const std::vector<double> got = frequencies_of(changes);
+    ASSERT_EQ(got.size(), frequencies.size());
+    for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i] / frequencies[i], 1.0, 2e-6) << changes << i;
+  }
+}
+
+TEST(Rotary, GivesPositionsUnderYarn) {
+  const auto positions = [](int max_positions) {
+    const Json scaling = {{"type", "yarn"}, {"factor", 4.0}, {"original_max_position_embeddings", 32}};
+    return make_model(qwen2({{"max_position_embeddings", max_positions}, {"rope_scaling", scaling}}))->max_positions();
+  };
+  EXPECT_EQ(positions(32), 128);  // as Qwen2.5's cards
+  EXPECT_EQ(positions(100), 100);
+}
+
 TEST(Rotary, RefusesOtherScalings) {
-  EXPECT_EQ(
-      refusal(llama({{"rope_scaling", {{"type", "longrope"}, {"factor", 4.0}}}})),
-      "config.json: rope_scaling.type: \"longrope\" is not supported; expected default, linear, dynamic or llama3");
+  EXPECT_EQ(refusal(llama({{"rope_scaling", {{"type", "longrope"}, {"factor", 4.0}}}})),
+            "config.json: rope_scaling.type: \"longrope\" is not supported; expected default, linear, dynamic, yarn or "
+            "llama3");
   EXPECT_EQ(refusal(llama({{"rope_scaling", {{"type", "linear"}}}})),
             "config.json: rope_scaling.factor: is missing; expected a number");
   EXPECT_EQ(refusal(llama({{"rope_parameters", {{"rope_type", "default"}, {"mrope_section", {1, 2}}}}})),
-            "config.json: rope_parameters.mrope_section: this field is none of rope_type default; remove it if it "
-            "changes nothing");
+            "config.json: rope_parameters.mrope_section: [1,2] is not supported; expected absent");
+  EXPECT_EQ(
+      refusal(llama({{"rope_parameters", {{"rope_type", "default"}, {"of_tomorrow", 1}}}})),
+      "config.json: rope_parameters.of_tomorrow: this field is none of rope_type default; remove it if it changes "
+      "nothing, or try --ignore-unknown-fields");
   EXPECT_EQ(refusal(llama({{"rope_parameters", {{"rope_type", "default"}, {"partial_rotary_factor", 0.5}}}})),
             "config.json: rope_parameters.partial_rotary_factor: heads that are rotated in part are not supported; "
             "expected 1, got 0.5");

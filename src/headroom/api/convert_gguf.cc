@@ -57,8 +57,8 @@ class GgufConversion final : public Conversion {
  public:
   explicit GgufConversion(const ConvertOptions& options)
       : options_(options),
-        model_(open_model_directory(options.model)),
-        decoder_(read_decoder_config(config_of_model(options.model))),
+        model_(open_model_directory(options.model, open_settings(options))),
+        decoder_(read_decoder_config(config_of_model(options.model, open_settings(options)))),
         architecture_(find_gguf_architecture(model_->architecture(), options.model)),
         type_(file_type_of(options.dtype, model_->stored_dtype())),
         source_(options.model),
@@ -97,6 +97,7 @@ class GgufConversion final : public Conversion {
   };
 
   void declare() {
+    refuse_yarn_that_llamacpp_lacks();
     if (decoder_.rotary.scaling == RotaryScaling::llama3) {
       const RotarySettings& rotary = decoder_.rotary;
       divisors_ = llama3_divisors(
@@ -113,6 +114,21 @@ class GgufConversion final : public Conversion {
       declarations_.push_back({*name, tensor.shape, sources_.back().type});
       read_bytes_ += sources_.back().tensor.stored.size_bytes;
     }
+  }
+
+  // llama.cpp's converter writes no more of YaRN than the factor and the original positions.
+  void refuse_yarn_that_llamacpp_lacks() const {
+    const RotarySettings& rotary = decoder_.rotary;
+    const RotarySettings plain;
+    if (rotary.scaling != RotaryScaling::yarn) return;
+    if (rotary.beta_fast == plain.beta_fast && rotary.beta_slow == plain.beta_slow && rotary.truncate &&
+        rotary.magnitude == yarn_magnitude(rotary.factor)) {
+      return;
+    }
+    throw InvalidInput(
+        "{}: rope_scaling: GGUF files hold YaRN by its factor and original_max_position_embeddings only; expected the "
+        "defaults of beta_fast, beta_slow, truncate, attention_factor and mscale",
+        options_.model);
   }
 
   // Norms and biases stay f32; rows that are no whole blocks stay f16.
@@ -157,6 +173,12 @@ class GgufConversion final : public Conversion {
     if (decoder_.rotary.scaling == RotaryScaling::linear) {
       writer.text(key("rope.scaling.type"), "linear");
       writer.real(key("rope.scaling.factor"), decoder_.rotary.factor);
+    }
+    if (decoder_.rotary.scaling == RotaryScaling::yarn) {
+      writer.text(key("rope.scaling.type"), "yarn");
+      writer.real(key("rope.scaling.factor"), decoder_.rotary.factor);
+      writer.integer(key("rope.scaling.original_context_length"),
+                     static_cast<int64_t>(decoder_.rotary.original_positions));
     }
     if (vocabulary_) {
       vocabulary_->write(writer);

@@ -57,7 +57,7 @@ class HuggingFaceConversion final : public Conversion {
         source_(options.model),
         merge_(options.adapter, model),
         sources_(in_file_order(source_, merge_)),
-        writer_(declare(), parse_shard_size(options.shard_size)) {}
+        writer_(declare(model), parse_shard_size(options.shard_size)) {}
 
   int64_t read_bytes() const override { return read_bytes_; }
   int64_t written_bytes() const override { return writer_.file_bytes(); }
@@ -71,7 +71,7 @@ class HuggingFaceConversion final : public Conversion {
     const StagingParts parts(staging);
     BlockReader reader(parts.blocks);
     AtomicDirectory output(options_.output);
-    copy_config_and_tokenizer(options_.model, output.temporary_path(), dtype_);
+    copy_config_and_tokenizer(options_.model, output.temporary_path(), dtype_, open_settings(options_));
     int64_t done_before = 0;
     writer_.write(output.temporary_path(), [&](SafetensorsWriter& file, std::span<const size_t> members) {
       std::vector<Target> targets;
@@ -117,7 +117,7 @@ class HuggingFaceConversion final : public Conversion {
     return tensors;
   }
 
-  std::vector<TensorDeclaration> declare() {
+  std::vector<TensorDeclaration> declare(const Model& model) {
     if (!options_.dtype.empty()) {
       dtype_ = parse_dtype(options_.dtype, "--dtype");
       if (*dtype_ == DType::f64 || *dtype_ == DType::i32) {
@@ -125,7 +125,7 @@ class HuggingFaceConversion final : public Conversion {
       }
     }
     // Of quantised elements, and of norms that are wider than the matrices beside them, transformers makes one dtype.
-    if (!dtype_ && GgufFile::is_gguf(options_.model)) dtype_ = open_model_config(options_.model)->stored_dtype();
+    if (!dtype_ && GgufFile::is_gguf(options_.model)) dtype_ = model.stored_dtype();
     std::vector<TensorDeclaration> declarations;
     for (const WeightTensor& tensor : sources_) {
       if (!is_real(tensor.stored.type) && !GgufFile::is_gguf(options_.model)) {
@@ -207,7 +207,8 @@ std::unique_ptr<Conversion> open_hugging_face(const ConvertOptions& options) {
   if (!fs::is_directory(options.model, error) && !GgufFile::is_gguf(options.model)) {
     throw InvalidInput("{}: there is no such directory; expected a model directory or a .gguf file", options.model);
   }
-  const std::unique_ptr<Model> model = open_model_directory(options.model);  // one that headroom knows, with weights
+  // One that headroom knows, with weights.
+  const std::unique_ptr<Model> model = open_model_directory(options.model, open_settings(options));
   if (fs::exists(options.output, error) && !(fs::is_directory(options.output) && fs::is_empty(options.output))) {
     throw InvalidInput("--output {}: it exists and is not an empty directory; choose another", options.output);
   }

@@ -65,7 +65,7 @@ void check_options(const EvalOptions& options, bool classifies) {
 // The model to compare with, or null. Its ids must mean what the model's do, of which their number is what can be seen.
 std::unique_ptr<Model> open_reference(const EvalOptions& options, const Model& model) {
   if (options.reference.empty()) return nullptr;
-  std::unique_ptr<Model> reference = open_model_directory(options.reference);
+  std::unique_ptr<Model> reference = open_model_directory(options.reference, open_settings(options));
   if (reference->vocabulary() != model.vocabulary()) {
     throw InvalidInput("--reference {}: its vocabulary has {} tokens; expected {}, those of {}", options.reference,
                        reference->vocabulary(), model.vocabulary(), options.model);
@@ -310,7 +310,7 @@ EvalResult evaluate(const EvalOptions& options) {
   check_paths(options);
   check_data_files(options.data);
   const Backend& backend = choose_backend();
-  const std::unique_ptr<Model> model = open_model_directory(options.model);
+  const std::unique_ptr<Model> model = open_model_directory(options.model, open_settings(options));
   note_adapter(options.adapter, *model, options.quiet);
   const bool classifies = !model->labels().empty();
   check_options(options, classifies);

@@ -122,7 +122,7 @@ GenerateResult generate(const GenerateOptions& given) {
       outputs_of(options, {{"--logprobs", options.logprobs}}),
       {{"MODEL", options.model}, {"--adapter", options.adapter}, {"--prompt-file", options.prompt_file}});
   const Backend& backend = choose_backend();
-  const std::unique_ptr<Model> model = open_model_directory(options.model);
+  const std::unique_ptr<Model> model = open_model_directory(options.model, open_settings(options));
   note_adapter(options.adapter, *model, options.quiet);
   GenerationSettings settings = generation_settings(options);
   generation_shape(settings, *model);  // before the tokenizer takes its time

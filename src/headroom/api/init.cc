@@ -119,8 +119,9 @@ void init_until_signal(const InitOptions& options) {
         "260 or more",
         options.vocabulary);
   }
-  JsonObject config = config_of_model(options.model);
-  std::unique_ptr<Model> model = make_model(config);
+  const OpenSettings settings = {options.ignore_unknown_fields, options.quiet};
+  JsonObject config = config_of_model(options.model, settings);
+  std::unique_ptr<Model> model = make_model_and_note(config, options.model, settings);
   const DType dtype = dtype_of_weights(options, *model);
   const InterruptGuard interrupt;
   AtomicDirectory output(options.output);

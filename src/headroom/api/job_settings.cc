@@ -172,6 +172,7 @@ TrainingRequest training_request(const TrainOptions& options) {
   request.keep_checkpoints = options.keep_checkpoints;
   request.eval_every = options.eval_every;
   request.profiles = !options.profile.empty();
+  request.ignore_unknown_fields = options.ignore_unknown_fields;
   request.quiet = options.quiet;
   request.trace = trace_settings(options);
   return request;

@@ -1,11 +1,13 @@
 #include "headroom/api/model_source.h"
 
+#include <fmt/ranges.h>
 #include <array>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "headroom/base/atomic_file.h"
 #include "headroom/base/block_format.h"
+#include "headroom/base/console.h"
 #include "headroom/base/errors.h"
 #include "headroom/formats/gguf/gguf_tokenizer_json.h"
 #include "headroom/formats/gguf/gguf_vocabulary.h"
@@ -50,21 +52,32 @@ void copy_file(const std::string& from, const std::string& to) {
 
 }  // namespace
 
-std::unique_ptr<Model> open_model_directory(const std::string& path) {
+OpenSettings open_settings(const RunOptions& options) { return {options.ignore_unknown_fields, options.quiet}; }
+
+std::unique_ptr<Model> make_model_and_note(const JsonObject& config, const std::string& path,
+                                           const OpenSettings& settings) {
+  std::unique_ptr<Model> model = make_model(config);
+  const std::vector<std::string>& fields = config.passed_over();
+  if (!fields.empty() && !settings.quiet)
+    print_note("headroom: note: {}: passed over in its config: {}\n", path, fmt::join(fields, ", "));
+  return model;
+}
+
+std::unique_ptr<Model> open_model_directory(const std::string& path, const OpenSettings& settings) {
   if (!exists(path)) {
     const bool preset = find_preset(path) != nullptr;
     throw InvalidInput("{}: there is no such file or directory; expected a model directory or a .gguf file{}", path,
                        preset ? fmt::format("; make one with: headroom init {} --output DIR", path) : "");
   }
-  std::unique_ptr<Model> model = make_model(config_of_model(path));
+  std::unique_ptr<Model> model = make_model_and_note(config_of_model(path, settings), path, settings);
   check_weights(path, *model);
   take_stored_formats(path, *model);
   return model;
 }
 
-JsonObject config_of_model(const std::string& model) {
+JsonObject config_of_model(const std::string& model, const OpenSettings& settings) {
   if (exists(model)) {
-    const JsonObject config = read_config(model);
+    const JsonObject config = settings.ignore_unknown ? read_config(model).ignoring_unknown() : read_config(model);
     return has_weights(model) ? settle_config(config, model) : config;
   }
   if (const Preset* preset = find_preset(model)) return config_of(*preset);
@@ -73,20 +86,24 @@ JsonObject config_of_model(const std::string& model) {
   throw InvalidInput("{}: neither a file nor a directory nor a preset; presets are {}", model, names);
 }
 
-std::unique_ptr<Model> open_model_config(const std::string& path) {
-  std::unique_ptr<Model> model = make_model(config_of_model(path));
+std::unique_ptr<Model> open_model_config(const std::string& path, const OpenSettings& settings) {
+  std::unique_ptr<Model> model = make_model_and_note(config_of_model(path, settings), path, settings);
   if (exists(path) && (has_weights(path) || GgufFile::is_gguf(path))) take_stored_formats(path, *model);
   return model;
 }
 
-std::unique_ptr<Model> open_model_converted(const std::string& path, const std::string& dtype) {
+std::unique_ptr<Model> open_model_converted(const std::string& path, const std::string& dtype,
+                                            const OpenSettings& settings) {
   const bool in_blocks = dtype == kBlocks;
   if (!in_blocks && dtype != "f32" && dtype != "bf16" && dtype != "f16") {
     throw InvalidInput("--dtype {}: expected f32, bf16, f16 or q8_0; with --mesh or --device also int8", dtype);
   }
   const DType scalar = in_blocks ? DType::f32 : parse_dtype(dtype, "--dtype");
-  std::unique_ptr<Model> model = make_model(
-      config_of_model(path).with("dtype", nullptr).with("torch_dtype", std::string(hugging_face_name_of(scalar))));
+  std::unique_ptr<Model> model =
+      make_model_and_note(config_of_model(path, settings)
+                              .with("dtype", nullptr)
+                              .with("torch_dtype", std::string(hugging_face_name_of(scalar))),
+                          path, settings);
   if (in_blocks) take_formats_of_blocks(*find_block_format(kBlocks), *model);
   return model;
 }
@@ -127,17 +144,18 @@ void copy_tokenizer(const std::string& model, const std::string& directory) {
   }
 }
 
-void copy_config_and_tokenizer(const std::string& model, const std::string& directory, std::optional<DType> dtype) {
+void copy_config_and_tokenizer(const std::string& model, const std::string& directory, std::optional<DType> dtype,
+                               const OpenSettings& settings) {
   if (dtype) {
-    write_config(config_of_model(model), *dtype, directory);
+    write_config(config_of_model(model, settings), *dtype, directory);
   } else {
     copy_file((fs::path(model) / "config.json").string(), directory + "/config.json");
   }
   copy_tokenizer(model, directory);
 }
 
-JsonObject config_to_train(const std::string& model, const std::string& labels) {
-  const JsonObject config = config_of_model(model);
+JsonObject config_to_train(const std::string& model, const std::string& labels, const OpenSettings& settings) {
+  const JsonObject config = config_of_model(model, settings);
   return labels.empty() ? config : with_labels(config, labels);
 }
 

@@ -57,7 +57,8 @@ constexpr std::array kTakers = {Taker{"--batch-size", take<&TrainOptions::batch_
                                 Taker{"--isolate-documents", take<&TrainOptions::isolate_documents>},
                                 Taker{"--save-every", take<&TrainOptions::save_every>},
                                 Taker{"--keep-checkpoints", take<&TrainOptions::keep_checkpoints>},
-                                Taker{"--eval-every", take<&TrainOptions::eval_every>}};
+                                Taker{"--eval-every", take<&TrainOptions::eval_every>},
+                                Taker{"--ignore-unknown-fields", take<&TrainOptions::ignore_unknown_fields>}};
 
 Taken take_of_technique(TrainOptions& options, const Flag& flag, const std::string& text) {
   // An adapter brings its own flags. What is no value of a flag says what was chosen where none was given.

@@ -173,8 +173,8 @@ TrainResult run_training(const TrainOptions& given) {
   const TrainOptions options = take_flags_of_checkpoint(given);
   if (!options.resume) check_output(options);
   const Backend& backend = choose_backend();
-  const std::unique_ptr<Model> files = open_model_directory(options.model);
-  const JsonObject config = config_to_train(options.model, options.labels);
+  const std::unique_ptr<Model> files = open_model_directory(options.model, open_settings(options));
+  const JsonObject config = config_to_train(options.model, options.labels, open_settings(options));
   const std::unique_ptr<Model> classifier = options.labels.empty() ? nullptr : make_model(config);
   const Model* const model = classifier ? classifier.get() : files.get();
   note_adapter(FlagValues(options.techniques).text("--adapter"), *model, options.quiet);

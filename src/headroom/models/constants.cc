@@ -8,7 +8,8 @@
 namespace headroom {
 
 void fill_constants(const Model& model, const Workspace& workspace, std::string_view prefix) {
-  fill_rotary_table(model.rotary_frequencies(), workspace.view<float>(fmt::format("{}{}", prefix, kRotaryTable)).all());
+  fill_rotary_table(model.rotary_frequencies(), model.rotary_magnitude(),
+                    workspace.view<float>(fmt::format("{}{}", prefix, kRotaryTable)).all());
 }
 
 }  // namespace headroom

@@ -37,13 +37,6 @@ struct DecoderConfig {
 // The fields that all decoders have. Throws InvalidInput as Architecture::read does.
 DecoderConfig read_decoder_config(const JsonObject& config);
 
-// What an architecture calls when it has read all that it understands: throws InvalidInput for a field that is left and
-// is not known to be without influence on the numbers (docs/formats.md lists those).
-void refuse_unknown_fields(const JsonObject& config);
-
-// Throws InvalidInput: the field's value is not supported, and what is.
-void expect_field(const JsonObject& config, std::string_view key, bool holds, std::string_view expected);
-
 // The weights below one name, "model.layers.3.self_attn": each becomes a graph input where it is used.
 class Weights {
  public:
@@ -88,6 +81,7 @@ class Decoder : public Model {
   std::vector<double> rotary_frequencies() const override {
     return headroom::rotary_frequencies(c_.rotary, c_.head_dim);
   }
+  double rotary_magnitude() const override { return c_.rotary.magnitude; }
   ValueId forward(Builder& build, const StepInputs& inputs, const WeightFormats& formats) const override;
   ValueId head_weight(Builder& build, const WeightFormats& formats) const override;
 

@@ -4,6 +4,7 @@
 #include "headroom/models/llama.h"
 
 #include "headroom/formats/json/json_object.h"
+#include "headroom/models/known_fields.h"
 
 namespace headroom {
 namespace {

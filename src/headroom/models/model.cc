@@ -1,5 +1,8 @@
 #include "headroom/models/model.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <span>
 #include <unordered_set>
 
@@ -17,17 +20,19 @@ const Architecture& find_architecture(const JsonObject& config) {
   const std::vector<std::string> names =
       config.has("architectures") ? config.texts("architectures") : std::vector<std::string>{};
   const std::span<const Architecture* const> table{__start_headroom_architectures, __stop_headroom_architectures};
-  std::string known;
+  std::vector<std::string_view> known;
   for (const Architecture* architecture : table) {
     for (const std::string& name : names) {
       if (name == architecture->name || name == architecture->classifier) return *architecture;
     }
     // A config without the list says what it is by model_type ("llama").
     if (names.empty() && config.text_or("model_type", "") == architecture->model_type) return *architecture;
-    known += fmt::format("{}{}, {}", known.empty() ? "" : ", ", architecture->name, architecture->classifier);
+    known.insert(known.end(), {architecture->name, architecture->classifier});
   }
   const char* key = names.empty() ? "model_type" : "architectures";
-  throw InvalidInput("{}: unknown architecture {}; expected one of {}", config.where(key), config.show(key), known);
+  std::ranges::sort(known);
+  throw InvalidInput("{}: unknown architecture {}; expected one of {}", config.where(key), config.show(key),
+                     fmt::join(known, ", "));
 }
 
 Graph forward_of_one_token(const Model& model) {

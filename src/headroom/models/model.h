@@ -74,6 +74,8 @@ class Model {
 
   // The angle by which each pair of a head turns from one position to the next: D/2 numbers, f64.
   virtual std::vector<double> rotary_frequencies() const = 0;
+  // What its cosines and sines are multiplied by.
+  virtual double rotary_magnitude() const { return 1.0; }
 
   // Appends the forward up to the last norm; f32[T, F]. Weights become graph inputs under their names, each in the
   // format that `formats` says, out of which a block format is decoded where it is used. Segments are "embedding",

@@ -7,6 +7,7 @@
 #include "headroom/base/errors.h"
 #include "headroom/formats/json/json_object.h"
 #include "headroom/models/decoder.h"
+#include "headroom/models/known_fields.h"
 
 namespace headroom {
 namespace {

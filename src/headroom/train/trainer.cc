@@ -63,7 +63,8 @@ RunSettings course_of(const TrainingRequest& request) {
   return {{"--steps", fmt::format("{}", request.asked_steps)},
           {"--save-every", request.save_every.text},
           {"--keep-checkpoints", fmt::format("{}", request.keep_checkpoints)},
-          {"--eval-every", fmt::format("{}", request.eval_every)}};
+          {"--eval-every", fmt::format("{}", request.eval_every)},
+          {"--ignore-unknown-fields", request.ignore_unknown_fields ? "on" : "off"}};
 }
 
 // "memory 189 of 256 MiB": of the budget.

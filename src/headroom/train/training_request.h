@@ -36,7 +36,8 @@ struct TrainingRequest : TechniqueRequest {
   int64_t eval_every = 0;
   int64_t shard_bytes = 0;  // at most, of a file of the trained model
   int threads = 1;
-  bool profiles = false;  // what each op takes
+  bool profiles = false;               // what each op takes
+  bool ignore_unknown_fields = false;  // of the model's config: for runs that go on with this one
   bool quiet = false;
   TraceSettings trace;
 };

@@ -258,8 +258,9 @@ Json bench_model(const ModelBenchOptions& options, const OnRate& on_rate) {
   restart_peak();
   check_output_paths(outputs_of(options), {{"MODEL", options.model}});
   const Backend& backend = choose_backend();
-  const std::unique_ptr<Model> model =
-      has_weights(options.model) ? open_model_directory(options.model) : open_model_config(options.model);
+  const OpenSettings settings = open_settings(options);
+  const std::unique_ptr<Model> model = has_weights(options.model) ? open_model_directory(options.model, settings)
+                                                                  : open_model_config(options.model, settings);
   check_options(options, *model);
 
   // All jobs are fitted before anything runs, and again when their turn comes: one at a time is in memory.

@@ -1,6 +1,7 @@
 #include "headroom/verbs/inspect.h"
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string_view>
@@ -83,8 +84,8 @@ std::string_view role_of(std::string_view name) {
   return "other";
 }
 
-Json describe_model(const std::string& path) {
-  const std::unique_ptr<Model> model = open_model_config(path);
+Json describe_model(const std::string& path, bool ignore_unknown_fields) {
+  const std::unique_ptr<Model> model = open_model_config(path, {ignore_unknown_fields});
   Json roles = Json::object();
   const WeightFormats formats = model->stored_formats();
   std::map<DType, int64_t> bytes_by_dtype;
@@ -154,11 +155,11 @@ bool has_weights(const fs::path& directory) {
   return fs::exists(directory / "model.safetensors") || fs::exists(directory / "model.safetensors.index.json");
 }
 
-Json describe_directory(const fs::path& place) {
+Json describe_directory(const fs::path& place, bool ignore_unknown_fields) {
   const std::string path = place.string();
   Json json;
   if (fs::exists(place / "state.json")) json["checkpoint"] = describe_checkpoint(place);
-  if (fs::exists(place / "config.json")) json["model"] = describe_model(path);
+  if (fs::exists(place / "config.json")) json["model"] = describe_model(path, ignore_unknown_fields);
   if (fs::exists(place / "tokenizer.json")) json["tokenizer"] = describe_tokenizer(path);
   if (has_weights(place)) json["weights"] = describe_tensors(path);
   if (fs::exists(place / kAdapterConfig)) {
@@ -179,18 +180,18 @@ Json describe_directory(const fs::path& place) {
 }
 
 // A GGUF file under its own names; what it is to headroom beside that, or why it is nothing.
-Json describe_gguf(const std::string& path) {
+Json describe_gguf(const std::string& path, bool ignore_unknown_fields) {
   const GgufFile file(path);
   Json json;
-  const auto add = [&](const char* section, Json (*describe)(const std::string&)) {
+  const auto add = [&](const char* section, const std::function<Json()>& describe) {
     try {
-      json[section] = describe(path);
+      json[section] = describe();
     } catch (const InvalidInput& refusal) {
       json[section] = {{"refused", refusal.what()}};
     }
   };
-  if (file.count() > 0) add("model", describe_model);
-  if (GgufVocabulary::is_in(file)) add("tokenizer", describe_tokenizer);
+  if (file.count() > 0) add("model", [&] { return describe_model(path, ignore_unknown_fields); });
+  if (GgufVocabulary::is_in(file)) add("tokenizer", [&] { return describe_tokenizer(path); });
   Json& metadata = json["metadata"] = Json::object();
   for (const std::string_view key : file.keys()) metadata[std::string(key)] = file.show(key);
   Json tensors = Json::array();
@@ -214,11 +215,11 @@ Json describe_gguf(const std::string& path) {
 
 }  // namespace
 
-nlohmann::ordered_json inspect(const std::string& path) {
+nlohmann::ordered_json inspect(const std::string& path, bool ignore_unknown_fields) {
   if (!fs::exists(path)) throw InvalidInput("{}: there is no such file or directory", path);
   const fs::path place(path);
-  if (fs::is_directory(place)) return describe_directory(place);
-  if (GgufFile::is_gguf(path)) return describe_gguf(path);
+  if (fs::is_directory(place)) return describe_directory(place, ignore_unknown_fields);
+  if (GgufFile::is_gguf(path)) return describe_gguf(path, ignore_unknown_fields);
   if (place.extension() == ".safetensors") return {{"weights", describe_tensors(path)}};
   if (place.extension() != ".json") {
     throw InvalidInput(
@@ -228,7 +229,7 @@ nlohmann::ordered_json inspect(const std::string& path) {
   }
   if (place.filename() == kAdapterConfig) return {{"adapter", describe_adapter(place.parent_path())}};
   if (is_tokenizer(path)) return {{"tokenizer", describe_tokenizer(path)}};
-  return {{"model", describe_model(path)}};
+  return {{"model", describe_model(path, ignore_unknown_fields)}};
 }
 
 }  // namespace headroom

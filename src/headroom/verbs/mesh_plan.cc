@@ -256,8 +256,8 @@ MeshPlan plan_mesh(const MeshJob& job, bool must_fit) {
     throw InvalidInput("--dtype {}: expected with --task generate; training has --precision", job.dtype);
   }
   const bool counted = is_parameter_count(job.model);
-  const JsonObject given =
-      counted ? JsonObject::of(nlohmann::ordered_json::object(), job.model) : config_of_model(job.model);
+  const JsonObject given = counted ? JsonObject::of(nlohmann::ordered_json::object(), job.model)
+                                   : config_of_model(job.model, {job.ignore_unknown_fields, true});
   const std::string dtype = !job.dtype.empty() ? job.dtype
                             : counted          ? "f16"
                                                : std::string(name_of(make_model(given)->stored_dtype()));

@@ -13,7 +13,8 @@
 namespace headroom {
 
 struct MeshJob {
-  std::string model;  // a directory, a config .json, a preset, or a number of parameters: "13B"
+  std::string model;                   // a directory, a config .json, a preset, or a number of parameters: "13B"
+  bool ignore_unknown_fields = false;  // of the config
   bool trains = true;
   Mesh mesh;
   int zero = 0;

@@ -88,6 +88,14 @@ VARIANTS = {
     # Heads of 100 and of 2.
     "head100": (hub(**shape(16, 1, 2, 1, 24, 64, head_dim=100), tie_word_embeddings=True), 2, 70),
     "head2": (hub(**shape(16, 2, 8, 4, 24, 64), tie_word_embeddings=False), 2, 70),
+    # YaRN as Qwen2.5's cards say, rows beyond max_position_embeddings: of ten pairs three are fast, three are between.
+    "yarn": (qwen2(hub(**shape(24, 1, 2, 1, 37, 67, head_dim=20), tie_word_embeddings=False,
+                       rope_scaling={"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32})
+                   | {"rope_theta": 100.0, "max_position_embeddings": 32}), 2, 60),
+    # Everything that YaRN has a default for, transformers 5's spelling; heads of 4.
+    "yarn_all": (modern({"rope_theta": 50.0, "rope_type": "yarn", "factor": 8.0, "beta_fast": 4.0, "beta_slow": 1.5,
+                         "original_max_position_embeddings": 40, "mscale": 0.7, "mscale_all_dim": 1.2,
+                         "truncate": False}, **shape(24, 1, 6, 3, 29, 64), tie_word_embeddings=True), 2, 60),
 }
 # Where the files would be large, numbers are kept at some positions of the only row, and for some rows of the table of
 # embeddings: those on both sides of the borders at 64 and 1,024 keys, and at column 4,096.

@@ -3,7 +3,7 @@
 transformers' `model.double()` keeps float32 spots (norms, softmax, rotary tables), so it cannot serve as float64
 truth. This forward has none; generate.py checks it against transformers' own float32 before it writes anything.
 Sources: RMSNorm (Zhang and Sennrich 2019), RoPE (Su et al. 2021) with Hugging Face's pairs (i, i + D/2), linear scaling
-(positions divided by the factor) and that of Llama 3.1 (Meta's llama-models, apply_scaling), grouped-query attention
+(positions divided by the factor), that of Llama 3.1 (Meta's llama-models, apply_scaling), YaRN, grouped-query attention
 (Ainslie et al. 2023), SwiGLU (Shazeer 2020), Qwen2's biases of queries, keys and values (Yang et al. 2024).
 
 Dimensions: B rows, T positions, F features, H query heads, K key/value heads, D head size, V vocabulary.
@@ -21,9 +21,11 @@ def rope_frequencies(config, head):
     frequencies = theta ** (-torch.arange(0, head, 2, dtype=torch.float64) / head)
     if kind == "linear":
         return frequencies / rope["factor"]
+    if kind == "yarn":
+        return yarn_scaled(frequencies, theta, rope, config)
     if kind == "llama3":
         return torch.tensor([llama3_scaled(frequency.item(), rope) for frequency in frequencies], dtype=torch.float64)
-    assert kind == "default", kind
+    assert kind in ("default", "dynamic"), kind  # dynamic: longer texts than these only
     return frequencies
 
 
@@ -36,6 +38,34 @@ def llama3_scaled(frequency, rope):
         return frequency / rope["factor"]
     smooth = (length / wave - low) / (high - low)
     return (1 - smooth) * frequency / rope["factor"] + smooth * frequency
+
+
+def yarn_scaled(frequencies, theta, rope, config):
+    """Pairs that turn beta_fast times and more in the original positions stay, those that turn beta_slow times and less
+    are slowed by the factor, between the two in proportion to their number (Peng et al. 2023, arXiv 2309.00071)."""
+    pairs = len(frequencies)
+    length = rope.get("original_max_position_embeddings", config["max_position_embeddings"])
+
+    def pair_that_turns(times):
+        return 2 * pairs * math.log(length / (times * 2 * math.pi)) / (2 * math.log(theta))
+
+    low, high = pair_that_turns(rope.get("beta_fast", 32)), pair_that_turns(rope.get("beta_slow", 1))
+    if rope.get("truncate", True):
+        low, high = math.floor(low), math.ceil(high)
+    low, high = max(low, 0), min(high, 2 * pairs - 1)
+    slowed = ((torch.arange(pairs, dtype=torch.float64) - low) / (high - low or 0.001)).clamp(0, 1)
+    return frequencies * (slowed / rope["factor"] + 1 - slowed)
+
+
+def rope_magnitude(config):
+    """What cosines and sines are multiplied by."""
+    rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    if rope.get("rope_type", rope.get("type")) != "yarn":
+        return 1.0
+    growth = 0.1 * math.log(rope["factor"])
+    if "mscale" in rope and "mscale_all_dim" in rope:
+        return rope.get("attention_factor", (rope["mscale"] * growth + 1) / (rope["mscale_all_dim"] * growth + 1))
+    return rope.get("attention_factor", growth + 1)
 
 
 def with_biases(config):
@@ -84,7 +114,7 @@ def logits_of(config, weights, ids):
     heads, groups = config["num_attention_heads"], config["num_key_value_heads"]
     head = config.get("head_dim", config["hidden_size"] // heads)
     angles = torch.arange(length, dtype=torch.float64)[:, None] * rope_frequencies(config, head)
-    cosine, sine = angles.cos(), angles.sin()
+    cosine, sine = (rope_magnitude(config) * table for table in (angles.cos(), angles.sin()))
     future = torch.ones(length, length, dtype=torch.bool).triu(1)
     eps = config["rms_norm_eps"]
 

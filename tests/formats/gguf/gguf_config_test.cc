@@ -95,15 +95,25 @@ TEST_F(GgufConfigTest, EndsWhereAnyKeyOrTokenSaysSo) {
   EXPECT_EQ(ends({words("tokenizer.ggml.tokens", {"a", "end"})}), "null");
 }
 
+// The model decides what becomes of them, as of unknown fields of a config.json.
+TEST_F(GgufConfigTest, HandsUnknownKeysOn) {
+  EXPECT_EQ(read({real("llama.logit_scale", 2)}).count("llama.logit_scale"), 1u);
+}
+
+TEST_F(GgufConfigTest, ReadsYarn) {
+  EXPECT_EQ(read({word("llama.rope.scaling.type", "yarn"), real("llama.rope.scaling.factor", 4),
+                  number("llama.rope.scaling.original_context_length", 32)})["rope_scaling"]
+                .dump(),
+            R"({"type":"yarn","factor":4.0,"original_max_position_embeddings":32})");
+}
+
 TEST_F(GgufConfigTest, RefusesWhatMightChangeTheNumbers) {
-  EXPECT_ERROR(InvalidInput, "llama.logit_scale: this key is unknown and might change the numbers",
-               read({real("llama.logit_scale", 2)}));
   EXPECT_ERROR(InvalidInput, "llama.rope.dimension_count: is not supported; expected the size of a head, which is 8",
                read({number("llama.rope.dimension_count", 4)}));
   EXPECT_ERROR(InvalidInput, "llama.attention.value_length: is not supported; expected attention.key_length",
                read({number("llama.attention.value_length", 16)}));
-  EXPECT_ERROR(InvalidInput, "llama.rope.scaling.type: is not supported; expected none or linear, got yarn",
-               read({word("llama.rope.scaling.type", "yarn")}));
+  EXPECT_ERROR(InvalidInput, "llama.rope.scaling.type: is not supported; expected none, linear or yarn, got longrope",
+               read({word("llama.rope.scaling.type", "longrope")}));
   EXPECT_ERROR(InvalidInput, "llama.expert_count: is not supported; expected 0: no experts",
                read({number("llama.expert_count", 8)}));
   EXPECT_ERROR(InvalidInput, "general.architecture: deepseek2 is not supported; expected one of llama, qwen2",

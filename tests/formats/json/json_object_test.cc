@@ -82,6 +82,18 @@ TEST_F(JsonObjectTest, PassesOverNumbersThatAreNoneUntilTheyAreAskedFor) {
   }
 }
 
+TEST_F(JsonObjectTest, RemembersWhatIsPassedOver) {
+  const JsonObject refusing = object(R"({"a": 1, "b": {"c": {"d": 2}}})");
+  EXPECT_FALSE(refusing.ignores_unknown());
+  const JsonObject config = refusing.ignoring_unknown().with("e", 3);
+  const JsonObject inner = config.object("b").object("c");
+  EXPECT_TRUE(inner.ignores_unknown());
+  inner.pass_over("d");
+  for (int i = 0; i < 2; ++i) config.pass_over("a");
+  EXPECT_EQ(config.passed_over(), (std::vector<std::string>{"b.c.d", "a"}));
+  EXPECT_TRUE(config.with("e", nullptr).passed_over().empty());
+}
+
 TEST_F(JsonObjectTest, FindsTheConfigOfADirectoryAndOfAFile) {
   const std::string path = directory_.write("config.json", R"({"a": 1})");
   EXPECT_EQ(read_config(directory_.path()).integer("a", 0, 9), 1);

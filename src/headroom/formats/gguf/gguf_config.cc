@@ -61,14 +61,15 @@ class Keys {
   void expect(std::string_view key, bool holds, const std::string& expected) {
     if (!holds) throw InvalidInput("{}: {}: is not supported; expected {}", file_.path(), full(key), expected);
   }
-  void refuse_others() {
+  // Those that nobody asked for and that might change the numbers, as fields that the model will not know either.
+  void add_others(nlohmann::ordered_json& config) {
     const std::string prefix = std::string(architecture_.name) + ".";
     for (const std::string_view key : file_.keys()) {
       if (!key.starts_with(prefix)) continue;
       const std::string_view name = key.substr(prefix.size());
       if (std::find(kHarmless.begin(), kHarmless.end(), name) != kHarmless.end()) continue;
       if (std::find(asked_.begin(), asked_.end(), name) != asked_.end()) continue;
-      throw InvalidInput("{}: {}: this key is unknown and might change the numbers", file_.path(), printable(key));
+      config[printable(key)] = file_.show(key);
     }
   }
 
@@ -128,11 +129,19 @@ nlohmann::ordered_json rope_scaling(Keys& keys, const GgufHeads& heads, double t
   const double factor = decimal_of(keys.real_or("rope.scaling.factor", 1.0, 1.0, 1e6));
   const double old_factor = decimal_of(keys.real_or("rope.scale_linear", 1.0, 1.0, 1e6));
   const int64_t divisors = file.find(kRopeFactors);
-  keys.expect("rope.scaling.type", type == "none" || type == "linear", "none or linear, got " + printable(type));
+  keys.expect("rope.scaling.type", type == "none" || type == "linear" || type == "yarn",
+              "none, linear or yarn, got " + printable(type));
   if (divisors >= 0) {
     keys.expect("rope.scaling.type", type == "none" && old_factor == 1.0,
                 fmt::format("none beside the tensor {}", kRopeFactors));
     return llama3_scaling(file, divisors, heads, theta);
+  }
+  if (type == "yarn") {
+    nlohmann::ordered_json yarn = {{"type", "yarn"}, {"factor", factor}};
+    constexpr const char* kOriginal = "rope.scaling.original_context_length";
+    const int64_t original = keys.integer_or(kOriginal, 0);
+    if (original > 0) yarn["original_max_position_embeddings"] = original;
+    return yarn;
   }
   if (type == "linear" && factor != 1.0) return {{"type", "linear"}, {"factor", factor}};
   if (old_factor != 1.0) return {{"type", "linear"}, {"factor", old_factor}};
@@ -218,7 +227,7 @@ nlohmann::ordered_json gguf_config(const GgufFile& file) {
   if (ends.size() == 1) config["eos_token_id"] = ends[0];
   if (ends.size() > 1) config["eos_token_id"] = ends;
   keys.expect("expert_count", file.integer_or(keys.full("expert_count"), 0, 0, kLargest) == 0, "0: no experts");
-  keys.refuse_others();
+  keys.add_others(config);
   return config;
 }
 

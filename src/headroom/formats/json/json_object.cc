@@ -18,11 +18,18 @@ namespace headroom {
 
 using Json = nlohmann::ordered_json;
 
+struct JsonObject::Unknown {
+  bool ignored = false;
+  std::vector<std::string> passed_over;  // "rope_scaling.factor"
+};
+
 struct JsonObject::State {
   std::shared_ptr<const Json> document;  // owns `members`
   const Json* members = nullptr;
-  std::string prefix;  // "config.json: " or "config.json: rope_scaling."
+  std::string prefix;   // "config.json: " or "config.json: rope_scaling."
+  std::string parents;  // "" or "rope_scaling."
   std::set<std::string, std::less<>> asked;
+  std::shared_ptr<Unknown> unknown;  // shared with the objects inside
 };
 
 namespace {
@@ -93,6 +100,7 @@ JsonObject JsonObject::of(Json object, std::string_view name) {
   state->document = std::make_shared<const Json>(std::move(object));
   state->members = state->document.get();
   state->prefix = fmt::format("{}: ", name);
+  state->unknown = std::make_shared<Unknown>();
   return JsonObject(std::move(state));
 }
 
@@ -105,8 +113,26 @@ JsonObject JsonObject::with(std::string_view key, Json value) const {
   }
   JsonObject copy = of(std::move(changed), "");
   copy.state_->prefix = state_->prefix;
+  copy.state_->unknown->ignored = state_->unknown->ignored;
   return copy;
 }
+
+JsonObject JsonObject::ignoring_unknown() const {
+  JsonObject copy = of(*state_->members, "");
+  copy.state_->prefix = state_->prefix;
+  copy.state_->unknown->ignored = true;
+  return copy;
+}
+
+bool JsonObject::ignores_unknown() const { return state_->unknown->ignored; }
+
+void JsonObject::pass_over(std::string_view key) const {
+  std::vector<std::string>& names = state_->unknown->passed_over;
+  std::string name = state_->parents + printable(key);
+  if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
+}
+
+const std::vector<std::string>& JsonObject::passed_over() const { return state_->unknown->passed_over; }
 
 const Json& JsonObject::json() const { return *state_->members; }
 
@@ -184,6 +210,8 @@ JsonObject JsonObject::object(std::string_view key) const {
   state->document = state_->document;
   state->members = &value;
   state->prefix = where(key) + ".";
+  state->parents = state_->parents + printable(key) + ".";
+  state->unknown = state_->unknown;
   return JsonObject(std::move(state));
 }
 

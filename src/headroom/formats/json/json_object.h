@@ -51,6 +51,14 @@ class JsonObject {
   std::vector<std::string> keys() const;
   std::vector<std::string> unread() const;
 
+  // A copy whose members that nobody understands are to be passed over instead of refused, and whether this is one; so
+  // are copies of it and the objects inside it.
+  JsonObject ignoring_unknown() const;
+  bool ignores_unknown() const;
+  // Remembers that the member was; and all that were, in the objects inside too: "rope_scaling.factor".
+  void pass_over(std::string_view key) const;
+  const std::vector<std::string>& passed_over() const;
+
   // A copy in which the member is `value`; null takes it away.
   JsonObject with(std::string_view key, nlohmann::ordered_json value) const;
 
@@ -63,6 +71,7 @@ class JsonObject {
   std::string where(std::string_view key) const;
 
  private:
+  struct Unknown;
   struct State;
   explicit JsonObject(std::shared_ptr<State> state) : state_(std::move(state)) {}
   const nlohmann::ordered_json* find(std::string_view key) const;
