@@ -15,6 +15,8 @@ from training import MODELS, UNTIED, TrainingTest, losses
 
 ADAPTERS = frame.ROOT / "tests" / "data" / "lora"
 BASES = {"mha": "mha", "patterns": "bf16", "biases": "biases", "regex": "qwen2_tied", "layers": "qwen2_tied"}
+# DoRA, which is only merged, and layers that an adapter has whole.
+MERGED = {"dora": "biases", "whole": "qwen2"}
 FILES = ["adapter_config.json", "adapter_model.safetensors"]
 
 LOGITS_BOUND = 5e-5  # as in tests/e2e/oracle_test.py
@@ -41,7 +43,7 @@ class Lora(TrainingTest):
 
 class Oracle(Lora):
     def test_logits_with_an_adapter_are_pytorchs(self):
-        for name, base in BASES.items():
+        for name, base in (BASES | {"whole": "qwen2"}).items():
             with self.subTest(adapter=name):
                 ours = self.logits(MODELS / base, "--adapter", ADAPTERS / name)
                 theirs = read_tensors(ADAPTERS / name / "logits.safetensors")["logits"].values
@@ -345,7 +347,7 @@ class Merging(Lora):
         self.assertLess(largest_difference(moved, [scale * y for y in product]), 1e-6)
 
     def test_logits_are_pytorchs(self):
-        for adapter, base in BASES.items():
+        for adapter, base in (BASES | MERGED).items():
             with self.subTest(adapter=adapter):
                 merged = self.merged("--dtype", "f32", base=base, adapter=adapter)
                 shutil.copy(MODELS / base / "ids.json", merged)
@@ -359,14 +361,25 @@ class Merging(Lora):
         for memory in ["64MiB", "16MiB"]:
             self.assertEqual((self.merged("--memory", memory) / "model.safetensors").read_bytes(), expected)
 
+    def test_whole_layers_are_the_adapters_bit_by_bit(self):
+        ours = read_tensors(self.merged(base="qwen2", adapter="whole") / "model.safetensors")
+        theirs = read_tensors(ADAPTERS / "whole" / FILES[1])
+        whole = [name for name in theirs if ".lora_" not in name]
+        self.assertEqual(len(whole), 5)
+        for name in whole:
+            self.assertEqual(ours[name.removeprefix("base_model.model.")].values, theirs[name].values)
+
     def test_gguf_holds_the_same(self):
-        self.merged("--dtype", "f32")
         flags = ["--format", "gguf", "--dtype", "f32", "--quiet"]
-        self.headroom("convert", "merged", "--output", "a.gguf", *flags)
-        self.headroom("convert", UNTIED, "--adapter", ADAPTERS / "mha", "--output", "b.gguf", *flags)
-        for name in ["a", "b"]:
-            self.headroom("convert", f"{name}.gguf", "--output", name, "--quiet")
-        self.assertEqual(*((self.directory / name / "model.safetensors").read_bytes() for name in ["a", "b"]))
+        for adapter, base in ({"mha": "mha"} | MERGED).items():
+            self.merged("--dtype", "f32", base=base, adapter=adapter)
+            names = [f"{adapter}-a", f"{adapter}-b"]
+            self.headroom("convert", "merged", "--output", f"{names[0]}.gguf", *flags)
+            merge = ["--adapter", ADAPTERS / adapter, "--output", f"{names[1]}.gguf"]
+            self.headroom("convert", MODELS / base, *merge, *flags)
+            for name in names:
+                self.headroom("convert", f"{name}.gguf", "--output", name, "--quiet")
+            self.assertEqual(*((self.directory / name / "model.safetensors").read_bytes() for name in names))
 
     def test_one_pair_of_matrices_at_a_time(self):
         """A merge takes no more than a plain conversion and the matrices of one layer."""
@@ -424,10 +437,12 @@ class Forms(Lora):
 
     def test_what_stands_beside_lora_is_called_by_its_name(self):
         first = "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight"
+        resized = "has shape [4, 24], of a layer that was resized; expected [64, 24], the model's"
         for name, words in {
-            "base_model.model.model.embed_tokens.weight": "is a whole layer beside LoRA (modules_to_save, or an",
-            "base_model.model.lm_head.modules_to_save.default.weight": "is a whole layer beside LoRA",
-            first.replace("lora_A.", "lora_magnitude_vector."): "is the magnitude of DoRA",
+            "base_model.model.model.embed_tokens.weight": resized,
+            "base_model.model.lm_head.modules_to_save.default.weight": resized,
+            "base_model.model.classifier.weight": "is no matrix of LoRA and no layer of this model",
+            first.replace("lora_A.", "lora_magnitude_vector."): "is a magnitude of DoRA, of which adapter_config.json",
             "base_model.model.model.embed_tokens.lora_embedding_A": "is an adapter of the embedding",
             "base_model.model.lm_head.lora_A.weight": "is of the output layer, beside which headroom computes no",
             "base_model.model.model.layers.0.self_attn.q_proj.bias": "is a bias that was trained",
@@ -472,8 +487,12 @@ class Forms(Lora):
         count = sum(len(tensor.values) for tensor in read_tensors(ADAPTERS / "mha" / FILES[1]).values())
         said = json.loads(self.headroom("inspect", ADAPTERS / "mha", "--json").stdout)
         self.assertEqual((said["adapter"]["parameters"], said["adapter"]["bytes"]), (count, 4 * count))
-        dora = json.loads(self.headroom("inspect", self.changed(use_dora=True), "--json").stdout)["adapter"]
-        self.assertIn("use_dora: asks for DoRA", dora["refused"])
+        for name, key, value in [("dora", "kind", "DoRA"), ("whole", "kind", "LoRA"), ("whole", "whole_layers",
+                                 "embed_tokens,lm_head,model.norm,0.self_attn.k_proj,classifier")]:  # fmt: skip
+            said = json.loads(self.headroom("inspect", ADAPTERS / name, "--json").stdout)["adapter"]
+            self.assertEqual(said[key], value)
+        refused = json.loads(self.headroom("inspect", self.changed(use_qalora=True), "--json").stdout)["adapter"]
+        self.assertIn("use_qalora: asks for QALoRA", refused["refused"])
 
     def test_an_adapter_in_the_place_of_the_model_points_to_its_flag(self):
         for command in [
@@ -481,11 +500,14 @@ class Forms(Lora):
             ["eval", ADAPTERS / "mha", "--tokens", UNTIED / "ids.json"],
             ["convert", ADAPTERS / "mha", "--output", "out"],
             ["plan", ADAPTERS / "mha"],
+            ["init", ADAPTERS / "mha", "--output", "out"],
+            ["bench", ADAPTERS / "mha"],
             ["train", ADAPTERS / "mha", "--tokens", UNTIED / "curve_tokens.json", "--output", "out"],
         ]:
             message = self.refused(*command)
             self.assertIn("is a PEFT adapter, no model; expected the model that it belongs to (mha); try", message)
-            self.assertIn(f"--adapter {ADAPTERS / 'mha'} beside", message)
+            self.assertIn(f"--adapter {ADAPTERS / 'mha'} beside it in train, generate, eval or convert", message)
+            self.assertFalse((self.directory / "out").exists())
 
 
 class Refusals(Lora):
@@ -524,7 +546,9 @@ class Refusals(Lora):
         self.assertIn("has alpha 6; leave the flag out", refused("--lora-alpha", 16))
         self.assertIn("has q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj; leave the flag out",
                       refused("--lora-targets", "q_proj,v_proj"))  # fmt: skip
-        self.assertIn("use_dora: asks for DoRA", refused(use_dora=True))
+        self.assertIn("q_proj.lora_magnitude_vector is missing", refused(use_dora=True))
+        missing = refused(modules_to_save=["lm_head"])
+        self.assertIn("tensor lm_head.weight is missing, a layer of modules_to_save", missing)
         self.assertIn("has no adapter_config.json", self.refused_training("--adapter", UNTIED))
         self.assertIn("(expected [5, 24]); its rank is 4, adapter_config.json says 5 (r, rank_pattern)", refused(r=5))
         self.assertIn("belongs to no layer that adapter_config.json names; its targets are not those that the file was "
@@ -536,6 +560,21 @@ class Refusals(Lora):
         ids = MODELS / "gqa" / "ids.json"
         other = self.refused("eval", MODELS / "gqa", "--adapter", ADAPTERS / "mha", "--tokens", ids)
         self.assertIn("the adapter is of another model", other)
+
+    def test_what_is_only_merged(self):
+        """DoRA is, and whole layers are not trained on; what merges them is named."""
+        for verb in [["eval", MODELS / "biases", "--tokens", MODELS / "biases" / "ids.json"],
+                     ["train", MODELS / "biases", "--tokens", MODELS / "biases" / "curve_tokens.json", "--output", "o"],
+                     ]:  # fmt: skip
+            message = self.refused(*verb, "--adapter", ADAPTERS / "dora")
+            self.assertIn("use_dora: DoRA scales the rows of the model's own weights", message)
+            self.assertIn(f"try headroom convert MODEL --adapter {ADAPTERS / 'dora'} --output DIR", message)
+        qwen2 = MODELS / "qwen2"
+        train = ["train", qwen2, "--tokens", qwen2 / "curve_tokens.json", "--output", "o"]
+        message = self.refused(*train, "--adapter", ADAPTERS / "whole")
+        self.assertIn("has model.embed_tokens.weight as a whole layer, which is not trained on beside LoRA", message)
+        tied = self.refused("convert", MODELS / "biases", "--adapter", ADAPTERS / "whole", "--output", "o")
+        self.assertIn("model.embed_tokens.weight as a whole layer, beside a model that has it for the output", tied)
 
     def test_damaged_files(self):
         for size in [0, 7, 200, 4000]:

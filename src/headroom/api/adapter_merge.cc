@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <span>
 
 #include "headroom/base/errors.h"
 
@@ -50,22 +52,25 @@ void add_row(const float* b, const LoraLayer& layer, const float* a, int64_t fir
 }  // namespace
 
 AdapterMerge::AdapterMerge(const std::string& adapter, const Model& model)
-    : path_(adapter), layers_(open_adapter(adapter, model)) {
+    : path_(adapter), adapter_(open_adapter(adapter, model)) {
   if (!adapter.empty()) files_ = std::make_unique<WeightFiles>(open_adapter_files(adapter));
-  bases_.reserve(layers_.size());
 }
 
 int64_t AdapterMerge::heap_bytes() const {
   int64_t most = 0;
-  for (const LoraLayer& layer : layers_) most = std::max(most, layer.rank * (layer.inputs + layer.outputs));
+  for (const LoraLayer& layer : adapter_.layers) {
+    const int64_t row_and_factors = adapter_.has_magnitudes ? layer.inputs + layer.outputs : 0;
+    most = std::max(most, layer.rank * (layer.inputs + layer.outputs) + row_and_factors);
+  }
   return most * size_of(DType::f32);
 }
 
 WeightTensor AdapterMerge::merged(const WeightTensor& base) {
-  const auto layer = std::find_if(layers_.begin(), layers_.end(),
-                                  [&](const LoraLayer& one) { return one.weight == base.stored.name; });
-  if (layer == layers_.end()) return base;
-  bases_.push_back({base, &*layer});
+  const std::vector<LoraLayer>& layers = adapter_.layers;
+  const auto layer = std::ranges::find(layers, base.stored.name, &LoraLayer::weight);
+  const bool is_whole = std::ranges::find(adapter_.whole, base.stored.name) != adapter_.whole.end();
+  if (layer == layers.end() && !is_whole) return base;
+  bases_.push_back({base, is_whole ? nullptr : &*layer, is_whole ? files_->find(base.stored.name) : std::nullopt});
   WeightTensor merged = base;
   merged.file = this;
   merged.stored.in_order = false;
@@ -86,7 +91,8 @@ int64_t AdapterMerge::find(std::string_view name) const {
   return found == bases_.end() ? -1 : found - bases_.begin();
 }
 
-void AdapterMerge::take_layer(const LoraLayer& layer) const {
+void AdapterMerge::take_layer(const Base& base) const {
+  const LoraLayer& layer = *base.layer;
   if (taken_ == &layer) return;
   a_.resize(static_cast<size_t>(layer.rank * layer.inputs));
   b_.resize(static_cast<size_t>(layer.outputs * layer.rank));
@@ -95,21 +101,44 @@ void AdapterMerge::take_layer(const LoraLayer& layer) const {
   };
   read(lora_a_name(layer.weight), {layer.rank, layer.inputs}, a_);
   read(lora_b_name(layer.weight), {layer.outputs, layer.rank}, b_);
+  if (adapter_.has_magnitudes) {
+    row_factors_.resize(static_cast<size_t>(layer.outputs));
+    read(lora_magnitude_name(layer.weight), {layer.outputs}, row_factors_);
+    divide_by_norms(base);
+  }
   taken_ = &layer;
+}
+
+void AdapterMerge::divide_by_norms(const Base& base) const {
+  const LoraLayer& layer = *base.layer;
+  std::vector<float> row(static_cast<size_t>(layer.inputs));
+  for (int64_t o = 0; o < layer.outputs; ++o) {
+    base.tensor.read(o * layer.inputs, layer.inputs, DType::f32, row.data());
+    add_row(b_.data() + o * layer.rank, layer, a_.data(), 0, layer.inputs, row.data());
+    double squares = 0;
+    for (const float element : row) squares += static_cast<double>(element) * static_cast<double>(element);
+    float& factor = row_factors_[static_cast<size_t>(o)];
+    factor = static_cast<float>(static_cast<double>(factor) / std::sqrt(squares));
+  }
 }
 
 void AdapterMerge::read(const StoredTensor& tensor, int64_t first, int64_t count, DType wanted, void* out,
                         NanCheck nan_check) const {
   ensure(wanted == DType::f32, "merged weights are read as f32, not as {}", name_of(wanted));
   const Base& base = base_of(tensor.name);
+  if (base.whole) return base.whole->read(first, count, DType::f32, out, NanCheck::refuse);
   const LoraLayer& layer = *base.layer;
   base.tensor.read(first, count, DType::f32, out, nan_check);
-  take_layer(layer);
+  take_layer(base);
   for (int64_t done = 0; done < count;) {
     const int64_t row = (first + done) / layer.inputs;
     const int64_t column = (first + done) % layer.inputs;
     const int64_t run = std::min(layer.inputs - column, count - done);
-    add_row(b_.data() + row * layer.rank, layer, a_.data(), column, run, static_cast<float*>(out) + done);
+    float* const sums = static_cast<float*>(out) + done;
+    add_row(b_.data() + row * layer.rank, layer, a_.data(), column, run, sums);
+    if (!row_factors_.empty()) {
+      for (float& sum : std::span(sums, static_cast<size_t>(run))) sum *= row_factors_[static_cast<size_t>(row)];
+    }
     done += run;
   }
 }

@@ -39,7 +39,7 @@ EvaluationShape evaluation_shape(const Model& model, int64_t rows, int64_t row_t
   EvaluationShape shape;
   shape.rows = rows;
   shape.row_tokens = row_tokens;
-  shape.adapter = open_adapter(adapter, model);
+  shape.adapter = open_adapter_to_run(adapter, model);
   const auto labels = static_cast<int64_t>(model.labels().size());
   if (labels > 0) {
     shape.logits_of_targets = true;

@@ -87,7 +87,7 @@ GenerationShape generation_shape(const GenerationSettings& settings, const Model
 FittedGeneration fit_generation(const GenerationSettings& settings, const Model& model, const Budget& budget,
                                 int64_t tokenizer_bytes, int64_t chat_template_bytes) {
   GenerationShape shape = generation_shape(settings, model);
-  shape.adapter = open_adapter(settings.adapter, model);
+  shape.adapter = open_adapter_to_run(settings.adapter, model);
   PassTrace trace = trace_passes(settings.trace);
   ReserveInputs reserve;
   reserve.threads = settings.threads;

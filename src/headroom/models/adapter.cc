@@ -54,30 +54,22 @@ bool is_factor(std::string_view tensor) {
   return tensor.ends_with(".lora_A.weight") || tensor.ends_with(".lora_B.weight");
 }
 
-// What a tensor is that is no matrix of the adapter's layers.
+// What a tensor is that is no part of the adapter's layers.
 std::string words_for_left_over(std::string_view tensor, const Model& model) {
   const auto has = [&](std::string_view part) { return tensor.find(part) != std::string_view::npos; };
-  if (has("lora_magnitude_vector")) return "is the magnitude of DoRA, which headroom does not compute";
+  if (has("lora_magnitude_vector"))
+    return "is a magnitude of DoRA, of which adapter_config.json does not speak (use_dora)";
   if (has("lora_embedding_")) return "is an adapter of the embedding, which headroom does not compute";
   if (tensor.ends_with(".bias")) return "is a bias that was trained, which headroom does not compute";
   if (has(".lora_") && !is_factor(tensor))
     return "is of an adapter that is more than LoRA, which headroom does not compute";
   if (!is_factor(tensor)) {
-    std::string_view module = module_of(tensor);
-    for (const std::string_view inner :
-         {".modules_to_save.default", ".modules_to_save", ".base_layer", ".token_adapter"}) {
-      if (module.ends_with(inner)) module.remove_suffix(inner.size());
-    }
-    for (const Parameter& parameter : model.parameters()) {
-      if (last_part(module_of(parameter.name)) != last_part(module)) continue;
-      return "is a whole layer beside LoRA (modules_to_save, or an embedding that was resized or saved with it), which "
-             "headroom does not load";
-    }
-    if (module.ends_with("lm_head")) {
+    const std::vector<Alias> aliases = model.aliases();
+    if (std::ranges::any_of(aliases, [&](const Alias& alias) { return alias.name == tensor; })) {
       return "is a whole layer beside LoRA, the output layer of a model that has the embedding for it, which headroom "
              "does not load";
     }
-    return "is no matrix of LoRA";
+    return "is no matrix of LoRA and no layer of this model";
   }
   const std::string_view module = tensor.substr(0, tensor.size() - std::string_view(".lora_A.weight").size());
   for (const LinearLayer& layer : linear_layers(model)) {
@@ -116,13 +108,42 @@ void check_matrix(const std::string& directory, const WeightFiles& files, const 
       directory, name, to_string(got), to_string(shape), got[is_a ? 0 : 1], layer.rank);
 }
 
-// Calls visit(name, layer, shape) for both matrices of each layer.
-template <class Visit>
-void for_each_matrix(const std::vector<LoraLayer>& layers, Visit&& visit) {
-  for (const LoraLayer& layer : layers) {
-    visit(lora_a_name(layer.weight), layer, Shape{layer.rank, layer.inputs});
-    visit(lora_b_name(layer.weight), layer, Shape{layer.outputs, layer.rank});
+// Whether the layer that the adapter brings for a tensor of the model fits it.
+void check_whole(const std::string& directory, const WeightFiles& files, const ModelTensor& tensor) {
+  const std::optional<WeightTensor> whole = files.find(tensor.name);
+  if (!whole) {
+    throw InvalidInput("{}: tensor {} is missing, a layer of modules_to_save; not all of the file is there", directory,
+                       tensor.name);
   }
+  if (whole->stored.shape == tensor.shape) return;
+  throw InvalidInput(
+      "{}: tensor {} has shape {}, of a layer that was resized; expected {}, the model's; try the whole model that "
+      "PEFT's merge_and_unload() makes",
+      directory, tensor.name, to_string(whole->stored.shape), to_string(tensor.shape));
+}
+
+// Whether an embedding that PEFT trained is the output layer as well, nothing in the files says.
+void refuse_tied(const std::string& directory, const ModelTensor& tensor, const Model& model) {
+  for (const Alias& alias : model.aliases()) {
+    if (alias.parameter != tensor.name) continue;
+    throw InvalidInput(
+        "{}: has {} as a whole layer, beside a model that has it for the output layer, too, which headroom does not "
+        "load; try the whole model that PEFT's merge_and_unload() makes",
+        directory, tensor.name);
+  }
+}
+
+std::vector<std::string> whole_layers(const std::string& directory, const WeightFiles& files,
+                                      const AdapterConfig& config, const Model& model) {
+  std::vector<std::string> whole;
+  for (const ModelTensor& tensor : model.tensors()) {
+    const auto names_it = [&](const NamePattern& name) { return name.matches(module_of(tensor.name)); };
+    if (!files.find(tensor.name) && std::ranges::none_of(config.whole, names_it)) continue;
+    refuse_tied(directory, tensor, model);
+    check_whole(directory, files, tensor);
+    whole.push_back(tensor.name);
+  }
+  return whole;
 }
 
 }  // namespace
@@ -176,11 +197,11 @@ std::vector<std::string> remarks_on_adapter(const std::string& directory, const 
   const AdapterConfig config = read_adapter_config(directory);
   const std::vector<LoraLayer> layers = lora_layers(model, config, directory);
   const auto remark = [&](std::string_view member, const auto& pattern) {
-    for (const auto& [name, value] : pattern) {
-      const auto fits = [&name](const LoraLayer& layer) { return name.matches(module_of(layer.weight)); };
+    for (const auto& entry : pattern) {
+      const auto fits = [&](const LoraLayer& layer) { return entry.first.matches(module_of(layer.weight)); };
       if (std::ranges::any_of(layers, fits)) continue;
       remarks.push_back(fmt::format("{}: {}: {} names no layer of the adapter; its value {} counts for none", directory,
-                                    member, name.text(), value));
+                                    member, entry.first.text(), entry.second));
     }
   };
   remark("rank_pattern", config.ranks);
@@ -188,28 +209,60 @@ std::vector<std::string> remarks_on_adapter(const std::string& directory, const 
   return remarks;
 }
 
-std::vector<LoraLayer> open_adapter(const std::string& directory, const Model& model) {
+Adapter open_adapter(const std::string& directory, const Model& model) {
   if (directory.empty()) return {};
-  const std::vector<LoraLayer> layers = lora_layers(model, read_adapter_config(directory), directory);
+  const AdapterConfig config = read_adapter_config(directory);
   const WeightFiles files = open_adapter_files(directory);
-  std::unordered_set<std::string> names;
-  for_each_matrix(layers, [&](const std::string& name, const LoraLayer& layer, const Shape& shape) {
-    check_matrix(directory, files, name, layer, shape);
-    names.insert(name);
-  });
+  Adapter adapter = {lora_layers(model, config, directory), config.has_magnitudes,
+                     whole_layers(directory, files, config, model)};
+  std::unordered_set<std::string> names(adapter.whole.begin(), adapter.whole.end());
+  for (const LoraLayer& layer : adapter.layers) {
+    const auto check = [&](const std::string& name, const Shape& shape) {
+      check_matrix(directory, files, name, layer, shape);
+      names.insert(name);
+    };
+    check(lora_a_name(layer.weight), {layer.rank, layer.inputs});
+    check(lora_b_name(layer.weight), {layer.outputs, layer.rank});
+    if (adapter.has_magnitudes) check(lora_magnitude_name(layer.weight), {layer.outputs});
+    if (!names.contains(layer.weight)) continue;
+    throw InvalidInput("{}: {} is there whole and as a target of LoRA; expected one of the two", directory,
+                       layer.weight);
+  }
   for (int64_t i = 0; i < files.count(); ++i) {
     const std::string name(files.tensor(i).stored.name);
     if (names.contains(name)) continue;
     throw InvalidInput("{}: tensor {} {}{}", directory, printable(name), words_for_left_over(name, model),
                        is_factor(name) ? "" : "; try the whole model that PEFT's merge_and_unload() makes");
   }
-  return layers;
+  return adapter;
+}
+
+std::vector<LoraLayer> open_adapter_to_run(const std::string& directory, const Model& model) {
+  Adapter adapter = open_adapter(directory, model);
+  if (!adapter.has_magnitudes) return std::move(adapter.layers);
+  throw InvalidInput(
+      "{}: use_dora: DoRA scales the rows of the model's own weights, which headroom computes where it merges them; "
+      "try "
+      "headroom convert MODEL --adapter {} --output DIR, and run that",
+      directory, directory);
+}
+
+std::vector<LoraLayer> open_adapter_to_train(const std::string& directory, const Model& model) {
+  const Adapter adapter = open_adapter(directory, model);
+  if (adapter.whole.empty()) return open_adapter_to_run(directory, model);
+  throw InvalidInput(
+      "{}: has {} as a whole layer, which is not trained on beside LoRA; try headroom convert MODEL --adapter {} "
+      "--output DIR, and a new adapter for that",
+      directory, adapter.whole.front(), directory);
 }
 
 LoadStatistics load_adapter(const std::string& directory, const Model& model, const Workspace& workspace) {
   if (directory.empty()) return {};
   open_adapter(directory, model);
-  return load_bound(open_adapter_files(directory), Source::adapter, workspace);
+  const WeightFiles files = open_adapter_files(directory);
+  const LoadStatistics matrices = load_bound(files, Source::adapter, workspace);
+  const LoadStatistics whole = load_bound(files, Source::model, workspace);
+  return {matrices.bytes + whole.bytes, matrices.seconds + whole.seconds};
 }
 
 }  // namespace headroom

@@ -18,9 +18,9 @@ namespace {
 constexpr std::string_view kPrefix = "base_model.model.";
 constexpr std::string_view kWeight = ".weight";
 
-std::string name_of_factor(std::string_view weight, char factor) {
+std::string name_beside(std::string_view weight, std::string_view end) {
   ensure(weight.ends_with(kWeight), "'{}' is no weight of a layer", weight);
-  return fmt::format("{}{}.lora_{}.weight", kPrefix, weight.substr(0, weight.size() - kWeight.size()), factor);
+  return fmt::format("{}{}{}", kPrefix, weight.substr(0, weight.size() - kWeight.size()), end);
 }
 
 ValueId declare(Builder& build, const std::string& name, const Shape& shape, const Initial& initial) {
@@ -33,8 +33,9 @@ ValueId declare(Builder& build, const std::string& name, const Shape& shape, con
 
 }  // namespace
 
-std::string lora_a_name(std::string_view weight) { return name_of_factor(weight, 'A'); }
-std::string lora_b_name(std::string_view weight) { return name_of_factor(weight, 'B'); }
+std::string lora_a_name(std::string_view weight) { return name_beside(weight, ".lora_A.weight"); }
+std::string lora_b_name(std::string_view weight) { return name_beside(weight, ".lora_B.weight"); }
+std::string lora_magnitude_name(std::string_view weight) { return name_beside(weight, ".lora_magnitude_vector"); }
 
 ValueId add_lora(Builder& build, ValueId x, ValueId y, const LoraLayer& layer, const LoraDropout& settings) {
   const std::string a_name = lora_a_name(layer.weight);

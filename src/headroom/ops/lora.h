@@ -23,6 +23,8 @@ struct LoraLayer {
 // "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight": as graph inputs and in PEFT's files.
 std::string lora_a_name(std::string_view weight);
 std::string lora_b_name(std::string_view weight);
+// Of the numbers that DoRA scales the rows of that weight to.
+std::string lora_magnitude_name(std::string_view weight);
 
 // Dropout of x: which rows of the batch it holds, and the share left out.
 struct LoraDropout {

@@ -57,7 +57,7 @@ AdapterConfig config_of_adapter(const FlagValues& flags) {
 // The layers of the adapter, which --lora-targets may name once more.
 std::vector<LoraLayer> layers_of_adapter(const FlagValues& flags, const AdapterConfig& config, const Model& model) {
   const std::string adapter = flags.text("--adapter");
-  std::vector<LoraLayer> layers = open_adapter(adapter, model);
+  std::vector<LoraLayer> layers = open_adapter_to_train(adapter, model);
   if (!flags.is_given("--lora-targets")) return layers;
   AdapterConfig asked = config;
   asked.targets = split(flags.text("--lora-targets"));

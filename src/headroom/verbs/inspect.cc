@@ -131,10 +131,11 @@ Json describe_adapter(const fs::path& directory) {
   Json json;
   try {
     const AdapterConfig config = read_adapter_config(directory.string());
-    json = {{"kind", "LoRA"}, {"rank", config.rank}, {"alpha", config.alpha}};
+    json = {{"kind", config.has_magnitudes ? "DoRA" : "LoRA"}, {"rank", config.rank}, {"alpha", config.alpha}};
     if (config.rank_stabilized) json["scale"] = "alpha / sqrt(rank)";
     if (config.dropout > 0) json["dropout"] = config.dropout;
     json["targets"] = join_names(config.targets);
+    if (!config.whole.empty()) json["whole_layers"] = join_names(config.whole);
     if (!config.excluded.empty()) json["excluded"] = join_names(config.excluded);
     if (!config.layers.empty()) json["layers"] = config.layers;
     for (const auto& [name, rank] : config.ranks) json["ranks"][name.text()] = rank;

@@ -44,6 +44,12 @@ VARIANTS = {
     "layers": ("qwen2_tied", {"r": 3, "lora_alpha": 4, "target_modules": ["q_proj", "gate_proj"], "layers_to_transform": [1],
                         "layers_pattern": "layers", "init_lora_weights": "eva", "eva_config": {"rho": 2.0, "tau": 0.99},
                         "loftq_config": {}, "fan_in_fan_out": True}),
+    # DoRA: the rows of a weight with its adapter are scaled to magnitudes. Only logits.
+    "dora": ("biases", {"r": 3, "lora_alpha": 4, "target_modules": ["q_proj", "down_proj"], "use_dora": True}),
+    # Layers that are trained whole beside LoRA: embedding, output, a norm, a matrix with its bias. Only logits.
+    "whole": ("qwen2", {"r": 2, "lora_alpha": 4, "target_modules": ["v_proj", "up_proj"],
+                        "modules_to_save": ["embed_tokens", "lm_head", "model.norm", "0.self_attn.k_proj",
+                                            "classifier"]}),
 }
 LR = 0.01
 
@@ -98,6 +104,13 @@ def write(name, seed):
         for factor, shape in (("A", (rank, inputs)), ("B", (outputs, rank))):
             values = random.uniform(-1, 1, shape) * (1 / math.sqrt(inputs) if factor == "A" else 0.2)
             matrices[f"base_model.model.{module}.lora_{factor}.weight"] = torch.tensor(values, dtype=torch.float32)
+        if config.get("use_dora"):
+            values = random.uniform(0.5, 2, outputs)
+            matrices[f"base_model.model.{module}.lora_magnitude_vector"] = torch.tensor(values, dtype=torch.float32)
+    for key, weight in weights.items():
+        if any(ends_in(key.rsplit(".", 1)[0], layer) for layer in config["modules_to_save"] or []):
+            noise = random.normal(0, 0.1, weight.shape)
+            matrices["base_model.model." + key] = (weight + torch.tensor(noise)).float()
     (folder / "adapter_config.json").write_text(json.dumps(config, indent=1) + "\n")
     safetensors.torch.save_file(matrices, folder / "adapter_model.safetensors", {"format": "pt"})
 
@@ -108,13 +121,21 @@ def write(name, seed):
         merged = dict(weights)
         for module, (_, scale) in layers.items():
             a, b = (trained[f"base_model.model.{module}.lora_{factor}.weight"] for factor in "AB")
-            merged[module + ".weight"] = weights[module + ".weight"] + scale * (b @ a)
+            weight = weights[module + ".weight"] + scale * (b @ a)
+            if config.get("use_dora"):
+                magnitudes = trained[f"base_model.model.{module}.lora_magnitude_vector"]
+                weight = weight * (magnitudes / weight.norm(dim=1))[:, None]
+            merged[module + ".weight"] = weight
+        merged.update((key.removeprefix("base_model.model."), value) for key, value in trained.items()
+                      if ".lora_" not in key)
         return logits_of(base_config, merged, ids)
 
     with torch.no_grad():
         expected = logits(ids)
     check_with_peft(folder, source, ids, expected)
     safetensors.torch.save_file({"logits": expected.float()}, folder / "logits.safetensors")
+    if config.get("use_dora") or config["modules_to_save"]:
+        return
     loss = loss_of(logits(ids), ids)
     loss.backward()
     safetensors.torch.save_file({key: value.grad.float() for key, value in trained.items()},

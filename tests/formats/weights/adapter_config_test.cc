@@ -100,10 +100,16 @@ TEST_F(AdapterConfigTest, ReadsWhatItWrites) {
   EXPECT_EQ(read.scale_of("layers.0.self_attn.v_proj"), 3.0 / 4.0);
 }
 
+TEST_F(AdapterConfigTest, ReadsDoraAndWholeLayers) {
+  const AdapterConfig config =
+      read(std::string(kPlain) + R"(, "use_dora": true, "modules_to_save": ["lm_head", "score"])");
+  EXPECT_TRUE(config.has_magnitudes);
+  EXPECT_EQ(join_names(config.whole), "lm_head,score");
+}
+
 TEST_F(AdapterConfigTest, RefusesWhatItDoesNotCompute) {
-  expect_refused(R"("use_dora": true)",
-                 "use_dora: asks for DoRA, which headroom does not compute; expected it to be absent, got true");
-  expect_refused(R"("modules_to_save": ["lm_head"])", "modules_to_save: asks for layers that are trained as a whole");
+  expect_refused(R"("use_qalora": true)",
+                 "use_qalora: asks for QALoRA, which headroom does not compute; expected it to be absent, got true");
   expect_refused(R"("bias": "all")", "bias: asks for trained biases, which headroom does not compute; expected none");
   expect_refused(R"("target_parameters": ["x"])", "target_parameters");
   for (const char* way : {"pissa", "pissa_niter_4", "OLoRA", "corda", "loftq", "lora_ga"}) {

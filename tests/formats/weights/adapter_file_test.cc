@@ -36,7 +36,23 @@ TEST(AdapterFile, NamesAreThoseOfPeft) {
     float value = 0;
     tensor->read(1, 1, DType::f32, &value);
     EXPECT_EQ(value, 2);
-    EXPECT_TRUE(files.find("base_model.model.lm_head.weight"));
+  }
+}
+
+TEST(AdapterFile, NamesOfMagnitudesAreThoseOfPeft) {
+  const TemporaryDirectory directory;
+  for (const char* end : {"", ".weight", ".default.weight"}) {
+    const std::string name = "base_model.model.model.layers.0.self_attn.q_proj.lora_magnitude_vector";
+    EXPECT_EQ(AdapterFile(write_tensors(directory, {name + end})).find(name), 0) << end;
+  }
+}
+
+TEST(AdapterFile, WholeLayersHaveTheNamesOfTheModel) {
+  const TemporaryDirectory directory;
+  for (const char* name :
+       {"base_model.model.lm_head.weight", "lm_head.weight", "base_model.model.lm_head.modules_to_save.weight",
+        "base_model.model.lm_head.modules_to_save.default.weight"}) {
+    EXPECT_EQ(AdapterFile(write_tensors(directory, {name})).find("lm_head.weight"), 0) << name;
   }
 }
 

@@ -300,8 +300,8 @@ JsonObject read_config(const std::string& model) {
     const JsonObject json = JsonObject::read(adapter);
     const std::string base = json.is_text("base_model_name_or_path") ? json.text("base_model_name_or_path") : "";
     throw InvalidInput(
-        "{}: is a PEFT adapter, no model; expected the model that it belongs to{}; try it with "
-        "--adapter {} beside",
+        "{}: is a PEFT adapter, no model; expected the model that it belongs to{}; try that, with "
+        "--adapter {} beside it in train, generate, eval or convert",
         model, base.empty() ? "" : fmt::format(" ({})", printable(base)), model);
   }
   const std::string gguf = std::filesystem::exists(config, error) ? "" : gguf_file_in(model);

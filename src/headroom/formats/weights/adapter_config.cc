@@ -38,11 +38,9 @@ constexpr std::array<std::string_view, 16> kSilent = {"auto_mapping",
 constexpr std::array<std::string_view, 4> kPlainBeginnings = {"gaussian", "orthogonal", "eva", "mica"};
 
 // Members that would change the numbers, and the words for what headroom does not compute.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kRefused = {{
-    {"use_dora", "DoRA"},
+constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kRefused = {{
     {"use_qalora", "QALoRA"},
     {"lora_bias", "biases of the adapter"},
-    {"modules_to_save", "layers that are trained as a whole"},
     {"trainable_token_indices", "rows of the embedding that are trained"},
     {"target_parameters", "adapters of parameters that are no linear layers"},
     {"layer_replication", "layers that occur several times"},
@@ -251,6 +249,11 @@ AdapterConfig read_adapter_config(const std::string& directory) {
                        json.show("target_modules"));
   }
   config.excluded = read_names(json, "exclude_modules");
+  config.has_magnitudes = json.boolean_or("use_dora", false);
+  if (json.has("modules_to_save")) {
+    const std::vector<std::string> names = json.texts("modules_to_save");
+    config.whole = {names.begin(), names.end()};
+  }
   read_layers(json, config);
   if (json.is_text("base_model_name_or_path")) config.base = json.text("base_model_name_or_path");
   config.ranks = read_pattern(json, "rank_pattern", [](const JsonObject& object, const std::string& name) {

@@ -18,6 +18,8 @@ struct AdapterConfig {
   bool rank_stabilized = false;            // use_rslora: the scale is alpha / sqrt(r) instead of alpha / r
   std::vector<NamePattern> targets = {};   // target_modules: names, or one regular expression
   std::vector<NamePattern> excluded = {};  // exclude_modules, which has the last word
+  bool has_magnitudes = false;             // use_dora: rows of a base with its adapter are scaled to magnitudes
+  std::vector<NamePattern> whole = {};     // modules_to_save: layers that the adapter brings whole
   // Which of the model's layers the targets are in: all of them where `layers` is empty. A layer's number stands behind
   // one of `lists` ("layers"), or where that is empty behind any name but the first.
   std::vector<int64_t> layers = {};     // layers_to_transform
@@ -39,7 +41,7 @@ inline constexpr const char* kAdapterConfig = "adapter_config.json";
 inline constexpr const char* kAdapterWeights = "adapter_model.safetensors";
 
 // Of the adapter in `directory`. Throws InvalidInput naming the member that is missing, out of range, or asks for what
-// headroom does not compute (DoRA, modules_to_save, a base that PiSSA changed ...); a member that headroom does not
+// headroom does not compute (QALoRA, trained biases, a base that PiSSA changed ...); a member that headroom does not
 // know is refused unless it says nothing (null, false, empty).
 AdapterConfig read_adapter_config(const std::string& directory);
 

@@ -9,9 +9,28 @@ namespace headroom {
 namespace {
 
 constexpr std::string_view kPrefix = "base_model.model.";
+constexpr std::string_view kMagnitude = ".lora_magnitude_vector";
+
+// What PEFT puts between the name of a module and that of its tensor.
+constexpr std::string_view kWrappers[] = {".modules_to_save", ".base_layer"};
+
+std::string name_in_model(std::string name) {
+  if (name.starts_with(kPrefix)) name.erase(0, kPrefix.size());
+  for (const std::string_view wrapper : kWrappers) {
+    const size_t begin = name.rfind(wrapper);
+    if (begin != std::string::npos) name.erase(begin, name.rfind('.') - begin);
+  }
+  return name;
+}
 
 std::string name_in_peft(std::string_view stored) {
   std::string name(stored);
+  if (name.find(".lora_") == std::string::npos) return name_in_model(std::move(name));
+  const size_t magnitude = name.rfind(kMagnitude);
+  if (magnitude != std::string::npos) {
+    name.erase(magnitude + kMagnitude.size());
+    if (!name.starts_with(kPrefix)) name.insert(0, kPrefix);
+  }
   for (const std::string_view factor : {".lora_A.", ".lora_B."}) {
     const size_t begin = name.rfind(factor);
     if (begin == std::string::npos) continue;

@@ -1,6 +1,7 @@
 // The tensors of adapter_model.safetensors under the names that PEFT writes now:
 // "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight". Files that were saved past save_pretrained have the
-// adapter's own name in them (lora_A.default.weight), or lack the prefix.
+// adapter's own name in them (lora_A.default.weight), or lack the prefix. Layers that stand there whole have the names
+// that they have in the model: "lm_head.weight".
 #pragma once
 
 #include <string>
