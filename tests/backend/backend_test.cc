@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
+#include "headroom/backend/dot_product_rate.h"
 #include "headroom/backend/isa.h"
 #include "headroom/base/errors.h"
 
@@ -18,6 +21,16 @@ TEST(Backend, IsChosenByItsName) {
   } catch (const InvalidInput& error) {
     EXPECT_STREQ(error.what(), "backend abacus: unknown; expected one of: cpu");
   }
+}
+
+// Both have the same bits, and on some processors dot products of bf16 take as long as four multiply-adds.
+TEST(Backend, DotProductsAreChosenOnlyWhereTheyAreFaster) {
+  if (!is_supported(Isa::avx512_bf16)) GTEST_SKIP() << "no AVX512_BF16 here";
+  const double rate = dot_product_rate();
+  EXPECT_GT(rate, 0.25);
+  EXPECT_LT(rate, 4);
+  if (std::getenv("HEADROOM_ISA") != nullptr || (rate > 0.8 && rate < 1.25)) GTEST_SKIP() << "rate " << rate;
+  EXPECT_EQ(choose_isa(), rate > 1 ? Isa::avx512_bf16 : Isa::avx512);
 }
 
 // Plans are made before it is known where they run.

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "headroom/backend/dot_product_rate.h"
 #include "headroom/base/errors.h"
 
 namespace headroom {
@@ -34,7 +35,8 @@ bool is_supported(Isa isa) {
 Isa choose_isa() {
   const char* forced = std::getenv("HEADROOM_ISA");
   if (forced == nullptr || *forced == '\0') {
-    if (is_supported(Isa::avx512_bf16)) return Isa::avx512_bf16;
+    static const bool multiplies_pairs = is_supported(Isa::avx512_bf16) && dot_product_rate() > 1;
+    if (multiplies_pairs) return Isa::avx512_bf16;
     if (is_supported(Isa::avx512)) return Isa::avx512;
     return is_supported(Isa::avx2) ? Isa::avx2 : Isa::reference;
   }

@@ -10,7 +10,7 @@ enum class Isa : uint8_t { reference, avx2, avx512, avx512_bf16 };
 std::string_view name_of(Isa isa);
 // Whether this processor runs it. `reference` runs everywhere.
 bool is_supported(Isa isa);
-// The best supported path, or the one HEADROOM_ISA forces; throws InvalidInput when that is unknown or unsupported.
+// The fastest supported path, or the one HEADROOM_ISA forces; throws InvalidInput when that is unknown or unsupported.
 Isa choose_isa();
 
 // The kernel of `op` on `isa`, or null.

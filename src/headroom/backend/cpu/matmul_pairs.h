@@ -1,5 +1,5 @@
-// Packing a factor of bf16 in pairs of neighbours along k, one in each 32-bit place, in the panels of matmul_pack.h; a
-// factor in f32 is rounded on the way. What an odd depth lacks is +0.
+// Packing a factor of bf16 for dot products: pairs of neighbours along k, one in each 32-bit place, in the panels of
+// matmul_pack.h; a factor in f32 is rounded on the way. What an odd depth lacks is +0. For AVX-512 alone.
 #pragma once
 
 #include <algorithm>
@@ -7,6 +7,22 @@
 #include "headroom/backend/cpu/matmul_pack.h"
 
 namespace headroom::HEADROOM_ISA {
+
+HEADROOM_INLINE __m256i bf16_bits(const Bf16* from) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+}
+HEADROOM_INLINE __m256i bf16_bits(const Rounded<Bf16>* from) { return rounded_bits(load(&from->value), Bf16()); }
+
+HEADROOM_INLINE TileRow load_pairs(const Rounded<Bf16>* from) {
+  const __m512i first = _mm512_castsi256_si512(bf16_bits(from));
+  return _mm512_castsi512_ps(_mm512_inserti64x4(first, bf16_bits(from + 16), 1));
+}
+// Of two rows, the pairs of elements that stand one above the other.
+template <class Element>
+HEADROOM_INLINE TileRow zip_rows(const Element* first, const Element* second) {
+  const __m512i upper = _mm512_slli_epi32(_mm512_cvtepu16_epi32(bf16_bits(second)), 16);
+  return _mm512_castsi512_ps(_mm512_or_si512(_mm512_cvtepu16_epi32(bf16_bits(first)), upper));
+}
 
 // The first n elements as pairs, the rest +0.
 template <class Element>

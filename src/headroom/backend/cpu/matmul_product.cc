@@ -9,9 +9,12 @@
 
 #include "headroom/backend/cpu/elements.h"
 #include "headroom/backend/cpu/matmul_few_rows.h"
-#include "headroom/backend/cpu/matmul_pairs.h"
+#include "headroom/backend/cpu/matmul_pack.h"
 #include "headroom/backend/cpu/matmul_tile.h"
 #include "headroom/backend/matmul_blocks.h"
+#if defined(__AVX512BF16__)
+#include "headroom/backend/cpu/matmul_pairs.h"
+#endif
 
 namespace headroom::HEADROOM_ISA {
 namespace {
@@ -51,20 +54,34 @@ Ahead lines_of(const Factor& factor, const Region& region) {
           .per_tile = lines * (factor.transposed ? columns : rows)};
 }
 
-// How a product of these factors is packed and multiplied: a step is one k, or two of bf16.
-template <class Left, class Right>
+// How a product of these factors is packed and multiplied: a step is one term, or a pair of bf16 where the processor
+// multiplies those.
+template <class Left>
 struct Scheme {
+#if defined(__AVX512BF16__)
   static constexpr Terms kTerms = std::is_same_v<Left, Bf16> ? Terms::two : Terms::one;
+#else
+  static constexpr Terms kTerms = Terms::one;
+#endif
+  static constexpr Order kOrder = std::is_same_v<Left, Bf16> ? Order::odd_first : Order::ascending;
   static constexpr int64_t kDepth = kTerms == Terms::two ? 2 : 1;  // of a step
+
+  // What the dot product does with denormals; chains of other factors keep them.
+  struct Untouched {};
+  using Environment =
+      std::conditional_t<kOrder == Order::odd_first && kTerms == Terms::one, DenormalsAsZeros, Untouched>;
+
+  static constexpr int64_t steps(int64_t depth) { return places_of<kOrder>(depth) / kDepth; }
 
   template <int kWidth, class Element>
   static void pack_factor(const Factor& factor, const Element* from, bool along_k, int64_t lanes, int64_t height,
                           int64_t depth, float* to) {
+#if defined(__AVX512BF16__)
     if constexpr (kTerms == Terms::two) {
-      pack_pairs<kWidth>(from, factor.stride, along_k, lanes, height, depth, to);
-    } else {
-      pack<kWidth>(from, factor.stride, along_k, lanes, height, depth, to);
+      return pack_pairs<kWidth>(from, factor.stride, along_k, lanes, height, depth, to);
     }
+#endif
+    pack<kWidth, kOrder>(from, factor.stride, along_k, lanes, height, depth, to);
   }
 };
 
@@ -119,9 +136,9 @@ void round_block(const Block& block, int64_t rows, int64_t columns, Element* c, 
 // One thread's part of C.
 template <class Left, class Right>
 void multiply_region(const Product& product, const Region& region, std::byte* scratch, float* rounded) {
-  constexpr Terms kTerms = Scheme<Left, Right>::kTerms;
-  constexpr int64_t kDepth = Scheme<Left, Right>::kDepth;
-  const DenormalsAsZeros<kTerms> environment;
+  using How = Scheme<Left>;
+  constexpr int64_t kDepth = How::kDepth;
+  [[maybe_unused]] const typename How::Environment environment;
   float* packed_b = reinterpret_cast<float*>(scratch);
   float* packed_a = reinterpret_cast<float*>(scratch + kPackedRightBytes);
   const bool rounds = product.c_dtype != DType::f32;
@@ -145,14 +162,13 @@ void multiply_region(const Product& product, const Region& region, std::byte* sc
       }
       for (int64_t k = 0; k < product.depth; k += block_depth) {
         const int64_t depth = std::min(block_depth, product.depth - k);
-        const int64_t steps = parts_of(depth, kDepth);
-        Scheme<Left, Right>::template pack_factor<kTileRows>(product.a, at<Left>(product.a, i, k),
-                                                             !product.a.transposed, rows, height, depth, packed_a);
+        const int64_t steps = How::steps(depth);
+        How::template pack_factor<kTileRows>(product.a, at<Left>(product.a, i, k), !product.a.transposed, rows, height,
+                                             depth, packed_a);
         for (int64_t j = span; j < span_end; j += kBlockColumns) {
           const int64_t column_end = std::min(j + kBlockColumns, span_end);
-          Scheme<Left, Right>::template pack_factor<kTileColumns>(product.b, at<Right>(product.b, k, j),
-                                                                  product.b.transposed, column_end - j, kTileColumns,
-                                                                  depth, packed_b);
+          How::template pack_factor<kTileColumns>(product.b, at<Right>(product.b, k, j), product.b.transposed,
+                                                  column_end - j, kTileColumns, depth, packed_b);
           const bool is_last = column_end == span_end;
           const int64_t next_k = is_last ? k + block_depth : k;
           const int64_t next_j = is_last ? span : column_end;
@@ -160,8 +176,8 @@ void multiply_region(const Product& product, const Region& region, std::byte* sc
                                  ? Ahead()
                                  : lines_of<Right>(product.b, {next_k, std::min(next_k + depth, product.depth), next_j,
                                                                std::min(next_j + kBlockColumns, span_end)});
-          multiply_block<kTerms>({block.c + (j - span), block.stride}, rows, column_end - j, steps, height,
-                                 product.from_zero && k == 0, packed_a, packed_b, next);
+          multiply_block<How::kTerms>({block.c + (j - span), block.stride}, rows, column_end - j, steps, height,
+                                      product.from_zero && k == 0, packed_a, packed_b, next);
         }
       }
       if (!rounds) continue;
@@ -229,10 +245,10 @@ void with_factors(const Product& product, Body&& body) {
   switch (product.a.dtype) {
     case DType::bf16:
       return product.b.dtype == DType::bf16 ? body.template operator()<Bf16, Bf16>()
-                                            : body.template operator()<Bf16, float>();
+                                            : body.template operator()<Bf16, Rounded<Bf16>>();
     case DType::f16:
       return product.b.dtype == DType::f16 ? body.template operator()<F16, F16>()
-                                           : body.template operator()<F16, RoundedToF16>();
+                                           : body.template operator()<F16, Rounded<F16>>();
     default: return with_elements(b, [&]<class Right>(const Right*) { body.template operator()<float, Right>(); });
   }
 }

@@ -1,8 +1,7 @@
 // The innermost piece of a product: a tile of C that lives in registers while k runs.
 //   MR rows x NR columns: 14 x 32 with AVX-512 (28 of 32 registers), 6 x 16 with AVX2 (12 of 16).
-// The tile starts from the C it finds and goes on, so every element stays one chain. A step is one term, or two of
-// bf16, the odd one first: an instruction where there is one (vdpbf16ps), and otherwise two multiply-adds in an
-// environment that takes denormals for zeros, as that instruction does.
+// The tile starts from the C it finds and goes on, so every element stays one chain. A step is one term, or with
+// vdpbf16ps two of bf16.
 #pragma once
 
 #include <array>
@@ -45,34 +44,19 @@ enum class Terms { one, two };
 
 template <Terms kTerms>
 HEADROOM_INLINE F32x16 add_terms(F32x16 a, F32x16 b, F32x16 sum) {
-  if constexpr (kTerms == Terms::one) {
-    return fma(a, b, sum);
-  } else {
 #if defined(__AVX512BF16__)
+  if constexpr (kTerms == Terms::two) {
     return F32x16(_mm512_dpbf16_ps(sum.v, (__m512bh)_mm512_castps_si512(a.v), (__m512bh)_mm512_castps_si512(b.v)));
-#else
-    const I32x16 upper(-65536);
-    const F32x16 with_odd = fma(from_bits(bits_of(a) & upper), from_bits(bits_of(b) & upper), sum);
-    return fma(from_bits(shift_left<16>(bits_of(a))), from_bits(shift_left<16>(bits_of(b))), with_odd);
-#endif
   }
+#endif
+  return fma(a, b, sum);
 }
 
-// While it lives, this thread takes denormals for zeros and makes none, if kTerms needs that.
-template <Terms kTerms>
+// While it lives, this thread takes denormals for zeros and makes none, as vdpbf16ps does.
 class DenormalsAsZeros {
  public:
-#if defined(__AVX512BF16__)
-  static constexpr bool kActs = false;
-#else
-  static constexpr bool kActs = kTerms == Terms::two;
-#endif
-  DenormalsAsZeros() : before_(_mm_getcsr()) {
-    if (kActs) _mm_setcsr(before_ | kFlushToZero | kDenormalsAreZero);
-  }
-  ~DenormalsAsZeros() {
-    if (kActs) _mm_setcsr(before_);
-  }
+  DenormalsAsZeros() : before_(_mm_getcsr()) { _mm_setcsr(before_ | kFlushToZero | kDenormalsAreZero); }
+  ~DenormalsAsZeros() { _mm_setcsr(before_); }
   DenormalsAsZeros(const DenormalsAsZeros&) = delete;
   DenormalsAsZeros& operator=(const DenormalsAsZeros&) = delete;
 

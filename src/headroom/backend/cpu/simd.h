@@ -81,15 +81,20 @@ HEADROOM_INLINE void stream(F16* to, F32x16 a) {
   _mm256_stream_si256(reinterpret_cast<__m256i*>(to), rounded_bits(a, F16()));
 }
 
-// A number in f32 that is read as if it stood in f16.
-struct RoundedToF16 {
+// A number in f32 that is read as if it stood in a format of 16 bits.
+template <class Half>
+struct Rounded {
   float value;
 };
-HEADROOM_INLINE F32x16 load(const RoundedToF16* from, int64_t n) {
-  alignas(32) F16 halves[16];
+template <class Half>
+HEADROOM_INLINE F32x16 load(const Rounded<Half>* from, int64_t n) {
+  alignas(32) Half halves[16];
   store(halves, load(&from->value, n));
-  return load(static_cast<const F16*>(halves));
+  return load(static_cast<const Half*>(halves));
 }
-HEADROOM_INLINE F32x16 load(const RoundedToF16* from) { return load(from, kLanes); }
+template <class Half>
+HEADROOM_INLINE F32x16 load(const Rounded<Half>* from) {
+  return load(from, kLanes);
+}
 
 }  // namespace headroom::HEADROOM_ISA

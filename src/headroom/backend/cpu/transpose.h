@@ -25,27 +25,10 @@ HEADROOM_INLINE void store_tile_row(float* to, TileRow row) { _mm512_storeu_ps(t
 HEADROOM_INLINE TileRow broadcast_row(float all) { return _mm512_set1_ps(all); }
 HEADROOM_INLINE TileRow fma_rows(TileRow a, TileRow b, TileRow c) { return _mm512_fmadd_ps(a, b, c); }
 
-// Neighbouring elements of 16 bits, or of 32 that are rounded to bf16, as pairs: twice kTransposeTile of them.
+// Neighbouring elements of 16 bits as pairs: twice kTransposeTile of them.
 template <class Element>
 HEADROOM_INLINE TileRow load_pairs(const Element* from) {
   return _mm512_loadu_ps(from);
-}
-HEADROOM_INLINE TileRow load_pairs(const float* from) {
-  const __m256i first = rounded_bits(load(from), Bf16());
-  const __m256i second = rounded_bits(load(from + 16), Bf16());
-  return _mm512_castsi512_ps(_mm512_inserti64x4(_mm512_castsi256_si512(first), second, 1));
-}
-HEADROOM_INLINE TileRow zip_pairs(__m256i first, __m256i second) {
-  const __m512i upper = _mm512_slli_epi32(_mm512_cvtepu16_epi32(second), 16);
-  return _mm512_castsi512_ps(_mm512_or_si512(_mm512_cvtepu16_epi32(first), upper));
-}
-// Of two rows, the pairs of elements that stand one above the other.
-HEADROOM_INLINE TileRow zip_rows(const Bf16* first, const Bf16* second) {
-  return zip_pairs(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(first)),
-                   _mm256_loadu_si256(reinterpret_cast<const __m256i*>(second)));
-}
-HEADROOM_INLINE TileRow zip_rows(const float* first, const float* second) {
-  return zip_pairs(rounded_bits(load(first), Bf16()), rounded_bits(load(second), Bf16()));
 }
 HEADROOM_INLINE TileRow first_of_pairs(TileRow pairs, Bf16) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(pairs), 16));
@@ -106,8 +89,11 @@ HEADROOM_INLINE TileRow load_tile_row(const Bf16* from) {
 HEADROOM_INLINE TileRow load_tile_row(const F16* from) {
   return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
 }
-HEADROOM_INLINE TileRow load_tile_row(const RoundedToF16* from) {
+HEADROOM_INLINE TileRow load_tile_row(const Rounded<F16>* from) {
   return _mm256_cvtph_ps(_mm256_cvtps_ph(_mm256_loadu_ps(&from->value), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+HEADROOM_INLINE TileRow load_tile_row(const Rounded<Bf16>* from) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(round_to_bf16(_mm256_loadu_ps(&from->value)), 16));
 }
 template <class Element>
 HEADROOM_INLINE TileRow load_tile_row(const Element* from, int64_t n) {
@@ -120,15 +106,6 @@ HEADROOM_INLINE TileRow fma_rows(TileRow a, TileRow b, TileRow c) { return _mm25
 template <class Element>
 HEADROOM_INLINE TileRow load_pairs(const Element* from) {
   return _mm256_loadu_ps(reinterpret_cast<const float*>(from));
-}
-HEADROOM_INLINE TileRow load_pairs(const float* from) { return _mm256_castsi256_ps(rounded_bits(load(from), Bf16())); }
-HEADROOM_INLINE __m256i wide_bits(const Bf16* from) {
-  return _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
-}
-HEADROOM_INLINE __m256i wide_bits(const float* from) { return round_to_bf16(_mm256_loadu_ps(from)); }
-template <class Element>
-HEADROOM_INLINE TileRow zip_rows(const Element* first, const Element* second) {
-  return _mm256_castsi256_ps(_mm256_or_si256(wide_bits(first), _mm256_slli_epi32(wide_bits(second), 16)));
 }
 HEADROOM_INLINE TileRow first_of_pairs(TileRow pairs, Bf16) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(pairs), 16));
