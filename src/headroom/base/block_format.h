@@ -14,14 +14,14 @@ namespace headroom {
 
 class BlockFormat {
  public:
-  // `block_elements`: of the flat tensor, those that share bytes; at most 256.
+  // `block_elements`: of the flat tensor, those that share bytes; at most 256, or 0 where that depends on the shape.
   constexpr BlockFormat(std::string_view name, int64_t block_elements) : name_(name), block_elements_(block_elements) {}
   virtual ~BlockFormat() = default;
   BlockFormat(const BlockFormat&) = delete;
   BlockFormat& operator=(const BlockFormat&) = delete;
 
   std::string_view name() const { return name_; }  // "nf4"
-  int64_t block_elements() const { return block_elements_; }
+  virtual int64_t block_elements(const Shape&) const { return block_elements_; }
   DType dtype() const;  // its number
 
   // Of a tensor. Throws InvalidInput where rows must be whole blocks and are not.

@@ -63,7 +63,7 @@ void take_formats_of_blocks(const BlockFormat& format, Model& model) {
   std::unordered_map<std::string, DType> formats;
   for (const Parameter& parameter : model.parameters()) {
     const Shape& shape = parameter.shape;
-    const bool in_blocks = shape.rank() > 1 && shape[shape.rank() - 1] % format.block_elements() == 0;
+    const bool in_blocks = shape.rank() > 1 && shape[shape.rank() - 1] % format.block_elements(shape) == 0;
     const DType held = shape.rank() < 2 || in_blocks ? DType::f32 : DType::f16;
     if (held != model.stored_dtype()) formats.emplace(parameter.name, held);
   }

@@ -20,7 +20,7 @@ class Encoding {
       : load_(load), format_(block_format(load.wanted)), waiting_(waiting) {}
 
   const WeightTensor& source() const { return load_.source; }
-  int64_t block_elements() const { return format_.block_elements(); }
+  int64_t block_elements() const { return format_.block_elements(load_.source.stored.shape); }
 
   // Elements from number `first` on, whole blocks or the tensor's end.
   void add(int64_t first, std::span<const float> elements) const {
