@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "headroom/base/dtype.h"
+
 namespace headroom {
 
 // A thread packs kBlockDepth x kBlockRows of the left factor (768 KiB, read strip by strip, so the last cache will do;
@@ -24,6 +26,12 @@ inline constexpr int64_t kPackedRightBytes =
 inline constexpr int64_t kPackedLeftBytes =
     4 * (kBlockDepth * (kBlockRows + kMostTileRows) + (kBlockRows / kLeastTileRows + 2) * kPanelSlack);
 inline constexpr int64_t kProductScratchBytes = kPackedRightBytes + kPackedLeftBytes;  // per thread
+
+// Where the right factor is in a block format, each thread decodes its blocks here before it packs them.
+inline constexpr int64_t kDecodedBytes = 4 * kBlockDepth * kBlockColumns;
+constexpr int64_t decoded_scratch_bytes(DType right, int threads) {
+  return is_scalar(right) ? 0 : threads * kDecodedBytes;
+}
 
 constexpr int64_t product_scratch_bytes(int threads) { return threads * kProductScratchBytes; }
 

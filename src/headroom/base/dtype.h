@@ -11,7 +11,7 @@ namespace headroom {
 // because kernels switch on them; block formats (base/block_format.h) are numbered behind them.
 enum class DType : uint8_t { f32, bf16, f16, f64, i32, u8 };
 inline constexpr uint8_t kScalarFormats = 6;
-inline bool is_scalar(DType dtype) { return static_cast<uint8_t>(dtype) < kScalarFormats; }
+constexpr bool is_scalar(DType dtype) { return static_cast<uint8_t>(dtype) < kScalarFormats; }
 
 // Bytes of one element. Throws InternalError for a block format, of which no element has bytes of its own.
 int64_t size_of(DType dtype);

@@ -74,6 +74,9 @@ class Op {
   // all of it or a range.
   virtual bool reads_input(const Node&, size_t /*input*/) const { return true; }
 
+  // Whether kernels read input `input` in any block format as well, decoding its elements on the way.
+  virtual bool reads_blocks(size_t /*input*/) const { return false; }
+
   virtual Lane lane() const { return Lane::compute; }
   virtual Course course() const { return Course::whole; }
   // Not none: the node moves values between tiers, and has no kernel.

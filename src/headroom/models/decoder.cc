@@ -8,7 +8,6 @@
 #include "headroom/ops/add.h"
 #include "headroom/ops/add_bias.h"
 #include "headroom/ops/attention.h"
-#include "headroom/ops/dequantize.h"
 #include "headroom/ops/embedding.h"
 #include "headroom/ops/matmul.h"
 #include "headroom/ops/rms_norm.h"
@@ -47,8 +46,7 @@ ValueId Weights::weight(std::string_view name, const Shape& shape) const {
   }
   binding->is_trained = is_scalar(format);
   binding->stays = !is_scalar(format);
-  const ValueId weight = build_.input(full_name, {format, shape}, Role::weight, std::move(binding));
-  return is_scalar(format) ? weight : dequantize(build_, weight);
+  return build_.input(full_name, {format, shape}, Role::weight, std::move(binding));
 }
 
 ValueId Weights::embed(std::string_view name, ValueId tokens, int64_t vocabulary, int64_t features) const {
@@ -93,8 +91,7 @@ ValueId Decoder::head_weight(Builder& build, const WeightFormats& formats) const
   };
   if (classifies()) return declare("score", static_cast<int64_t>(c_.labels.size()));
   if (!c_.tied_embeddings) return declare("lm_head", c_.vocabulary);
-  const ValueId embedding = build.graph().find(kEmbedding);
-  return is_scalar(build.type(embedding).dtype) ? embedding : dequantize(build, embedding);
+  return build.graph().find(kEmbedding);
 }
 
 ValueId Decoder::rotate_and_attend(Builder& build, ValueId q, ValueId k, ValueId v, const StepInputs& inputs) const {

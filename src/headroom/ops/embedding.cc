@@ -17,7 +17,7 @@ class Embedding : public Op {
 
   std::vector<Type> output_types(std::span<const Type> inputs, const Attributes& attributes) const override {
     expect_inputs(name(), inputs, 2, 2);
-    expect_weight(name(), "table is [V, F] in a weight's format", inputs[0]);
+    expect_weight_or_blocks(name(), "table is [V, F] in a weight's format", inputs[0]);
     expect_rank(name(), "table is [V, F]", 2, inputs[0]);
     expect_dtype(name(), "ids is i32[T]", DType::i32, inputs[1]);
     expect_rank(name(), "ids is i32[T]", 1, inputs[1]);
@@ -27,6 +27,8 @@ class Embedding : public Op {
   Price price(const TypedNode& node) const override {
     return {.flops = 0, .bytes = 2.0 * static_cast<double>(node.outputs[0].bytes() + node.inputs[1].bytes())};
   }
+
+  bool reads_blocks(size_t input) const override { return input == 0; }
 
   std::vector<ValueId> gradient(Builder& build, const Node& forward,
                                 std::span<const ValueId> gradients) const override {

@@ -41,7 +41,15 @@ void expect_weight(std::string_view op, std::string_view rule, const Type& got) 
   throw InvalidInput("{}: {}; expected f32, bf16 or f16, got {}", op, rule, to_string(got));
 }
 
+void expect_weight_or_blocks(std::string_view op, std::string_view rule, const Type& got) {
+  if (is_scalar(got.dtype)) return expect_weight(op, rule, got);
+  (void)got.bytes();  // throws for rows that are no whole blocks
+}
+
 void expect_factors(std::string_view op, const Type& left, const Type& right) {
+  if (left.dtype == DType::f32 && !is_scalar(right.dtype)) {
+    return expect_weight_or_blocks(op, "the right factor is in a weight's format", right);
+  }
   expect_weight(op, "the left factor is f32, bf16 or f16", left);
   expect_weight(op, "the right factor is f32, bf16 or f16", right);
   if (left.dtype == DType::f32 || right.dtype == DType::f32 || left.dtype == right.dtype) return;

@@ -30,8 +30,11 @@ void expect_matrix(std::string_view op, std::string_view rule, const Type& got);
 // f32, bf16 or f16: what kernels read as f32.
 void expect_weight(std::string_view op, std::string_view rule, const Type& got);
 
+// A weight, or one in a block format.
+void expect_weight_or_blocks(std::string_view op, std::string_view rule, const Type& got);
+
 // Factors of a product, both f32, bf16 or f16: beside a left one of 16 bits the right one is of the same format, or
-// f32.
+// f32; beside one of f32 it may be in a block format.
 void expect_factors(std::string_view op, const Type& left, const Type& right);
 
 // What the attribute "result" says that a rounded result is stored in (an integer: the DType), or without it

@@ -11,7 +11,7 @@ namespace {
 // x [T, F], weight [V, F], targets i32[T].
 void expect_head(std::string_view op, std::span<const Type> inputs) {
   expect_rows(op, "x is [T, F] in f32, bf16 or f16", inputs[0]);
-  expect_weight(op, "weight is [V, F] in a weight's format", inputs[1]);
+  expect_weight_or_blocks(op, "weight is [V, F] in a weight's format", inputs[1]);
   expect_factors(op, inputs[0], inputs[1]);
   expect_rank(op, "weight is [V, F]", 2, inputs[1]);
   const int64_t tokens = inputs[0].shape[0];
@@ -52,6 +52,8 @@ class LinearCrossEntropy : public Op {
   Price price(const TypedNode& node) const override {
     return {.flops = 2 * volume(node) + 20 * logits(node), .bytes = bytes_touched(node)};
   }
+
+  bool reads_blocks(size_t input) const override { return input == 1; }
 
   std::vector<ValueId> gradient(Builder& build, const Node& forward,
                                 std::span<const ValueId> gradients) const override {
@@ -96,6 +98,7 @@ class LinearCrossEntropyBackward : public Op {
   }
 
   bool continues_sum() const override { return true; }
+  bool reads_blocks(size_t input) const override { return input == 1; }
 };
 
 class LinearCrossEntropyWithGradients : public Op {
@@ -123,6 +126,7 @@ class LinearCrossEntropyWithGradients : public Op {
   }
 
   bool continues_sum() const override { return true; }
+  bool reads_blocks(size_t input) const override { return input == 1; }
 };
 
 }  // namespace

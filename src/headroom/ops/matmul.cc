@@ -69,6 +69,7 @@ class Matmul : public Op {
   }
 
   bool continues_sum() const override { return true; }
+  bool reads_blocks(size_t input) const override { return input == 1; }
 
  private:
   static ValueId product(Builder& build, ValueId left, ValueId right, bool transpose_left, bool transpose_right,

@@ -23,14 +23,12 @@ Graph insert_lora(Graph graph, const std::vector<LoraLayer>& layers, double rate
     ensure(dropout.rows != kNoValue, "insert_lora: the graph has no loss_range, so no rows of a batch to drop out");
   }
   Replacements adapted;  // of an output without its adapter: the one with it
-  Replacements weights;  // of one out of a block format: as it is kept
   size_t inserted = 0;
   rebuild_nodes(build, [&](Node&& node) {
     adapted.apply(node.inputs);
     graph.nodes.push_back(node);
-    if (node.op->name() == "dequantize") weights.put(node.outputs[0], node.inputs[0]);
     if (node.op->name() != "matmul" || node.inputs.size() != 2) return;
-    const auto found = by_weight.find(graph.value(weights.of(node.inputs[1])).name);
+    const auto found = by_weight.find(graph.value(node.inputs[1]).name);
     if (found == by_weight.end()) return;
     adapted.put(node.outputs[0], add_lora(build, node.inputs[0], node.outputs[0], *found->second, dropout));
     ++inserted;

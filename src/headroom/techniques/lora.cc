@@ -11,7 +11,6 @@
 #include "headroom/data/text_source.h"
 #include "headroom/models/adapter.h"
 #include "headroom/models/weights.h"
-#include "headroom/passes/decode_per_reader.h"
 #include "headroom/passes/insert_lora.h"
 #include "headroom/techniques/technique.h"
 
@@ -160,8 +159,6 @@ class Lora final : public Technique {
     };
     way.rewrites.step.push_back({PassPhase::adapters, insert(lora.config.dropout)});
     way.rewrites.evaluation.push_back({PassPhase::adapters, insert(0)});
-    if (!lora.base_format) return;
-    way.rewrites.step.push_back({PassPhase::storage, {"decode_per_reader", decode_per_reader, false}});
   }
 
   std::vector<Offer> offers() const override {

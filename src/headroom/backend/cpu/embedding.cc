@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "headroom/backend/cpu/streams.h"
+#include "headroom/base/block_format.h"
 
 namespace headroom::HEADROOM_ISA {
 namespace {
@@ -25,6 +26,27 @@ TokensByRow sort_by_row(const int32_t* ids, int64_t tokens, int64_t rows, int32_
   return sorted;
 }
 
+// Rows of a table in a block format, in pieces that a thread decodes on its stack.
+template <class Element>
+void decode_rows(const Invocation& call) {
+  constexpr int64_t kPiece = 512;
+  const Tensor& table = call.inputs[0];
+  const BlockFormat& format = block_format(table.type.dtype);
+  const int32_t* ids = call.inputs[1].as<const int32_t>();
+  const int64_t features = table.dim(1);
+  call.threads.split(call.inputs[1].dim(0), 1, [&](int64_t begin, int64_t end, int) {
+    alignas(64) float piece[kPiece];
+    for (int64_t t = begin; t < end; ++t) {
+      Element* y = call.outputs[0].as<Element>() + t * features;
+      for (int64_t f = 0; f < features; f += kPiece) {
+        const int64_t count = std::min(kPiece, features - f);
+        format.decode(table.type.shape, table.data, ids[t] * features + f, count, piece);
+        for_each_group(0, count, [&](int64_t i, auto n) { store(y + f + i, load(piece + i, n), n); });
+      }
+    }
+  });
+}
+
 // Rows are asked for while the second before them is copied: which they are, no hardware foresees.
 constexpr int64_t kRowsAhead = 2;
 
@@ -34,6 +56,7 @@ void embedding(const Invocation& call) {
   const int32_t* ids = call.inputs[1].as<const int32_t>();
   const int64_t features = call.inputs[0].dim(1);
   with_elements(call.outputs[0], [&]<class Element>(const Element*) {
+    if (!is_scalar(call.inputs[0].type.dtype)) return decode_rows<Element>(call);
     with_elements(call.inputs[0], [&](auto* table) {
       split_rows<Element>(call, [&](int64_t begin, int64_t end, auto place) {
         for (int64_t t = begin; t < end; ++t) {

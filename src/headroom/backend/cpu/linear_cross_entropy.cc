@@ -26,12 +26,8 @@ struct Head {
         of_targets(logits + sizes.logits_bytes / 4) {}
 
   // Row v of w, as a factor of which it is row 0.
-  Factor weights(int64_t v, bool transposed) const {
-    return {w.data + v * features * size_of(w.type.dtype), w.type.dtype, features, transposed};
-  }
-  Factor tokens_from(int64_t t) const {
-    return {x.data + t * features * size_of(x.type.dtype), x.type.dtype, features};
-  }
+  Factor weights(int64_t v, bool transposed) const { return factor_of(w, v, transposed); }
+  Factor tokens_from(int64_t t) const { return factor_of(x, t, false); }
   // The gradients of the logits, in x's format at the places of their rows.
   Factor logits_factor(bool transposed) const {
     return {reinterpret_cast<const std::byte*>(logits), x.type.dtype, sizes.logits_stride * 4 / size_of(x.type.dtype),
@@ -48,7 +44,8 @@ struct Head {
                  .b = weights(v, true),
                  .c = reinterpret_cast<std::byte*>(logits),
                  .c_stride = sizes.logits_stride,
-                 .from_zero = true});
+                 .from_zero = true,
+                 .decoded = decoded_of(call)});
   }
   bool is_ignored(int64_t t) const { return targets[t] < 0 || targets[t] >= vocabulary; }
 
@@ -121,7 +118,8 @@ void differentiate_block(const Head& head, int64_t t, int64_t rows, int64_t v, i
                     .b = head.weights(v, false),
                     .c = dx,
                     .c_stride = head.features,
-                    .from_zero = v == 0});
+                    .from_zero = v == 0,
+                    .decoded = decoded_of(head.call)});
   if (head.call.attributes.has("frozen")) return;
   head.multiply_by({.rows = width,
                     .columns = head.features,

@@ -55,15 +55,16 @@ void linear_cross_entropy_with_gradients(const Invocation& call) {
   const Factor d{block_logits, format, block.stride * 4 / size_of(format)};
   for (int64_t t = 0; t < tokens; t += block.tokens) {
     const int64_t rows = std::min(block.tokens, tokens - t);
-    const Factor block_x{x.data + t * features * size_of(format), format, features};
+    const Factor block_x = factor_of(x, t, false);
     multiply({.rows = rows,
               .columns = vocabulary,
               .depth = features,
               .a = block_x,
-              .b = {w.data, w.type.dtype, features, true},
+              .b = factor_of(w, 0, true),
               .c = block_logits,
               .c_stride = block.stride,
-              .from_zero = true},
+              .from_zero = true,
+              .decoded = decoded_of(call)},
              call.threads, packing);
     call.threads.split(rows, 1, [&](int64_t begin, int64_t end, int) {
       with_elements(x, [&]<class Element>(const Element*) {
@@ -76,11 +77,12 @@ void linear_cross_entropy_with_gradients(const Invocation& call) {
               .columns = features,
               .depth = vocabulary,
               .a = d,
-              .b = {w.data, w.type.dtype, features, false},
+              .b = factor_of(w, 0, false),
               .c = dx + t * features * size_of(format),
               .c_stride = features,
               .from_zero = true,
-              .c_dtype = format},
+              .c_dtype = format,
+              .decoded = decoded_of(call)},
              call.threads, packing);
     if (!trains) continue;
     multiply({.rows = vocabulary,

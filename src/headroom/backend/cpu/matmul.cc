@@ -12,12 +12,13 @@ void matmul(const Invocation& call) {
   multiply({.rows = c.dim(0),
             .columns = c.dim(1),
             .depth = a.dim(transpose_a ? 0 : 1),
-            .a = {a.data, a.type.dtype, a.dim(1), transpose_a},
-            .b = {b.data, b.type.dtype, b.dim(1), transpose_b},
+            .a = factor_of(a, 0, transpose_a),
+            .b = factor_of(b, 0, transpose_b),
             .c = c.data,
             .c_stride = c.dim(1),
             .from_zero = call.inputs.size() == 2,
-            .c_dtype = c.type.dtype},
+            .c_dtype = c.type.dtype,
+            .decoded = decoded_of(call)},
            call.threads, call.scratch.data());
 }
 

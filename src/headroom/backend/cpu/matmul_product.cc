@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "headroom/backend/cpu/elements.h"
+#include "headroom/backend/cpu/matmul_decoded.h"
 #include "headroom/backend/cpu/matmul_few_rows.h"
 #include "headroom/backend/cpu/matmul_pack.h"
 #include "headroom/backend/cpu/matmul_tile.h"
@@ -52,6 +53,11 @@ Ahead lines_of(const Factor& factor, const Region& region) {
           .stride = factor.stride * kSize,
           .left = lines,
           .per_tile = lines * (factor.transposed ? columns : rows)};
+}
+
+template <>
+Ahead lines_of<Decoded>(const Factor&, const Region&) {
+  return {};
 }
 
 // How a product of these factors is packed and multiplied: a step is one term, or a pair of bf16 where the processor
@@ -135,7 +141,8 @@ void round_block(const Block& block, int64_t rows, int64_t columns, Element* c, 
 
 // One thread's part of C.
 template <class Left, class Right>
-void multiply_region(const Product& product, const Region& region, std::byte* scratch, float* rounded) {
+void multiply_region(const Product& product, const Region& region, std::byte* scratch, float* rounded,
+                     [[maybe_unused]] float* decoded) {
   using How = Scheme<Left>;
   constexpr int64_t kDepth = How::kDepth;
   [[maybe_unused]] const typename How::Environment environment;
@@ -143,7 +150,8 @@ void multiply_region(const Product& product, const Region& region, std::byte* sc
   float* packed_a = reinterpret_cast<float*>(scratch + kPackedRightBytes);
   const bool rounds = product.c_dtype != DType::f32;
   const int64_t block_rows = even_part(region.row_end - region.row_begin, kBlockRows, kTileRows);
-  const int64_t block_depth = kDepth * even_part(parts_of(product.depth, kDepth), kBlockDepth, 16);
+  constexpr int64_t kGrain = std::is_same_v<Right, Decoded> ? kDecodedBlock : 16;
+  const int64_t block_depth = kDepth * even_part(parts_of(product.depth, kDepth), kBlockDepth, kGrain);
   for (int64_t i = region.row_begin; i < region.row_end; i += block_rows) {
     const int64_t rows = std::min(block_rows, region.row_end - i);
     const int64_t height = even_part(rows, kTileRows, 1);
@@ -167,8 +175,12 @@ void multiply_region(const Product& product, const Region& region, std::byte* sc
                                              depth, packed_a);
         for (int64_t j = span; j < span_end; j += kBlockColumns) {
           const int64_t column_end = std::min(j + kBlockColumns, span_end);
-          How::template pack_factor<kTileColumns>(product.b, at<Right>(product.b, k, j), product.b.transposed,
-                                                  column_end - j, kTileColumns, depth, packed_b);
+          if constexpr (std::is_same_v<Right, Decoded>) {
+            pack_decoded<kTileColumns>(product.b, k, depth, j, column_end - j, decoded, packed_b);
+          } else {
+            How::template pack_factor<kTileColumns>(product.b, at<Right>(product.b, k, j), product.b.transposed,
+                                                    column_end - j, kTileColumns, depth, packed_b);
+          }
           const bool is_last = column_end == span_end;
           const int64_t next_k = is_last ? k + block_depth : k;
           const int64_t next_j = is_last ? span : column_end;
@@ -201,6 +213,20 @@ void stream(const Product& product, const Region& region) {
                       .from_zero = product.from_zero};
     multiply_strip<kRows>(strip, at<Element>(product.b, 0, j), std::min<int64_t>(kColumns, region.column_end - j));
   }
+}
+
+template <int kRows>
+void stream_panels(const Product& product, const Region& region) {
+  const GroupedPanels weight(*product.b.blocks);
+  with_bits(weight.layout().bits, [&]<int kBits>() {
+    multiply_panels<kRows, kBits>(product, weight, region.column_begin, region.column_end);
+  });
+}
+
+template <size_t... kRowsBelow>
+void multiply_few_rows_by_panels(const Product& product, const Region& region, std::index_sequence<kRowsBelow...>) {
+  static constexpr std::array kFunctions = {&stream_panels<static_cast<int>(kRowsBelow) + 1>...};
+  kFunctions[static_cast<size_t>(product.rows - 1)](product, region);
 }
 
 template <class Element, size_t... kRowsBelow>
@@ -241,6 +267,7 @@ std::pair<int64_t, int64_t> share_of(int64_t count, int64_t grain, int64_t index
 // Calls body<Left, Right>() for the elements that the factors are read as.
 template <class Body>
 void with_factors(const Product& product, Body&& body) {
+  if (product.b.blocks != nullptr) return body.template operator()<float, Decoded>();
   const Tensor b{const_cast<std::byte*>(product.b.data), {product.b.dtype, {}}};
   switch (product.a.dtype) {
     case DType::bf16:
@@ -255,10 +282,19 @@ void with_factors(const Product& product, Body&& body) {
 
 }  // namespace
 
+Factor factor_of(const Tensor& tensor, int64_t first_row, bool transposed) {
+  const DType dtype = tensor.type.dtype;
+  const int64_t columns = tensor.dim(1);
+  if (!is_scalar(dtype)) return {nullptr, DType::f32, columns, transposed, &tensor, first_row};
+  return {tensor.data + first_row * columns * size_of(dtype), dtype, columns, transposed};
+}
+
 void multiply(const Product& product, Threads& threads, std::byte* scratch) {
   if (product.rows == 0) return;
-  const bool streams =
-      product.rows <= kStripRows && product.b.transposed && !product.a.transposed && product.a.dtype == DType::f32;
+  const Tensor* blocks = product.b.blocks;
+  const bool streams = product.rows <= kStripRows && product.b.transposed && !product.a.transposed &&
+                       product.a.dtype == DType::f32 &&
+                       (blocks == nullptr || as_grouped(blocks->type.dtype) != nullptr);
   const int64_t along_rows = streams ? 1 : threads_along_rows(product, threads.count());
   const int64_t along_columns = threads.count() / along_rows;
   const int64_t rounded_bytes = rounded_product_bytes(product.rows, product.columns);
@@ -270,10 +306,14 @@ void multiply(const Product& product, Threads& threads, std::byte* scratch) {
     const Region region{row_begin, row_end, column_begin, column_end};
     std::byte* own = scratch + thread * kProductScratchBytes;
     with_factors(product, [&]<class Left, class Right>() {
-      if constexpr (std::is_same_v<Left, float>) {
-        if (streams) return multiply_few_rows<Right>(product, region, std::make_index_sequence<kStripRows>());
+      constexpr auto kRows = std::make_index_sequence<kStripRows>();
+      if constexpr (std::is_same_v<Right, Decoded>) {
+        if (streams) return multiply_few_rows_by_panels(product, region, kRows);
+      } else if constexpr (std::is_same_v<Left, float>) {
+        if (streams) return multiply_few_rows<Right>(product, region, kRows);
       }
-      multiply_region<Left, Right>(product, region, own, reinterpret_cast<float*>(rounded + thread * rounded_bytes));
+      multiply_region<Left, Right>(product, region, own, reinterpret_cast<float*>(rounded + thread * rounded_bytes),
+                                   reinterpret_cast<float*>(product.decoded + thread * kDecodedBytes));
     });
   });
 }

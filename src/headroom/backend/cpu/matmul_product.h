@@ -4,6 +4,7 @@
 #include <cstddef>
 
 #include "headroom/backend/kernel.h"
+#include "headroom/backend/matmul_blocks.h"
 
 namespace headroom::HEADROOM_ISA {
 
@@ -13,7 +14,14 @@ struct Factor {
   DType dtype;  // f32, bf16 or f16
   int64_t stride;
   bool transposed = false;
+  // Not null: a right factor in a block format, the rows of this tensor from first_row on; what stands above says how
+  // it would lie as f32, without `data`.
+  const Tensor* blocks = nullptr;
+  int64_t first_row = 0;
 };
+
+// The rows of a matrix from `first_row` on. `tensor` is borrowed.
+Factor factor_of(const Tensor& tensor, int64_t first_row, bool transposed);
 
 // Products of f32 are chains over k; a left factor of 16 bits rounds the right one, in f32 or its own format, as it is
 // read, and one of bf16 takes the terms in pairs (docs/arithmetic.md).
@@ -25,9 +33,15 @@ struct Product {
   Factor b;
   std::byte* c;  // row-major
   int64_t c_stride;
-  bool from_zero;              // whether the chains start at +0 instead of going on from what c holds
-  DType c_dtype = DType::f32;  // or the left factor's: rounded once
+  bool from_zero;                // whether the chains start at +0 instead of going on from what c holds
+  DType c_dtype = DType::f32;    // or the left factor's: rounded once
+  std::byte* decoded = nullptr;  // for a right factor in a block format: kDecodedBytes for each thread
 };
+
+// The end of the kernel's scratch, which is there for Product::decoded (decoded_scratch_bytes).
+inline std::byte* decoded_of(const Invocation& call) {
+  return call.scratch.data() + call.scratch.size() - call.threads.count() * kDecodedBytes;
+}
 
 // `scratch`: product_scratch_bytes(threads.count()), aligned to 64 bytes; for a c of 16 bits with
 // rounded_product_bytes(rows, columns) for each thread behind it.

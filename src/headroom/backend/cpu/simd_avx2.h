@@ -158,6 +158,10 @@ HEADROOM_INLINE WideProduct multiply_wide(I32x16 a, I32x16 b) {
   }
   return product;
 }
+HEADROOM_INLINE I32x16 load_integers(const int32_t* from) {
+  const __m256i* integers = reinterpret_cast<const __m256i*>(from);
+  return {_mm256_loadu_si256(integers), _mm256_loadu_si256(integers + 1)};
+}
 HEADROOM_INLINE I32x16 load_bytes(const uint8_t* from) {
   const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
   return {_mm256_cvtepu8_epi32(bytes), _mm256_cvtepu8_epi32(_mm_srli_si128(bytes, 8))};

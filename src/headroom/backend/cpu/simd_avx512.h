@@ -90,9 +90,10 @@ HEADROOM_INLINE I32x16 operator+(I32x16 a, I32x16 b) { return I32x16(_mm512_add_
 HEADROOM_INLINE I32x16 operator-(I32x16 a, I32x16 b) { return I32x16(_mm512_sub_epi32(a.v, b.v)); }
 HEADROOM_INLINE I32x16 operator&(I32x16 a, I32x16 b) { return I32x16(_mm512_and_si512(a.v, b.v)); }
 HEADROOM_INLINE I32x16 operator^(I32x16 a, I32x16 b) { return I32x16(_mm512_xor_si512(a.v, b.v)); }
+HEADROOM_INLINE I32x16 operator|(I32x16 a, I32x16 b) { return I32x16(_mm512_or_si512(a.v, b.v)); }
+HEADROOM_INLINE I32x16 load_integers(const int32_t* from) { return I32x16(_mm512_loadu_si512(from)); }
 // The larger, of signed lanes.
 HEADROOM_INLINE I32x16 max(I32x16 a, I32x16 b) { return I32x16(_mm512_max_epi32(a.v, b.v)); }
-HEADROOM_INLINE I32x16 operator|(I32x16 a, I32x16 b) { return I32x16(_mm512_or_si512(a.v, b.v)); }
 template <int kBits>
 HEADROOM_INLINE I32x16 shift_left(I32x16 a) {
   return I32x16(_mm512_slli_epi32(a.v, kBits));

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "headroom/backend/kernel.h"
-#include "headroom/backend/reference/scalar.h"
+#include "headroom/backend/reference/weight_elements.h"
 
 namespace headroom::reference {
 
@@ -12,7 +12,7 @@ void embedding(const Invocation& call) {
   const int64_t features = call.inputs[0].dim(1);
   with_elements(call.outputs[0], [&]<class Element>(const Element*) {
     Element* y = call.outputs[0].as<Element>();
-    with_elements(call.inputs[0], [&](auto* table) {
+    with_weights(call.inputs[0], [&](auto table) {
       for (int64_t t = 0; t < call.inputs[1].dim(0); ++t) {
         for (int64_t f = 0; f < features; ++f) {
           store_one(y + t * features + f, load_one(table + ids[t] * features + f));

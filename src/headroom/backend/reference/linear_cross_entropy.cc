@@ -12,7 +12,7 @@ namespace headroom::reference {
 namespace {
 
 template <class X, class Weight>
-float logit(const X* x, const Weight* w, int64_t features) {
+float logit(const X* x, Weight w, int64_t features) {
   float sum = 0.0f;
   for_each_term<X>(features, [&](int64_t f) {
     sum = f < 0 ? add_product<X>(0, 0, sum) : add_product<X>(load_one(x + f), load_for<X>(load_one(w + f)), sum);
@@ -23,7 +23,7 @@ float logit(const X* x, const Weight* w, int64_t features) {
 bool is_ignored(int32_t target, int64_t vocabulary) { return target < 0 || target >= vocabulary; }
 
 template <class X, class Weight>
-void find_losses(const Invocation& call, const X* x, const Weight* w) {
+void find_losses(const Invocation& call, const X* x, Weight w) {
   const int64_t features = call.inputs[0].dim(1);
   const int64_t vocabulary = call.inputs[1].dim(0);
   call.threads.split(call.inputs[0].dim(0), 1, [&](int64_t begin, int64_t end, int thread) {
@@ -50,7 +50,7 @@ void find_losses(const Invocation& call, const X* x, const Weight* w) {
 
 // The gradients of logits, too, are rounded to x's format. A row of dx runs its chains in scratch.
 template <class X, class Weight>
-void find_gradients(const Invocation& call, const X* x, const Weight* w) {
+void find_gradients(const Invocation& call, const X* x, Weight w) {
   const float* lse = call.inputs[3].as<float>();
   const float scale = call.inputs[4].as<float>()[0];
   const bool from_zero = call.inputs.size() == 5;
@@ -98,12 +98,12 @@ void find_gradients(const Invocation& call, const X* x, const Weight* w) {
 
 void linear_cross_entropy(const Invocation& call) {
   with_elements(call.inputs[0],
-                [&](auto* x) { with_elements(call.inputs[1], [&](auto* w) { find_losses(call, x, w); }); });
+                [&](auto* x) { with_weights(call.inputs[1], [&](auto w) { find_losses(call, x, w); }); });
 }
 
 void linear_cross_entropy_backward(const Invocation& call) {
   with_elements(call.inputs[0],
-                [&](auto* x) { with_elements(call.inputs[1], [&](auto* w) { find_gradients(call, x, w); }); });
+                [&](auto* x) { with_weights(call.inputs[1], [&](auto w) { find_gradients(call, x, w); }); });
 }
 
 // By definition the two above, one after the other. lse waits in scratch, behind what they use.
@@ -124,7 +124,8 @@ void linear_cross_entropy_with_gradients(const Invocation& call) {
 }
 
 int64_t linear_cross_entropy_scratch(const TypedNode& node, int threads) {
-  return LossScratch(node.inputs[0].shape[0], node.inputs[1].shape[0]).bytes(threads);
+  return LossScratch(node.inputs[0].shape[0], node.inputs[1].shape[0]).bytes(threads) +
+         decoded_scratch_bytes(node.inputs[1].dtype, threads);
 }
 
 int64_t linear_cross_entropy_backward_scratch(const TypedNode& node, int threads) {
@@ -135,7 +136,8 @@ int64_t linear_cross_entropy_backward_scratch(const TypedNode& node, int threads
 
 int64_t linear_cross_entropy_with_gradients_scratch(const TypedNode& node, int threads) {
   const Type& x = node.inputs[0];
-  return LogitsBlockScratch(x.shape[0], node.inputs[1].shape[0]).bytes(threads, x.dtype, x.shape[1]);
+  return LogitsBlockScratch(x.shape[0], node.inputs[1].shape[0]).bytes(threads, x.dtype, x.shape[1]) +
+         decoded_scratch_bytes(node.inputs[1].dtype, threads);
 }
 
 }  // namespace headroom::reference

@@ -14,7 +14,7 @@ void matmul(const Invocation& call) {
   const int64_t columns = c.dim(1);
   const int64_t depth = call.inputs[0].dim(transpose_a ? 0 : 1);
   with_elements(call.inputs[0], [&]<class Left>(const Left* a) {
-    with_elements(call.inputs[1], [&](const auto* b) {
+    with_weights(call.inputs[1], [&](auto b) {
       with_elements(c, [&]<class Result>(const Result*) {
         call.threads.split(rows, 1, [&](int64_t begin, int64_t end, int) {
           for (int64_t m = begin; m < end; ++m) {
@@ -37,7 +37,7 @@ void matmul(const Invocation& call) {
 int64_t matmul_scratch(const TypedNode& node, int threads) {
   const Type& c = node.outputs[0];
   const int64_t rounded = c.dtype == DType::f32 ? 0 : rounded_product_bytes(c.shape[0], c.shape[1]);
-  return product_scratch_bytes(threads) + threads * rounded;
+  return product_scratch_bytes(threads) + threads * rounded + decoded_scratch_bytes(node.inputs[1].dtype, threads);
 }
 
 }  // namespace headroom::reference

@@ -8,7 +8,7 @@
 #include <limits>
 #include <type_traits>
 
-#include "headroom/backend/reference/scalar.h"
+#include "headroom/backend/reference/weight_elements.h"
 
 namespace headroom::reference {
 

@@ -1,0 +1,105 @@
+// Products with a weight in a block format, rows of a table and the loss head: the bits of the same on the decoded
+// weight.
+#include "headroom/base/block_format.h"
+#include "tests/backend/oracle.h"
+
+namespace headroom::testing {
+namespace {
+
+struct Weight {
+  Array blocks;
+  Array decoded;
+};
+
+Weight weight_of(std::string_view name, const Shape& shape, Random& random) {
+  const BlockFormat& format = *find_block_format(name);
+  const Array values = random.array(f32(shape));
+  Weight weight = {Array(Type{format.dtype(), shape}), Array(f32(shape))};
+  std::vector<float> waiting(static_cast<size_t>(format.waiting_floats(shape)));
+  auto* tensor = weight.blocks.as<std::byte>();
+  format.encode(shape, 0, {values.as<float>(), static_cast<size_t>(values.elements())}, tensor, waiting);
+  format.finish(shape, tensor, waiting);
+  format.decode(shape, tensor, 0, shape.elements(), weight.decoded.as<float>());
+  return weight;
+}
+
+Attributes transposes(int64_t b) { return {{"transpose_a", int64_t{0}}, {"transpose_b", b}}; }
+
+std::vector<std::string> every_format() {
+  std::vector<std::string> names = {"nf4", "int8", "q8_0"};
+  for (const int bits : {2, 3, 4, 8}) {
+    for (const char* kind : {"int", "uint"}) {
+      for (const char* group : {"g32", "g64", "g128", "channel"}) {
+        names.push_back(fmt::format("{}{}_{}", kind, bits, group));
+      }
+    }
+  }
+  return names;
+}
+
+class BlockProducts : public ::testing::TestWithParam<std::string> {};
+
+INSTANTIATE_TEST_SUITE_P(Formats, BlockProducts, ::testing::ValuesIn(every_format()),
+                         [](const auto& format) { return format.param; });
+
+TEST_P(BlockProducts, AreThoseOfTheDecodedWeight) {
+  Random random(1);
+  for (const auto& [rows, outputs, inputs] :
+       {std::array<int64_t, 3>{1, 40, 128}, {3, 17, 384}, {8, 33, 128}, {20, 70, 640}}) {
+    SCOPED_TRACE(fmt::format("{} x {} x {}", rows, outputs, inputs));
+    const Weight weight = weight_of(GetParam(), {outputs, inputs}, random);
+    for (const int64_t transposed : {1, 0}) {
+      const Array x = random.array(f32({rows, transposed != 0 ? inputs : outputs}));
+      const Array expected = run_kernel(Isa::reference, "matmul", {x, weight.decoded}, transposes(transposed))[0];
+      expect_same_bits(expected, expect_kernels_agree("matmul", {x, weight.blocks}, transposes(transposed))[0],
+                       GetParam());
+      const Array sum = random.array(expected.type());
+      expect_same_bits(run_kernel(Isa::reference, "matmul", {x, weight.decoded, sum}, transposes(transposed))[0],
+                       expect_kernels_agree("matmul", {x, weight.blocks, sum}, transposes(transposed))[0], "continued");
+    }
+  }
+}
+
+// Blocks that begin within a row, as those of NF4 do.
+TEST(BlockProductsOfOddRows, AreThoseOfTheDecodedWeight) {
+  Random random(2);
+  for (const char* name : {"nf4", "int8"}) {
+    const Weight weight = weight_of(name, {23, 77}, random);
+    const Array x = random.array(f32({5, 77}));
+    expect_same_bits(run_kernel(Isa::reference, "matmul", {x, weight.decoded}, transposes(1))[0],
+                     expect_kernels_agree("matmul", {x, weight.blocks}, transposes(1))[0], name);
+  }
+}
+
+TEST_P(BlockProducts, RowsOfATableAreItsDecodedRows) {
+  Random random(3);
+  const Weight table = weight_of(GetParam(), {50, 640}, random);
+  const Array ids(i32({4}));
+  for (int32_t i = 0; i < 4; ++i) ids.as<int32_t>()[i] = (i * 49) % 50;
+  expect_same_bits(run_kernel(Isa::reference, "embedding", {table.decoded, ids})[0],
+                   expect_kernels_agree("embedding", {table.blocks, ids})[0], GetParam());
+}
+
+TEST_P(BlockProducts, TheLossHeadReadsThem) {
+  Random random(4);
+  const Weight weight = weight_of(GetParam(), {150, 128}, random);
+  const Array x = random.array(f32({6, 128}));
+  const Array targets(i32({6}));
+  for (int32_t t = 0; t < 6; ++t) targets.as<int32_t>()[t] = t * 29;
+  const Array scale(f32({1}));
+  scale.as<float>()[0] = 0.5f;
+  const auto losses = run_kernel(Isa::reference, "linear_cross_entropy", {x, weight.decoded, targets});
+  expect_same_bits(losses[0], expect_kernels_agree("linear_cross_entropy", {x, weight.blocks, targets})[0], "loss");
+  const Attributes frozen = {{"frozen", int64_t{1}}};
+  const std::vector<Array> backward = {x, weight.decoded, targets, losses[1], scale};
+  const std::vector<Array> by_blocks = {x, weight.blocks, targets, losses[1], scale};
+  expect_same_bits(run_kernel(Isa::reference, "linear_cross_entropy_backward", backward, frozen)[0],
+                   expect_kernels_agree("linear_cross_entropy_backward", by_blocks, frozen)[0], "dx");
+  expect_same_bits(
+      run_kernel(Isa::reference, "linear_cross_entropy_with_gradients", {x, weight.decoded, targets, scale}, frozen)[0],
+      expect_kernels_agree("linear_cross_entropy_with_gradients", {x, weight.blocks, targets, scale}, frozen)[0],
+      "dx at once");
+}
+
+}  // namespace
+}  // namespace headroom::testing
