@@ -92,18 +92,23 @@ class GroupedTensor {
   GroupedTensor(const GroupedLayout& layout, const std::byte* tensor)
       : layout_(layout), planes_(planes_of(layout)), bytes_(reinterpret_cast<const uint8_t*>(tensor)) {}
 
+  Grid grid(int64_t row, int64_t k) const {
+    const uint8_t* panel = bytes_ + row / kPanelRows * layout_.panel_bytes();
+    const int64_t place = k / layout_.group * kPanelRows + row % kPanelRows;
+    Grid grid{0, layout_.has_zeros ? panel[layout_.zeros_at() + place] : 1 << (layout_.bits - 1)};
+    std::memcpy(&grid.scale_bits, panel + layout_.scales_at() + 2 * place, sizeof grid.scale_bits);
+    return grid;
+  }
+
+  int code(int64_t row, int64_t k) const {
+    return code_at(planes_, bytes_ + row / kPanelRows * layout_.panel_bytes(), row % kPanelRows, k);
+  }
+
   // Elements [k, k + count) of a row, of one group.
   void decode(int64_t row, int64_t k, int64_t count, float* out) const {
-    const uint8_t* panel = bytes_ + row / kPanelRows * layout_.panel_bytes();
-    const int64_t lane = row % kPanelRows;
-    const int64_t place = k / layout_.group * kPanelRows + lane;
-    uint16_t scale_bits;
-    std::memcpy(&scale_bits, panel + layout_.scales_at() + 2 * place, sizeof scale_bits);
-    const float scale = f16_to_f32(scale_bits);
-    const int zero = layout_.has_zeros ? panel[layout_.zeros_at() + place] : 1 << (layout_.bits - 1);
-    for (int64_t i = 0; i < count; ++i) {
-      out[i] = static_cast<float>(code_at(planes_, panel, lane, k + i) - zero) * scale;
-    }
+    const Grid of_group = grid(row, k);
+    const float scale = of_group.scale();
+    for (int64_t i = 0; i < count; ++i) out[i] = static_cast<float>(code(row, k + i) - of_group.zero) * scale;
   }
 
   // A group of a row, from its element k on. False where an element or the scale is infinite.
@@ -168,6 +173,14 @@ void GroupedFormat::decode(const Shape& shape, const std::byte* tensor, int64_t 
     i += run;
     out += run;
   }
+}
+
+GroupedFormat::Element GroupedFormat::element(const Shape& shape, const std::byte* tensor, int64_t row,
+                                              int64_t k) const {
+  const GroupedLayout layout(*this, shape);
+  const GroupedTensor from(layout, tensor);
+  const Grid grid = from.grid(row, k);
+  return {from.code(row, k) - grid.zero, grid.scale()};
 }
 
 int64_t GroupedFormat::encode(const Shape& shape, int64_t first, std::span<const float> elements, std::byte* tensor,

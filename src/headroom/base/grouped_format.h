@@ -49,6 +49,13 @@ class GroupedFormat final : public BlockFormat {
   void finish(const Shape& shape, std::byte* tensor, std::span<const float> waiting) const override;
   int64_t block_elements(const Shape& shape) const override;
 
+  // Element k of a row: what the scale is multiplied by, and the scale.
+  struct Element {
+    int code;  // less the zero
+    float scale;
+  };
+  Element element(const Shape& shape, const std::byte* tensor, int64_t row, int64_t k) const;
+
  private:
   int bits_;
   bool has_zeros_;

@@ -106,6 +106,7 @@ HEADROOM_LANEWISE_(I32x16, operator&, _mm256_and_si256)
 HEADROOM_LANEWISE_(I32x16, operator^, _mm256_xor_si256)
 HEADROOM_LANEWISE_(I32x16, operator|, _mm256_or_si256)
 HEADROOM_LANEWISE_(I32x16, max, _mm256_max_epi32)
+HEADROOM_LANEWISE_(I32x16, multiply_low, _mm256_mullo_epi32)
 #undef HEADROOM_LANEWISE_
 
 HEADROOM_INLINE F32x16 sqrt(F32x16 a) { return {_mm256_sqrt_ps(a.v[0]), _mm256_sqrt_ps(a.v[1])}; }
@@ -140,6 +141,7 @@ HEADROOM_INLINE I32x16 shift_right_logical(I32x16 a) {
 HEADROOM_INLINE I32x16 bits_of(F32x16 a) { return {_mm256_castps_si256(a.v[0]), _mm256_castps_si256(a.v[1])}; }
 HEADROOM_INLINE F32x16 from_bits(I32x16 a) { return {_mm256_castsi256_ps(a.v[0]), _mm256_castsi256_ps(a.v[1])}; }
 HEADROOM_INLINE F32x16 to_f32(I32x16 a) { return {_mm256_cvtepi32_ps(a.v[0]), _mm256_cvtepi32_ps(a.v[1])}; }
+HEADROOM_INLINE I32x16 round_to_even(F32x16 a) { return {_mm256_cvtps_epi32(a.v[0]), _mm256_cvtps_epi32(a.v[1])}; }
 HEADROOM_INLINE I32x16 truncate(F32x16 a) { return {_mm256_cvttps_epi32(a.v[0]), _mm256_cvttps_epi32(a.v[1])}; }
 
 HEADROOM_INLINE I32x16 lane_numbers() {

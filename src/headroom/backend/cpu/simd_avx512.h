@@ -91,6 +91,7 @@ HEADROOM_INLINE I32x16 operator-(I32x16 a, I32x16 b) { return I32x16(_mm512_sub_
 HEADROOM_INLINE I32x16 operator&(I32x16 a, I32x16 b) { return I32x16(_mm512_and_si512(a.v, b.v)); }
 HEADROOM_INLINE I32x16 operator^(I32x16 a, I32x16 b) { return I32x16(_mm512_xor_si512(a.v, b.v)); }
 HEADROOM_INLINE I32x16 operator|(I32x16 a, I32x16 b) { return I32x16(_mm512_or_si512(a.v, b.v)); }
+HEADROOM_INLINE I32x16 multiply_low(I32x16 a, I32x16 b) { return I32x16(_mm512_mullo_epi32(a.v, b.v)); }
 HEADROOM_INLINE I32x16 load_integers(const int32_t* from) { return I32x16(_mm512_loadu_si512(from)); }
 // The larger, of signed lanes.
 HEADROOM_INLINE I32x16 max(I32x16 a, I32x16 b) { return I32x16(_mm512_max_epi32(a.v, b.v)); }
@@ -109,6 +110,7 @@ HEADROOM_INLINE I32x16 shift_right_logical(I32x16 a) {
 HEADROOM_INLINE I32x16 bits_of(F32x16 a) { return I32x16(_mm512_castps_si512(a.v)); }
 HEADROOM_INLINE F32x16 from_bits(I32x16 a) { return F32x16(_mm512_castsi512_ps(a.v)); }
 HEADROOM_INLINE F32x16 to_f32(I32x16 a) { return F32x16(_mm512_cvtepi32_ps(a.v)); }
+HEADROOM_INLINE I32x16 round_to_even(F32x16 a) { return I32x16(_mm512_cvtps_epi32(a.v)); }
 // Towards zero; INT32_MIN where a is NaN or beyond the integers.
 HEADROOM_INLINE I32x16 truncate(F32x16 a) { return I32x16(_mm512_cvttps_epi32(a.v)); }
 
