@@ -204,7 +204,7 @@ TEST(Matmul, ASplitDepthContinuesToTheSameBits) {
     }
     return part;
   };
-  const Isa isa = choose_isa();
+  const Isa isa = isa_of(choose_backend());
   const Array whole = run_kernel(isa, "matmul", {a, b}, transposes(0, 0))[0];
   const Array first =
       run_kernel(isa, "matmul", {rows_of_depth(a, 0, 37, true), rows_of_depth(b, 0, 37, false)}, transposes(0, 0))[0];

@@ -43,8 +43,9 @@ def instruction_sets():
         found.append("avx2")
         if {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= flags:
             found.append("avx512")
-            if "avx512_bf16" in flags:
-                found.append("avx512_bf16")
+            for extension in ("bf16", "vnni"):
+                if "avx512_" + extension in flags:
+                    found.append("avx512_" + extension)
     return found
 
 

@@ -60,13 +60,11 @@ constexpr int64_t kVectorSteps = 4'000'000;
 }
 
 double multiply_adds(Isa isa) {
-  switch (isa) {
-    case Isa::avx512:
-    case Isa::avx512_bf16: return multiply_adds_of_16();
+  switch (base_of(isa)) {
+    case Isa::avx512: return multiply_adds_of_16();
     case Isa::avx2: return multiply_adds_of_8();
-    case Isa::reference: break;
+    default: return scalar_multiply_adds();
   }
-  return scalar_multiply_adds();
 }
 
 // Reads every byte of [begin, end) once, in several streams side by side: what a core's prefetchers follow best.

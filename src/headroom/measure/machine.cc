@@ -58,9 +58,8 @@ std::string processor_name() {
 }
 
 double MachineLimits::fma_flops_per_second(Isa isa, int threads) const {
-  if (isa == Isa::avx512_bf16) isa = Isa::avx512;
   for (const FmaPeak& peak : fma) {
-    if (peak.isa == isa && peak.threads == threads) return peak.flops_per_second;
+    if (peak.isa == base_of(isa) && peak.threads == threads) return peak.flops_per_second;
   }
   return 0;
 }

@@ -89,7 +89,7 @@ void run(Sample sample, DType precision, const Backend& backend, int threads, Co
 
 // Where the processor multiplies pairs of bf16: twice as many.
 void add_bf16(MachineRates& rates, const Backend& backend) {
-  if (backend.variant() == name_of(Isa::avx512_bf16)) rates.bf16_flops_per_second = 2 * rates.flops_per_second;
+  if (uses(backend, Isa::avx512_bf16)) rates.bf16_flops_per_second = 2 * rates.flops_per_second;
 }
 
 }  // namespace

@@ -112,7 +112,7 @@ MachineLimits measure_machine(int thread_count, const std::string& disk) {
 
 Json bench_kernels(const BenchOptions& options) {
   restart_peak();
-  const Isa isa = choose_isa();
+  const Isa isa = isa_of(choose_backend());
   const int thread_count = threads_to_use(options.threads);
   const std::vector<KernelCase> cases = chosen_cases(options, isa);
   check_disk(options.disk);
