@@ -76,6 +76,7 @@ void add_model_flags(CLI::App& command, CLI::Option& model, ModelBenchOptions& o
   add(command.add_option("--batch", options.batch, "Sequences side by side; rows of a training step"));
   add(command.add_flag("--train", options.train, "Measure training steps, too: forward, backward, AdamW"));
   add(command.add_option("--seq-len", options.seq_len, "With --train: tokens of a row"));
+  add(add_compute_flag(command, options.compute));
   add(command.add_option("--repeat", options.repeat, "Measure so often, after one run that warms up"));
 }
 

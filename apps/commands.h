@@ -32,6 +32,9 @@ void add_memory_and_report_flags(CLI::App& command, RunOptions& options);
 // --disable-pass.
 void add_run_flags(CLI::App& command, RunOptions& options);
 
+// --compute, of a verb that runs a model without training it.
+CLI::Option* add_compute_flag(CLI::App& command, std::string& compute);
+
 // --disk and --disk-limit, of a verb whose job may leave the memory.
 void add_disk_flags(CLI::App& command, RunOptions& options);
 

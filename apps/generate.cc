@@ -79,6 +79,7 @@ void add_generate_flags(CLI::App& command, GenerateOptions& options) {
       .add_option("--kv-cache-dtype", options.kv_cache_dtype,
                   "What keys and values are kept in: f32, whose bits are those of training, bf16 or f16")
       ->group("Memory");
+  add_compute_flag(command, options.compute);
   command.add_option("--logprobs", options.logprobs, "Write each new token with its log-probability to this JSON file")
       ->group("Output");
 }

@@ -30,6 +30,15 @@ void add_run_flags(CLI::App& command, RunOptions& options) {
   command.add_option("--disable-pass", options.disable_passes, "Leave this pass out")->group("Debugging");
 }
 
+CLI::Option* add_compute_flag(CLI::App& command, std::string& compute) {
+  return command
+      .add_option(
+          "--compute", compute,
+          "What products with quantised weights compute in: f32, on the weights decoded; int8, whole numbers, "
+          "with the other factor rounded to 8 bits, several times as fast; auto: int8 where weights are quantised")
+      ->group("Numbers");
+}
+
 void add_disk_flags(CLI::App& command, RunOptions& options) {
   command
       .add_option("--host-memory", options.host_memory,

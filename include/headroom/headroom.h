@@ -141,6 +141,7 @@ struct GenerateOptions : RunOptions {
   int64_t context = 0;  // 0: what prompt and new tokens need; with chat the model's positions, at most 4096
   std::optional<int64_t> prefill_chunk;                // none: the largest of 512, 128, 32 and 8 that the budget allows
   std::string kv_cache_dtype = "f32";                  // what keys and values are kept in: f32, bf16 or f16
+  std::string compute = "auto";                        // in products with quantised weights: f32, int8, or auto
   std::string logprobs;                                // file; empty: none
   std::function<void(std::string_view text)> on_text;  // called as text appears, whole characters only
   // With chat the model's chat template is written around messages: one, if there is a prompt, and else as many as
@@ -171,6 +172,7 @@ struct EvalOptions : RunOptions {
   std::string tokens;              // {"ids": [[...], ...]}
   std::string logits;              // with tokens, or a classifier: file for the logits
   std::string reference;           // a second model directory to compare with; empty: none
+  std::string compute = "auto";    // of the model in products with quantised weights: f32, int8, or auto
   int64_t batch_size = 1;
   int64_t seq_len = 0;  // 0: the model's, at most 1024
   int64_t stride = 0;   // 0: seq_len (windows do not overlap)

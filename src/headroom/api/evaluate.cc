@@ -329,7 +329,7 @@ EvalResult evaluate(const EvalOptions& options) {
   }
   const EvaluationShape shape = evaluation_shape(
       *model, options.batch_size, reads_text ? task_of(*model).row_tokens(windows.seq_len) - 1 : rows.row_length,
-      !options.logits.empty() || !options.reference.empty(), options.adapter);
+      !options.logits.empty() || !options.reference.empty(), options.adapter, options.compute);
   if (reference != nullptr && shape.row_tokens > reference->max_positions()) {
     throw InvalidInput("--reference {}: it has {} positions; expected {}, the tokens of a row", options.reference,
                        reference->max_positions(), shape.row_tokens);

@@ -131,6 +131,7 @@ GenerationSettings generation_settings(const GenerateOptions& options) {
   expect_count("--context", options.context, 0);
   settings.model = options.model;
   settings.adapter = options.adapter;
+  settings.compute = options.compute;
   settings.chats = options.chat;
   settings.context = options.context;
   settings.prefill_chunk = options.prefill_chunk;

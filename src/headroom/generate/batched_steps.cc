@@ -24,20 +24,21 @@ StepShape decode_shape(const BatchedShape& shape) {
   return step_shape(shape, "decode", shape.sequences, shape.sequences);
 }
 
-Graph build_step(const Model& model, const StepShape& shape, const char* name) {
+Graph build_step(const Model& model, const StepShape& shape, const char* name, Compute compute) {
   Graph graph;
   graph.name = name;
   Builder build(graph);
   append_logits(build, model, shape, declare_logits_inputs(build, model, shape));
-  return graph;
+  const std::optional<Pass> pass = pass_of(compute);
+  return pass ? run_passes(std::move(graph), {*pass}) : graph;
 }
 
 }  // namespace
 
 std::vector<Graph> build_batched_graphs(const Model& model, const BatchedShape& shape) {
   std::vector<Graph> graphs;
-  if (shape.prefill_rows > 0) graphs.push_back(build_step(model, prefill_shape(shape), "prefill"));
-  if (shape.decodes) graphs.push_back(build_step(model, decode_shape(shape), "decode"));
+  if (shape.prefill_rows > 0) graphs.push_back(build_step(model, prefill_shape(shape), "prefill", shape.compute));
+  if (shape.decodes) graphs.push_back(build_step(model, decode_shape(shape), "decode", shape.compute));
   return graphs;
 }
 

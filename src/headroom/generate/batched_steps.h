@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "headroom/generate/compute.h"
 #include "headroom/graph/graph.h"
 #include "headroom/models/model.h"
 #include "headroom/runtime/workspace.h"
@@ -15,6 +16,7 @@ struct BatchedShape {
   int64_t context = 0;       // C
   int64_t prefill_rows = 0;  // T of the prefill, of one sequence at a time; 0: no such graph
   bool decodes = false;      // whether there is a decode step, one row for each sequence
+  Compute compute = Compute::f32;
 };
 
 // The graphs "prefill" and "decode", where the shape asks for them: forward, logits of the last row of each sequence

@@ -102,9 +102,14 @@ Graph build_comparison(const Model& model, const Model& reference, const Evaluat
   return graph;
 }
 
-std::vector<Pass> adapter_passes(const EvaluationShape& shape) {
-  if (shape.adapter.empty()) return {};
-  return {{"lora", [&](Graph graph) { return insert_lora(std::move(graph), shape.adapter); }, false}};
+// Of the model, not of the reference.
+std::vector<Pass> passes_of(const EvaluationShape& shape) {
+  std::vector<Pass> passes;
+  if (!shape.adapter.empty()) {
+    passes.push_back({"lora", [&](Graph graph) { return insert_lora(std::move(graph), shape.adapter); }, false});
+  }
+  if (const std::optional<Pass> pass = pass_of(shape.compute)) passes.push_back(*pass);
+  return passes;
 }
 
 }  // namespace
@@ -112,7 +117,7 @@ std::vector<Pass> adapter_passes(const EvaluationShape& shape) {
 std::vector<Graph> build_evaluation_graphs(const Model& model, const EvaluationShape& shape, PassTrace* trace) {
   Losses losses = build_losses(model, shape);
   std::vector<Graph> graphs;
-  graphs.push_back(run_passes(std::move(losses.graph), adapter_passes(shape), trace));
+  graphs.push_back(run_passes(std::move(losses.graph), passes_of(shape), trace));
   if (shape.logit_rows > 0) graphs.push_back(run_passes(build_logits(model, shape, losses.head), {}, trace));
   return graphs;
 }
@@ -123,7 +128,7 @@ std::vector<Graph> build_comparison_graphs(const Model& model, const Model& refe
   Losses reference_losses = build_losses(reference, shape);
   become_reference(reference_losses);
   std::vector<Graph> graphs;
-  graphs.push_back(run_passes(std::move(losses.graph), adapter_passes(shape), trace));
+  graphs.push_back(run_passes(std::move(losses.graph), passes_of(shape), trace));
   graphs.push_back(run_passes(std::move(reference_losses.graph), {}, trace));
   graphs.push_back(
       run_passes(build_comparison(model, reference, shape, losses.head, reference_losses.head), {}, trace));

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "headroom/generate/compute.h"
 #include "headroom/graph/graph.h"
 #include "headroom/models/model.h"
 #include "headroom/ops/lora.h"
@@ -18,6 +19,7 @@ struct EvaluationShape {
   int64_t logit_rows = 0;               // R; 0: no logits are wanted
   bool logits_of_targets = false;       // only of rows that have a target, not of all
   std::vector<LoraLayer> adapter = {};  // beside the model's layers, not the reference's
+  Compute compute = Compute::f32;       // of the model's products with quantised weights, not of the reference's
 
   int64_t tokens() const { return rows * row_tokens; }
   StepShape step() const { return {.tokens = tokens(), .sequences = rows, .positions = row_tokens}; }

@@ -31,7 +31,7 @@ WindowShape window_shape(const WindowShape& asked, const Model& model) {
 }
 
 EvaluationShape evaluation_shape(const Model& model, int64_t rows, int64_t row_tokens, bool wants_logits,
-                                 const std::string& adapter) {
+                                 const std::string& adapter, const std::string& compute) {
   expect_count("--batch-size", rows, 1);
   if (multiply_sizes(rows, row_tokens, "--batch-size x row length") > int64_t{1} << 30) {
     throw InvalidInput("--batch-size {} x {} tokens a row: expected at most 2^30 tokens", rows, row_tokens);
@@ -40,6 +40,7 @@ EvaluationShape evaluation_shape(const Model& model, int64_t rows, int64_t row_t
   shape.rows = rows;
   shape.row_tokens = row_tokens;
   shape.adapter = open_adapter_to_run(adapter, model);
+  shape.compute = parse_compute(compute, model);
   const auto labels = static_cast<int64_t>(model.labels().size());
   if (labels > 0) {
     shape.logits_of_targets = true;
@@ -59,7 +60,9 @@ FittedJob fit_evaluation(const Model& model, const Model* reference, const Evalu
   reserve.buffer_bytes = kBufferBytes + size_of(DType::i32) * shape.row_tokens + document_bytes;
   reserve.text_bytes = text_bytes;
   reserve.tokenizer_bytes = tokenizer_bytes;
-  const Candidate only{fmt::format("{} rows of {} tokens at a time", shape.rows, shape.row_tokens), [&] {
+  const std::string compute =
+      shape.compute == Compute::f32 ? "" : fmt::format(", products in {}", name_of(shape.compute));
+  const Candidate only{fmt::format("{} rows of {} tokens at a time{}", shape.rows, shape.row_tokens, compute), [&] {
                          return Job{.graphs = reference == nullptr
                                                   ? build_evaluation_graphs(model, shape, &trace)
                                                   : build_comparison_graphs(model, *reference, shape, &trace)};

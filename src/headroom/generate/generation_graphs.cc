@@ -46,6 +46,7 @@ std::vector<Graph> build_generation_graphs(const Model& model, const GenerationS
   if (!shape.adapter.empty()) {
     passes.push_back({"lora", [&](Graph graph) { return insert_lora(std::move(graph), shape.adapter); }, false});
   }
+  if (const std::optional<Pass> pass = pass_of(shape.compute)) passes.push_back(*pass);
   std::vector<Graph> graphs;
   for (const int64_t rows : step_rows(shape)) {
     graphs.push_back(run_passes(build_step(model, shape, rows), passes, trace));

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "headroom/generate/compute.h"
 #include "headroom/graph/graph.h"
 #include "headroom/models/model.h"
 #include "headroom/ops/lora.h"
@@ -16,6 +17,7 @@ struct GenerationShape {
   int64_t context = 0;                  // tokens that the cache holds, prompt and new ones together
   int64_t prefill_chunk = 0;            // rows of the largest prefill step, at most `context`
   DType cache_dtype = DType::f32;       // of the KV cache: f32, bf16 or f16
+  Compute compute = Compute::f32;       // of products with quantised weights
   bool orders_vocabulary = false;       // the sampler needs room to order the vocabulary (top-k, top-p)
   std::vector<LoraLayer> adapter = {};  // beside the model's layers
 

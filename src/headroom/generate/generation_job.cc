@@ -77,6 +77,7 @@ GenerationShape generation_shape(const GenerationSettings& settings, const Model
   const int64_t prompt = std::min(settings.prefill_chunk.value_or(kAssumedPrompt), model.max_positions() - 1);
   GenerationShape shape;
   shape.cache_dtype = settings.cache_dtype;
+  shape.compute = parse_compute(settings.compute, model);
   shape.context = context_for(settings, model, settings.context > 0 || settings.chats ? 0 : prompt);
   shape.prefill_chunk = std::min(settings.prefill_chunk.value_or(kLargestChunk), shape.context);
   shape.orders_vocabulary =
@@ -102,8 +103,11 @@ FittedGeneration fit_generation(const GenerationSettings& settings, const Model&
   std::vector<Candidate> candidates;
   for (const GenerationShape& one : shapes) {
     const std::string cache = one.cache_dtype == DType::f32 ? "" : fmt::format(" in {}", name_of(one.cache_dtype));
-    candidates.push_back({fmt::format("context {}{}, prefill in chunks of {}", one.context, cache, one.prefill_chunk),
-                          [&] { return job_of(build_generation_graphs(model, one, &trace)); }});
+    const std::string compute =
+        one.compute == Compute::f32 ? "" : fmt::format(", products in {}", name_of(one.compute));
+    candidates.push_back(
+        {fmt::format("context {}{}, prefill in chunks of {}{}", one.context, cache, one.prefill_chunk, compute),
+         [&] { return job_of(build_generation_graphs(model, one, &trace)); }});
   }
   FittedJob job = fit_job(candidates, budget, reserve);
   finish_trace(trace, settings.trace);

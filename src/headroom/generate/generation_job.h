@@ -23,6 +23,7 @@ struct GenerationSettings {
   int64_t context = 0;                   // 0: what prompt and new tokens need
   std::optional<int64_t> prefill_chunk;  // none: the largest that the budget allows
   DType cache_dtype = DType::f32;
+  std::string compute = "auto";  // compute.h
   SamplingSettings sampler;
   std::vector<std::string> stop;
   int64_t text_bytes = 0;  // of these and of other texts that flags name (named_text_bytes)

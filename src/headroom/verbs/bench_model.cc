@@ -165,7 +165,8 @@ FittedJob fit_batch(const ModelBenchOptions& options, const Model& model, Batche
     shapes.push_back({.sequences = options.batch,
                       .context = std::max(options.prompt, options.generate),
                       .prefill_rows = rows,
-                      .decodes = options.generate > 0});
+                      .decodes = options.generate > 0,
+                      .compute = parse_compute(options.compute, model)});
     multiply_sizes(shapes.back().sequences, shapes.back().context, "--batch x --prompt");
   }
   for (const BatchedShape& shape : shapes) {

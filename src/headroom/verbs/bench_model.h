@@ -16,7 +16,8 @@ struct ModelBenchOptions : RunOptions {
   int64_t batch = 1;      // sequences; rows of a training step
   bool train = false;     // measure training steps, too
   int64_t seq_len = 512;  // tokens of a row
-  int64_t repeat = 5;     // measured after one that warms up
+  std::string compute = "auto";  // of products with quantised weights: f32, int8, or auto
+  int64_t repeat = 5;            // measured after one that warms up
 };
 
 // One of the measurements, of a whole batch.
