@@ -25,7 +25,7 @@ TEST(Arena, IsZeroAndCommittedToItsLastByte) {
   }
 }
 
-#if !defined(__SANITIZE_ADDRESS__)  // which keeps notes of all memory
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which keep notes of all memory
 TEST(Arena, NeverTakesMoreThanItsPages) {
   Threads threads(2);
   const Arena warm(kMegabyte, threads);

@@ -21,7 +21,7 @@ class Bench(BenchTest):
     def test_limits_cases_and_memory(self):
         result = self.bench("--filter", "matmul 2048x768x768, x W^T", "--report", "report.json")
         self.assertEqual(result["machine"]["threads"], 1)
-        self.assertIn(result["machine"]["isa"], ("reference", "avx2", "avx512", "avx512_bf16"))
+        self.assertIn(result["machine"]["isa"].split("_")[0], ("reference", "avx2", "avx512"))
         for peak in result["limits"]["fma"]:
             self.assertGreater(peak["flops_per_second"], 1e7)
         (memory,) = result["limits"]["memory"]

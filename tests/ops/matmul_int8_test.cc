@@ -13,9 +13,10 @@ TEST(MatmulInt8Op, MakesAProductWithAGroupedWeight) {
   expect_refused("matmul_int8", {f32({5, 64}), f32({7, 64})}, {},
                  "matmul_int8: weight is in a grouped format; got f32[7, 64]");
   expect_refused("matmul_int8", {f32({5, 32}), {format, {7, 64}}}, {},
-                 "matmul_int8: weight is [N, K] where x is [T, K]; expected int4_g32[7, 32], got int4_g32[7, 64]");
-  expect_refused("matmul_int8", {f32({5, 48}), {format, {7, 48}}}, {},
-                 "int4_g32: rows are whole groups; expected a multiple of 32 elements, got [7, 48]; try smaller groups");
+                 "matmul_int8: weight is [N, K] where x is [T, K]; expected [7, 32], got [7, 64]");
+  expect_refused(
+      "matmul_int8", {f32({5, 48}), {format, {7, 48}}}, {},
+      "int4_g32: rows are whole groups; expected a multiple of 32 elements, got [7, 48]; try smaller groups");
 }
 
 }  // namespace

@@ -7,12 +7,12 @@ namespace {
 
 constexpr int64_t kOutputs = 11008, kInputs = 4096;
 
-KernelCase product(std::string_view format, int64_t rows) {
+KernelCase product(std::string_view op, std::string_view format, int64_t rows) {
   KernelCase one;
-  one.name = fmt::format("matmul {}, x W^T, {}", dimensions({rows, kOutputs, kInputs}), format);
-  one.op = "matmul";
+  one.name = fmt::format("{} {}, x W^T, {}", op, dimensions({rows, kOutputs, kInputs}), format);
+  one.op = op;
   one.inputs = {f32({rows, kInputs}), {find_block_format(format)->dtype(), {kOutputs, kInputs}}};
-  one.attributes = {{"transpose_a", int64_t{0}}, {"transpose_b", int64_t{1}}};
+  if (op == "matmul") one.attributes = {{"transpose_a", int64_t{0}}, {"transpose_b", int64_t{1}}};
   one.limit = rows > 16 ? Limit::fma : Limit::read;
   return one;
 }
@@ -21,11 +21,12 @@ KernelCase product(std::string_view format, int64_t rows) {
 
 std::vector<KernelCase> quantized_cases() {
   std::vector<KernelCase> cases;
-  for (const char* format : {"int8_g128", "int4_g128", "uint4_g32"}) {
-    cases.push_back(product(format, 1));
-    cases.push_back(product(format, 512));
+  for (const char* op : {"matmul", "matmul_int8"}) {
+    for (const char* format : {"int8_g128", "int4_g128", "uint4_g32"}) {
+      for (const int64_t rows : {1, 512}) cases.push_back(product(op, format, rows));
+    }
   }
-  for (const char* format : {"nf4", "int8", "q8_0"}) cases.push_back(product(format, 512));
+  for (const char* format : {"nf4", "int8", "q8_0"}) cases.push_back(product("matmul", format, 512));
   return cases;
 }
 

@@ -177,7 +177,9 @@ TEST_F(GgufFileTest, OpensManyTensorsQuickly) {
   const size_t before = allocated_bytes();
   const GgufFile file(path);
   EXPECT_LE(allocated_bytes() - before, table_bytes + 64 * 1024);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which take their time
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
+#endif
   EXPECT_GE(file.find("7777"), 0);
 }
 

@@ -102,7 +102,9 @@ TEST_F(SafetensorsTest, OpensAHeaderOfManyTensorsQuickly) {
   const HeapPeak heap;
   const SafetensorsFile file(path);
   EXPECT_LE(heap.bytes(), static_cast<int64_t>(header.size()) + 64 * 1024);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which take their time
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
+#endif
   EXPECT_EQ(file.tensor(file.find("77777")).offset_bytes, 8 + file.header_bytes() + 77777);
 }
 
