@@ -38,6 +38,22 @@ TEST(DecoderConfig, RunsHeadsOfAnyEvenSize) {
   for (const int size : {2, 4, 20, 80, 100, 256}) EXPECT_EQ(refusal(llama({{"head_dim", size}})), "accepted") << size;
 }
 
+TEST(DecoderConfig, TakesWeightsThatHeadroomHasQuantised) {
+  const Json ours = {{"quant_method", "headroom"}, {"bits", 4}, {"group_size", 128}, {"symmetric", true}};
+  const auto expect = [&](const char* key, const Json& value, const std::string& sentence) {
+    Json changed = ours;
+    changed[key] = value;
+    EXPECT_EQ(refusal(llama({{"quantization_config", changed}})), sentence);
+  };
+  expect("bits", 8, "accepted");
+  expect("bits", 16, "config.json: quantization_config.bits: expected an integer from 2 to 8, got 16");
+  expect("quant_method", "gptq",
+         "config.json: quantization_config: quantized weights are not supported; expected a model in float32, bfloat16 "
+         "or float16");
+  expect("desc_act", true,
+         "config.json: quantization_config.desc_act: this field is unknown; it may be a newer headroom's");
+}
+
 TEST(DecoderConfig, RefusesWhatWouldChangeTheNumbers) {
   const auto expect = [](const Json& changes, const std::string& sentence) {
     EXPECT_EQ(refusal(llama(changes)), "config.json: " + sentence);

@@ -4,6 +4,7 @@
 #include "headroom/base/block_reader.h"
 #include "headroom/base/convert.h"
 #include "headroom/base/errors.h"
+#include "headroom/base/grouped_format.h"
 #include "headroom/base/int8_blocks.h"
 #include "headroom/base/nf4.h"
 #include "headroom/formats/weights/safetensors_writer.h"
@@ -38,6 +39,28 @@ TEST(Weights, EachIsKeptAsItIsStored) {
     EXPECT_EQ(model->stored_formats()(parameter.name),
               parameter.name.ends_with("norm.weight") ? DType::f32 : DType::bf16)
         << parameter.name;
+  }
+}
+
+TEST(Weights, ThoseInGroupedFormatsStayInThem) {
+  const TemporaryDirectory directory;
+  const std::unique_ptr<Model> model = make_model(llama({{"hidden_size", 32}, {"intermediate_size", 64}}));
+  const DType grouped = find_grouped(3, true, 32)->dtype();
+  std::vector<TensorDeclaration> declarations;
+  for (const Parameter& parameter : model->parameters()) {
+    declarations.push_back({parameter.name, {parameter.shape.rank() == 2 ? grouped : DType::f32, parameter.shape}});
+  }
+  SafetensorsWriter writer(directory / "model.safetensors", declarations);
+  for (size_t i = 0; i < declarations.size(); ++i) {
+    const Type type = declarations[i].type_in_file();
+    const std::vector<std::byte> zeros(static_cast<size_t>(type.bytes()));
+    writer.write_at(i, 0, zeros.data(), type.shape.elements());
+  }
+  writer.finish();
+  check_weights(directory.path(), *model);
+  take_stored_formats(directory.path(), *model);
+  for (const Parameter& parameter : model->parameters()) {
+    EXPECT_EQ(model->stored_formats()(parameter.name), parameter.shape.rank() == 2 ? grouped : DType::f32);
   }
 }
 

@@ -74,6 +74,7 @@ WeightTensor AdapterMerge::merged(const WeightTensor& base) {
   WeightTensor merged = base;
   merged.file = this;
   merged.stored.in_order = false;
+  merged.stored.format = nullptr;
   return merged;
 }
 

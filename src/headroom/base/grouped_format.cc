@@ -216,6 +216,33 @@ void GroupedFormat::finish(const Shape& shape, std::byte* tensor, std::span<cons
   std::memset(tensor + end, 0, static_cast<size_t>(bytes(shape) - end));
 }
 
+PanelRuns columns_of_panel(const GroupedLayout& whole, const GroupedLayout& part, int64_t first) {
+  PanelRuns runs{};
+  const auto add = [&](int64_t from, int64_t to, int64_t bytes) { runs.all[runs.count++] = {from, to, bytes}; };
+  const Planes from = planes_of(whole), to = planes_of(part);
+  for (size_t i = 0; i < from.count; ++i) {
+    const int64_t column_bytes = kPanelRows * from.all[i].bits / 8;
+    add(from.all[i].at + first * column_bytes, to.all[i].at, part.columns * column_bytes);
+  }
+  const int64_t place = first / whole.group * kPanelRows;
+  add(whole.scales_at() + 2 * place, part.scales_at(), 2 * kPanelRows * part.groups);
+  if (whole.has_zeros) add(whole.zeros_at() + place, part.zeros_at(), kPanelRows * part.groups);
+  return runs;
+}
+
+int64_t find_bad_scale(const GroupedLayout& layout, const std::byte* tensor) {
+  constexpr int kExponent = 0x7c00;  // all ones: no number
+  for (int64_t panel = 0; panel < layout.panels; ++panel) {
+    const std::byte* scales = tensor + panel * layout.panel_bytes() + layout.scales_at();
+    for (int64_t place = 0; place < kPanelRows * layout.groups; ++place) {
+      uint16_t bits;
+      std::memcpy(&bits, scales + 2 * place, sizeof bits);
+      if ((bits & kExponent) == kExponent) return panel * kPanelRows + place % kPanelRows;
+    }
+  }
+  return -1;
+}
+
 namespace {
 
 #define HEADROOM_GROUPED_FORMAT(bits, group_name, group)                                                     \

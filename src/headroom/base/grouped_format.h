@@ -23,6 +23,7 @@
 // to nearest even, and cut to [0, 2^b - 1]. Where the scale is 0, all codes are zero's.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "headroom/base/block_format.h"
@@ -89,5 +90,21 @@ struct GroupedLayout {
  private:
   int64_t panel_bytes_;
 };
+
+// Bytes of a panel that stand together in a narrower one, too.
+struct PanelRun {
+  int64_t from, to;  // in the one and in the other
+  int64_t bytes;
+};
+struct PanelRuns {
+  std::array<PanelRun, 4> all;
+  size_t count;
+};
+// What makes columns [first, first + part.columns) of a panel of `whole` a panel of `part`, a tensor of 16 rows in the
+// same format: whole groups, or where rows are one group a multiple of 32 columns.
+PanelRuns columns_of_panel(const GroupedLayout& whole, const GroupedLayout& part, int64_t first);
+
+// The row of the first scale of the tensor that is NaN or infinite, in the order of its bytes; -1: there is none.
+int64_t find_bad_scale(const GroupedLayout& layout, const std::byte* tensor);
 
 }  // namespace headroom

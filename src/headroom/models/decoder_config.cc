@@ -45,6 +45,22 @@ void read_heads(const JsonObject& config, DecoderConfig& decoder) {
                decoder.head_dim % 2 == 0 && decoder.head_dim <= 256, "an even head size up to 256");
 }
 
+// Of weights that headroom has quantised, the files themselves say what each of them is.
+void check_quantization(const JsonObject& config) {
+  if (!config.has("quantization_config")) return;
+  const JsonObject quantization = config.object("quantization_config");
+  if (quantization.text_or("quant_method", "") != "headroom") {
+    throw InvalidInput("{}: quantized weights are not supported; expected a model in float32, bfloat16 or float16",
+                       config.where("quantization_config"));
+  }
+  quantization.integer("bits", 2, 8);
+  quantization.integer("group_size", 0, kLargest);
+  quantization.boolean("symmetric");
+  for (const std::string& key : quantization.unread()) {
+    throw InvalidInput("{}: this field is unknown; it may be a newer headroom's", quantization.where(key));
+  }
+}
+
 // What the field would change is not computed; the value that changes nothing is accepted.
 void refuse_other_arithmetic(const JsonObject& config) {
   const std::string activation = config.text_or("hidden_act", "silu");
@@ -55,10 +71,7 @@ void refuse_other_arithmetic(const JsonObject& config) {
     expect_field(config, key, !config.boolean_or(key, false), "false");
   expect_field(config, "pruned_heads", !config.has("pruned_heads") || config.object("pruned_heads").keys().empty(),
                "no pruned heads");
-  if (config.has("quantization_config")) {
-    throw InvalidInput("{}: quantized weights are not supported; expected a model in float32, bfloat16 or float16",
-                       config.where("quantization_config"));
-  }
+  check_quantization(config);
 }
 
 }  // namespace

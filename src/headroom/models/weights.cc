@@ -8,6 +8,7 @@
 
 #include "headroom/base/errors.h"
 #include "headroom/base/fingerprint.h"
+#include "headroom/base/grouped_format.h"
 #include "headroom/formats/weights/assembled_tensor.h"
 #include "headroom/formats/weights/weight_files.h"
 
@@ -31,8 +32,9 @@ void check(const WeightFiles& files, const std::string& path, const Model& model
   }
 }
 
-DType format_of(StoredType type) {
-  switch (type) {
+DType format_of(const StoredTensor& tensor) {
+  if (tensor.format != nullptr) return tensor.format->dtype();
+  switch (tensor.type) {
     case StoredType::bf16: return DType::bf16;
     case StoredType::f16: return DType::f16;
     default: return DType::f32;
@@ -51,7 +53,7 @@ void take_stored_formats(const std::string& path, Model& model) {
     for (const Slice& slice : parameter.binding->slices) {
       const std::optional<WeightTensor> tensor = files.find(slice.tensor);
       if (!tensor) continue;
-      const DType of_slice = format_of(tensor->stored.type);
+      const DType of_slice = format_of(tensor->stored);
       format = !format || *format == of_slice ? of_slice : DType::f32;
     }
     if (format && *format != model.stored_dtype()) formats.emplace(parameter.name, *format);

@@ -15,8 +15,8 @@ namespace headroom {
 // holds twice are passed over).
 void check_weights(const std::string& path, const Model& model);
 
-// Tells the model what the files at `path` hold each of its weights in, as far as kernels read that: f16 and bf16 as
-// they are, all else as f32. What the files lack stays with the config.
+// Tells the model what the files at `path` hold each of its weights in, as far as kernels read that: f16, bf16 and
+// grouped formats as they are, all else as f32. What the files lack stays with the config.
 void take_stored_formats(const std::string& path, Model& model);
 
 // Tells it the same of files that `convert` would write in blocks of `format`: kernels do not read those, and matrices

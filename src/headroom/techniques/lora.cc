@@ -27,6 +27,13 @@ std::vector<NamePattern> split(const std::string& list) {
   return names;
 }
 
+void expect_not_quantised(const Model& model, const std::string& weight, DType wanted, const std::string& bits) {
+  const DType stored = model.stored_formats()(weight);
+  if (is_scalar(stored) || stored == wanted) return;
+  throw InvalidInput("--base-bits {}: {} is quantised already, as {}, and stays so; leave the flag out", bits, weight,
+                     name_of(stored));
+}
+
 AdapterConfig config_of_flags(const FlagValues& flags) {
   AdapterConfig config;
   config.rank = flags.integer("--lora-rank");
@@ -126,7 +133,10 @@ class Lora final : public Technique {
     if (flags.is("--base-bits", "4")) lora.base_format = nf4().dtype();
     if (flags.is("--base-bits", "8")) lora.base_format = int8_blocks().dtype();
     if (lora.base_format) {
-      for (const LinearLayer& layer : linear_layers(model)) lora.base.insert(layer.weight);
+      for (const LinearLayer& layer : linear_layers(model)) {
+        expect_not_quantised(model, layer.weight, *lora.base_format, flags.text("--base-bits"));
+        lora.base.insert(layer.weight);
+      }
     }
     lora.layers = adapter.empty() ? lora_layers(model, lora.config, "--lora-targets, --lora-rank")
                                   : layers_of_adapter(flags, lora.config, model);

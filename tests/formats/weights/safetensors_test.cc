@@ -93,6 +93,37 @@ TEST_F(SafetensorsTest, RefusesHeadersThatLieAboutTheFile) {
   EXPECT_ERROR(InvalidInput, "announces a header of 18446744073709551615", open(std::string(64, '\xff')));
 }
 
+std::string notes(const std::string& more, const std::string& version = "1") {
+  return R"("__metadata__":{"headroom.weights":")" + version + "\"" + more + "},";
+}
+
+TEST_F(SafetensorsTest, TakesTensorsForWhatItsNotesSay) {
+  const std::string tensors = entry("a", "U8", "[4096]", 0, 4096) + "," + entry("b", "F32", "[2]", 4096, 4104) + "}";
+  const SafetensorsFile file = open("{" + notes(R"(,"a":"int4_g32 [16, 64]")") + tensors, 4104);
+  EXPECT_EQ(file.tensor(0).shape, (Shape{16, 64}));
+  EXPECT_EQ(file.tensor(0).type_name, "int4_g32");
+  EXPECT_EQ(file.tensor(0).size_bytes, 4096);
+  EXPECT_FALSE(file.tensor(0).in_order);
+  EXPECT_EQ(file.tensor(1).type_name, "F32");
+  // Without the version, metadata mean nothing here; with it, in any order.
+  EXPECT_EQ(open(R"({"__metadata__":{"a":"int4_g32 [16, 64]"},)" + tensors, 4104).tensor(0).type_name, "U8");
+  const std::string behind =
+      tensors.substr(0, tensors.size() - 1) + R"(,"__metadata__":{"a":"int4_g32 [16, 64]","headroom.weights":"1"}})";
+  EXPECT_EQ(open("{" + behind, 4104).tensor(0).type_name, "int4_g32");
+
+  const auto expect = [&](const std::string& more, const std::string& words) {
+    EXPECT_ERROR(InvalidInput, words, open("{" + notes(more) + tensors, 4104));
+  };
+  expect(R"(,"c":"int4_g32 [16, 64]")", "speaks of tensor c, which is not there");
+  expect(R"(,"b":"int4_g32 [16, 64]")", "tensor b: is F32 of shape [2]; expected U8 of one dimension");
+  expect(R"(,"a":"int4_g32 [16, 64]","a":"int4_g32 [16, 64]")", "tensor a is noted twice");
+  expect(R"(,"a":"int4_g32 [16, 6400]")", "tensor a: its 4096 bytes are not those of int4_g32 [16, 6400]");
+  expect(R"(,"a":"q4 [16, 64]")", "tensor a: unknown weight format 'q4'");
+  expect(R"(,"headroom.weights":"1")", "headroom.weights occurs twice");
+  expect(",\"a\":\"" + std::string(200, 'x') + "\"", "a name or text is longer");
+  EXPECT_ERROR(InvalidInput, "was written by a newer headroom", open("{" + notes("", "2") + tensors, 4104));
+}
+
 // Memory stays at the header's size: this header of 6 MB holds 100,000 of the shortest entries.
 TEST_F(SafetensorsTest, OpensAHeaderOfManyTensorsQuickly) {
   std::string header = "{";
@@ -106,6 +137,23 @@ TEST_F(SafetensorsTest, OpensAHeaderOfManyTensorsQuickly) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
 #endif
   EXPECT_EQ(file.tensor(file.find("77777")).offset_bytes, 8 + file.header_bytes() + 77777);
+}
+
+TEST_F(SafetensorsTest, OpensAHeaderOfManyNotesQuickly) {
+  std::string header = "{" + notes("");
+  header.resize(header.size() - 2);
+  for (int i = 0; i < 20000; ++i) header += fmt::format(R"(,"{}":"int2_g32 [1, 32]")", i);
+  header += "},";
+  for (int64_t i = 0; i < 20000; ++i) {
+    header += (i > 0 ? "," : "") + entry(std::to_string(i), "U8", "[4096]", 4096 * i, 4096 * (i + 1));
+  }
+  const std::string path = directory_.write("a.safetensors", make_file(header + "}", int64_t{4096} * 20000));
+  const auto begin = std::chrono::steady_clock::now();
+  const HeapPeak heap;
+  const SafetensorsFile file(path);
+  EXPECT_LE(heap.bytes(), static_cast<int64_t>(header.size()) + 64 * 1024);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
+  EXPECT_EQ(file.tensor(file.find("7777")).shape, (Shape{1, 32}));
 }
 
 // Edits of one or a few bytes, of numbers, and of whole stretches that are dropped, repeated or moved.

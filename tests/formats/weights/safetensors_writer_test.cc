@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "headroom/base/errors.h"
+#include "headroom/base/grouped_format.h"
 #include "headroom/formats/weights/safetensors.h"
 #include "tests/temporary_directory.h"
 
@@ -45,6 +46,30 @@ TEST(SafetensorsWriter, WritesWhatTheReaderReads) {
   file.read(file.tensor(file.find("wide")), 0, 1, DType::f64, &wide);
   EXPECT_EQ(wide, -100.0);
   EXPECT_EQ(static_cast<int64_t>(directory.read("a.safetensors").size()), SafetensorsWriter::file_bytes(kTensors));
+}
+
+TEST(SafetensorsWriter, NotesWhatGroupedFormatsAre) {
+  const TemporaryDirectory directory;
+  const GroupedFormat& format = *find_grouped(4, false, 32);
+  const std::vector<TensorDeclaration> tensors = {{"a \"b\"", {format.dtype(), {20, 64}}}, {"n", f32({2})}};
+  std::vector<std::byte> bytes(static_cast<size_t>(format.bytes({20, 64})));
+  const float numbers[] = {1, 2};
+  SafetensorsWriter writer(directory / "a.safetensors", tensors);
+  EXPECT_EQ(writer.offset_of(0, 0) % 4096, 0);
+  EXPECT_EQ(writer.offset_of(1, 0), writer.offset_of(0, 4096));
+  writer.write("a \"b\"", DType::u8, bytes.data(), 4096);
+  writer.write("n", DType::f32, numbers, 2);
+  writer.finish();
+  const std::string text = directory.read("a.safetensors");
+  const SafetensorsFile file(directory / "a.safetensors");
+  const auto header = nlohmann::json::parse(text.substr(8, static_cast<size_t>(file.header_bytes())));
+  const nlohmann::json notes = {{"headroom.weights", "1"}, {"a \"b\"", "int4_g32 [20, 64]"}};
+  EXPECT_EQ(header["__metadata__"], notes);
+  EXPECT_EQ(header["a \"b\""]["dtype"], "U8");
+  EXPECT_EQ(header["a \"b\""]["shape"], std::vector<int>{4096});
+  EXPECT_EQ(static_cast<int64_t>(text.size()), SafetensorsWriter::file_bytes(tensors));
+  EXPECT_ERROR(InternalError, "headroom.weights",
+               SafetensorsWriter(directory / "b.safetensors", {{"headroom.weights", f32({1})}}));
 }
 
 TEST(SafetensorsWriter, WritesAHeaderThatAnotherParserReads) {

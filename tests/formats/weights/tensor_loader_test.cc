@@ -3,11 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <random>
 
 #include "headroom/base/block_reader.h"
 #include "headroom/base/convert.h"
 #include "headroom/base/errors.h"
+#include "headroom/base/grouped_format.h"
 #include "headroom/formats/weights/weight_writer.h"
 #include "tests/temporary_directory.h"
 
@@ -70,6 +72,49 @@ TEST_F(TensorLoaderTest, GivesTheBitsOfOrdinaryReadsThroughAnyStaging) {
       EXPECT_GT(statistics.seconds, 0);
     }
   }
+}
+
+// Out of a file that holds them in the format that is wanted, beside others that are decoded or encoded.
+TEST_F(TensorLoaderTest, CopiesWhatIsStoredAsItIsWanted) {
+  const GroupedFormat& format = *find_grouped(4, false, 32);
+  const Shape shape = {4000, 320};  // more than the largest block of the least staging memory
+  std::vector<float> numbers(static_cast<size_t>(shape.elements()));
+  std::mt19937 random(2);
+  for (float& number : numbers) number = static_cast<float>(random() % 2001) / 64 - 15;
+  std::vector<std::byte> bytes(static_cast<size_t>(format.bytes(shape)));
+  ASSERT_EQ(format.encode(shape, 0, numbers, bytes.data(), {}), -1);
+  format.finish(shape, bytes.data(), {});
+  const auto write = [&](const char* name) {
+    SafetensorsWriter writer(directory_ / name, {{"w", {format.dtype(), shape}}, {"n", f32({320})}});
+    writer.write_at(0, 0, bytes.data(), static_cast<int64_t>(bytes.size()));
+    writer.write_at(1, 0, numbers.data(), 320);
+    writer.finish();
+    return WeightFiles(std::make_unique<SafetensorsFile>(directory_ / name));
+  };
+  const WeightFiles files = write("grouped.safetensors");
+  const WeightTensor tensor = *files.find("w");
+  std::vector<float> decoded(numbers.size()), expected(numbers.size()), norm(320);
+  format.decode(shape, bytes.data(), 0, shape.elements(), expected.data());
+  for (const int64_t staging_bytes : {BlockReader::kLeastStagingBytes, int64_t{9} << 20}) {
+    std::vector<std::byte> staging(static_cast<size_t>(staging_bytes)), copied(bytes.size());
+    load_tensors({{tensor, format.dtype(), copied.data()},
+                  {*files.find("n"), DType::f32, reinterpret_cast<std::byte*>(norm.data())}},
+                 staging, NanCheck::refuse);
+    EXPECT_EQ(copied, bytes);
+    EXPECT_EQ(norm[319], numbers[319]);
+    load_tensors({{tensor, DType::f32, reinterpret_cast<std::byte*>(decoded.data())}}, staging, NanCheck::refuse);
+    EXPECT_EQ(decoded, expected);
+    std::vector<std::byte> again(static_cast<size_t>(find_grouped(4, true, 64)->bytes(shape)));
+    EXPECT_NO_THROW(
+        load_tensors({{tensor, find_grouped(4, true, 64)->dtype(), again.data()}}, staging, NanCheck::refuse));
+  }
+  const GroupedLayout layout(format, shape);
+  const uint16_t nan = 0x7e01;
+  std::memcpy(bytes.data() + 3 * layout.panel_bytes() + layout.scales_at() + 2 * 7, &nan, 2);
+  const WeightFiles damaged = write("damaged.safetensors");
+  std::vector<std::byte> staging(BlockReader::kLeastStagingBytes), out(bytes.size());
+  EXPECT_ERROR(InvalidInput, "damaged.safetensors: tensor w has a scale in row 55 that is NaN or infinite",
+               load_tensors({{*damaged.find("w"), format.dtype(), out.data()}}, staging, NanCheck::refuse));
 }
 
 TEST_F(TensorLoaderTest, RefusesTheFirstNanAndNothingElse) {

@@ -47,6 +47,7 @@ StoredTensor AssembledTensor::tensor(int64_t) const {
     stored.size_bytes += static_cast<int64_t>(static_cast<double>(whole.size_bytes) * share);
   }
   stored.in_order = false;
+  stored.format = nullptr;
   return stored;
 }
 

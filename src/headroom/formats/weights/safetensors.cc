@@ -8,48 +8,15 @@
 #include "headroom/base/convert.h"
 #include "headroom/base/errors.h"
 #include "headroom/formats/json/json_reader.h"
+#include "headroom/formats/weights/grouped_reader.h"
+#include "headroom/formats/weights/weight_notes.h"
 
 namespace headroom {
 namespace {
 
-struct TypeFacts {
-  std::string_view name;
-  int64_t bytes;
-};
-
-// In the order of StoredType, whose last, encoded, no safetensors file has.
-constexpr std::array<TypeFacts, 17> kTypes = {{{"F64", 8},
-                                               {"F32", 4},
-                                               {"F16", 2},
-                                               {"BF16", 2},
-                                               {"I64", 8},
-                                               {"I32", 4},
-                                               {"I16", 2},
-                                               {"I8", 1},
-                                               {"U64", 8},
-                                               {"U32", 4},
-                                               {"U16", 2},
-                                               {"U8", 1},
-                                               {"BOOL", 1},
-                                               {"F8_E4M3", 1},
-                                               {"F8_E5M2", 1},
-                                               {"F8_E8M0", 1},
-                                               {"C64", 8}}};
 constexpr int64_t kLengthBytes = 8;
 constexpr int64_t kStagingBytes = 32 * 1024;
 constexpr std::string_view kMetadata = "__metadata__";
-
-std::optional<DType> dtype_of(StoredType type) {
-  switch (type) {
-    case StoredType::f64: return DType::f64;
-    case StoredType::f32: return DType::f32;
-    case StoredType::f16: return DType::f16;
-    case StoredType::bf16: return DType::bf16;
-    case StoredType::i32: return DType::i32;
-    case StoredType::u8: return DType::u8;
-    default: return std::nullopt;
-  }
-}
 
 uint64_t read_length(const File& file) {
   std::array<uint8_t, kLengthBytes> bytes = {};
@@ -61,21 +28,6 @@ uint64_t read_length(const File& file) {
 
 }  // namespace
 
-std::string_view name_of(StoredType type) { return kTypes.at(static_cast<size_t>(type)).name; }
-int64_t size_of(StoredType type) { return kTypes.at(static_cast<size_t>(type)).bytes; }
-
-StoredType stored_type_of(DType dtype) {
-  switch (dtype) {
-    case DType::f64: return StoredType::f64;
-    case DType::f32: return StoredType::f32;
-    case DType::f16: return StoredType::f16;
-    case DType::bf16: return StoredType::bf16;
-    case DType::i32: return StoredType::i32;
-    case DType::u8: return StoredType::u8;
-  }
-  throw InternalError("no stored type for dtype {}", static_cast<int>(dtype));
-}
-
 // Reads the entries of the header one after the other; run twice, first to count, then to keep.
 struct SafetensorsFile::HeaderParser {
   explicit HeaderParser(const SafetensorsFile& owner)
@@ -84,6 +36,7 @@ struct SafetensorsFile::HeaderParser {
   const std::string& owner_path;
   JsonReader json;
   std::string name;
+  bool has_weights_version = false;
 
   // The next tensor's name; its entry must be read or skipped next. False at the end of the header.
   bool next() {
@@ -99,7 +52,13 @@ struct SafetensorsFile::HeaderParser {
     std::string key;
     for (json.begin_object(); json.next_key(key);) {
       if (json.peek() != JsonReader::Kind::text) json.fail("__metadata__ maps names to texts only");
-      json.skip();
+      if (key != kWeightsVersionKey) {
+        json.skip();
+        continue;
+      }
+      if (has_weights_version) json.fail(fmt::format("{} occurs twice", key));
+      has_weights_version = true;
+      expect_weights_version(json.text(kMostNoteBytes), owner_path);
     }
   }
 
@@ -141,9 +100,7 @@ struct SafetensorsFile::HeaderParser {
 
   StoredType read_type() {
     const std::string text = json.text(16);
-    for (size_t index = 0; index < kTypes.size(); ++index) {
-      if (kTypes[index].name == text) return static_cast<StoredType>(index);
-    }
+    if (const std::optional<StoredType> type = find_stored_type(text)) return *type;
     json.fail(fmt::format("tensor {} has the unknown dtype {}", printable(name), printable(text)));
   }
 
@@ -186,9 +143,10 @@ SafetensorsFile::SafetensorsFile(const std::string& path) : file_(File::open(pat
   }
   data_begin_ = kLengthBytes + static_cast<int64_t>(length);
   data_bytes_ = file_bytes - data_begin_;
-  parse_header();
+  const bool has_notes = parse_header();
   check_layout();
   index_names();
+  if (has_notes) read_weight_notes();
 }
 
 std::string_view SafetensorsFile::name_of_record(const Record& record) const {
@@ -196,12 +154,14 @@ std::string_view SafetensorsFile::name_of_record(const Record& record) const {
 }
 
 int64_t SafetensorsFile::size_of_record(const Record& record) const {
+  if (record.type == StoredType::encoded) return block_format(static_cast<DType>(record.format)).bytes(record.shape());
   int64_t size_bytes = size_of(record.type);
   for (int axis = 0; axis < record.rank; ++axis) size_bytes *= record.dims[static_cast<size_t>(axis)];
   return size_bytes;
 }
 
-void SafetensorsFile::parse_header() {
+// Whether there are notes to be read.
+bool SafetensorsFile::parse_header() {
   size_t tensors = 0, name_bytes = 0;
   HeaderParser count(*this);
   for (count.json.begin_object(); count.next(); count.json.skip()) {
@@ -213,11 +173,12 @@ void SafetensorsFile::parse_header() {
   HeaderParser keep(*this);
   for (keep.json.begin_object(); keep.next();) {
     Record record = keep.read_entry(data_bytes_);
-    record.name_begin = static_cast<uint32_t>(names_.size());
+    record.name_begin = static_cast<uint32_t>(names_.size()) & 0xffffffu;
     record.name_bytes = static_cast<uint16_t>(keep.name.size());
     names_ += keep.name;
     records_.push_back(record);
   }
+  return keep.has_weights_version;
 }
 
 void SafetensorsFile::check_layout() {
@@ -251,13 +212,50 @@ void SafetensorsFile::index_names() {
   }
 }
 
+// Once more over the header: what its metadata say of tensors that are known by now.
+void SafetensorsFile::read_weight_notes() {
+  JsonReader json(file_, kLengthBytes, data_begin_, path() + ": the header");
+  std::string key, name;
+  for (json.begin_object(); json.next_key(key);) {
+    if (key != kMetadata) {
+      json.skip();
+      continue;
+    }
+    for (json.begin_object(); json.next_key(name);) {
+      const std::string text = json.text(kMostNoteBytes);
+      if (name == kWeightsVersionKey) continue;
+      const int64_t place = find(name);
+      if (place < 0) json.fail(fmt::format("__metadata__ speaks of tensor {}, which is not there", printable(name)));
+      Record& record = records_[static_cast<size_t>(place)];
+      const std::string what = fmt::format("{}: tensor {}", path(), printable(name));
+      if (record.type == StoredType::encoded) json.fail(fmt::format("tensor {} is noted twice", printable(name)));
+      if (record.type != StoredType::u8 || record.rank != 1) {
+        throw InvalidInput("{}: is {} of shape {}; expected U8 of one dimension under a weight format", what,
+                           headroom::name_of(record.type), to_string(record.shape()));
+      }
+      const WeightNote note = read_weight_note(text, size_of_record(record), what);
+      record.type = StoredType::encoded;
+      record.format = static_cast<uint8_t>(note.format->dtype());
+      record.dims = {};
+      record.rank = static_cast<uint8_t>(note.shape.rank());
+      std::copy(note.shape.begin(), note.shape.end(), record.dims.begin());
+    }
+  }
+}
+
 StoredTensor SafetensorsFile::tensor(int64_t index) const {
   const Record& record = records_.at(static_cast<size_t>(index));
   StoredTensor tensor;
   tensor.name = name_of_record(record);
   tensor.type = record.type;
-  tensor.type_name = headroom::name_of(record.type);
-  tensor.shape = Shape::from(std::span(record.dims).first(record.rank));
+  tensor.shape = record.shape();
+  if (record.type == StoredType::encoded) {
+    tensor.format = as_grouped(static_cast<DType>(record.format));
+    tensor.type_name = tensor.format->name();
+    tensor.in_order = false;
+  } else {
+    tensor.type_name = headroom::name_of(record.type);
+  }
   tensor.offset_bytes = data_begin_ + record.begin;
   tensor.size_bytes = size_of_record(record);
   return tensor;
@@ -272,9 +270,10 @@ int64_t SafetensorsFile::find(std::string_view name) const {
 
 void SafetensorsFile::read(const StoredTensor& tensor, int64_t first, int64_t count, DType wanted, void* out,
                            NanCheck nan_check) const {
-  const int64_t stored_bytes = size_of(tensor.type);
-  ensure(first >= 0 && count >= 0 && first <= tensor.size_bytes / stored_bytes - count,
+  ensure(first >= 0 && count >= 0 && first <= tensor.shape.elements() - count,
          "{}: elements {} to {} lie outside the tensor", tensor.name, first, first + count);
+  if (tensor.format != nullptr) return read_grouped(file_, tensor, first, count, wanted, out);
+  const int64_t stored_bytes = size_of(tensor.type);
   alignas(64) std::array<std::byte, kStagingBytes> staging;
   const int64_t step = kStagingBytes / stored_bytes;
   for (int64_t done = 0; done < count;) {
@@ -288,6 +287,7 @@ void SafetensorsFile::read(const StoredTensor& tensor, int64_t first, int64_t co
 
 void SafetensorsFile::decode(const StoredTensor& tensor, int64_t first, std::span<const std::byte> bytes, DType wanted,
                              void* out, NanCheck nan_check) const {
+  ensure(tensor.in_order, "{}: is not stored in order", tensor.name);
   const std::optional<DType> stored = dtype_of(tensor.type);
   const auto is_integer = [](DType dtype) { return dtype == DType::i32 || dtype == DType::u8; };
   const bool convertible = stored && (*stored == wanted || (!is_integer(*stored) && !is_integer(wanted)));

@@ -1,13 +1,16 @@
 // Reads safetensors files (github.com/huggingface/safetensors, "Format"): an 8-byte length, a JSON header, raw tensors.
 //
 // The header is hostile until proven otherwise. What opens is sound: known dtypes, sizes that are shape x dtype, names
-// that are unique, data that cover the rest of the file without holes or overlap. Memory: about as much as the header
-// takes in the file, whatever it says, plus 32 KiB. Data go from pread straight into the caller's memory, never mapped.
+// that are unique, data that cover the rest of the file without holes or overlap. Where the file has tensors in grouped
+// formats (weight_notes.h), they have the shapes and types that its metadata say, and read() decodes them. Memory:
+// about as much as the header takes in the file, whatever it says, plus 32 KiB. Data go from pread straight into the
+// caller's memory, never mapped.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,10 +20,6 @@
 #include "headroom/formats/weights/tensor_file.h"
 
 namespace headroom {
-
-std::string_view name_of(StoredType type);  // the file's spelling: "BF16"
-int64_t size_of(StoredType type);
-StoredType stored_type_of(DType dtype);
 
 class SafetensorsFile final : public TensorFile {
  public:
@@ -38,7 +37,9 @@ class SafetensorsFile final : public TensorFile {
   void read(const StoredTensor& tensor, int64_t first, int64_t count, DType wanted, void* out,
             NanCheck nan_check = NanCheck::allow) const override;
   const File& file(const StoredTensor&) const override { return file_; }
-  int64_t unit_bytes(const StoredTensor& tensor) const override { return size_of(tensor.type); }
+  int64_t unit_bytes(const StoredTensor& tensor) const override {
+    return tensor.format != nullptr ? 1 : size_of(tensor.type);
+  }
   void decode(const StoredTensor& tensor, int64_t first, std::span<const std::byte> bytes, DType wanted, void* out,
               NanCheck nan_check) const override;
 
@@ -47,18 +48,22 @@ class SafetensorsFile final : public TensorFile {
   struct Record {
     std::array<int64_t, Shape::kMaxRank> dims = {};
     int64_t begin = 0;
-    uint32_t name_begin = 0;
+    uint32_t name_begin : 24 = 0;  // a header is shorter
+    uint32_t format : 8 = 0;       // a DType, where the type is encoded
     uint16_t name_bytes = 0;
     StoredType type = StoredType::f32;
     uint8_t rank = 0;
+
+    Shape shape() const { return Shape::from(std::span(dims).first(rank)); }
   };
   struct HeaderParser;
 
   std::string_view name_of_record(const Record& record) const;
   int64_t size_of_record(const Record& record) const;
-  void parse_header();
+  bool parse_header();
   void check_layout();
   void index_names();
+  void read_weight_notes();
 
   File file_;
   int64_t data_begin_ = 0;

@@ -10,6 +10,7 @@
 #include "headroom/base/errors.h"
 #include "headroom/base/page.h"
 #include "headroom/formats/weights/safetensors.h"
+#include "headroom/formats/weights/weight_notes.h"
 
 namespace headroom {
 namespace {
@@ -17,16 +18,32 @@ namespace {
 constexpr int64_t kLengthFieldBytes = 8;
 constexpr int64_t kConvertedBytes = 32 * 1024;
 
+// The header's first member: that the tensors are as PyTorch knows them, or what those are that it does not know.
+void emit_metadata(std::span<const TensorDeclaration> tensors, const std::function<void(const std::string&)>& emit) {
+  const bool is_plain =
+      std::all_of(tensors.begin(), tensors.end(), [](const auto& tensor) { return is_scalar(tensor.type.dtype); });
+  if (is_plain) return emit(R"({"__metadata__":{"format":"pt"})");
+  emit(fmt::format(R"({{"__metadata__":{{"{}":"{}")", kWeightsVersionKey, kWeightsVersion));
+  for (const TensorDeclaration& tensor : tensors) {
+    if (is_scalar(tensor.type.dtype)) continue;
+    const GroupedFormat* format = as_grouped(tensor.type.dtype);
+    ensure(format != nullptr, "{}: {} is no format of files", tensor.name, name_of(tensor.type.dtype));
+    emit(fmt::format(R"(,{}:"{}")", nlohmann::json(tensor.name).dump(), weight_note(*format, tensor.type.shape)));
+  }
+  emit("}");
+}
+
 // The header's text without its padding, in pieces, so that no header is ever held whole.
 void emit_header(std::span<const TensorDeclaration> tensors, const std::function<void(const std::string&)>& emit) {
-  emit(R"({"__metadata__":{"format":"pt"})");
+  emit_metadata(tensors, emit);
   int64_t begin = 0;
   for (const TensorDeclaration& tensor : tensors) {
-    const int64_t end = add_sizes(begin, tensor.type.bytes(), tensor.name);
-    std::string shape = to_string(tensor.type.shape);
+    const Type type = tensor.type_in_file();
+    const int64_t end = add_sizes(begin, type.bytes(), tensor.name);
+    std::string shape = to_string(type.shape);
     std::erase(shape, ' ');
     emit(fmt::format(R"(,{}:{{"dtype":"{}","shape":{},"data_offsets":[{},{}]}})", nlohmann::json(tensor.name).dump(),
-                     name_of(stored_type_of(tensor.type.dtype)), shape, begin, end));
+                     name_of(stored_type_of(type.dtype)), shape, begin, end));
     begin = end;
   }
   emit("}");
@@ -47,7 +64,9 @@ void check_names(std::span<const TensorDeclaration> tensors) {
   std::sort(names.begin(), names.end());
   const auto twice = std::adjacent_find(names.begin(), names.end());
   ensure(twice == names.end(), "tensor {} is declared twice", twice == names.end() ? "" : *twice);
-  ensure(!std::binary_search(names.begin(), names.end(), "__metadata__"), "a tensor cannot be called __metadata__");
+  for (const std::string_view reserved : {std::string_view("__metadata__"), kWeightsVersionKey}) {
+    ensure(!std::binary_search(names.begin(), names.end(), reserved), "a tensor cannot be called {}", reserved);
+  }
 }
 
 }  // namespace
@@ -86,7 +105,7 @@ int64_t SafetensorsWriter::file_bytes(std::span<const TensorDeclaration> tensors
 }
 
 void SafetensorsWriter::pass_complete_tensors() {
-  while (current_ < tensors_.size() && done_ == tensors_[current_].type.shape.elements()) {
+  while (current_ < tensors_.size() && done_ == tensors_[current_].type_in_file().shape.elements()) {
     ++current_;
     done_ = 0;
   }
@@ -96,7 +115,7 @@ void SafetensorsWriter::write(std::string_view name, DType dtype, const void* da
   if (count == 0) return;
   ensure(current_ < tensors_.size() && tensors_[current_].name == name, "{}: tensor {} is written out of order",
          output_.path(), name);
-  const Type& type = tensors_[current_].type;
+  const Type type = tensors_[current_].type_in_file();
   ensure(count > 0 && count <= type.shape.elements() - done_, "{}: tensor {} gets more than its {} elements",
          output_.path(), name, type.shape.elements());
   if (dtype == type.dtype) {
@@ -116,7 +135,7 @@ void SafetensorsWriter::write(std::string_view name, DType dtype, const void* da
 }
 
 void SafetensorsWriter::write_at(size_t tensor, int64_t first, const void* data, int64_t count) {
-  const Type& type = tensors_.at(tensor).type;
+  const Type type = tensors_.at(tensor).type_in_file();
   ensure(first >= 0 && count >= 0 && first <= type.shape.elements() - count,
          "{}: elements {} to {} lie outside tensor {}", output_.path(), first, first + count, tensors_[tensor].name);
   const int64_t bytes = count * size_of(type.dtype);
@@ -125,7 +144,7 @@ void SafetensorsWriter::write_at(size_t tensor, int64_t first, const void* data,
 }
 
 int64_t SafetensorsWriter::offset_of(size_t tensor, int64_t first) const {
-  return begins_.at(tensor) + first * size_of(tensors_[tensor].type.dtype);
+  return begins_.at(tensor) + first * size_of(tensors_[tensor].type_in_file().dtype);
 }
 
 void SafetensorsWriter::finish() {

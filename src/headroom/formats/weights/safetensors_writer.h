@@ -2,6 +2,9 @@
 // in the same order or, by several threads, in any. The file appears whole under its name or not at all
 // (base/atomic_file.h) and depends on nothing but what was declared and written.
 //
+// A tensor declared in a grouped format becomes U8 of shape [bytes], with a note of what it is (weight_notes.h); its
+// elements, for what follows, are these bytes.
+//
 // The data begin at a multiple of 4096 bytes. The format knows no holes, so what follows is aligned as the tensors
 // before it allow (weight_writer.h sees to their order).
 #pragma once
@@ -22,6 +25,9 @@ namespace headroom {
 struct TensorDeclaration {
   std::string name;  // UTF-8, unique, not "__metadata__"
   Type type;         // as stored
+
+  // Whose elements the file has: that type, or of a grouped format its bytes.
+  Type type_in_file() const { return is_scalar(type.dtype) ? type : u8({type.bytes()}); }
 };
 
 class SafetensorsWriter {

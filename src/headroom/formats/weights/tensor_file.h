@@ -9,30 +9,11 @@
 
 #include "headroom/base/file.h"
 #include "headroom/base/shape.h"
+#include "headroom/formats/weights/stored_type.h"
 
 namespace headroom {
 
-// What a file may hold. headroom computes with the first four; the others can be listed, and i32 be read as it is.
-enum class StoredType : uint8_t {
-  f64,
-  f32,
-  f16,
-  bf16,
-  i64,
-  i32,
-  i16,
-  i8,
-  u64,
-  u32,
-  u16,
-  u8,
-  boolean,
-  f8_e4m3,
-  f8_e5m2,
-  f8_e8m0,
-  c64,
-  encoded  // in blocks that only the file can read: quantised elements
-};
+class GroupedFormat;
 
 struct StoredTensor {
   std::string_view name;  // lives as long as its file
@@ -43,6 +24,7 @@ struct StoredTensor {
   int64_t offset_bytes = 0;  // in the file
   int64_t size_bytes = 0;
   bool in_order = true;  // the elements lie in the file as read() gives them; decode() serves no others
+  const GroupedFormat* format = nullptr;  // whose bytes in memory are the file's, to be copied; null: there is none
 };
 
 enum class NanCheck : uint8_t { allow, refuse };

@@ -2,15 +2,24 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <functional>
 
 #include "headroom/base/block_reader.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/base/grouped_format.h"
 #include "headroom/formats/weights/encode_tensors.h"
+#include "headroom/formats/weights/grouped_reader.h"
 
 namespace headroom {
 namespace {
+
+// Whether the file holds the bytes that are wanted.
+bool is_copied(const TensorLoad& load) {
+  const GroupedFormat* format = load.source.stored.format;
+  return format != nullptr && format->dtype() == load.wanted;
+}
 
 // In pieces that the staging memory holds. Elements of a piece are whole blocks of any quantised format.
 void pour(const TensorLoad& load, std::span<std::byte> staging, NanCheck nan_check) {
@@ -34,16 +43,14 @@ void pour(const TensorLoad& load, std::span<std::byte> staging, NanCheck nan_che
 LoadStatistics load_tensors(std::vector<TensorLoad> loads, std::span<std::byte> staging, NanCheck nan_check,
                             const LoadProgress& progress) {
   const auto begin = std::chrono::steady_clock::now();
-  std::stable_sort(loads.begin(), loads.end(), [](const TensorLoad& a, const TensorLoad& b) {
-    if (a.source.file != b.source.file) return a.source.file->path() < b.source.file->path();
-    const auto place = [](const StoredTensor& stored) { return std::pair(stored.part, stored.offset_bytes); };
-    return place(a.source.stored) < place(b.source.stored);
-  });
+  std::stable_sort(loads.begin(), loads.end(),
+                   [](const TensorLoad& a, const TensorLoad& b) { return is_before(a.source, b.source); });
   // What becomes blocks comes last; before it, tensor by tensor, what lies in another order or goes to a sink.
-  const auto encoded =
-      std::stable_partition(loads.begin(), loads.end(), [](const TensorLoad& a) { return is_scalar(a.wanted); });
-  const auto one_by_one = std::stable_partition(
-      loads.begin(), encoded, [](const TensorLoad& a) { return a.source.stored.in_order && a.out != nullptr; });
+  const auto encoded = std::stable_partition(loads.begin(), loads.end(),
+                                             [](const TensorLoad& a) { return is_scalar(a.wanted) || is_copied(a); });
+  const auto one_by_one = std::stable_partition(loads.begin(), encoded, [](const TensorLoad& a) {
+    return is_copied(a) || (a.source.stored.in_order && a.out != nullptr);
+  });
   LoadStatistics use;
   std::vector<ReadRange> ranges;
   for (const TensorLoad& load : loads) use.bytes += load.source.stored.size_bytes;
@@ -57,6 +64,10 @@ LoadStatistics load_tensors(std::vector<TensorLoad> loads, std::span<std::byte> 
       [&](const ReadPiece& piece) {
         const TensorLoad& load = loads[piece.range];
         const StoredTensor& stored = load.source.stored;
+        if (is_copied(load)) {
+          std::memcpy(load.out + piece.offset_bytes, piece.bytes.data(), piece.bytes.size());
+          return;
+        }
         const int64_t units = stored.size_bytes / ranges[piece.range].unit_bytes;
         const int64_t first = piece.offset_bytes / ranges[piece.range].unit_bytes * (stored.shape.elements() / units);
         load.source.file->decode(stored, first, piece.bytes, load.wanted, load.out + first * size_of(load.wanted),
@@ -65,6 +76,10 @@ LoadStatistics load_tensors(std::vector<TensorLoad> loads, std::span<std::byte> 
       [&](int64_t done) {
         if (progress) progress(done, use.bytes);
       });
+  for (auto load = loads.begin(); load != one_by_one; ++load) {
+    const StoredTensor& stored = load->source.stored;
+    if (is_copied(*load)) refuse_bad_scales(load->source.file->file(stored), stored, load->out);
+  }
   int64_t done = 0;
   for (const ReadRange& range : ranges) done += range.size_bytes;
   for (auto load = one_by_one; load != encoded; ++load) {

@@ -31,9 +31,10 @@ struct LoadStatistics {
 // Called on the caller's thread, now and then, with the bytes read so far and in all.
 using LoadProgress = std::function<void(int64_t done_bytes, int64_t total_bytes)>;
 
-// Fills the destinations of `loads` by way of `staging` (borrowed; as BlockReader takes it). The bits do not depend on
-// the staging memory, nor does the error: InvalidInput for a dtype that does not convert, a NaN where that is refused
-// or a block format is wanted (of several the one that comes first in the files), or a file that has become shorter.
+// Fills the destinations of `loads` by way of `staging` (borrowed; as BlockReader takes it). What a file holds in the
+// format that is wanted is copied. The bits do not depend on the staging memory, nor does the error: InvalidInput for a
+// dtype that does not convert, a NaN where that is refused or a block format is wanted, a scale that is no number (of
+// several the one that comes first in the files), or a file that has become shorter.
 LoadStatistics load_tensors(std::vector<TensorLoad> loads, std::span<std::byte> staging, NanCheck nan_check,
                             const LoadProgress& progress = nullptr);
 

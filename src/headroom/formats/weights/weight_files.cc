@@ -73,6 +73,11 @@ bool is_plain_name(const std::string& name) {
 
 }  // namespace
 
+bool is_before(const WeightTensor& a, const WeightTensor& b) {
+  if (a.file != b.file) return a.file->path() < b.file->path();
+  return std::pair(a.stored.part, a.stored.offset_bytes) < std::pair(b.stored.part, b.stored.offset_bytes);
+}
+
 WeightFiles::WeightFiles(const std::string& path) : path_(path) {
   std::error_code error;
   std::string single = path;

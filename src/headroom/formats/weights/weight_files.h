@@ -25,6 +25,9 @@ struct WeightTensor {
   }
 };
 
+// The order in which files are read: by their paths, and in a file as it holds them.
+bool is_before(const WeightTensor& a, const WeightTensor& b);
+
 class WeightFiles {
  public:
   static constexpr int64_t kMaxIndexBytes = 32 * 1024 * 1024;

@@ -80,7 +80,7 @@ WeightWriter::WeightWriter(std::vector<TensorDeclaration> tensors, int64_t shard
   for (std::vector<size_t>& members : shards_) {
     std::stable_sort(members.begin(), members.end(), [this](size_t a, size_t b) {
       const auto rank = [this](size_t i) {
-        const Type& type = tensors_[i].type;
+        const Type type = tensors_[i].type_in_file();
         return std::tuple(type.bytes() % kPageBytes != 0, -size_of(type.dtype));
       };
       return rank(a) < rank(b);
