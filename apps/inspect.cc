@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <vector>
@@ -85,10 +86,13 @@ std::vector<TensorGroup> group(const Json& tensors, bool all) {
 }
 
 void print_tensors(const Json& tensors, bool all) {
-  for (const TensorGroup& same : group(tensors, all)) {
+  const std::vector<TensorGroup> groups = group(tensors, all);
+  size_t width = 5;
+  for (const TensorGroup& same : groups) width = std::max(width, same.first["dtype"].get<std::string>().size());
+  for (const TensorGroup& same : groups) {
     const std::string times = same.count == 1 ? "" : fmt::format("{} x", same.count);
-    print_result("  {:<52} {:>6} {:<5} {:<16} {:>12}\n", same.name, times, same.first["dtype"].get<std::string>(),
-                 same.first["shape"].dump(), format_bytes(same.bytes));
+    print_result("  {:<52} {:>6} {:<{}} {:<16} {:>12}\n", same.name, times, same.first["dtype"].get<std::string>(),
+                 width, same.first["shape"].dump(), format_bytes(same.bytes));
   }
 }
 

@@ -52,6 +52,7 @@ int main(int argc, char** argv) {
     headroom::add_generate_command(app);
     headroom::add_eval_command(app);
     headroom::add_convert_command(app);
+    headroom::add_quantize_command(app);
     headroom::add_tokenize_command(app);
     headroom::add_inspect_command(app);
     headroom::add_bench_command(app);

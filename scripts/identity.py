@@ -123,7 +123,7 @@ FIELDS = [
     ("tie_word_embeddings", "yes"), ("torch_dtype", "int3"), ("quantization_config", {"bits": 4}),
     ("sliding_window", 64), ("architectures", ["MambaForCausalLM"]), ("partial_rotary_factor", 0.5),
 ]  # fmt: skip
-VERBS = ["", "plan", "init", "train", "generate", "eval", "convert", "tokenize", "inspect", "bench"]
+VERBS = ["", "plan", "init", "train", "generate", "eval", "convert", "quantize", "tokenize", "inspect", "bench"]
 
 SECTIONS = {}
 

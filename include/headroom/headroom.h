@@ -83,6 +83,29 @@ struct ConvertResult : MemoryUse {
 };
 ConvertResult convert(const ConvertOptions& options);
 
+// Of --memory, --threads, --report, --quiet and --verbose.
+struct QuantizeOptions : RunOptions {
+  std::string model;
+  std::string output;
+  std::string method = "rtn";
+  int bits = 4;              // of matrices: 8, 4, 3 or 2
+  int64_t group_size = 128;  // elements of a row that share a scale: 32, 64, 128; 0: the whole row
+  bool asymmetric = false;   // with a zero point beside each scale
+  int head_bits = 8;         // of the output layer, which decides the logits; of a tied table, too
+  std::string keep;          // layers that stay as they are stored: "lm_head,*down_proj"
+  std::string shard_size = "50GB";
+};
+
+struct QuantizeResult : ConvertResult {
+  struct Format {
+    int64_t weights = 0;
+    int64_t bytes = 0;
+  };
+  std::map<std::string, Format> formats;  // what weights are stored in: "int4_g128", "f32"
+  double bits_per_weight = 0;             // of all weights together
+};
+QuantizeResult quantize(const QuantizeOptions& options);
+
 struct TrainOptions : RunOptions {
   std::string model;               // directory with config.json, weights, tokenizer.json
   std::vector<std::string> data;   // text or JSONL files (docs/data.md)

@@ -58,7 +58,7 @@ class FlagsPage(frame.CommandTest):
 
     def test_other_verbs_name_no_flag_that_is_not_there(self):
         common = documented("Flags of every verb that runs")
-        for verb in ("plan", "generate", "convert", "eval", "tokenize", "inspect"):
+        for verb in ("plan", "generate", "convert", "quantize", "eval", "tokenize", "inspect"):
             self.assertEqual(set(documented(verb)) - set(self.declared(verb)) - set(common), set(), verb)
 
 

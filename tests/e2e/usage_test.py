@@ -4,7 +4,7 @@ import re
 
 import frame
 
-VERBS = ["plan", "init", "train", "generate", "eval", "convert", "tokenize", "inspect", "bench"]
+VERBS = ["plan", "init", "train", "generate", "eval", "convert", "quantize", "tokenize", "inspect", "bench"]
 
 
 class Usage(frame.CommandTest):
@@ -38,7 +38,7 @@ class Usage(frame.CommandTest):
             (["train", "--frobnicate"], "--frobnicate: train has no such flag; try"),
             (["plan", "tiny-4m", "extra"], "extra: plan takes no further argument; try"),
             (["trian", "model"], "trian: there is no such verb; expected one of plan, init, train, generate, eval, "
-             "convert, tokenize, inspect, bench; did you mean train?; try: headroom --help"),
+             "convert, quantize, tokenize, inspect, bench; did you mean train?; try: headroom --help"),
             ([], "a verb is missing; expected one of plan, init"),
             (["--memory", "3GiB"], "--memory: stands before the verb; expected one of plan, init"),
             (["--memory", "3GiB", "plan", "tiny-4m"], "--memory: stands before the verb, expected behind it; try"),

@@ -2,36 +2,12 @@
 // need; the verb plans, checks the disk, and lets it write.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <functional>
 #include <memory>
-#include <span>
 #include <string_view>
 
-#include "headroom/headroom.h"
+#include "headroom/api/conversion.h"
 
 namespace headroom {
-
-// One job of converting, opened and checked; nothing has been written yet.
-class Conversion {
- public:
-  virtual ~Conversion() = default;
-
-  // Known before it runs: bytes of weights to read, of files to write (at most; after the run what they are), and of
-  // the heap that headers and lists take.
-  virtual int64_t read_bytes() const = 0;
-  virtual int64_t written_bytes() const = 0;
-  virtual int64_t heap_bytes() const = 0;
-  virtual int64_t tensors() const = 0;
-  virtual int64_t files() const = 0;  // of weights
-
-  // Called on the caller's thread with the bytes of weights read so far; what it throws ends the conversion.
-  using Progress = std::function<void(int64_t done_bytes)>;
-  // Writes the output whole or not at all, through `staging` and nothing else of any size. Throws InvalidInput for
-  // weights that cannot be written so, MachineFailure for a disk's errors.
-  virtual void run(std::span<std::byte> staging, const Progress& progress) = 0;
-};
 
 struct ConvertFormat {
   std::string_view name;  // of --format

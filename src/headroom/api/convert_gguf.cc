@@ -80,7 +80,7 @@ class GgufConversion final : public Conversion {
   int64_t tensors() const override { return static_cast<int64_t>(declarations_.size()); }
   int64_t files() const override { return 1; }
 
-  void run(std::span<std::byte> staging, const Progress& progress) override {
+  void run(std::span<std::byte> staging, Threads&, const Progress& progress) override {
     GgufWriter writer(options_.output, declarations_);
     write_metadata(writer);
     if (!divisors_.empty()) writer.write(divisors_.data(), static_cast<int64_t>(divisors_.size() * sizeof(float)));

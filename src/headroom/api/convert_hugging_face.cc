@@ -67,7 +67,7 @@ class HuggingFaceConversion final : public Conversion {
   int64_t tensors() const override { return source_.count(); }
   int64_t files() const override { return writer_.shard_count(); }
 
-  void run(std::span<std::byte> staging, const Progress& progress) override {
+  void run(std::span<std::byte> staging, Threads&, const Progress& progress) override {
     const StagingParts parts(staging);
     BlockReader reader(parts.blocks);
     AtomicDirectory output(options_.output);
@@ -108,11 +108,7 @@ class HuggingFaceConversion final : public Conversion {
   static std::vector<WeightTensor> in_file_order(const WeightFiles& files, AdapterMerge& merge) {
     std::vector<WeightTensor> tensors;
     for (int64_t i = 0; i < files.count(); ++i) tensors.push_back(files.tensor(i));
-    std::sort(tensors.begin(), tensors.end(), [](const WeightTensor& a, const WeightTensor& b) {
-      if (a.file != b.file) return a.file->path() < b.file->path();
-      if (a.stored.part != b.stored.part) return a.stored.part < b.stored.part;
-      return a.stored.offset_bytes < b.stored.offset_bytes;
-    });
+    std::sort(tensors.begin(), tensors.end(), is_before);
     for (WeightTensor& tensor : tensors) tensor = merge.merged(tensor);
     return tensors;
   }
@@ -125,10 +121,13 @@ class HuggingFaceConversion final : public Conversion {
       }
     }
     // Of quantised elements, and of norms that are wider than the matrices beside them, transformers makes one dtype.
-    if (!dtype_ && GgufFile::is_gguf(options_.model)) dtype_ = model.stored_dtype();
+    const bool is_quantised = std::any_of(sources_.begin(), sources_.end(), [](const WeightTensor& tensor) {
+      return tensor.stored.type == StoredType::encoded;
+    });
+    if (!dtype_ && (is_quantised || GgufFile::is_gguf(options_.model))) dtype_ = model.stored_dtype();
     std::vector<TensorDeclaration> declarations;
     for (const WeightTensor& tensor : sources_) {
-      if (!is_real(tensor.stored.type) && !GgufFile::is_gguf(options_.model)) {
+      if (!is_real(tensor.stored.type) && tensor.stored.type != StoredType::encoded) {
         throw InvalidInput("{}: tensor {} is stored as {}; expected F64, F32, F16 or BF16, which can be converted",
                            tensor.file->path(), printable(tensor.stored.name), tensor.stored.type_name);
       }
@@ -209,9 +208,7 @@ std::unique_ptr<Conversion> open_hugging_face(const ConvertOptions& options) {
   }
   // One that headroom knows, with weights.
   const std::unique_ptr<Model> model = open_model_directory(options.model, open_settings(options));
-  if (fs::exists(options.output, error) && !(fs::is_directory(options.output) && fs::is_empty(options.output))) {
-    throw InvalidInput("--output {}: it exists and is not an empty directory; choose another", options.output);
-  }
+  expect_new_directory(options.output);
   note_adapter(options.adapter, *model, options.quiet);
   return std::make_unique<HuggingFaceConversion>(options, *model);
 }

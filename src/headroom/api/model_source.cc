@@ -123,12 +123,15 @@ int64_t tokenizer_bytes_of(const std::string& model) {
   return exists(file) ? Tokenizer::memory_bound_bytes(file) : 0;
 }
 
-void write_config(const JsonObject& config, DType dtype, const std::string& directory) {
+void write_config(const JsonObject& config, DType dtype, const std::string& directory,
+                  const nlohmann::ordered_json& quantization) {
   const Architecture& architecture = find_architecture(config);
   nlohmann::ordered_json json = config.json();
   json.emplace("architectures", nlohmann::ordered_json::array({architecture.name}));
   json.emplace("model_type", architecture.model_type);
   json[config.has("dtype") ? "dtype" : "torch_dtype"] = hugging_face_name_of(dtype);
+  json.erase("quantization_config");
+  if (!quantization.is_null()) json["quantization_config"] = quantization;
   write_json(directory + "/config.json", json);
 }
 

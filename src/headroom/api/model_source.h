@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
@@ -47,8 +48,10 @@ int64_t tokenizer_bytes_of(const std::string& model);
 // .json or of a preset. Throws InvalidInput with the presets where it is none of them.
 JsonObject config_of_model(const std::string& model, const OpenSettings& settings);
 
-// Writes DIR/config.json: `config`, for weights of `dtype`, with what transformers needs to load it.
-void write_config(const JsonObject& config, DType dtype, const std::string& directory);
+// Writes DIR/config.json: `config`, for weights of `dtype`, with what transformers needs to load it. The weights are
+// plain, or what `quantization` says: {"quant_method": "headroom", ...}.
+void write_config(const JsonObject& config, DType dtype, const std::string& directory,
+                  const nlohmann::ordered_json& quantization = nullptr);
 
 // Copies the files of tokenizer, chat template and generation that `model` has, if any.
 void copy_tokenizer(const std::string& model, const std::string& directory);

@@ -1,5 +1,6 @@
 #include "headroom/verbs/inspect.h"
 
+#include <cmath>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -22,6 +23,12 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
+// To three places: what a person compares.
+double bits_per_weight(int64_t bytes, int64_t elements) {
+  if (elements == 0) return 0;
+  return std::round(8e3 * static_cast<double>(bytes) / static_cast<double>(elements)) / 1e3;
+}
+
 Json describe_tensors(const std::string& path) {
   const WeightFiles files(path);
   Json tensors = Json::array();
@@ -40,7 +47,11 @@ Json describe_tensors(const std::string& path) {
                        {"bytes", tensor.size_bytes},
                        {"file", fs::path(weight.file->path()).filename().string()}});
   }
-  return {{"elements", elements}, {"bytes", bytes}, {"bytes_by_dtype", bytes_by_dtype}, {"tensors", tensors}};
+  return {{"elements", elements},
+          {"bytes", bytes},
+          {"bits_per_weight", bits_per_weight(bytes, elements)},
+          {"bytes_by_dtype", bytes_by_dtype},
+          {"tensors", tensors}};
 }
 
 std::string_view kind_of(const BpeModel& model) {
@@ -209,8 +220,11 @@ Json describe_gguf(const std::string& path, bool ignore_unknown_fields) {
                        {"bytes", tensor.size_bytes},
                        {"file", fs::path(tensor.file->path()).filename().string()}});
   }
-  json["weights"] = {
-      {"elements", elements}, {"bytes", bytes}, {"bytes_by_dtype", bytes_by_dtype}, {"tensors", tensors}};
+  json["weights"] = {{"elements", elements},
+                     {"bytes", bytes},
+                     {"bits_per_weight", bits_per_weight(bytes, elements)},
+                     {"bytes_by_dtype", bytes_by_dtype},
+                     {"tensors", tensors}};
   return json;
 }
 
