@@ -1,5 +1,7 @@
+#include "headroom/backend/offload_file.h"
 #include "headroom/backend/transfer_stream.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -32,12 +34,14 @@ class Pages {
 
 struct Way {
   const char* name;
-  std::unique_ptr<TransferStream> (*make)(OffloadFile&, size_t);
+  std::unique_ptr<TransferStream> (*make)(const std::string&, size_t);
 };
 
 class Transfers : public ::testing::TestWithParam<Way> {
  protected:
-  std::unique_ptr<TransferStream> make(OffloadFile& file, size_t most = 64) { return GetParam().make(file, most); }
+  std::unique_ptr<TransferStream> make(OffloadFile& file, size_t most = 64) {
+    return GetParam().make(file.directory(), most);
+  }
 
   TemporaryDirectory directory_;
 };
@@ -77,10 +81,11 @@ TEST_P(Transfers, AreAsIfDoneOneAfterTheOther) {
     const int64_t pages = 1 + below(kSlotPages);
     const int64_t first = below(kFilePages - pages + 1);
     slot.request.is_write = below(2) == 0;
-    slot.request.parts = {{first * kPageBytes, slot.memory->at(0), pages * kPageBytes}};
+    slot.request.parts = {{file.descriptor(), first * kPageBytes, slot.memory->at(0), pages * kPageBytes}};
     if (pages > 3) {  // in two parts
-      slot.request.parts = {{first * kPageBytes, slot.memory->at(0), 2 * kPageBytes},
-                            {(first + 2) * kPageBytes, slot.memory->at(2 * kPageBytes), (pages - 2) * kPageBytes}};
+      slot.request.parts = {
+          {file.descriptor(), first * kPageBytes, slot.memory->at(0), 2 * kPageBytes},
+          {file.descriptor(), (first + 2) * kPageBytes, slot.memory->at(2 * kPageBytes), (pages - 2) * kPageBytes}};
     }
     char* place = expected.data() + first * kPageBytes;
     const auto bytes = static_cast<size_t>(pages * kPageBytes);
@@ -105,7 +110,7 @@ TEST_P(Transfers, AFileThatWasCutShortEndsTheRun) {
   ASSERT_EQ(ftruncate(file.descriptor(), 8 * kPageBytes), 0);
   const Pages memory(16 * kPageBytes);
   TransferRequest request;
-  request.parts = {{0, memory.at(0), 16 * kPageBytes}};
+  request.parts = {{file.descriptor(), 0, memory.at(0), 16 * kPageBytes}};
   stream->begin(request);
   try {
     stream->wait(request);
@@ -116,6 +121,31 @@ TEST_P(Transfers, AFileThatWasCutShortEndsTheRun) {
                                              "whole; try --resume");
   }
   stream->drain();
+}
+
+// As weights are read where they lie: the end of a file within a page, and with threads any offset.
+TEST_P(Transfers, ReadWhatEndsAndBeginsWithinAPage) {
+  constexpr int64_t kBytes = 3 * 1024 * 1024 + 777;
+  std::vector<char> bytes(kBytes);
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 31 % 251);
+  const std::string path = directory_.write("weights", std::string(bytes.begin(), bytes.end()));
+  for (const int flags : {O_RDONLY | O_DIRECT, O_RDONLY}) {
+    const int descriptor = open(path.c_str(), flags);
+    if (descriptor < 0) continue;  // the file system has no direct access
+    const auto stream = GetParam().make("", 4);
+    if (!stream) GTEST_SKIP() << "io_uring is denied here";
+    for (const int64_t first : {0, 4096, 100, 5000}) {
+      if (first % kPageBytes != 0 && std::string_view(GetParam().name) == "uring") continue;
+      const Pages memory(kBytes / kPageBytes * kPageBytes + kPageBytes);
+      TransferRequest request;
+      request.model_file = &path;
+      request.parts = {{descriptor, first, memory.at(0), kBytes - first}};
+      stream->begin(request);
+      stream->wait(request);
+      EXPECT_EQ(std::memcmp(memory.at(0), bytes.data() + first, static_cast<size_t>(kBytes - first)), 0) << first;
+    }
+    close(descriptor);
+  }
 }
 
 // A descriptor that cannot be written to stands for a disk that fails.
@@ -129,7 +159,7 @@ TEST_P(Transfers, AnErrorOfTheDiskEndsTheRun) {
   const Pages memory(4 * kPageBytes);
   TransferRequest first;
   first.is_write = true;
-  first.parts = {{0, memory.at(0), 4 * kPageBytes}};
+  first.parts = {{file.descriptor(), 0, memory.at(0), 4 * kPageBytes}};
   stream->begin(first);
   EXPECT_THROW(stream->wait(first), MachineFailure);
   close(ends[0]);

@@ -132,17 +132,21 @@ GenerateResult generate(const GenerateOptions& given) {
   options.context = settings.context = context_for(settings, *model, static_cast<int64_t>(prompt.size()));
   std::optional<ChatTemplate> chat_template;
   if (options.chat) chat_template = load_chat_template(options.model, conversation_bytes(options.context));
+  const StreamSource source(options.model, *model);
   GenerationShape shape;
   FittedJob job = fit_to_run(options, [&] {
-    FittedGeneration fitted = fit_generation(settings, *model, resolve_budget(options.memory),
-                                             tokenizer_bytes_of(options.model), chat_template_bytes_of(options));
+    FittedGeneration fitted =
+        fit_generation(settings, *model, resolve_budget(options.memory), tokenizer_bytes_of(options.model),
+                       chat_template_bytes_of(options), &source);
     shape = fitted.shape;
     return std::move(fitted.job);
   });
   announce_plan(job, options, "plan of generation", options.model);
 
   check_commit(job);
-  Workspace workspace(std::move(job.graphs), job.plan, backend);
+  ModelRegions regions;
+  source.add_regions(job.plan, regions);
+  Workspace workspace(std::move(job.graphs), job.plan, backend, "", &regions);
   Generator generator(settings, shape, *model, tokenizer, end_ids_of(options.model, *model, tokenizer.eos_id()),
                       workspace);
   const LoadUse load = load_use(generator.load());

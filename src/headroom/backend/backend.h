@@ -49,8 +49,10 @@ class Backend : public KernelTable {
   // Which of the lanes it has: on a CPU there is no link, since its memory is the host's.
   virtual bool has(Lane lane) const = 0;
 
-  // What moves bytes between that memory and `file`, which is borrowed: at most `most_requests` at a time.
-  virtual std::unique_ptr<TransferStream> open_disk_lane(OffloadFile& file, size_t most_requests) const = 0;
+  // What moves bytes between that memory and files: at most `most_requests` at a time. `directory`: of the offload
+  // file, for messages. With `copies` some of what is read does not begin on a page of its file.
+  virtual std::unique_ptr<TransferStream> open_disk_lane(const std::string& directory, size_t most_requests,
+                                                         bool copies) const = 0;
 
   // For plans of graphs that run here.
   Processor on(int threads) const { return {this, threads}; }

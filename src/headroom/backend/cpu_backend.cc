@@ -82,9 +82,10 @@ class CpuBackend final : public Backend {
 
   bool has(Lane lane) const override { return lane == Lane::compute || lane == Lane::disk; }
 
-  std::unique_ptr<TransferStream> open_disk_lane(OffloadFile& file, size_t most_requests) const override {
-    std::unique_ptr<TransferStream> stream = make_uring_stream(file, most_requests);
-    return stream ? std::move(stream) : make_thread_stream(file, most_requests);
+  std::unique_ptr<TransferStream> open_disk_lane(const std::string& directory, size_t most_requests,
+                                                 bool copies) const override {
+    std::unique_ptr<TransferStream> stream = copies ? nullptr : make_uring_stream(directory, most_requests);
+    return stream ? std::move(stream) : make_thread_stream(directory, most_requests);
   }
 
  private:

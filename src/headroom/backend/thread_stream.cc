@@ -5,11 +5,14 @@
 #include <array>
 #include <cerrno>
 #include <condition_variable>
+#include <cstdlib>
+#include <cstring>
 #include <mutex>
 #include <thread>
 
 #include "headroom/backend/transfer_stream.h"
-#include "headroom/base/errors.h"
+#include "headroom/base/bytes.h"
+#include "headroom/base/page.h"
 
 namespace headroom {
 namespace {
@@ -19,7 +22,7 @@ constexpr size_t kQueuedPieces = 128;  // that wait for a thread
 
 class ThreadStream : public TransferStream {
  public:
-  ThreadStream(OffloadFile& file, size_t most_requests) : TransferStream(file, most_requests) {
+  ThreadStream(const std::string& directory, size_t most_requests) : TransferStream(directory, most_requests) {
     for (std::thread& thread : threads_) thread = std::thread([this] { work(); });
   }
 
@@ -43,8 +46,11 @@ class ThreadStream : public TransferStream {
     for (const TransferRequest::Part& part : request.parts) {
       for (int64_t done = 0; done < part.size_bytes; done += kPieceBytes) {
         changed_.wait(lock, [this] { return count_ < kQueuedPieces; });
-        queue_[(first_ + count_++) % kQueuedPieces] = {
-            &request, {part.offset_bytes + done, part.data + done, std::min(kPieceBytes, part.size_bytes - done)}};
+        Piece& piece = queue_[(first_ + count_++) % kQueuedPieces];
+        piece = {&request, part};
+        piece.part.offset_bytes += done;
+        piece.part.data += done;
+        piece.part.size_bytes = std::min(kPieceBytes, part.size_bytes - done);
         ++request.pending;
         changed_.notify_all();
       }
@@ -57,6 +63,7 @@ class ThreadStream : public TransferStream {
   }
 
   void work() {
+    std::unique_ptr<std::byte[], decltype(&std::free)> copy(nullptr, &std::free);  // where a piece begins within a page
     std::unique_lock lock(mutex_);
     while (true) {
       changed_.wait(lock, [this] { return count_ > 0 || ends_; });
@@ -65,7 +72,15 @@ class ThreadStream : public TransferStream {
       first_ = (first_ + 1) % kQueuedPieces;
       --count_;
       lock.unlock();
-      const int error = move(piece.part, piece.request->is_write);
+      int error = 0;
+      if (piece.part.offset_bytes % kPageBytes == 0) {
+        error = move(piece.part, piece.request->is_write);
+      } else {
+        if (copy == nullptr) {
+          copy.reset(static_cast<std::byte*>(std::aligned_alloc(kPageBytes, kPieceBytes + 2 * kPageBytes)));
+        }
+        error = copy == nullptr ? ENOMEM : read_by_copy(piece.part, copy.get());
+      }
       lock.lock();
       if (piece.request->error == 0) piece.request->error = error;
       --piece.request->pending;
@@ -73,17 +88,26 @@ class ThreadStream : public TransferStream {
     }
   }
 
-  // 0, or what went wrong.
-  int move(TransferRequest::Part left, bool is_write) const {
+  // 0, or what went wrong. Whole pages are moved; of the last as much as there is must do.
+  static int move(TransferRequest::Part left, bool is_write) {
     while (left.size_bytes > 0) {
-      const auto bytes = static_cast<size_t>(left.size_bytes);
-      const ssize_t moved = is_write ? ::pwrite(file_.descriptor(), left.data, bytes, left.offset_bytes)
-                                     : ::pread(file_.descriptor(), left.data, bytes, left.offset_bytes);
+      const auto bytes = static_cast<size_t>(round_up(left.size_bytes, kPageBytes));
+      const ssize_t moved = is_write ? ::pwrite(left.descriptor, left.data, bytes, left.offset_bytes)
+                                     : ::pread(left.descriptor, left.data, bytes, left.offset_bytes);
       if (moved < 0 && errno == EINTR) continue;
       if (moved <= 0) return moved < 0 ? errno : is_write ? ENOSPC : ENODATA;
-      left = {left.offset_bytes + moved, left.data + moved, left.size_bytes - moved};
+      left.offset_bytes += moved;
+      left.data += moved;
+      left.size_bytes -= moved;
     }
     return 0;
+  }
+
+  static int read_by_copy(const TransferRequest::Part& part, std::byte* copy) {
+    const int64_t skipped = part.offset_bytes % kPageBytes;
+    const int error = move({part.descriptor, part.offset_bytes - skipped, copy, skipped + part.size_bytes}, false);
+    if (error == 0) std::memcpy(part.data, copy + skipped, static_cast<size_t>(part.size_bytes));
+    return error;
   }
 
   std::mutex mutex_;
@@ -97,8 +121,8 @@ class ThreadStream : public TransferStream {
 
 }  // namespace
 
-std::unique_ptr<TransferStream> make_thread_stream(OffloadFile& file, size_t most_requests) {
-  return std::make_unique<ThreadStream>(file, most_requests);
+std::unique_ptr<TransferStream> make_thread_stream(const std::string& directory, size_t most_requests) {
+  return std::make_unique<ThreadStream>(directory, most_requests);
 }
 
 }  // namespace headroom

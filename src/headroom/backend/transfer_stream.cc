@@ -1,8 +1,11 @@
 #include "headroom/backend/transfer_stream.h"
 
 #include <algorithm>
+#include <cerrno>
 
+#include "headroom/backend/offload_file.h"
 #include "headroom/base/errors.h"
+#include "headroom/base/file.h"
 
 namespace headroom {
 namespace {
@@ -10,14 +13,15 @@ namespace {
 bool touch(const TransferRequest& a, const TransferRequest& b) {
   return std::any_of(a.parts.begin(), a.parts.end(), [&](const TransferRequest::Part& x) {
     return std::any_of(b.parts.begin(), b.parts.end(), [&](const TransferRequest::Part& y) {
-      return x.offset_bytes < y.offset_bytes + y.size_bytes && y.offset_bytes < x.offset_bytes + x.size_bytes;
+      return x.descriptor == y.descriptor && x.offset_bytes < y.offset_bytes + y.size_bytes &&
+             y.offset_bytes < x.offset_bytes + x.size_bytes;
     });
   });
 }
 
 }  // namespace
 
-TransferStream::TransferStream(OffloadFile& file, size_t most_requests) : file_(file) {
+TransferStream::TransferStream(std::string directory, size_t most_requests) : directory_(std::move(directory)) {
   in_flight_.reserve(most_requests);
 }
 
@@ -35,12 +39,18 @@ void TransferStream::begin(TransferRequest& request) {
 void TransferStream::wait(TransferRequest& request) {
   await(request);
   std::erase(in_flight_, &request);
-  if (request.error != 0) throw_offload_error(file_.directory(), request.is_write ? "write" : "read", request.error);
+  if (request.error != 0) fail(&request, request.is_write ? "write" : "read", request.error);
 }
 
 void TransferStream::drain() {
   for (TransferRequest* request : in_flight_) await(*request);
   in_flight_.clear();
+}
+
+void TransferStream::fail(const TransferRequest* request, const char* verb, int error) const {
+  if (request == nullptr || request->model_file == nullptr) throw_offload_error(directory_, verb, error);
+  throw MachineFailure("{}: cannot {} the weights that stay in the file: {}; start again when it can be read",
+                       *request->model_file, verb, error == ENODATA ? "it has become shorter" : describe_errno(error));
 }
 
 }  // namespace headroom

@@ -6,7 +6,8 @@
 #include <cerrno>
 
 #include "headroom/backend/transfer_stream.h"
-#include "headroom/base/errors.h"
+#include "headroom/base/bytes.h"
+#include "headroom/base/page.h"
 
 namespace headroom {
 namespace {
@@ -15,8 +16,8 @@ constexpr unsigned kPieces = 128;  // in flight
 
 class UringStream : public TransferStream {
  public:
-  UringStream(OffloadFile& file, size_t most_requests, const io_uring& ring)
-      : TransferStream(file, most_requests), ring_(ring) {
+  UringStream(const std::string& directory, size_t most_requests, const io_uring& ring)
+      : TransferStream(directory, most_requests), ring_(ring) {
     for (Piece& piece : pieces_) free_[free_count_++] = &piece;
   }
   ~UringStream() override { io_uring_queue_exit(&ring_); }
@@ -24,7 +25,7 @@ class UringStream : public TransferStream {
  private:
   struct Piece {
     TransferRequest* request = nullptr;
-    TransferRequest::Part left;
+    TransferRequest::Part left;  // what is wanted, without the rest of its last page
   };
 
   void start(TransferRequest& request) override {
@@ -32,7 +33,10 @@ class UringStream : public TransferStream {
       for (int64_t done = 0; done < part.size_bytes; done += kPieceBytes) {
         while (free_count_ == 0) finish_one();
         Piece& piece = *free_[--free_count_];
-        piece = {&request, {part.offset_bytes + done, part.data + done, std::min(kPieceBytes, part.size_bytes - done)}};
+        piece = {&request, part};
+        piece.left.offset_bytes += done;
+        piece.left.data += done;
+        piece.left.size_bytes = std::min(kPieceBytes, part.size_bytes - done);
         ++request.pending;
         enqueue(piece);
       }
@@ -47,12 +51,12 @@ class UringStream : public TransferStream {
   // There is room: as many entries as pieces.
   void enqueue(Piece& piece) {
     io_uring_sqe* entry = io_uring_get_sqe(&ring_);
-    const auto bytes = static_cast<unsigned>(piece.left.size_bytes);
+    const auto bytes = static_cast<unsigned>(round_up(piece.left.size_bytes, kPageBytes));
     if (piece.request->is_write) {
-      io_uring_prep_write(entry, file_.descriptor(), piece.left.data, bytes,
+      io_uring_prep_write(entry, piece.left.descriptor, piece.left.data, bytes,
                           static_cast<uint64_t>(piece.left.offset_bytes));
     } else {
-      io_uring_prep_read(entry, file_.descriptor(), piece.left.data, bytes,
+      io_uring_prep_read(entry, piece.left.descriptor, piece.left.data, bytes,
                          static_cast<uint64_t>(piece.left.offset_bytes));
     }
     io_uring_sqe_set_data(entry, &piece);
@@ -65,7 +69,7 @@ class UringStream : public TransferStream {
     io_uring_cqe* done = nullptr;
     if (const int result = io_uring_submit_and_wait(&ring_, 1);
         result < 0 && result != -EINTR && result != -EAGAIN && result != -EBUSY) {
-      throw_offload_error(file_.directory(), "wait for", -result);
+      fail(nullptr, "wait for", -result);
     }
     bool goes_on = false;
     unsigned head = 0;
@@ -107,10 +111,10 @@ class UringStream : public TransferStream {
 
 }  // namespace
 
-std::unique_ptr<TransferStream> make_uring_stream(OffloadFile& file, size_t most_requests) {
+std::unique_ptr<TransferStream> make_uring_stream(const std::string& directory, size_t most_requests) {
   io_uring ring = {};
   if (io_uring_queue_init(kPieces, &ring, 0) != 0) return nullptr;
-  return std::make_unique<UringStream>(file, most_requests, ring);
+  return std::make_unique<UringStream>(directory, most_requests, ring);
 }
 
 }  // namespace headroom

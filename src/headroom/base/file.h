@@ -29,6 +29,8 @@ class File {
   const std::string& path() const { return path_; }
   bool is_open() const { return descriptor_ >= 0; }
   int64_t size_bytes() const;
+  // For system calls that this class has no name for; its own.
+  int descriptor() const { return descriptor_; }
 
   // Exactly `size_bytes` at `offset`; throws InvalidInput ("truncated") if the file ends before.
   void read(int64_t offset, void* data, int64_t size_bytes) const;

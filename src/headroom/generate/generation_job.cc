@@ -86,7 +86,7 @@ GenerationShape generation_shape(const GenerationSettings& settings, const Model
 }
 
 FittedGeneration fit_generation(const GenerationSettings& settings, const Model& model, const Budget& budget,
-                                int64_t tokenizer_bytes, int64_t chat_template_bytes) {
+                                int64_t tokenizer_bytes, int64_t chat_template_bytes, const StreamSource* source) {
   GenerationShape shape = generation_shape(settings, model);
   shape.adapter = open_adapter_to_run(settings.adapter, model);
   PassTrace trace = trace_passes(settings.trace);
@@ -100,16 +100,16 @@ FittedGeneration fit_generation(const GenerationSettings& settings, const Model&
     reserve.buffer_bytes += ChatTemplate::memory_bound_bytes(chat_template_bytes, text_bytes) + 2 * text_bytes;
   }
   const std::vector<GenerationShape> shapes = shapes_to_try(settings, shape);
-  std::vector<Candidate> candidates;
+  std::vector<ResidentWay> ways;
   for (const GenerationShape& one : shapes) {
     const std::string cache = one.cache_dtype == DType::f32 ? "" : fmt::format(" in {}", name_of(one.cache_dtype));
     const std::string compute =
         one.compute == Compute::f32 ? "" : fmt::format(", products in {}", name_of(one.compute));
-    candidates.push_back(
+    ways.push_back(
         {fmt::format("context {}{}, prefill in chunks of {}{}", one.context, cache, one.prefill_chunk, compute),
          [&] { return job_of(build_generation_graphs(model, one, &trace)); }});
   }
-  FittedJob job = fit_job(candidates, budget, reserve);
+  FittedJob job = fit_streamed(ways, source, budget, reserve);
   finish_trace(trace, settings.trace);
   const GenerationShape chosen = shapes[job.candidate];
   return {std::move(job), chosen};

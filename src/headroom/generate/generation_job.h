@@ -9,6 +9,7 @@
 
 #include "headroom/generate/generation_graphs.h"
 #include "headroom/generate/sampler.h"
+#include "headroom/generate/streamed_weights.h"
 #include "headroom/passes/pass_dump.h"
 #include "headroom/runtime/fit.h"
 
@@ -56,8 +57,10 @@ struct FittedGeneration {
 };
 
 // Fits the job into the budget. `tokenizer_bytes`: what the model's tokenizer takes
-// (Tokenizer::memory_bound_bytes); `chat_template_bytes`: of its template, with a chat. Throws as fit_job does.
+// (Tokenizer::memory_bound_bytes); `chat_template_bytes`: of its template, with a chat; `source`: the files that
+// weights may stay in, or null. Throws as fit_streamed does.
 FittedGeneration fit_generation(const GenerationSettings& settings, const Model& model, const Budget& budget,
-                                int64_t tokenizer_bytes, int64_t chat_template_bytes = 0);
+                                int64_t tokenizer_bytes, int64_t chat_template_bytes = 0,
+                                const StreamSource* source = nullptr);
 
 }  // namespace headroom

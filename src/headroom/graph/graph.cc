@@ -14,7 +14,7 @@ namespace {
 constexpr std::array<std::string_view, kRoles> kRoleNames = {"input",      "weight",   "gradient", "optimizer_state",
                                                              "activation", "kv_cache", "scratch",  "staging"};
 constexpr std::array<std::string_view, 3> kPhaseNames = {"forward", "backward", "update"};
-constexpr std::array<std::string_view, kTiers> kTierNames = {"device", "host", "disk"};
+constexpr std::array<std::string_view, kTiers> kTierNames = {"device", "host", "disk", "model"};
 
 template <class Enum, size_t size>
 Enum parse_enum(const std::array<std::string_view, size>& names, std::string_view name, std::string_view what) {

@@ -81,6 +81,8 @@ class Op {
   virtual Course course() const { return Course::whole; }
   // Not none: the node moves values between tiers, and has no kernel.
   virtual Transfer transfer() const { return Transfer::none; }
+  // From and to which tier it moves them.
+  virtual Tier away() const { return tier_behind(lane()); }
 
   // Not 0: the op is an update, element by element and all of it in place, that can be done panel by panel
   // (ops/panel.h). Panels are whole multiples of so many elements, but for the last.

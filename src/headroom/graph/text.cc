@@ -188,6 +188,7 @@ class GraphReader {
     Tier tier = Tier::device;
     if (line.accept("on host")) tier = Tier::host;
     if (line.accept("on disk")) tier = Tier::disk;
+    if (line.accept("on model")) tier = Tier::model;
     graph_.values.push_back({name, type, role, tier});
     return static_cast<ValueId>(graph_.values.size() - 1);
   }

@@ -77,7 +77,7 @@ void check_tiers(const Graph& graph) {
     const bool waits = node.op->course() == Course::wait;
     const bool reads = node.op->transfer() == Transfer::load && begins;
     const bool writes = node.op->transfer() == Transfer::store;
-    const Tier behind = tier_behind(node.op->lane());
+    const Tier behind = node.op->away();
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       const bool is_place = writes && i >= node.outputs.size();
       expect(node, node.inputs[i], reads || is_place ? behind : Tier::device);

@@ -91,7 +91,7 @@ LoadStatistics load_bound(const WeightFiles& files, Source source, const Workspa
   std::vector<ValueLoad> loads;
   std::deque<AssembledTensor> assembled;
   for (const PersistentValue& value : workspace.plan().persistent) {
-    if (value.binding == nullptr || value.binding->source != source) continue;
+    if (value.binding == nullptr || value.binding->source != source || value.tier == Tier::model) continue;
     const std::vector<Slice>& slices = value.binding->slices;
     if (std::none_of(slices.begin(), slices.end(), [&](const Slice& one) { return files.find(one.tensor); })) continue;
     std::vector<TensorPart> parts;

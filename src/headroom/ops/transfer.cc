@@ -33,11 +33,14 @@ double bytes_of(std::span<const Type> types) {
 // What all have in common: the lane.
 class TransferOp : public Op {
  public:
-  TransferOp(std::string_view name, Lane lane) : Op(name), lane_(lane) {}
+  TransferOp(std::string_view name, Lane lane) : TransferOp(name, lane, tier_behind(lane)) {}
+  TransferOp(std::string_view name, Lane lane, Tier away) : Op(name), lane_(lane), away_(away) {}
   Lane lane() const override { return lane_; }
+  Tier away() const override { return away_; }
 
  private:
   Lane lane_;
+  Tier away_;
 };
 
 class Load : public TransferOp {
@@ -146,6 +149,8 @@ const TransferOps& transfer_ops(Tier tier) {
   ensure(tier != Tier::device, "no transfer leads from the memory to itself");
   static const TransferOps disk = {find_op("load"), find_op("loaded"), find_op("store"), find_op("stored")};
   static const TransferOps host = {find_op("upload"), find_op("uploaded"), find_op("download"), find_op("downloaded")};
+  static const TransferOps model = {find_op("fetch"), find_op("fetched"), nullptr, nullptr};
+  if (tier == Tier::model) return model;
   return tier == Tier::disk ? disk : host;
 }
 
@@ -159,6 +164,11 @@ static const headroom::Store store_op("store", headroom::Lane::disk);
 HEADROOM_OP(store_op);
 static const headroom::Stored stored_op("stored", headroom::Lane::disk);
 HEADROOM_OP(stored_op);
+
+static const headroom::Load fetch_op("fetch", headroom::Lane::disk, headroom::Tier::model);
+HEADROOM_OP(fetch_op);
+static const headroom::Loaded fetched_op("fetched", headroom::Lane::disk, headroom::Tier::model);
+HEADROOM_OP(fetched_op);
 
 static const headroom::Load upload_op("upload", headroom::Lane::link);
 HEADROOM_OP(upload_op);

@@ -3,7 +3,7 @@
 // to a TransferStream (backend/transfer_stream.h).
 //
 // Those of the lane of the disk; on the link to the host's memory they are called upload, uploaded, download and
-// downloaded.
+// downloaded. From the model's files, which nobody writes, values come by fetch and fetched, on the disk's lane.
 //
 //   b... = load(d...)           begins to read each disk value d into a buffer b; nobody may look at b before
 //   x... = loaded(b...)         which waits, and whose outputs live in b's storage
@@ -24,7 +24,7 @@ namespace headroom {
 struct TransferOps {
   const Op* load;
   const Op* loaded;
-  const Op* store;
+  const Op* store;  // null for what is only read
   const Op* stored;
 };
 

@@ -24,11 +24,12 @@ struct Key {
 
 class Reordering {
  public:
-  Reordering(Graph graph, const Processor& processor)
+  Reordering(Graph graph, const Processor& processor, int64_t ahead_bytes)
       : graph_(std::move(graph)), uses_(graph_), count_(as_index(graph_.nodes.size())) {
     const Lifetimes lifetimes = find_lifetimes(graph_, processor, kDiskAlignmentBytes);
     live_ = live_bytes(lifetimes.blocks, count_);
-    limit_ = live_.empty() ? 0 : *std::max_element(live_.begin(), live_.end());
+    limit_ = (live_.empty() ? 0 : *std::max_element(live_.begin(), live_.end())) + ahead_bytes;
+    most_ahead_ = std::max(kMostAheadBytes, ahead_bytes);
     ahead_.assign(live_.size(), 0);
     for (int32_t at = 0; at < count_; ++at) keys_.push_back({at, 0});
   }
@@ -101,7 +102,7 @@ class Reordering {
     }
     const int64_t bytes = bytes_of(node(at).outputs, node(at).outputs.size());
     int32_t slot = at;
-    while (slot > first && has_room(slot - 1, bytes, kMostAheadBytes)) take(--slot, bytes);
+    while (slot > first && has_room(slot - 1, bytes, most_ahead_)) take(--slot, bytes);
     if (slot < at) keys_[static_cast<size_t>(at)] = {slot, -1};
     earliest_ = slot;
   }
@@ -112,12 +113,15 @@ class Reordering {
   std::vector<int64_t> live_;   // at each node, of the order before, with what was moved
   std::vector<int64_t> ahead_;  // of that what was moved
   int64_t limit_ = 0;
+  int64_t most_ahead_ = kMostAheadBytes;
   std::vector<Key> keys_;
   int32_t earliest_ = 0;  // where the last load went
 };
 
 }  // namespace
 
-Graph prefetch(Graph graph, const Processor& processor) { return Reordering(std::move(graph), processor).run(); }
+Graph prefetch(Graph graph, const Processor& processor, int64_t ahead_bytes) {
+  return Reordering(std::move(graph), processor, ahead_bytes).run();
+}
 
 }  // namespace headroom

@@ -245,7 +245,8 @@ void check_plan(const Job& job, const Plan& plan) {
   ensure(plan.graphs.size() == job.graphs.size(), "the plan is that of another job");
   ensure(plan.persistent_bytes + plan.transient_bytes == plan.arena_bytes, "the regions do not add up to the arena");
   ensure(job.staging_bytes <= plan.transient_bytes, "no room for {} bytes of staging memory", job.staging_bytes);
-  ensure(plan.alignment_bytes >= 64 && (plan.disk_bytes == 0 || plan.alignment_bytes % 4096 == 0),
+  ensure(plan.alignment_bytes >= 64 &&
+             ((plan.disk_bytes == 0 && plan.model_bytes == 0) || plan.alignment_bytes % 4096 == 0),
          "blocks on lines of {} bytes", plan.alignment_bytes);
   for (size_t i = 0; i < job.graphs.size(); ++i) {
     for (int32_t slot = 0; slot < plan.graphs[i].slots; ++slot) Machine(job, plan, i, slot).run();

@@ -136,7 +136,7 @@ std::vector<LiveValue> alive_at(const Graph& graph, const Lifetimes& lifetimes, 
 bool uses_disk(const Job& job) {
   return std::any_of(job.graphs.begin(), job.graphs.end(), [](const Graph& graph) {
     return std::any_of(graph.values.begin(), graph.values.end(),
-                       [](const Value& value) { return value.tier == Tier::disk; });
+                       [](const Value& value) { return value.tier == Tier::disk || value.tier == Tier::model; });
   });
 }
 
@@ -188,8 +188,13 @@ void Job::insert_graph(size_t at, Graph graph) {
 const Schedule& Plan::schedule(std::string_view name) const { return find_schedule(schedules, name); }
 
 int64_t Plan::bytes_in(Tier tier) const {
-  if (tier == Tier::device) return arena_bytes;
-  return tier == Tier::host ? host_bytes : disk_bytes;
+  switch (tier) {
+    case Tier::device: return arena_bytes;
+    case Tier::host: return host_bytes;
+    case Tier::disk: return disk_bytes;
+    case Tier::model: return model_bytes;
+  }
+  return 0;
 }
 
 const PersistentValue* Plan::find(std::string_view name) const {
@@ -206,6 +211,7 @@ Plan plan_job(const Job& job) {
   PersistentRegion region(job, plan);
   for (const Graph& graph : job.graphs) region.add(graph);
   plan.persistent_bytes = region.end(Tier::device);
+  plan.model_bytes = region.end(Tier::model);
 
   const Graph* peak_graph = nullptr;
   Lifetimes peak_lifetimes;

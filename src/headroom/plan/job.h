@@ -106,6 +106,7 @@ struct Plan {
   int64_t lower_bound_bytes = 0;  // no arena is smaller
   int64_t host_bytes = 0;         // of the host's memory behind a device; 0: nothing is there
   int64_t disk_bytes = 0;         // of the file; 0: nothing is on disk
+  int64_t model_bytes = 0;        // of what stays in the model's files until a graph reads it
   int64_t alignment_bytes = 64;
   Peak peak;
 

@@ -58,8 +58,9 @@ std::string plan_table(const Plan& plan, const ProcessBudget& budget) {
   if (budget.budget_bytes > 0) text += line("budget", budget.budget_bytes);
 
   if (plan.host_bytes > 0) text += line("in the host's memory", plan.host_bytes);
-  if (plan.disk_bytes > 0) {
-    text += line("on disk", plan.disk_bytes);
+  if (plan.model_bytes > 0) text += line("in the files", plan.model_bytes);
+  if (plan.disk_bytes > 0) text += line("on disk", plan.disk_bytes);
+  if (plan.disk_bytes > 0 || plan.model_bytes > 0) {
     for (const GraphPlan& graph : plan.graphs) {
       if (graph.disk_read_bytes + graph.disk_written_bytes == 0) continue;
       text += fmt::format("  '{}' reads {} from there and writes {}\n", graph.name, format_bytes(graph.disk_read_bytes),
@@ -85,6 +86,7 @@ nlohmann::ordered_json plan_json(const Plan& plan, const ProcessBudget& budget) 
   json["transient_bytes"] = plan.transient_bytes;
   json["lower_bound_bytes"] = plan.lower_bound_bytes;
   json["disk_bytes"] = plan.disk_bytes;
+  json["model_bytes"] = plan.model_bytes;
   json["threads"] = plan.threads;
 
   nlohmann::ordered_json& peak = json["peak"];

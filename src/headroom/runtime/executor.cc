@@ -19,8 +19,8 @@ int64_t now_ns() {
 }  // namespace
 
 Executor::Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byte> arena, const Backend& backend,
-                   Threads& threads, RunLog& log, TransferStream* disk, int32_t slot)
-    : graph_(graph), arena_(arena), slot_(slot), threads_(threads), log_(log), disk_(disk) {
+                   Threads& threads, RunLog& log, const FileHomes& files, int32_t slot)
+    : graph_(graph), arena_(arena), slot_(slot), threads_(threads), log_(log), files_(files) {
   calls_.reserve(graph.nodes.size());
   for (size_t index = 0; index < graph.nodes.size(); ++index) {
     const Node& node = graph.nodes[index];
@@ -28,7 +28,7 @@ Executor::Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byt
     if (node.op->lane() != Lane::compute) {
       ensure(backend.has(node.op->lane()), "graph {}: {} runs on the lane {}, which the backend {} has not", graph.name,
              node.op->name(), name_of(node.op->lane()), backend.name());
-      ensure(disk_ != nullptr, "graph {}: {} without a file", graph.name, node.op->name());
+      ensure(files_.lane != nullptr, "graph {}: {} without a file", graph.name, node.op->name());
       call.begins = node.op->course() == Course::begin;
       call.request = bind_request(node, plan);
       calls_.push_back(call);
@@ -66,11 +66,18 @@ uint32_t Executor::bind_request(const Node& node, const GraphPlan& plan) {
   const std::vector<ValueId>& buffers = request.is_write ? node.inputs : node.outputs;
   const std::vector<ValueId>& on_disk = request.is_write ? node.outputs : node.inputs;
   for (size_t i = 0; i < on_disk.size(); ++i) {
-    const Type& type = graph_.value(on_disk[i]).type;
-    const int64_t first = node.attributes.has("first") ? node.attributes.integer("first") : 0;
+    const Value& value = graph_.value(on_disk[i]);
     const Tensor buffer = place(buffers[i], plan);
-    request.parts.push_back({plan.offset_of(on_disk[i], slot_) + first * size_of(type.dtype), buffer.data,
-                             round_up(buffer.type.bytes(), kPageBytes)});
+    if (value.tier == Tier::model) {
+      const ModelRegions::Region& region = files_.model->at(value.name);
+      request.model_file = region.path;
+      request.parts.push_back({region.descriptor, region.offset_bytes, buffer.data, buffer.type.bytes()});
+      continue;
+    }
+    const int64_t first = node.attributes.has("first") ? node.attributes.integer("first") : 0;
+    request.parts.push_back({files_.offload->descriptor(),
+                             plan.offset_of(on_disk[i], slot_) + (first == 0 ? 0 : first * size_of(value.type.dtype)),
+                             buffer.data, round_up(buffer.type.bytes(), kPageBytes)});
   }
   const auto number = static_cast<uint32_t>(requests_.size());
   requests_.push_back(std::move(request));
@@ -80,7 +87,7 @@ uint32_t Executor::bind_request(const Node& node, const GraphPlan& plan) {
 
 void Executor::run_on_lane(const Call& call) {
   TransferRequest& request = requests_[call.request];
-  call.begins ? disk_->begin(request) : disk_->wait(request);
+  call.begins ? files_.lane->begin(request) : files_.lane->wait(request);
 }
 
 void Executor::run_kernel(const Call& call) const {
@@ -91,10 +98,11 @@ void Executor::run_kernel(const Call& call) const {
 
 void Executor::run() {
   log_.last = &graph_;
+  if (files_.model != nullptr) files_.model->check_unchanged();
   try {
     observer_ != nullptr ? run_observed() : run_all();
   } catch (...) {
-    if (disk_ != nullptr) disk_->drain();
+    if (files_.lane != nullptr) files_.lane->drain();
     throw;
   }
 }

@@ -7,9 +7,11 @@
 #include <vector>
 
 #include "headroom/backend/backend.h"
+#include "headroom/backend/offload_file.h"
 #include "headroom/backend/transfer_stream.h"
 #include "headroom/graph/op.h"
 #include "headroom/plan/job.h"
+#include "headroom/runtime/model_regions.h"
 #include "headroom/runtime/view.h"
 
 namespace headroom {
@@ -25,13 +27,20 @@ class RunObserver {
   virtual void on_run(const Graph& graph, std::span<const int64_t> moments_ns) = 0;
 };
 
+// Where values are that are not in memory, and what brings them; borrowed, and null where there are none.
+struct FileHomes {
+  TransferStream* lane = nullptr;
+  const OffloadFile* offload = nullptr;
+  const ModelRegions* model = nullptr;
+};
+
 class Executor {
  public:
   // `graph`, `arena`, `threads` and `log` are borrowed; `plan` is read here only. `threads` must count what the plan
-  // was made for. `disk` may be null where nothing is on disk. Runs in slot `slot` of the plan. Throws InternalError
+  // was made for. Runs in slot `slot` of the plan. Throws InternalError
   // when `backend` has no kernel for an op, or not the lane that it runs on.
   Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byte> arena, const Backend& backend,
-           Threads& threads, RunLog& log, TransferStream* disk = nullptr, int32_t slot = 0);
+           Threads& threads, RunLog& log, const FileHomes& files = {}, int32_t slot = 0);
 
   // Throws MachineFailure when a transfer fails; nothing is in flight any more then, but what the arena and the offload
   // file hold is worth nothing.
@@ -82,7 +91,7 @@ class Executor {
   RunLog& log_;
   std::vector<Tensor> operands_;
   std::vector<Call> calls_;
-  TransferStream* disk_;
+  FileHomes files_;
   std::vector<TransferRequest> requests_;
   std::unordered_map<ValueId, uint32_t> request_of_buffer_;  // of its first buffer, while binding
   std::vector<Result> results_;

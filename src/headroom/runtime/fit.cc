@@ -34,7 +34,7 @@ int64_t staging_for_weights(const std::vector<Graph>& graphs) {
 bool uses_disk(const std::vector<Graph>& graphs) {
   return std::any_of(graphs.begin(), graphs.end(), [](const Graph& graph) {
     return std::any_of(graph.values.begin(), graph.values.end(),
-                       [](const Value& value) { return value.tier == Tier::disk; });
+                       [](const Value& value) { return value.tier == Tier::disk || value.tier == Tier::model; });
   });
 }
 
@@ -78,7 +78,7 @@ int64_t least_peak_bytes(const Job& job, int64_t staging_bytes, ReserveInputs re
   for (const Graph& graph : job.graphs) {
     for (const ValueId id : graph.inputs) {
       const Value& value = graph.value(id);
-      if (value.tier == Tier::disk || !seen.insert(value.name).second) continue;
+      if (value.tier != Tier::device || !seen.insert(value.name).second) continue;
       const int64_t bytes =
           multiply_sizes(job.slots_of(value.name), padded_bytes(value.bytes(), value.name), value.name);
       persistent_bytes = add_sizes(persistent_bytes, bytes, "the persistent values");

@@ -21,7 +21,8 @@ size_t count_transfers(const std::vector<Graph>& graphs) {
 
 }  // namespace
 
-Workspace::Workspace(std::vector<Graph> graphs, Plan plan, const Backend& backend, const std::string& disk)
+Workspace::Workspace(std::vector<Graph> graphs, Plan plan, const Backend& backend, const std::string& disk,
+                     const ModelRegions* model)
     : graphs_(std::move(graphs)),
       plan_(std::move(plan)),
       threads_(plan_.threads),
@@ -29,16 +30,18 @@ Workspace::Workspace(std::vector<Graph> graphs, Plan plan, const Backend& backen
       memory_(backend.commit_memory(plan_.arena_bytes, threads_)) {
   ensure(graphs_.size() == plan_.graphs.size(), "{} graphs, but the plan is for {}", graphs_.size(),
          plan_.graphs.size());
-  if (plan_.disk_bytes > 0) {
-    offload_file_ = std::make_unique<OffloadFile>(disk, plan_.disk_bytes);
-    disk_lane_ = backend.open_disk_lane(*offload_file_, count_transfers(graphs_));
+  if (plan_.disk_bytes > 0) offload_file_ = std::make_unique<OffloadFile>(disk, plan_.disk_bytes);
+  ensure(plan_.model_bytes == 0 || model != nullptr, "nobody says where in the model's files values are");
+  if (plan_.disk_bytes > 0 || plan_.model_bytes > 0) {
+    disk_lane_ = backend.open_disk_lane(disk, count_transfers(graphs_), plan_.model_bytes > 0 && model->needs_copies());
   }
+  const FileHomes files{disk_lane_.get(), offload_file_.get(), plan_.model_bytes > 0 ? model : nullptr};
   in_further_slots_.resize(graphs_.size());
   for (size_t i = 0; i < graphs_.size(); ++i) {
     for (int32_t slot = 0; slot < plan_.graphs[i].slots; ++slot) {
       (slot == 0 ? executors_ : in_further_slots_[i])
-          .push_back(std::make_unique<Executor>(graphs_[i], plan_.graphs[i], memory(), backend, threads_, log_,
-                                                disk_lane_.get(), slot));
+          .push_back(
+              std::make_unique<Executor>(graphs_[i], plan_.graphs[i], memory(), backend, threads_, log_, files, slot));
     }
   }
 }
@@ -75,6 +78,7 @@ void Workspace::observe(RunObserver* observer) {
 
 StoredValue Workspace::stored(const PersistentValue& value) const {
   StoredValue stored{.name = value.name, .type = value.type, .staging = staging()};
+  ensure(value.tier != Tier::model, "'{}' stays in the model's files", value.name);
   if (value.tier == Tier::disk) {
     stored.file = offload_file_.get();
     stored.offset_bytes = value.offset_bytes;

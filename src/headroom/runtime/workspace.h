@@ -17,8 +17,10 @@ namespace headroom {
 class Workspace {
  public:
   // Commits plan.arena_bytes (zeros) on `backend`, takes plan.disk_bytes (zeros) in the directory `disk`, and starts
-  // plan.threads threads. `plan` must be that of `graphs`. Throws as Backend::commit_memory and OffloadFile do.
-  Workspace(std::vector<Graph> graphs, Plan plan, const Backend& backend, const std::string& disk = "");
+  // plan.threads threads. `plan` must be that of `graphs`; `model` (borrowed) has the regions of what stays in the
+  // model's files. Throws as Backend::commit_memory and OffloadFile do.
+  Workspace(std::vector<Graph> graphs, Plan plan, const Backend& backend, const std::string& disk = "",
+            const ModelRegions* model = nullptr);
 
   const Plan& plan() const { return plan_; }
   const Backend& backend() const { return backend_; }

@@ -1,0 +1,189 @@
+#include "headroom/generate/streamed_weights.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "headroom/backend/backend.h"
+#include "headroom/base/bytes.h"
+#include "headroom/base/errors.h"
+#include "headroom/base/page.h"
+#include "headroom/graph/op.h"
+#include "headroom/passes/offload.h"
+#include "headroom/passes/prefetch.h"
+
+namespace headroom {
+namespace {
+
+// Read ahead of its use: what keeps a disk busy, and two of the largest weights, one that is computed with and one that
+// arrives.
+constexpr int64_t kLeastAheadBytes = 32 * kMiB;
+
+// Names of weights that are read row by row, and by weight its place among the nodes of the forward.
+struct Readers {
+  explicit Readers(const Model& model) {
+    const Graph graph = forward_of_one_token(model);
+    for (const Node& node : graph.nodes) {
+      for (size_t i = 0; i < node.inputs.size(); ++i) {
+        const Value& value = graph.value(node.inputs[i]);
+        if (value.role != Role::weight) continue;
+        if (node.op->name() == "embedding") by_rows.insert(value.name);
+        if (node.segment.is_layer()) in_layers.insert(value.name);
+      }
+    }
+  }
+
+  std::unordered_set<std::string> by_rows;
+  std::unordered_set<std::string> in_layers;
+};
+
+// Whether the file's bytes of the tensor are those of the value in memory.
+bool lies_as_kept(const StoredTensor& stored, const Type& type) {
+  if (!stored.in_order || stored.shape != type.shape || stored.size_bytes != type.bytes()) return false;
+  switch (type.dtype) {
+    case DType::f32: return stored.type == StoredType::f32;
+    case DType::f16: return stored.type == StoredType::f16;
+    case DType::bf16: return stored.type == StoredType::bf16;
+    default: return stored.type == StoredType::encoded && stored.type_name == name_of(type.dtype);
+  }
+}
+
+// The fraction of i times the golden ratio: beginnings of this sequence are spread evenly.
+double spread(size_t i) {
+  const double turns = static_cast<double>(i) * 0.6180339887498949;
+  return turns - std::floor(turns);
+}
+
+using Names = std::unordered_set<std::string>;
+
+void leave_in_files(Job& job, const Names& names, int64_t ahead_bytes, const Processor& processor) {
+  const OffloadPlan leaving{.values = names, .to = Tier::model};
+  for (Graph& graph : job.graphs) {
+    graph = run_passes(std::move(graph),
+                       {{"stream", [&](Graph one) { return offload(std::move(one), leaving); }, false},
+                        {"prefetch", [&](Graph one) { return prefetch(std::move(one), processor, ahead_bytes); }}});
+  }
+}
+
+class Streaming {
+ public:
+  Streaming(const std::vector<ResidentWay>& ways, const StreamSource& source, const Budget& budget,
+            const ReserveInputs& reserve)
+      : ways_(ways), source_(source), budget_(budget), reserve_(reserve) {
+    if (!source.is_aligned()) reserve_.buffer_bytes += TransferStream::kCopyBytes;
+    for (const StreamSource::Weight& weight : source.weights()) {
+      all_.insert(weight.name);
+      all_bytes_ += weight.bytes;
+      largest_ = std::max(largest_, weight.bytes);
+    }
+  }
+
+  FittedJob fit() const {
+    std::optional<FittedJob> leanest;
+    for (size_t way = 0; way < ways_.size(); ++way) {
+      leanest.reset();  // two at once would take what the reserve has no room for
+      for (const int64_t ahead : {std::max(kLeastAheadBytes, 2 * largest_), largest_, int64_t{0}}) {
+        leanest = plan(way, all_, ahead);
+        const bool is_last = way + 1 == ways_.size();
+        if (leanest->predicted_peak_bytes <= (is_last ? budget_.bytes : budget_.bytes / 2)) {
+          const int64_t room = budget_.bytes - leanest->predicted_peak_bytes;
+          leanest.reset();
+          return keep(way, ahead, room);
+        }
+        if (!is_last) break;
+      }
+    }
+    refuse(*leanest);
+  }
+
+ private:
+  FittedJob plan(size_t way, const Names& names, int64_t ahead) const {
+    int64_t bytes = 0;
+    for (const StreamSource::Weight& weight : source_.weights()) {
+      if (names.contains(weight.name)) bytes += weight.bytes;
+    }
+    const std::string choice =
+        fmt::format("{}; {} of {} of the layers' weights stay in the model's files, read for each step",
+                    ways_[way].choice, format_bytes(bytes), format_bytes(all_bytes_));
+    FittedJob job = plan_candidate({choice,
+                                    [&] {
+                                      Job built = ways_[way].build();
+                                      leave_in_files(built, names, ahead, choose_backend().on(reserve_.threads));
+                                      return built;
+                                    }},
+                                   budget_, reserve_);
+    job.candidate = way;
+    return job;
+  }
+
+  // As many weights as `room` holds come back to memory; what a plan is above the budget by, the next one leaves.
+  FittedJob keep(size_t way, int64_t ahead, int64_t room) const {
+    while (true) {
+      Names leaving = all_;
+      int64_t left = room;
+      const auto& weights = source_.weights();
+      for (size_t i = weights.size(); i-- > 0;) {
+        if (weights[i].bytes > left) continue;
+        left -= weights[i].bytes;
+        leaving.erase(weights[i].name);
+      }
+      FittedJob job = plan(way, leaving, ahead);
+      if (job.predicted_peak_bytes <= budget_.bytes) return job;
+      ensure(leaving.size() < all_.size(), "a job that fits with all weights in the files does not");
+      room = std::max<int64_t>(room - (job.predicted_peak_bytes - budget_.bytes), 0);
+    }
+  }
+
+  const std::vector<ResidentWay>& ways_;
+  const StreamSource& source_;
+  const Budget& budget_;
+  ReserveInputs reserve_;
+  Names all_;
+  int64_t all_bytes_ = 0;
+  int64_t largest_ = 0;
+};
+
+}  // namespace
+
+StreamSource::StreamSource(const std::string& path, const Model& model) : files_(path) {
+  const WeightFormats formats = model.stored_formats();
+  const Readers readers(model);
+  size_t number = 0;
+  std::vector<std::pair<double, Weight>> order;
+  for (const Parameter& parameter : model.parameters()) {
+    const std::vector<Slice>& slices = parameter.binding->slices;
+    if (parameter.shape.rank() < 2 || readers.by_rows.contains(parameter.name) || slices.size() != 1) continue;
+    const std::optional<WeightTensor> tensor = files_.find(slices.front().tensor);
+    const Type type = {formats(parameter.name), parameter.shape};
+    if (!tensor || !lies_as_kept(tensor->stored, type)) continue;
+    const double turn = readers.in_layers.contains(parameter.name) ? spread(number++) : 1.0;
+    order.emplace_back(turn, Weight{parameter.name, round_up(type.bytes(), kPageBytes)});
+    is_aligned_ &= tensor->stored.offset_bytes % kPageBytes == 0;
+  }
+  std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (auto& [turn, weight] : order) weights_.push_back(std::move(weight));
+}
+
+void StreamSource::add_regions(const Plan& plan, ModelRegions& regions) const {
+  for (const PersistentValue& value : plan.persistent) {
+    if (value.tier != Tier::model) continue;
+    const Slice& slice = value.binding->slices.front();
+    const WeightTensor tensor = files_.require(slice.tensor, slice.shape);
+    regions.add(value.name, tensor.file->file(tensor.stored), tensor.stored.offset_bytes);
+  }
+}
+
+FittedJob fit_streamed(const std::vector<ResidentWay>& ways, const StreamSource* source, const Budget& budget,
+                       ReserveInputs reserve) {
+  std::vector<Candidate> candidates;
+  for (const ResidentWay& way : ways) candidates.push_back({way.choice, way.build});
+  if (source == nullptr || source->weights().empty()) return fit_job(candidates, budget, reserve);
+  for (size_t way = 0; way < candidates.size(); ++way) {
+    FittedJob job = plan_candidate(candidates[way], budget, reserve);
+    job.candidate = way;
+    if (job.predicted_peak_bytes <= budget.bytes) return job;
+  }
+  return Streaming(ways, *source, budget, reserve).fit();
+}
+
+}  // namespace headroom

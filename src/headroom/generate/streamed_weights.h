@@ -1,0 +1,56 @@
+// Models that are larger than their memory: weights that do not fit stay in the model's own files, where every step
+// reads them ahead of their use. What a step computes is the same.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "headroom/formats/weights/weight_files.h"
+#include "headroom/models/model.h"
+#include "headroom/runtime/fit.h"
+#include "headroom/runtime/model_regions.h"
+
+namespace headroom {
+
+// The weights of a model that its files hold byte for byte as they are kept, each in one piece.
+class StreamSource {
+ public:
+  struct Weight {
+    std::string name;
+    int64_t bytes = 0;  // in memory, whole pages
+  };
+
+  // The files are those at `path`; `model` is borrowed and knows what they hold (models/weights.h).
+  StreamSource(const std::string& path, const Model& model);
+
+  // In the order in which they leave the memory: spread over the layers, so that reading and computing take turns, and
+  // last what is in no layer. Without the table of the embedding, of which a step reads a few rows.
+  const std::vector<Weight>& weights() const { return weights_; }
+  // Whether all begin on a page of their file.
+  bool is_aligned() const { return is_aligned_; }
+
+  // Where the weights that `plan` leaves in the files lie. Throws as ModelRegions::add.
+  void add_regions(const Plan& plan, ModelRegions& regions) const;
+
+ private:
+  WeightFiles files_;
+  std::vector<Weight> weights_;
+  bool is_aligned_ = true;
+};
+
+// A way to run a job, without streaming.
+struct ResidentWay {
+  std::string choice;
+  std::function<Job()> build;
+};
+
+// As fit_job with `ways`, from fastest to leanest. Where none fits, as many weights of `source` (null: none) as must
+// stay in the files: of the first way whose memory without any of them is at most half the budget, else of the leanest.
+// The job's `candidate` is the way that was taken. Throws BudgetExceeded with the smallest budget that works with all
+// of them in the files.
+FittedJob fit_streamed(const std::vector<ResidentWay>& ways, const StreamSource* source, const Budget& budget,
+                       ReserveInputs reserve);
+
+}  // namespace headroom
