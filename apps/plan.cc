@@ -81,8 +81,11 @@ FittedJob fit(PlanOptions& options) {
       const auto prompt = encode_prompt(options.generate, open_tokenizer(options.model, *model), *model);
       settings.context = context_for(settings, *model, static_cast<int64_t>(prompt.size()));
     }
+    const StreamSource source = has_weight_files(options.model) && options.dtype.empty()
+                                    ? StreamSource(options.model, *model)
+                                    : StreamSource(*model);
     return fit_generation(settings, *model, resolve_budget(options.run.memory), tokenizer_bytes,
-                          chat_template_bytes_of(options.generate))
+                          chat_template_bytes_of(options.generate), &source)
         .job;
   }
   TrainingRequest request = training_request(options.train);

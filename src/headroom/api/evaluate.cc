@@ -336,18 +336,22 @@ EvalResult evaluate(const EvalOptions& options) {
   }
   const int64_t tokenizer_bytes = reads_text ? tokenizer_bytes_of(options.model) : 0;
   const int64_t document_bytes = reads_text ? example_bound_bytes(options.model, options.data, windows.seq_len) : 0;
+  const StreamSource source(options.model, *model);
   FittedJob job = fit_to_run(options, [&] {
     return fit_evaluation(*model, reference.get(), shape, resolve_budget(options.memory),
                           threads_to_use(options.threads), trace_settings(options), tokenizer_bytes, document_bytes,
                           named_text_bytes(options.data, 0) + named_text_bytes(options.disable_passes, 1) +
-                              config_bytes(options.model) + config_bytes(options.reference));
+                              config_bytes(options.model) + config_bytes(options.reference),
+                          source);
   });
   announce_plan(job, options, "plan of the evaluation", options.model);
 
   std::optional<TokenizerEncoder> encoder;
   if (reads_text) encoder.emplace(options.model, model->vocabulary());
   check_commit(job);
-  Workspace workspace(std::move(job.graphs), job.plan, backend);
+  ModelRegions regions;
+  source.add_regions(job.plan, regions);
+  Workspace workspace(std::move(job.graphs), job.plan, backend, "", &regions);
   Evaluation evaluation(options, *model, reference.get(), workspace);
   EvalResult result;
   try {

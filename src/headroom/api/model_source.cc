@@ -86,9 +86,13 @@ JsonObject config_of_model(const std::string& model, const OpenSettings& setting
   throw InvalidInput("{}: neither a file nor a directory nor a preset; presets are {}", model, names);
 }
 
+bool has_weight_files(const std::string& path) {
+  return exists(path) && (has_weights(path) || GgufFile::is_gguf(path));
+}
+
 std::unique_ptr<Model> open_model_config(const std::string& path, const OpenSettings& settings) {
   std::unique_ptr<Model> model = make_model_and_note(config_of_model(path, settings), path, settings);
-  if (exists(path) && (has_weights(path) || GgufFile::is_gguf(path))) take_stored_formats(path, *model);
+  if (has_weight_files(path)) take_stored_formats(path, *model);
   return model;
 }
 

@@ -28,6 +28,9 @@ std::unique_ptr<Model> make_model_and_note(const JsonObject& config, const std::
 // A model directory, which must have weights that fit its config. Throws InvalidInput naming what is missing.
 std::unique_ptr<Model> open_model_directory(const std::string& path, const OpenSettings& settings);
 
+// Whether there are weights at `path`: in a directory, or a GGUF file.
+bool has_weight_files(const std::string& path);
+
 // Anything that has a config: a directory, a config .json, a preset. No weights are needed, and none are read but for
 // what they are stored in.
 std::unique_ptr<Model> open_model_config(const std::string& path, const OpenSettings& settings);

@@ -53,7 +53,7 @@ EvaluationShape evaluation_shape(const Model& model, int64_t rows, int64_t row_t
 
 FittedJob fit_evaluation(const Model& model, const Model* reference, const EvaluationShape& shape, const Budget& budget,
                          int threads, const TraceSettings& tracing, int64_t tokenizer_bytes, int64_t document_bytes,
-                         int64_t text_bytes) {
+                         int64_t text_bytes, const StreamSource& source) {
   PassTrace trace = trace_passes(tracing);
   ReserveInputs reserve;
   reserve.threads = threads;
@@ -62,12 +62,12 @@ FittedJob fit_evaluation(const Model& model, const Model* reference, const Evalu
   reserve.tokenizer_bytes = tokenizer_bytes;
   const std::string compute =
       shape.compute == Compute::f32 ? "" : fmt::format(", products in {}", name_of(shape.compute));
-  const Candidate only{fmt::format("{} rows of {} tokens at a time{}", shape.rows, shape.row_tokens, compute), [&] {
-                         return Job{.graphs = reference == nullptr
-                                                  ? build_evaluation_graphs(model, shape, &trace)
-                                                  : build_comparison_graphs(model, *reference, shape, &trace)};
-                       }};
-  FittedJob job = fit_job({only}, budget, reserve);
+  const ResidentWay only{fmt::format("{} rows of {} tokens at a time{}", shape.rows, shape.row_tokens, compute), [&] {
+                           return Job{.graphs = reference == nullptr
+                                                    ? build_evaluation_graphs(model, shape, &trace)
+                                                    : build_comparison_graphs(model, *reference, shape, &trace)};
+                         }};
+  FittedJob job = fit_streamed({only}, &source, budget, reserve);
   finish_trace(trace, tracing);
   return job;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "headroom/generate/evaluation_graphs.h"
+#include "headroom/generate/streamed_weights.h"
 #include "headroom/passes/pass_dump.h"
 #include "headroom/runtime/fit.h"
 
@@ -25,9 +26,10 @@ EvaluationShape evaluation_shape(const Model& model, int64_t rows, int64_t row_t
 
 // Fits the job into the budget. `reference`: the model to compare with, null for none. `tokenizer_bytes`: what
 // the tokenizer that the text is encoded with takes (Tokenizer::memory_bound_bytes), 0 for none; `document_bytes`: what
-// its documents take beside it; `text_bytes`: of its files' names (named_text_bytes). Throws as fit_job does.
+// its documents take beside it; `text_bytes`: of its files' names (named_text_bytes); `source`: the model's files, in
+// which weights may stay. Throws as fit_streamed does.
 FittedJob fit_evaluation(const Model& model, const Model* reference, const EvaluationShape& shape, const Budget& budget,
                          int threads, const TraceSettings& tracing, int64_t tokenizer_bytes, int64_t document_bytes,
-                         int64_t text_bytes);
+                         int64_t text_bytes, const StreamSource& source);
 
 }  // namespace headroom

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <span>
 
 #include "headroom/backend/backend.h"
 #include "headroom/base/bytes.h"
@@ -71,15 +72,32 @@ class Streaming {
             const ReserveInputs& reserve)
       : ways_(ways), source_(source), budget_(budget), reserve_(reserve) {
     if (!source.is_aligned()) reserve_.buffer_bytes += TransferStream::kCopyBytes;
-    for (const StreamSource::Weight& weight : source.weights()) {
+  }
+
+  // The output layer, which is larger than all others and would want as large a buffer, leaves only where it must.
+  FittedJob fit() {
+    std::optional<FittedJob> leanest;
+    for (const size_t count : {source_.in_layers(), source_.weights().size()}) {
+      leanest.reset();
+      take(count);
+      if (std::optional<FittedJob> job = fit_some(leanest)) return std::move(*job);
+    }
+    refuse(*leanest);
+  }
+
+ private:
+  void take(size_t count) {
+    all_.clear();
+    all_bytes_ = largest_ = 0;
+    for (const StreamSource::Weight& weight : std::span(source_.weights()).first(count)) {
       all_.insert(weight.name);
       all_bytes_ += weight.bytes;
       largest_ = std::max(largest_, weight.bytes);
     }
   }
 
-  FittedJob fit() const {
-    std::optional<FittedJob> leanest;
+  // None: `leanest` is what was tried last.
+  std::optional<FittedJob> fit_some(std::optional<FittedJob>& leanest) const {
     for (size_t way = 0; way < ways_.size(); ++way) {
       leanest.reset();  // two at once would take what the reserve has no room for
       for (const int64_t ahead : {std::max(kLeastAheadBytes, 2 * largest_), largest_, int64_t{0}}) {
@@ -93,10 +111,9 @@ class Streaming {
         if (!is_last) break;
       }
     }
-    refuse(*leanest);
+    return std::nullopt;
   }
 
- private:
   FittedJob plan(size_t way, const Names& names, int64_t ahead) const {
     int64_t bytes = 0;
     for (const StreamSource::Weight& weight : source_.weights()) {
@@ -123,7 +140,7 @@ class Streaming {
       int64_t left = room;
       const auto& weights = source_.weights();
       for (size_t i = weights.size(); i-- > 0;) {
-        if (weights[i].bytes > left) continue;
+        if (weights[i].bytes > left || !leaving.contains(weights[i].name)) continue;
         left -= weights[i].bytes;
         leaving.erase(weights[i].name);
       }
@@ -145,7 +162,11 @@ class Streaming {
 
 }  // namespace
 
-StreamSource::StreamSource(const std::string& path, const Model& model) : files_(path) {
+StreamSource::StreamSource(const std::string& path, const Model& model) : files_(path) { list_weights(model); }
+
+StreamSource::StreamSource(const Model& model) { list_weights(model); }
+
+void StreamSource::list_weights(const Model& model) {
   const WeightFormats formats = model.stored_formats();
   const Readers readers(model);
   size_t number = 0;
@@ -153,13 +174,16 @@ StreamSource::StreamSource(const std::string& path, const Model& model) : files_
   for (const Parameter& parameter : model.parameters()) {
     const std::vector<Slice>& slices = parameter.binding->slices;
     if (parameter.shape.rank() < 2 || readers.by_rows.contains(parameter.name) || slices.size() != 1) continue;
-    const std::optional<WeightTensor> tensor = files_.find(slices.front().tensor);
     const Type type = {formats(parameter.name), parameter.shape};
-    if (!tensor || !lies_as_kept(tensor->stored, type)) continue;
+    if (files_) {
+      const std::optional<WeightTensor> tensor = files_->find(slices.front().tensor);
+      if (!tensor || !lies_as_kept(tensor->stored, type)) continue;
+      is_aligned_ &= tensor->stored.offset_bytes % kPageBytes == 0;
+    }
     const double turn = readers.in_layers.contains(parameter.name) ? spread(number++) : 1.0;
     order.emplace_back(turn, Weight{parameter.name, round_up(type.bytes(), kPageBytes)});
-    is_aligned_ &= tensor->stored.offset_bytes % kPageBytes == 0;
   }
+  in_layers_ = number;
   std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   for (auto& [turn, weight] : order) weights_.push_back(std::move(weight));
 }
@@ -168,7 +192,7 @@ void StreamSource::add_regions(const Plan& plan, ModelRegions& regions) const {
   for (const PersistentValue& value : plan.persistent) {
     if (value.tier != Tier::model) continue;
     const Slice& slice = value.binding->slices.front();
-    const WeightTensor tensor = files_.require(slice.tensor, slice.shape);
+    const WeightTensor tensor = files_->require(slice.tensor, slice.shape);
     regions.add(value.name, tensor.file->file(tensor.stored), tensor.stored.offset_bytes);
   }
 }

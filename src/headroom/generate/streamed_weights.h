@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -22,21 +23,28 @@ class StreamSource {
     int64_t bytes = 0;  // in memory, whole pages
   };
 
-  // The files are those at `path`; `model` is borrowed and knows what they hold (models/weights.h).
+  // The files are those at `path`; `model` knows what they hold (models/weights.h).
   StreamSource(const std::string& path, const Model& model);
+  // As if headroom had written them: for plans.
+  explicit StreamSource(const Model& model);
 
   // In the order in which they leave the memory: spread over the layers, so that reading and computing take turns, and
   // last what is in no layer. Without the table of the embedding, of which a step reads a few rows.
   const std::vector<Weight>& weights() const { return weights_; }
+  // How many of them are in layers.
+  size_t in_layers() const { return in_layers_; }
   // Whether all begin on a page of their file.
   bool is_aligned() const { return is_aligned_; }
 
-  // Where the weights that `plan` leaves in the files lie. Throws as ModelRegions::add.
+  // Where the weights that `plan` leaves in the files lie; of a source with files. Throws as ModelRegions::add.
   void add_regions(const Plan& plan, ModelRegions& regions) const;
 
  private:
-  WeightFiles files_;
+  void list_weights(const Model& model);
+
+  std::optional<WeightFiles> files_;
   std::vector<Weight> weights_;
+  size_t in_layers_ = 0;
   bool is_aligned_ = true;
 };
 

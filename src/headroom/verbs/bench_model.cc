@@ -16,6 +16,7 @@
 #include "headroom/base/expect_count.h"
 #include "headroom/formats/json/json_object.h"
 #include "headroom/generate/batched_steps.h"
+#include "headroom/generate/streamed_weights.h"
 #include "headroom/measure/kernel_bench.h"
 #include "headroom/measure/limit_probes.h"
 #include "headroom/measure/machine.h"
@@ -158,9 +159,10 @@ std::vector<int64_t> prefill_rows_to_try(int64_t prompt) {
 }
 
 // `chosen` becomes the one that fits.
-FittedJob fit_batch(const ModelBenchOptions& options, const Model& model, BatchedShape& chosen) {
+FittedJob fit_batch(const ModelBenchOptions& options, const Model& model, const StreamSource* source,
+                    BatchedShape& chosen) {
   std::vector<BatchedShape> shapes;
-  std::vector<Candidate> candidates;
+  std::vector<ResidentWay> ways;
   for (const int64_t rows : prefill_rows_to_try(options.prompt)) {
     shapes.push_back({.sequences = options.batch,
                       .context = std::max(options.prompt, options.generate),
@@ -170,12 +172,12 @@ FittedJob fit_batch(const ModelBenchOptions& options, const Model& model, Batche
     multiply_sizes(shapes.back().sequences, shapes.back().context, "--batch x --prompt");
   }
   for (const BatchedShape& shape : shapes) {
-    candidates.push_back({fmt::format("{} sequences, prefill in chunks of {}", shape.sequences, shape.prefill_rows),
-                          [&] { return Job{.graphs = build_batched_graphs(model, shape)}; }});
+    ways.push_back({fmt::format("{} sequences, prefill in chunks of {}", shape.sequences, shape.prefill_rows),
+                    [&] { return Job{.graphs = build_batched_graphs(model, shape)}; }});
   }
   const int threads = threads_to_use(options.threads);
-  FittedJob job = fit_job(candidates, resolve_budget(options.memory),
-                          {.threads = threads, .buffer_bytes = kBufferBytes + threads * kFillBytes});
+  FittedJob job = fit_streamed(ways, source, resolve_budget(options.memory),
+                               {.threads = threads, .buffer_bytes = kBufferBytes + threads * kFillBytes});
   chosen = shapes[job.candidate];
   return job;
 }
@@ -265,8 +267,10 @@ Json bench_model(const ModelBenchOptions& options, const OnRate& on_rate) {
   check_options(options, *model);
 
   // All jobs are fitted before anything runs, and again when their turn comes: one at a time is in memory.
+  std::optional<StreamSource> source;  // where there are weights
+  if (has_weights(options.model)) source.emplace(options.model, *model);
   BatchedShape shape;
-  const Fit fit_steps = [&] { return fit_batch(options, *model, shape); };
+  const Fit fit_steps = [&] { return fit_batch(options, *model, source ? &*source : nullptr, shape); };
   const Fit fit_train = [&] { return fit_training(request_of(options), *model, resolve_budget(options.memory), 0); };
   const bool has_batch = options.prompt > 0 || options.generate > 0;
   std::vector<Fit> fits;
@@ -291,7 +295,9 @@ Json bench_model(const ModelBenchOptions& options, const OnRate& on_rate) {
     announce_plan(job, options, title, options.model);
     restart_peak();
     check_commit(job);
-    Workspace workspace(std::move(job.graphs), job.plan, backend);
+    ModelRegions regions;
+    if (source) source->add_regions(job.plan, regions);
+    Workspace workspace(std::move(job.graphs), job.plan, backend, "", &regions);
     measure(workspace);
     reports.push_back(report_of(job));
     announce_result(memory_use(job), options.quiet);
