@@ -16,9 +16,10 @@
 namespace headroom {
 namespace {
 
-// Read ahead of its use: what keeps a disk busy, and two of the largest weights, one that is computed with and one that
-// arrives.
-constexpr int64_t kLeastAheadBytes = 32 * kMiB;
+// Read ahead of its use: what keeps a disk busy and two of the largest weights, but of small models a part.
+constexpr int64_t kBusyBytes = 32 * kMiB;
+constexpr int64_t kPartAhead = 16;
+constexpr int kRounds = 4;  // of looking for how many weights can stay
 
 // Names of weights that are read row by row, and by weight its place among the nodes of the forward.
 struct Readers {
@@ -100,7 +101,7 @@ class Streaming {
   std::optional<FittedJob> fit_some(std::optional<FittedJob>& leanest) const {
     for (size_t way = 0; way < ways_.size(); ++way) {
       leanest.reset();  // two at once would take what the reserve has no room for
-      for (const int64_t ahead : {std::max(kLeastAheadBytes, 2 * largest_), largest_, int64_t{0}}) {
+      for (const int64_t ahead : {ahead_bytes(), largest_, int64_t{0}}) {
         leanest = plan(way, all_, ahead);
         const bool is_last = way + 1 == ways_.size();
         if (leanest->predicted_peak_bytes <= (is_last ? budget_.bytes : budget_.bytes / 2)) {
@@ -112,6 +113,10 @@ class Streaming {
       }
     }
     return std::nullopt;
+  }
+
+  int64_t ahead_bytes() const {
+    return std::max(std::min(std::max(kBusyBytes, 2 * largest_), all_bytes_ / kPartAhead), largest_);
   }
 
   FittedJob plan(size_t way, const Names& names, int64_t ahead) const {
@@ -133,22 +138,31 @@ class Streaming {
     return job;
   }
 
-  // As many weights as `room` holds come back to memory; what a plan is above the budget by, the next one leaves.
-  FittedJob keep(size_t way, int64_t ahead, int64_t room) const {
-    while (true) {
-      Names leaving = all_;
-      int64_t left = room;
-      const auto& weights = source_.weights();
-      for (size_t i = weights.size(); i-- > 0;) {
-        if (weights[i].bytes > left || !leaving.contains(weights[i].name)) continue;
-        left -= weights[i].bytes;
-        leaving.erase(weights[i].name);
-      }
-      FittedJob job = plan(way, leaving, ahead);
-      if (job.predicted_peak_bytes <= budget_.bytes) return job;
-      ensure(leaving.size() < all_.size(), "a job that fits with all weights in the files does not");
-      room = std::max<int64_t>(room - (job.predicted_peak_bytes - budget_.bytes), 0);
+  // The weights that leave where `room` bytes of them stay.
+  Names leaving(int64_t room) const {
+    Names names = all_;
+    const auto& weights = source_.weights();
+    for (size_t i = weights.size(); i-- > 0;) {
+      if (weights[i].bytes > room || !names.contains(weights[i].name)) continue;
+      room -= weights[i].bytes;
+      names.erase(weights[i].name);
     }
+    return names;
+  }
+
+  // As many weights as `room` holds come back to memory, and more by what the plan then has left: a weight that stays
+  // needs no nodes. Of what a plan is above the budget by, weights leave again.
+  FittedJob keep(size_t way, int64_t ahead, int64_t room) const {
+    int64_t fits = 0;
+    for (int round = 0; round < kRounds; ++round) {
+      const int64_t left = budget_.bytes - plan(way, leaving(room), ahead).predicted_peak_bytes;
+      if (left >= 0) fits = room;
+      if (left < 0 && room <= fits) break;
+      const int64_t next = left >= 0 ? room + left : std::max((room + fits) / 2, fits);
+      if (leaving(next) == leaving(room)) break;
+      room = next;
+    }
+    return plan(way, leaving(fits), ahead);
   }
 
   const std::vector<ResidentWay>& ways_;
