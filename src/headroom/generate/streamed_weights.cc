@@ -71,9 +71,7 @@ class Streaming {
  public:
   Streaming(const std::vector<ResidentWay>& ways, const StreamSource& source, const Budget& budget,
             const ReserveInputs& reserve)
-      : ways_(ways), source_(source), budget_(budget), reserve_(reserve) {
-    if (!source.is_aligned()) reserve_.buffer_bytes += TransferStream::kCopyBytes;
-  }
+      : ways_(ways), source_(source), budget_(budget), resident_reserve_(reserve) {}
 
   // The output layer, which is larger than all others and would want as large a buffer, leaves only where it must.
   FittedJob fit() {
@@ -90,11 +88,15 @@ class Streaming {
   void take(size_t count) {
     all_.clear();
     all_bytes_ = largest_ = 0;
+    bool is_aligned = true;
     for (const StreamSource::Weight& weight : std::span(source_.weights()).first(count)) {
       all_.insert(weight.name);
       all_bytes_ += weight.bytes;
       largest_ = std::max(largest_, weight.bytes);
+      is_aligned &= weight.is_aligned;
     }
+    reserve_ = resident_reserve_;
+    if (!is_aligned) reserve_.buffer_bytes += TransferStream::kCopyBytes;
   }
 
   // None: `leanest` is what was tried last.
@@ -168,6 +170,7 @@ class Streaming {
   const std::vector<ResidentWay>& ways_;
   const StreamSource& source_;
   const Budget& budget_;
+  const ReserveInputs& resident_reserve_;
   ReserveInputs reserve_;
   Names all_;
   int64_t all_bytes_ = 0;
@@ -189,13 +192,14 @@ void StreamSource::list_weights(const Model& model) {
     const std::vector<Slice>& slices = parameter.binding->slices;
     if (parameter.shape.rank() < 2 || readers.by_rows.contains(parameter.name) || slices.size() != 1) continue;
     const Type type = {formats(parameter.name), parameter.shape};
+    bool is_aligned = true;
     if (files_) {
       const std::optional<WeightTensor> tensor = files_->find(slices.front().tensor);
       if (!tensor || !lies_as_kept(tensor->stored, type)) continue;
-      is_aligned_ &= tensor->stored.offset_bytes % kPageBytes == 0;
+      is_aligned = tensor->stored.offset_bytes % kPageBytes == 0;
     }
     const double turn = readers.in_layers.contains(parameter.name) ? spread(number++) : 1.0;
-    order.emplace_back(turn, Weight{parameter.name, round_up(type.bytes(), kPageBytes)});
+    order.emplace_back(turn, Weight{parameter.name, round_up(type.bytes(), kPageBytes), is_aligned});
   }
   in_layers_ = number;
   std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.first < b.first; });

@@ -20,7 +20,8 @@ class StreamSource {
  public:
   struct Weight {
     std::string name;
-    int64_t bytes = 0;  // in memory, whole pages
+    int64_t bytes = 0;       // in memory, whole pages
+    bool is_aligned = true;  // begins on a page of its file
   };
 
   // The files are those at `path`; `model` knows what they hold (models/weights.h).
@@ -33,8 +34,6 @@ class StreamSource {
   const std::vector<Weight>& weights() const { return weights_; }
   // How many of them are in layers.
   size_t in_layers() const { return in_layers_; }
-  // Whether all begin on a page of their file.
-  bool is_aligned() const { return is_aligned_; }
 
   // Where the weights that `plan` leaves in the files lie; of a source with files. Throws as ModelRegions::add.
   void add_regions(const Plan& plan, ModelRegions& regions) const;
@@ -45,7 +44,6 @@ class StreamSource {
   std::optional<WeightFiles> files_;
   std::vector<Weight> weights_;
   size_t in_layers_ = 0;
-  bool is_aligned_ = true;
 };
 
 // A way to run a job, without streaming.
