@@ -8,6 +8,7 @@
 #include "headroom/backend/backend.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/base/grouped_format.h"
 #include "headroom/base/page.h"
 #include "headroom/graph/op.h"
 #include "headroom/passes/offload.h"
@@ -41,12 +42,14 @@ struct Readers {
 
 // Whether the file's bytes of the tensor are those of the value in memory.
 bool lies_as_kept(const StoredTensor& stored, const Type& type) {
-  if (!stored.in_order || stored.shape != type.shape || stored.size_bytes != type.bytes()) return false;
+  if (stored.shape != type.shape || stored.size_bytes != type.bytes()) return false;
+  if (stored.format != nullptr) return stored.format->dtype() == type.dtype;
+  if (!stored.in_order) return false;
   switch (type.dtype) {
     case DType::f32: return stored.type == StoredType::f32;
     case DType::f16: return stored.type == StoredType::f16;
     case DType::bf16: return stored.type == StoredType::bf16;
-    default: return stored.type == StoredType::encoded && stored.type_name == name_of(type.dtype);
+    default: return false;
   }
 }
 
