@@ -29,7 +29,7 @@ void print_case_header() { print_result("\n{:<50} {:>10} {:>17} {:>9}  of\n", "k
 
 void print(const KernelCase& one, const CaseResult& result) {
   print_result("{:<50} {:>10.3f} {:>9.1f} {}", one.name, 1000 * result.seconds, result.rate / kGiga,
-               one.limit == Limit::fma ? "GFLOP/s" : "GB/s   ");
+               counts_flops(one.limit) ? "GFLOP/s" : "GB/s   ");
   if (one.limit != Limit::none) print_result(" {:>7.1f} %  {}", 100 * result.share, name_of(one.limit));
   print_result("\n");
 }

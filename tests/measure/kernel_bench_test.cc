@@ -33,7 +33,7 @@ TEST(KernelBench, RunsTheKernelOnTheOperandsOfTheCase) {
   Threads threads(2);
   const Arena arena(KernelBench::memory_bytes(one, 2), threads);
   EXPECT_EQ(arena.bytes().size(), 2u * 4096);  // the output has no storage of its own
-  const KernelBench bench(one, Isa::reference, arena.bytes(), threads);
+  const KernelBench bench(one, cpu_backend(Isa::reference), arena.bytes(), threads);
   bench.run();
   bench.run();
   for (int i = 0; i < 15; ++i) EXPECT_EQ(kept[0].as<float>()[i], 5);
@@ -49,8 +49,9 @@ TEST(KernelBench, MeasuresSharesThatFitTheirRates) {
   Threads threads(1);
   const Arena arena(LimitProbes::kMemoryBytes + KernelBench::memory_bytes(one, 1), threads);
   const size_t walked = static_cast<size_t>(LimitProbes::kMemoryBytes);
-  const LimitProbes probes(Isa::reference, arena.bytes().first(walked), threads);
-  const CaseResult result = KernelBench(one, Isa::reference, arena.bytes().subspan(walked), threads).measure(probes);
+  const LimitProbes probes(cpu_backend(Isa::reference), arena.bytes().first(walked), threads);
+  const CaseResult result =
+      KernelBench(one, cpu_backend(Isa::reference), arena.bytes().subspan(walked), threads).measure(probes);
   EXPECT_GE(result.rounds, 5);
   EXPECT_NEAR(result.rate * result.seconds, 2.0 * 64 * 64 * 64, 1);
   EXPECT_GT(result.share, 0);

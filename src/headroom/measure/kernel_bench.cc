@@ -78,9 +78,10 @@ int64_t KernelBench::memory_bytes(const KernelCase& kernel_case, int threads) {
   return bytes;
 }
 
-KernelBench::KernelBench(const KernelCase& kernel_case, Isa isa, std::span<std::byte> memory, Threads& threads)
-    : case_(kernel_case), kernel_(find_kernel(isa, kernel_case.op)), threads_(threads) {
-  ensure(kernel_ != nullptr, "the op {} has no {} kernel", kernel_case.op, name_of(isa));
+KernelBench::KernelBench(const KernelCase& kernel_case, const Backend& backend, std::span<std::byte> memory,
+                         Threads& threads)
+    : case_(kernel_case), kernel_(backend.find_kernel(kernel_case.op)), threads_(threads) {
+  ensure(kernel_ != nullptr, "the op {} has no {} kernel", kernel_case.op, backend.variant());
   const Operands operands(kernel_case, threads.count());
   int64_t used = 0;
   const auto take = [&](int64_t bytes) {
@@ -109,7 +110,7 @@ CaseResult KernelBench::measure(const LimitProbes& probes) const {
   run();
   const double first = seconds_since(start);
   // Against memory a kernel runs once a round: the limit's walk has just emptied the cache of its operands.
-  const bool in_registers = case_.limit == Limit::fma || case_.limit == Limit::none;
+  const bool in_registers = counts_flops(case_.limit) || case_.limit == Limit::none;
   const int repeats =
       in_registers ? std::clamp(static_cast<int>(kSecondsOfRound / std::max(first, 1e-7)), 1, 10000) : 1;
   const double work = work_of(case_);

@@ -24,7 +24,7 @@ class KernelBench {
   static int64_t memory_bytes(const KernelCase& kernel_case, int threads);
 
   // Everything is borrowed; `memory` is aligned to 4096 bytes. Fills the operands.
-  KernelBench(const KernelCase& kernel_case, Isa isa, std::span<std::byte> memory, Threads& threads);
+  KernelBench(const KernelCase& kernel_case, const Backend& backend, std::span<std::byte> memory, Threads& threads);
 
   // One run that warms up, then at least five rounds: the limit, then the kernel.
   CaseResult measure(const LimitProbes& probes) const;

@@ -27,7 +27,7 @@ double work_of(const KernelCase& kernel_case) {
   ensure(op != nullptr, "the case {} has no op", kernel_case.name);
   const std::vector<Type> outputs = op->output_types(kernel_case.inputs, kernel_case.attributes);
   const Price price = op->price({kernel_case.inputs, outputs, kernel_case.attributes});
-  return kernel_case.limit == Limit::fma ? price.flops : price.bytes;
+  return counts_flops(kernel_case.limit) ? price.flops : price.bytes;
 }
 
 std::string dimensions(std::initializer_list<int64_t> sizes) {

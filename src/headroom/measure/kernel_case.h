@@ -26,7 +26,7 @@ struct KernelCase {
   // Writes what small numbers around zero, the content of every input of reals, are not good for. Integers (ids,
   // ranges, positions) are zero before.
   std::function<void(std::span<const Tensor> inputs)> fill = nullptr;
-  // Flops (limit fma) or bytes (the others) of one run, where Op::price counts something else: the flops of the
+  // Flops (limits fma, int8) or bytes (the others) of one run, where Op::price counts something else: the flops of the
   // products alone, the causal half. 0: as Op::price.
   double work = 0;
   // Outputs take the storage of inputs where the op allows it, as they do in a plan.

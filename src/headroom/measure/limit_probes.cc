@@ -67,6 +67,42 @@ double multiply_adds(Isa isa) {
   }
 }
 
+// The same of bytes: four products and their sum a lane.
+[[gnu::target("avx512f,avx512vnni")]] double byte_products_of_64() {
+  const __m512i bytes = _mm512_set1_epi8(1);
+  __m512i chains[kChains];
+#pragma GCC unroll 12
+  for (int i = 0; i < kChains; ++i) chains[i] = _mm512_set1_epi32(i);
+  for (int64_t step = 0; step < kVectorSteps; ++step) {
+#pragma GCC unroll 12
+    for (int i = 0; i < kChains; ++i) chains[i] = _mm512_dpbusd_epi32(chains[i], bytes, bytes);
+  }
+#pragma GCC unroll 12
+  for (int i = 0; i < kChains; ++i) asm volatile("" : : "v"(chains[i]));
+  return 2.0 * 64 * kChains * static_cast<double>(kVectorSteps);
+}
+
+[[gnu::target("avx2,avxvnni")]] double byte_products_of_32() {
+  const __m256i bytes = _mm256_set1_epi8(1);
+  __m256i chains[kChains];
+#pragma GCC unroll 12
+  for (int i = 0; i < kChains; ++i) chains[i] = _mm256_set1_epi32(i);
+  for (int64_t step = 0; step < kVectorSteps; ++step) {
+#pragma GCC unroll 12
+    for (int i = 0; i < kChains; ++i) chains[i] = _mm256_dpbusd_avx_epi32(chains[i], bytes, bytes);
+  }
+#pragma GCC unroll 12
+  for (int i = 0; i < kChains; ++i) asm volatile("" : : "v"(chains[i]));
+  return 2.0 * 32 * kChains * static_cast<double>(kVectorSteps);
+}
+
+// Without such an instruction three do its work.
+double byte_products(const Backend& backend) {
+  if (uses(backend, Isa::avx512_amx) || uses(backend, Isa::avx512_vnni)) return byte_products_of_64();
+  if (uses(backend, Isa::avx2_vnni)) return byte_products_of_32();
+  return multiply_adds(isa_of(backend)) * 4 / 3;
+}
+
 // Reads every byte of [begin, end) once, in several streams side by side: what a core's prefetchers follow best.
 void read_all(const std::byte* begin, const std::byte* end) {
   constexpr int64_t kStreams = 4;
@@ -106,31 +142,37 @@ void update_all(std::byte* data, int64_t size) {
   }
 }
 
-}  // namespace
-
-std::string_view name_of(Limit limit) {
-  constexpr std::array<std::string_view, 6> kNames = {"fma", "read", "copy", "stream", "update", "none"};
-  return kNames[static_cast<size_t>(limit)];
-}
-
-double fma_rate(Isa isa, Threads& threads) {
+// Flops a second of all threads together, each of which runs work() and returns its own.
+template <class Work>
+double rate_of(Threads& threads, Work&& work) {
   double flops = 0;
   const Clock::time_point start = Clock::now();
   threads.run([&](int thread) {
-    const double own = multiply_adds(isa);
+    const double own = work();
     if (thread == 0) flops = own * threads.count();
   });
   return flops / seconds_since(start);
 }
 
+}  // namespace
+
+std::string_view name_of(Limit limit) {
+  constexpr std::array<std::string_view, 7> kNames = {"fma", "int8", "read", "copy", "stream", "update", "none"};
+  return kNames[static_cast<size_t>(limit)];
+}
+
+double fma_rate(Isa isa, Threads& threads) {
+  return rate_of(threads, [=] { return multiply_adds(isa); });
+}
+
 double read_rate(Workspace& workspace) {
   if (workspace.plan().arena_bytes < LimitProbes::kMemoryBytes) return 0;
   const auto memory = workspace.memory().first(static_cast<size_t>(LimitProbes::kMemoryBytes));
-  return LimitProbes(isa_of(workspace.backend()), memory, workspace.threads()).measure(Limit::read);
+  return LimitProbes(workspace.backend(), memory, workspace.threads()).measure(Limit::read);
 }
 
-LimitProbes::LimitProbes(Isa isa, std::span<std::byte> memory, Threads& threads)
-    : isa_(isa), memory_(memory), threads_(threads) {
+LimitProbes::LimitProbes(const Backend& backend, std::span<std::byte> memory, Threads& threads)
+    : backend_(backend), memory_(memory), threads_(threads) {
   ensure(static_cast<int64_t>(memory.size()) == kMemoryBytes, "the limits are measured on {} bytes", kMemoryBytes);
 }
 
@@ -146,7 +188,8 @@ double LimitProbes::measure(Limit limit) const {
   std::byte* data = memory_.data();
   std::byte* target = data + kMemoryBytes / 2;
   switch (limit) {
-    case Limit::fma: return fma_rate(isa_, threads_);
+    case Limit::fma: return fma_rate(isa_of(backend_), threads_);
+    case Limit::int8: return rate_of(threads_, [this] { return byte_products(backend_); });
     case Limit::read:
       return kMemoryBytes /
              seconds_of(kMemoryBytes, [&](int64_t begin, int64_t end) { read_all(data + begin, data + end); });

@@ -113,7 +113,8 @@ MachineLimits measure_limits(std::span<std::byte> memory, Threads& threads, int 
     }
     MemoryRates& rates = limits.memory[i];
     const auto add = [&](double& result, Limit limit) {
-      all.add(result, [&pool, memory, limit] { return LimitProbes(Isa::reference, memory, pool).measure(limit); });
+      all.add(result,
+              [&pool, memory, limit] { return LimitProbes(cpu_backend(Isa::reference), memory, pool).measure(limit); });
     };
     add(rates.read_bytes_per_second, Limit::read);
     add(rates.copy_bytes_per_second, Limit::copy);

@@ -13,7 +13,7 @@ KernelCase product(std::string_view op, std::string_view format, int64_t rows) {
   one.op = op;
   one.inputs = {f32({rows, kInputs}), {find_block_format(format)->dtype(), {kOutputs, kInputs}}};
   if (op == "matmul") one.attributes = {{"transpose_a", int64_t{0}}, {"transpose_b", int64_t{1}}};
-  one.limit = rows > 16 ? Limit::fma : Limit::read;
+  one.limit = rows <= 16 ? Limit::read : op == "matmul" ? Limit::fma : Limit::int8;
   return one;
 }
 
@@ -21,11 +21,13 @@ KernelCase product(std::string_view op, std::string_view format, int64_t rows) {
 
 std::vector<KernelCase> quantized_cases() {
   std::vector<KernelCase> cases;
-  for (const char* op : {"matmul", "matmul_int8"}) {
-    for (const char* format : {"int8_g128", "int4_g128", "uint4_g32"}) {
-      for (const int64_t rows : {1, 512}) cases.push_back(product(op, format, rows));
+  const auto add = [&](std::string_view op, std::initializer_list<std::string_view> formats) {
+    for (const std::string_view format : formats) {
+      for (const int64_t rows : {1, 4, 8, 512}) cases.push_back(product(op, format, rows));
     }
-  }
+  };
+  add("matmul", {"int8_g128", "int4_g128", "uint4_g32"});
+  add("matmul_int8", {"int8_g128", "int4_g128", "int4_g32", "uint4_g64"});
   for (const char* format : {"nf4", "int8", "q8_0"}) cases.push_back(product("matmul", format, 512));
   return cases;
 }

@@ -90,7 +90,7 @@ Json json_of(const KernelCase& one, const CaseResult& result) {
   Json json = {{"name", one.name}, {"op", one.op}, {"limit", name_of(one.limit)}, {"seconds", result.seconds}};
   json["spread"] = result.spread;
   json["rounds"] = result.rounds;
-  json[one.limit == Limit::fma ? "flops_per_second" : "bytes_per_second"] = result.rate;
+  json[counts_flops(one.limit) ? "flops_per_second" : "bytes_per_second"] = result.rate;
   if (one.limit != Limit::none) json["share"] = result.share;
   return json;
 }
@@ -112,7 +112,8 @@ MachineLimits measure_machine(int thread_count, const std::string& disk) {
 
 Json bench_kernels(const BenchOptions& options) {
   restart_peak();
-  const Isa isa = isa_of(choose_backend());
+  const Backend& backend = choose_backend();
+  const Isa isa = isa_of(backend);
   const int thread_count = threads_to_use(options.threads);
   const std::vector<KernelCase> cases = chosen_cases(options, isa);
   check_disk(options.disk);
@@ -142,11 +143,11 @@ Json bench_kernels(const BenchOptions& options) {
     if (options.on_disk) options.on_disk(disk);
   }
 
-  const LimitProbes probes(isa, walked, threads);
+  const LimitProbes probes(backend, walked, threads);
   result["cases"] = Json::array();
   for (size_t i = 0; i < cases.size(); ++i) {
     progress.show(static_cast<int64_t>(i) + 2, steps, {cases[i].name});
-    const CaseResult measured = KernelBench(cases[i], isa, operands, threads).measure(probes);
+    const CaseResult measured = KernelBench(cases[i], backend, operands, threads).measure(probes);
     result["cases"].push_back(json_of(cases[i], measured));
     progress.wipe();
     if (options.on_case) options.on_case(cases[i], measured);
