@@ -71,7 +71,14 @@ TEST(BlockProductsOfOddRows, AreThoseOfTheDecodedWeight) {
   }
 }
 
-TEST_P(BlockProducts, RowsOfATableAreItsDecodedRows) {
+// Tables and loss heads of some formats: each kind of decoding, with and without zeros, by groups and by channels.
+class BlockTables : public ::testing::TestWithParam<std::string> {};
+
+INSTANTIATE_TEST_SUITE_P(Formats, BlockTables,
+                         ::testing::Values("nf4", "int8", "q8_0", "int4_g32", "uint3_g64", "int8_channel"),
+                         [](const auto& format) { return format.param; });
+
+TEST_P(BlockTables, RowsOfATableAreItsDecodedRows) {
   Random random(3);
   const Weight table = weight_of(GetParam(), {50, 640}, random);
   const Array ids(i32({4}));
@@ -80,7 +87,7 @@ TEST_P(BlockProducts, RowsOfATableAreItsDecodedRows) {
                    expect_kernels_agree("embedding", {table.blocks, ids})[0], GetParam());
 }
 
-TEST_P(BlockProducts, TheLossHeadReadsThem) {
+TEST_P(BlockTables, TheLossHeadReadsThem) {
   Random random(4);
   const Weight weight = weight_of(GetParam(), {150, 128}, random);
   const Array x = random.array(f32({6, 128}));
