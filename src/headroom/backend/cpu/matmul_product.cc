@@ -219,7 +219,7 @@ template <int kRows>
 void stream_panels(const Product& product, const Region& region) {
   const GroupedPanels weight(*product.b.blocks);
   with_bits(weight.layout().bits, [&]<int kBits>() {
-    multiply_panels<kRows, kBits>(product, weight, region.column_begin, region.column_end);
+    multiply_all_panels<kRows, kBits>(product, weight, region.column_begin, region.column_end);
   });
 }
 

@@ -24,6 +24,12 @@
 namespace headroom::HEADROOM_ISA {
 
 inline constexpr int64_t kLanes = 16;
+// 32 registers of sixteen lanes instead of 16 of eight.
+#if defined(__AVX512F__)
+inline constexpr bool kWideRegisters = true;
+#else
+inline constexpr bool kWideRegisters = false;
+#endif
 
 HEADROOM_INLINE F32x16 operator-(F32x16 a) { return from_bits(bits_of(a) ^ I32x16(INT32_MIN)); }
 HEADROOM_INLINE F32x16 absolute(F32x16 a) { return from_bits(bits_of(a) & I32x16(INT32_MAX)); }

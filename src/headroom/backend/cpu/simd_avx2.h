@@ -109,6 +109,8 @@ HEADROOM_LANEWISE_(I32x16, max, _mm256_max_epi32)
 HEADROOM_LANEWISE_(I32x16, multiply_low, _mm256_mullo_epi32)
 #undef HEADROOM_LANEWISE_
 
+HEADROOM_INLINE I32x16 masked_or(I32x16 a, I32x16 mask, I32x16 b) { return (a & mask) | b; }
+
 HEADROOM_INLINE F32x16 sqrt(F32x16 a) { return {_mm256_sqrt_ps(a.v[0]), _mm256_sqrt_ps(a.v[1])}; }
 HEADROOM_INLINE F32x16 fma(F32x16 a, F32x16 b, F32x16 c) {
   return {_mm256_fmadd_ps(a.v[0], b.v[0], c.v[0]), _mm256_fmadd_ps(a.v[1], b.v[1], c.v[1])};
@@ -138,6 +140,10 @@ template <int kBits>
 HEADROOM_INLINE I32x16 shift_right_logical(I32x16 a) {
   return {_mm256_srli_epi32(a.v[0], kBits), _mm256_srli_epi32(a.v[1], kBits)};
 }
+HEADROOM_INLINE I32x16 shift_right_logical(I32x16 a, int bits) {
+  const __m128i count = _mm_cvtsi32_si128(bits);
+  return {_mm256_srl_epi32(a.v[0], count), _mm256_srl_epi32(a.v[1], count)};
+}
 HEADROOM_INLINE I32x16 bits_of(F32x16 a) { return {_mm256_castps_si256(a.v[0]), _mm256_castps_si256(a.v[1])}; }
 HEADROOM_INLINE F32x16 from_bits(I32x16 a) { return {_mm256_castsi256_ps(a.v[0]), _mm256_castsi256_ps(a.v[1])}; }
 HEADROOM_INLINE F32x16 to_f32(I32x16 a) { return {_mm256_cvtepi32_ps(a.v[0]), _mm256_cvtepi32_ps(a.v[1])}; }
@@ -163,6 +169,10 @@ HEADROOM_INLINE WideProduct multiply_wide(I32x16 a, I32x16 b) {
 HEADROOM_INLINE I32x16 load_integers(const int32_t* from) {
   const __m256i* integers = reinterpret_cast<const __m256i*>(from);
   return {_mm256_loadu_si256(integers), _mm256_loadu_si256(integers + 1)};
+}
+HEADROOM_INLINE void store_integers(int32_t* to, I32x16 a) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), a.v[0]);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to) + 1, a.v[1]);
 }
 HEADROOM_INLINE I32x16 load_bytes(const uint8_t* from) {
   const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));

@@ -91,8 +91,13 @@ HEADROOM_INLINE I32x16 operator-(I32x16 a, I32x16 b) { return I32x16(_mm512_sub_
 HEADROOM_INLINE I32x16 operator&(I32x16 a, I32x16 b) { return I32x16(_mm512_and_si512(a.v, b.v)); }
 HEADROOM_INLINE I32x16 operator^(I32x16 a, I32x16 b) { return I32x16(_mm512_xor_si512(a.v, b.v)); }
 HEADROOM_INLINE I32x16 operator|(I32x16 a, I32x16 b) { return I32x16(_mm512_or_si512(a.v, b.v)); }
+// (a & mask) | b.
+HEADROOM_INLINE I32x16 masked_or(I32x16 a, I32x16 mask, I32x16 b) {
+  return I32x16(_mm512_ternarylogic_epi32(a.v, mask.v, b.v, 0xea));
+}
 HEADROOM_INLINE I32x16 multiply_low(I32x16 a, I32x16 b) { return I32x16(_mm512_mullo_epi32(a.v, b.v)); }
 HEADROOM_INLINE I32x16 load_integers(const int32_t* from) { return I32x16(_mm512_loadu_si512(from)); }
+HEADROOM_INLINE void store_integers(int32_t* to, I32x16 a) { _mm512_storeu_si512(to, a.v); }
 // The larger, of signed lanes.
 HEADROOM_INLINE I32x16 max(I32x16 a, I32x16 b) { return I32x16(_mm512_max_epi32(a.v, b.v)); }
 template <int kBits>
@@ -106,6 +111,9 @@ HEADROOM_INLINE I32x16 shift_right(I32x16 a) {
 template <int kBits>  // brings in zeros
 HEADROOM_INLINE I32x16 shift_right_logical(I32x16 a) {
   return I32x16(_mm512_srli_epi32(a.v, kBits));
+}
+HEADROOM_INLINE I32x16 shift_right_logical(I32x16 a, int bits) {
+  return I32x16(_mm512_srl_epi32(a.v, _mm_cvtsi32_si128(bits)));
 }
 HEADROOM_INLINE I32x16 bits_of(F32x16 a) { return I32x16(_mm512_castps_si512(a.v)); }
 HEADROOM_INLINE F32x16 from_bits(I32x16 a) { return F32x16(_mm512_castsi512_ps(a.v)); }

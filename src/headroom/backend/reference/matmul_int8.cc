@@ -34,7 +34,7 @@ void matmul_int8(const Invocation& call) {
   const GroupedLayout layout(format, weight.type.shape);
   const int64_t depth = layout.columns;
   const int64_t group = layout.factor_group;
-  const RoundedRowsScratch rows(call.inputs[0].dim(0), depth, group);
+  const RoundedRowsScratch rows(call.inputs[0].dim(0), depth, group, call.threads.count());
   call.threads.split(call.inputs[0].dim(0), 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t t = begin; t < end; ++t) {
       auto* codes = reinterpret_cast<int8_t*>(call.scratch.data()) + t * depth;
@@ -59,10 +59,10 @@ void matmul_int8(const Invocation& call) {
   });
 }
 
-int64_t matmul_int8_scratch(const TypedNode& node, int) {
+int64_t matmul_int8_scratch(const TypedNode& node, int threads) {
   const Type& weight = node.inputs[1];
   const GroupedLayout layout(*as_grouped(weight.dtype), weight.shape);
-  return RoundedRowsScratch(node.inputs[0].shape[0], layout.columns, layout.factor_group).bytes;
+  return RoundedRowsScratch(node.inputs[0].shape[0], layout.columns, layout.factor_group, threads).bytes;
 }
 
 }  // namespace headroom::reference
