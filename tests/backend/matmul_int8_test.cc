@@ -60,6 +60,15 @@ TEST(MatmulInt8, KernelsAgree) {
   }
 }
 
+// More rows, panels and depth than a block has.
+TEST(MatmulInt8, BlocksAgree) {
+  Random random(3);
+  for (const GroupedFormat* format : {find_grouped(8, true, 128), find_grouped(4, false, 32)}) {
+    SCOPED_TRACE(format->name());
+    expect_kernels_agree("matmul_int8", {random.array(f32({270, 640})), weight_of(*format, {70, 640}, random)});
+  }
+}
+
 // The largest sums that there are, and rows that are no numbers, zero or nearly so.
 TEST(MatmulInt8, EdgesAgree) {
   for (const bool zeros : {false, true}) {
