@@ -1,5 +1,5 @@
-#include "headroom/backend/offload_file.h"
 #include "headroom/backend/transfer_stream.h"
+#include "headroom/backend/offload_file.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

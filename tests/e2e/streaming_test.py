@@ -15,16 +15,18 @@ class Streaming(frame.CommandTest):
     def setUp(self):
         super().setUp()
         self.write("text.txt", 40 * TEXT)
-        self.headroom("init", "tiny-10m", "--tokenizer-data", "text.txt", "--vocabulary", "400", "--output", "model", "--quiet")
+        vocabulary = ["--tokenizer-data", "text.txt", "--vocabulary", "400"]
+        self.headroom("init", "tiny-10m", *vocabulary, "--output", "model", "--quiet")
 
     def generate(self, budget, model="model", threads=1):
         """Text, log-probabilities and report."""
-        flags = ["--memory", budget, "--threads", threads, "--logprobs", "log.json", "--report", "report.json", "--quiet"]
-        text = self.headroom("generate", model, *PROMPT, *flags).stdout
+        flags = [*PROMPT, "--memory", budget, "--threads", threads, "--quiet"]
+        text = self.headroom("generate", model, *flags, "--logprobs", "log.json", "--report", "report.json").stdout
         return text, self.read_json("log.json"), self.read_json("report.json")
 
     def smallest(self, model="model"):
-        self.refused("generate", model, *PROMPT, "--memory", "12MiB", "--threads", 1, "--report", "r.json", "--quiet", expect=frame.OVER_BUDGET)
+        flags = [*PROMPT, "--memory", "12MiB", "--threads", 1, "--report", "r.json", "--quiet"]
+        self.refused("generate", model, *flags, expect=frame.OVER_BUDGET)
         return self.read_json("r.json")["smallest_budget_bytes"]
 
     def test_every_budget_gives_the_same(self):
@@ -43,7 +45,8 @@ class Streaming(frame.CommandTest):
             # What leaves is what had to, and room for what is read ahead.
             self.assertLess(report["model_bytes"], ample - budget + 5 * 2**20)
         self.assertEqual(self.generate(ample, threads=2)[:2], (text, log))
-        plan = self.headroom("plan", "model", "--task", "generate", "--memory", smallest, *PROMPT, "--threads", 1, "--report", "p.json").stdout
+        flags = ["--memory", smallest, *PROMPT, "--threads", 1, "--report", "p.json"]
+        plan = self.headroom("plan", "model", "--task", "generate", *flags).stdout
         self.assertIn("stay in the model's files", plan)
         self.assertEqual(self.read_json("p.json")["model_bytes"], in_files[-1])
 
@@ -60,14 +63,16 @@ class Streaming(frame.CommandTest):
         whole = path.read_bytes()
         length = struct.unpack("<Q", whole[:8])[0]
         for spaces in [1, 24]:
-            path.write_bytes(struct.pack("<Q", length + spaces) + whole[8 : 8 + length] + b" " * spaces + whole[8 + length :])
+            header = struct.pack("<Q", length + spaces) + whole[8 : 8 + length] + b" " * spaces
+            path.write_bytes(header + whole[8 + length :])
             got, got_log, streamed = self.generate(report["predicted_peak_bytes"] * 3 // 4)
             self.assertEqual((got, got_log), (text, log))
             self.assertGreater(streamed["model_bytes"], 0)
             self.assertLessEqual(streamed["measured_peak_bytes"], streamed["predicted_peak_bytes"])
 
     def test_a_file_that_changes_is_named(self):
-        process = self.start("generate", "model", "--prompt", "the", "--max-new-tokens", 1000, "--memory", "40MiB", "--threads", 1)
+        flags = ["--prompt", "the", "--max-new-tokens", 1000, "--memory", "40MiB", "--threads", 1]
+        process = self.start("generate", "model", *flags)
         process.stdout.read(1)
         path = self.directory / "model" / "model.safetensors"
         time.sleep(0.05)

@@ -35,8 +35,8 @@ enum class Phase : uint8_t { forward, backward, update };
 std::string_view name_of(Phase phase);
 Phase parse_phase(std::string_view name);  // throws InvalidInput
 
-// Where a value lives: in the budgeted memory, in the memory of the host behind a device, in a file of the job's own, or
-// where it came from, in the model's files, which are only read. Only transfers touch what is not in the first
+// Where a value lives: in the budgeted memory, in the memory of the host behind a device, in a file of the job's own,
+// or where it came from, in the model's files, which are only read. Only transfers touch what is not in the first
 // (ops/transfer.h).
 enum class Tier : uint8_t { device, host, disk, model };
 inline constexpr int kTiers = 4;
