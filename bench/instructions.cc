@@ -24,7 +24,7 @@ int main(int argc, char** argv) {
       if (!is_supported(isa)) return 0;
       Threads threads(1);
       const Arena arena(KernelBench::memory_bytes(one, 1), threads);
-      KernelBench(one, isa, arena.bytes(), threads).run();
+      KernelBench(one, cpu_backend(isa), arena.bytes(), threads).run();
       return 0;
     }
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <span>
 
@@ -77,14 +78,20 @@ class Streaming {
       : ways_(ways), source_(source), budget_(budget), resident_reserve_(reserve) {}
 
   // The output layer, which is larger than all others and would want as large a buffer, leaves only where it must.
-  FittedJob fit() {
-    std::optional<FittedJob> leanest;
+  // Nothing where no way fits.
+  std::optional<FittedJob> fit() {
     for (const size_t count : {source_.in_layers(), source_.weights().size()}) {
-      leanest.reset();
       take(count);
-      if (std::optional<FittedJob> job = fit_some(leanest)) return std::move(*job);
+      if (std::optional<FittedJob> job = fit_some()) return job;
     }
-    refuse(*leanest);
+    return std::nullopt;
+  }
+
+  // The leanest plan that was looked at.
+  int64_t least_bytes() const { return least_.bytes; }
+  FittedJob leanest() {
+    take(least_.count);
+    return plan(least_.way, all_, least_.ahead);
   }
 
  private:
@@ -102,18 +109,13 @@ class Streaming {
     if (!is_aligned) reserve_.buffer_bytes += TransferStream::kCopyBytes;
   }
 
-  // None: `leanest` is what was tried last.
-  std::optional<FittedJob> fit_some(std::optional<FittedJob>& leanest) const {
+  std::optional<FittedJob> fit_some() {
     for (size_t way = 0; way < ways_.size(); ++way) {
-      leanest.reset();  // two at once would take what the reserve has no room for
       for (const int64_t ahead : {ahead_bytes(), largest_, int64_t{0}}) {
-        leanest = plan(way, all_, ahead);
+        const int64_t bytes = plan(way, all_, ahead).predicted_peak_bytes;
+        if (bytes < least_.bytes) least_ = {bytes, way, all_.size(), ahead};
         const bool is_last = way + 1 == ways_.size();
-        if (leanest->predicted_peak_bytes <= (is_last ? budget_.bytes : budget_.bytes / 2)) {
-          const int64_t room = budget_.bytes - leanest->predicted_peak_bytes;
-          leanest.reset();
-          return keep(way, ahead, room);
-        }
+        if (bytes <= (is_last ? budget_.bytes : budget_.bytes / 2)) return keep(way, ahead, budget_.bytes - bytes);
         if (!is_last) break;
       }
     }
@@ -178,6 +180,13 @@ class Streaming {
   Names all_;
   int64_t all_bytes_ = 0;
   int64_t largest_ = 0;
+  struct Least {
+    int64_t bytes = std::numeric_limits<int64_t>::max();
+    size_t way = 0;
+    size_t count = 0;
+    int64_t ahead = 0;
+  };
+  Least least_;
 };
 
 }  // namespace
@@ -223,12 +232,19 @@ FittedJob fit_streamed(const std::vector<ResidentWay>& ways, const StreamSource*
   std::vector<Candidate> candidates;
   for (const ResidentWay& way : ways) candidates.push_back({way.choice, way.build});
   if (source == nullptr || source->weights().empty()) return fit_job(candidates, budget, reserve);
+  size_t leanest = 0;  // planned again for the refusal: two at once would take what the reserve has no room for
+  int64_t least_bytes = std::numeric_limits<int64_t>::max();
   for (size_t way = 0; way < candidates.size(); ++way) {
     FittedJob job = plan_candidate(candidates[way], budget, reserve);
     job.candidate = way;
     if (job.predicted_peak_bytes <= budget.bytes) return job;
+    if (job.predicted_peak_bytes < least_bytes) leanest = way;
+    least_bytes = std::min(least_bytes, job.predicted_peak_bytes);
   }
-  return Streaming(ways, *source, budget, reserve).fit();
+  Streaming streaming(ways, *source, budget, reserve);
+  if (std::optional<FittedJob> job = streaming.fit()) return std::move(*job);
+  if (streaming.least_bytes() < least_bytes) refuse(streaming.leanest());
+  refuse(plan_candidate(candidates[leanest], budget, reserve));
 }
 
 }  // namespace headroom
