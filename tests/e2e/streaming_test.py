@@ -40,6 +40,7 @@ class Streaming(frame.CommandTest):
             self.assertEqual((got, got_log), (text, log))
             self.assertLessEqual(report["measured_peak_bytes"], report["predicted_peak_bytes"])
             self.assertLessEqual(report["predicted_peak_bytes"], budget)
+            self.assertGreater(report["predicted_peak_bytes"], budget - 2 * 2**20)
             self.assertGreater(report["model_bytes"], in_files[-1])
             in_files.append(report["model_bytes"])
             # What leaves is what had to, and room for what is read ahead.

@@ -21,7 +21,7 @@ namespace {
 // Read ahead of its use: what keeps a disk busy and two of the largest weights, but of small models a part.
 constexpr int64_t kBusyBytes = 32 * kMiB;
 constexpr int64_t kPartAhead = 16;
-constexpr int kRounds = 4;  // of looking for how many weights can stay
+constexpr int kRounds = 6;  // of looking for how many weights can stay
 
 // Names of weights that are read row by row, and by weight its place among the nodes of the forward.
 struct Readers {
@@ -164,9 +164,12 @@ class Streaming {
     for (int round = 0; round < kRounds; ++round) {
       const int64_t left = budget_.bytes - plan(way, leaving(room), ahead).predicted_peak_bytes;
       if (left >= 0) fits = room;
-      if (left < 0 && room <= fits) break;
-      const int64_t next = left >= 0 ? room + left : std::max((room + fits) / 2, fits);
-      if (leaving(next) == leaving(room)) break;
+      int64_t next = room + left;
+      if (leaving(next) == leaving(room)) {
+        if (left >= 0) break;
+        next = room - largest_;
+      }
+      if (next <= fits) break;
       room = next;
     }
     return plan(way, leaving(fits), ahead);
