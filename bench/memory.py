@@ -1,10 +1,12 @@
 """Predicted against measured peak over a random matrix of configurations.
 
   python3 bench/memory.py [--headroom build/headroom] [--runs 200] [--seed 1] [--jobs 2] [--only N]
+                          [--verbs train,generate,eval,quantize]
 
-Each configuration is a random model shape with random data, settings, techniques and verb. Under a budget of one byte
-it is refused, and the smallest budget named; 1 MiB less than that is refused as well. Then it runs under exactly the
-smallest budget and under a random larger one, and its report must keep the promise
+Each configuration is a random model shape with random data, settings, techniques and verb; what is generated with and
+evaluated is quantised in a random format more often than not. Under a budget of one byte it is refused, and the
+smallest budget named; 1 MiB less than that is refused as well. Then it runs under exactly the smallest budget and under
+a random larger one, and its report must keep the promise
 
   measured (VmHWM) <= predicted <= budget,   predicted - measured <= max(1 % of predicted, 8 MiB)
 
@@ -46,7 +48,7 @@ def random_config(rng):
         "architectures": ["LlamaForCausalLM"],
         "vocab_size": rng.choice([259, 512, 1000, 4096, 8192]),
         "hidden_size": max(head_dim * heads, 16),
-        "intermediate_size": rng.choice([24, 64, 172, 344, 688, 1376]),
+        "intermediate_size": rng.choice([24, 64, 172, 256, 344, 688, 1024, 1376]),
         "num_hidden_layers": rng.randint(1, 8),
         "num_attention_heads": heads,
         "num_key_value_heads": rng.choice([kv for kv in (1, 2, 3, 4, 6, 8) if heads % kv == 0]),
@@ -157,9 +159,11 @@ class Techniques:
 
 
 class Bench:
-    def __init__(self, headroom, directory, seed, verbose):
+    def __init__(self, headroom, directory, seed, verbose, verbs):
         self.headroom, self.directory, self.seed, self.verbose = headroom, directory, seed, verbose
+        self.verbs = verbs
         self.models = {}
+        self.formats = {}
         self.lock = threading.Lock()
         self.local = threading.local()
         self.limits = []
@@ -195,13 +199,34 @@ class Bench:
                 self.models[number] = config
             return self.directory / f"model-{number}", self.models[number]
 
+    def in_random_format(self, rng, model):
+        """The model in a random weight format, or as it is where its rows are no whole groups; and words for it."""
+        bits, group = rng.choice([2, 3, 4, 8]), rng.choice([0, 32, 64, 128])
+        flags = ["--bits", bits, "--group-size", group, *rng.choice([[], ["--asymmetric"], ["--keep", "lm_head"]])]
+        words = f"{bits} bits g{group}" + "".join(f" {flag}" for flag in flags[4:])
+        place = model.with_name(f"{model.name}-{words.replace(' ', '-')}")
+        with self.lock:
+            if place not in self.formats:
+                done = self.run(["quantize", model, "--output", place, "--quiet", *flags])
+                self.formats[place] = done.returncode == 0
+        return (place, words) if self.formats[place] else (model, "")
+
     def draw(self, rng, scratch):
         """A command with {run} for the number of its run, words for the table, and its threads."""
         model, config = self.model(rng.randrange(MODELS))
         shape = f"{config['num_hidden_layers']}x{config['hidden_size']} v{config['vocab_size']}"
         shape += " tied" if config["tie_word_embeddings"] else ""
-        verb = rng.choice(["train"] * 8 + ["generate", "eval"])
-        if verb == "train":
+        shares = ["train"] * 8 + ["generate"] * 3 + ["eval"] * 2 + ["quantize"]
+        verb = rng.choice([one for one in shares if one in self.verbs])
+        weights = ""
+        if verb in ("generate", "eval") and rng.random() < 0.7:
+            model, weights = self.in_random_format(rng, model)
+        if verb == "quantize":
+            bits, group, threads = rng.choice([2, 3, 4, 8]), rng.choice([0, 32, 64]), rng.choice([1, 2])
+            command = ["quantize", model, "--output", scratch / "smaller-{run}", "--bits", bits, "--group-size", group]
+            command += ["--threads", threads]
+            words = f"{bits} bits g{group} t{threads}"
+        elif verb == "train":
             flags, words, threads = self.techniques.draw(rng, scratch)
             command = ["train", model, "--data", self.text, "--output", scratch / "trained-{run}", *flags]
             if rng.random() < 0.2:
@@ -209,13 +234,14 @@ class Bench:
         elif verb == "generate":
             context, chunk, threads = rng.choice([32, 256, 1024]), rng.choice([1, 16, 128]), rng.choice([1, 2])
             command = ["generate", model, "--prompt", "The budget", "--max-new-tokens", 4, "--context", context]
-            command += ["--prefill-chunk", chunk, "--threads", threads]
-            words = f"context {context} chunk {chunk} t{threads}"
+            compute = rng.choice(["auto", "f32"])
+            command += ["--prefill-chunk", chunk, "--threads", threads, "--compute", compute]
+            words = f"{weights} {compute} context {context} chunk {chunk} t{threads}"
         else:
             length, threads = rng.choice([32, 128, 512]), 1
             command = ["eval", model, "--data", self.text, "--seq-len", length, "--batch-size", rng.choice([1, 4])]
             command += ["--threads", threads]
-            words = f"s{length}"
+            words = f"{weights} s{length}"
         return command, f"{verb} {shape} {words}", threads
 
     def configuration(self, number):
@@ -298,13 +324,15 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2, help="at a time")
     parser.add_argument("--only", type=int, help="run this configuration alone, with its commands")
+    parser.add_argument("--verbs", default="train,generate,eval,quantize", help="of these only")
     arguments = parser.parse_args()
     root = Path(__file__).resolve().parent.parent
     headroom = Path(arguments.headroom).resolve()
     numbers = range(arguments.runs) if arguments.only is None else [arguments.only]
     # Beside the program: in a file system of memory what a run writes would count against its cgroup.
     with tempfile.TemporaryDirectory(prefix="headroom-memory-", dir=headroom.parent) as temporary:
-        bench = Bench(str(headroom), Path(temporary), arguments.seed, arguments.only is not None)
+        verbs = arguments.verbs.split(",")
+        bench = Bench(str(headroom), Path(temporary), arguments.seed, arguments.only is not None, verbs)
         sources = sorted(root.glob("src/headroom/*/*.cc"))
         bench.text.write_text("".join(path.read_text(encoding="utf-8") for path in sources)[:60_000], encoding="utf-8")
         print(f"the kernel enforces each budget through {bench.limit().name()}")
