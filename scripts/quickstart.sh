@@ -5,6 +5,8 @@
 #   3. training under --memory 256MiB       headroom train
 #   4. its loss against those of counting   scripts/ngram_entropy.py
 #   5. it continues a prompt                headroom generate
+#   6. in 4 bits: how much smaller and faster, and what that costs
+#                                           headroom quantize, eval, bench
 # QUICKSTART_STEPS shortens it (the test suite does).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -37,7 +39,15 @@ echo "a continuation of: $prompt"
 "$headroom" generate "$work/trained" --prompt "$prompt" --max-new-tokens 96 --temperature 0.7 --top-p 0.9 \
   --memory "$budget" --report "$work/generate.json"
 echo
-echo "the model: $work/trained   the plan as a picture: $work/plan.html"
+"$headroom" quantize "$work/trained" --output "$work/small" --bits 4 --group-size 64 --report "$work/small.json"
+for model in trained small; do
+  "$headroom" eval "$work/$model" --data "$work/held-out.txt" --seq-len 128 --memory "$budget" --quiet \
+    --report "$work/eval-$model.json" >"$work/eval-$model.txt"
+  "$headroom" bench "$work/$model" --prompt 0 --generate 64 --repeat 3 --memory "$budget" --quiet \
+    --report "$work/bench-$model.json" >"$work/bench-$model.txt"
+done
+echo
+echo "the model: $work/trained   in 4 bits: $work/small   the plan as a picture: $work/plan.html"
 python3 - "$work/train.json" "$work/generate.json" <<'TABLE'
 import json, sys
 print(f"{'':12} {'measured':>14} {'predicted':>14} {'budget':>14}")
@@ -46,3 +56,13 @@ for name, path in zip(("train", "generate"), sys.argv[1:]):
     keys = ("measured_peak_bytes", "predicted_peak_bytes", "budget_bytes")
     print(f"{name:12} " + " ".join(f"{report[key] / 2**20:10.2f} MiB" for key in keys))
 TABLE
+python3 - "$work" <<'SMALL'
+import json, sys
+def report(name): return json.load(open(f"{sys.argv[1]}/{name}.json", encoding="utf-8"))
+small = report("small")
+perplexity = [report(f"eval-{model}")["perplexity"] for model in ("trained", "small")]
+tokens = [report(f"bench-{model}")["tests"][0]["tokens_per_second"] for model in ("trained", "small")]
+print(f"in 4 bits: {small['read_bytes'] / small['written_bytes']:.1f} times smaller, "
+      f"perplexity {perplexity[0]:.3f} -> {perplexity[1]:.3f} ({100 * (perplexity[1] / perplexity[0] - 1):+.1f} %), "
+      f"{tokens[1] / tokens[0]:.1f} times as fast")
+SMALL

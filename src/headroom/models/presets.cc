@@ -110,7 +110,7 @@ const std::vector<Preset>& presets() {
       {"deepseek-r1-distill-qwen-32b", "131,072 positions", r1_distill_qwen, {152064, 5120, 27648, 64, 40, 8}},
       {"tiny-124m", "the size of GPT-2 small, tied embeddings", small_tied, {50257, 768, 2048, 12, 12, 12}},
       {"tiny-10m", "a good first model on two cores", small, {4096, 320, 864, 6, 5, 5}},
-      {"tiny-4m", "the quick start", small, {2048, 256, 688, 4, 4, 4}},
+      {"tiny-4m", "the quick start", small, {2048, 256, 704, 4, 4, 4}},
       {"tiny-300k", "trains in seconds", small, {512, 64, 172, 5, 8, 8}}};
   return all;
 }
