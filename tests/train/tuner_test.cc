@@ -29,14 +29,6 @@ class RandomPricing final : public Pricing {
   }
 
   bool exists(const Choice& way) const override { return way[0] + way[1] < 4; }
-  Estimate estimate(const Choice& way) override {
-    ++estimates;
-    return {seconds(way), least(way)};
-  }
-  int64_t exact_bytes(const Choice& way) override {
-    ++plans;
-    return least(way) + gap_;
-  }
 
   double seconds(const Choice& way) const {
     double sum = 100;
@@ -59,6 +51,14 @@ class RandomPricing final : public Pricing {
   int plans = 0;
 
  private:
+  Estimate find_estimate(const Choice& way) override {
+    ++estimates;
+    return {seconds(way), least(way)};
+  }
+  int64_t find_exact_bytes(const Choice& way) override {
+    ++plans;
+    return least(way) + gap_;
+  }
   int64_t least(const Choice& way) const {
     int64_t sum = 1000;
     for (size_t i = 0; i < way.size(); ++i) sum -= saved_[i][static_cast<size_t>(way[i])];

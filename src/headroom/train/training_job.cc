@@ -1,5 +1,7 @@
 #include "headroom/train/training_job.h"
 
+#include <functional>
+
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/expect_count.h"
@@ -42,6 +44,26 @@ TrainingShape whole_batch(const TrainingRequest& request, const Model& model) {
           .documents_per_row = task.sequences_of_row(row_tokens, request.isolate_documents || reads_examples(request))};
 }
 
+// `advise`: what a refusal says beside the smallest budget, by the way that takes it.
+FittedTraining fit(TrainingPricing& pricing, const TraceSettings& settings, const Budget& budget,
+                   const std::function<std::string(const Choice&)>& advise) {
+  PassTrace trace = trace_passes(settings);
+  const Tuned tuned = tune(pricing.ranges(), pricing, budget.bytes);
+  if (!tuned.choice) {
+    const std::string advice = advise(tuned.leanest);
+    refuse(pricing.fit(tuned.leanest, budget, trace), advice);
+  }
+  FittedTraining job = pricing.fit(*tuned.choice, budget, trace);
+  job.techniques = pricing.explain(*tuned.choice);
+  trace.optional = pricing.optional_passes();
+  finish_trace(trace, settings);
+  for (const Technique* technique : techniques()) {
+    technique->check(pricing.settings(), job.plan);
+    job.choice += technique->describe(job.graphs);
+  }
+  return job;
+}
+
 }  // namespace
 
 TrainingSettings read_training_settings(const TrainingRequest& request, const Model& model) {
@@ -56,24 +78,15 @@ TrainingSettings read_training_settings(const TrainingRequest& request, const Mo
 }
 
 FittedTraining fit_training(const TrainingRequest& request, const Model& model, const Budget& budget,
-                            int64_t tokenizer_bytes, Advice advice) {
+                            int64_t tokenizer_bytes) {
   TrainingPricing pricing(request, model, tokenizer_bytes);
-  PassTrace trace = trace_passes(request.trace);
-  const Tuned tuned = tune(pricing.ranges(), pricing, budget.bytes);
-  if (!tuned.choice) {
-    const std::string would_fit =
-        advice == Advice::none ? "" : what_would_fit(request, model, tokenizer_bytes, tuned.leanest, budget);
-    refuse(pricing.fit(tuned.leanest, budget, trace), would_fit);
-  }
-  FittedTraining job = pricing.fit(*tuned.choice, budget, trace);
-  job.techniques = pricing.explain(*tuned.choice);
-  trace.optional = pricing.optional_passes();
-  finish_trace(trace, request.trace);
-  for (const Technique* technique : techniques()) {
-    technique->check(pricing.settings(), job.plan);
-    job.choice += technique->describe(job.graphs);
-  }
-  return job;
+  return fit(pricing, request.trace, budget, [&](const Choice& leanest) {
+    return what_would_fit(request, model, tokenizer_bytes, leanest, budget);
+  });
+}
+
+FittedTraining fit_training(TrainingPricing& pricing, const TraceSettings& trace, const Budget& budget) {
+  return fit(pricing, trace, budget, [](const Choice&) { return ""; });
 }
 
 }  // namespace headroom

@@ -11,16 +11,19 @@ namespace headroom {
 // Throws InvalidInput naming the flag that is out of range, or does not fit another or the model.
 TrainingSettings read_training_settings(const TrainingRequest& request, const Model& model);
 
-// What a refusal says beside the smallest budget: flags that would fit take as long to find as a plan each.
-enum class Advice : uint8_t { what_would_fit, none };
-
 struct FittedTraining : FittedJob {
   TrainingShape shape;  // the batch in the micro-batches that were chosen
 };
 
+class TrainingPricing;
+
 // Fits the job into the budget: the fastest way there is within it. `tokenizer_bytes`: what the
-// tokenizer that the data are encoded with takes (Tokenizer::memory_bound_bytes), 0 for none. Throws as fit_job does.
+// tokenizer that the data are encoded with takes (Tokenizer::memory_bound_bytes), 0 for none. Throws as fit_job does,
+// with the flags that would fit (train/what_would_fit.h).
 FittedTraining fit_training(const TrainingRequest& request, const Model& model, const Budget& budget,
-                            int64_t tokenizer_bytes, Advice advice = Advice::what_would_fit);
+                            int64_t tokenizer_bytes);
+
+// The same for one of several budgets, with what `pricing` knows from the others, and no word of other flags.
+FittedTraining fit_training(TrainingPricing& pricing, const TraceSettings& trace, const Budget& budget);
 
 }  // namespace headroom

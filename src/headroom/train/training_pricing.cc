@@ -125,7 +125,7 @@ bool TrainingPricing::exists(const Choice& levels) const {
   return true;
 }
 
-Estimate TrainingPricing::estimate(const Choice& levels) {
+Estimate TrainingPricing::find_estimate(const Choice& levels) {
   const Job job = job_of(way_of(levels), trace_);
   return {step_seconds(job), least_peak_bytes(job, 0, reserve_)};
 }

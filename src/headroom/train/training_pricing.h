@@ -32,10 +32,10 @@ class TrainingPricing final : public Pricing {
   std::vector<ChosenTechnique> explain(const Choice& levels);
 
   bool exists(const Choice& levels) const override;
-  Estimate estimate(const Choice& levels) override;
-  int64_t exact_bytes(const Choice& levels) override { return fit(levels, {}, trace_).predicted_peak_bytes; }
 
  private:
+  Estimate find_estimate(const Choice& levels) override;
+  int64_t find_exact_bytes(const Choice& levels) override { return fit(levels, {}, trace_).predicted_peak_bytes; }
   TrainingWay way_of(const Choice& levels) const;
   // "checkpointing none, logits made once, 4 micro-batches": of those that say something at this level.
   std::string describe(const Choice& levels) const;

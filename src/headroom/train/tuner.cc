@@ -22,7 +22,7 @@ class Search {
     // A combination takes no less than those it is beyond in every technique.
     std::map<Choice, double> seconds;
     for (const Choice& way : combinations_) {
-      double least = estimate(way).seconds;
+      double least = pricing_.estimate(way).seconds;
       for (const auto& [other, other_seconds] : seconds) {
         if (std::equal(other.begin(), other.end(), way.begin(), std::less_equal<>())) {
           least = std::max(least, other_seconds);
@@ -55,13 +55,13 @@ class Search {
   Choice leanest(int64_t& bytes) {
     std::vector<Choice> ways = extremes();
     std::stable_sort(ways.begin(), ways.end(), [&](const Choice& a, const Choice& b) {
-      return estimate(a).least_bytes < estimate(b).least_bytes;
+      return pricing_.estimate(a).least_bytes < pricing_.estimate(b).least_bytes;
     });
     Choice best;
     bytes = std::numeric_limits<int64_t>::max();
     for (const Choice& way : ways) {
-      if (estimate(way).least_bytes >= bytes) break;
-      if (const int64_t exact = this->exact(way); exact < bytes) {
+      if (pricing_.estimate(way).least_bytes >= bytes) break;
+      if (const int64_t exact = pricing_.exact_bytes(way); exact < bytes) {
         bytes = exact;
         best = way;
       }
@@ -69,17 +69,19 @@ class Search {
     return best;
   }
 
-  // Whether some way that decides what is accepted fits, as far as a single plan tells.
+  // Whether some way that decides what is accepted is known to fit, or does by one plan more: that of the leanest of
+  // those that the search met.
   bool is_accepted(int64_t budget_bytes) {
-    const std::vector<Choice> ways = extremes();
-    for (const Choice& way : ways) {
-      const auto known = exact_.find(way);
-      if (known != exact_.end() && known->second <= budget_bytes) return true;
+    std::vector<Choice> met = extremes();
+    std::erase_if(met, [&](const Choice& way) { return !pricing_.has_estimate(way); });
+    const auto fits = [&](const Choice& way) { return pricing_.exact_bytes(way) <= budget_bytes; };
+    if (std::any_of(met.begin(), met.end(),
+                    [&](const Choice& way) { return pricing_.has_exact_bytes(way) && fits(way); })) {
+      return true;
     }
-    const Choice& least = *std::min_element(ways.begin(), ways.end(), [&](const Choice& a, const Choice& b) {
-      return estimate(a).least_bytes < estimate(b).least_bytes;
-    });
-    return exact(least) <= budget_bytes;
+    return fits(*std::min_element(met.begin(), met.end(), [&](const Choice& a, const Choice& b) {
+      return pricing_.estimate(a).least_bytes < pricing_.estimate(b).least_bytes;
+    }));
   }
 
  private:
@@ -121,26 +123,14 @@ class Search {
     return ways;
   }
 
-  const Estimate& estimate(const Choice& way) {
-    const auto found = estimates_.find(way);
-    if (found != estimates_.end()) return found->second;
-    return estimates_[way] = pricing_.estimate(way);
-  }
-
-  int64_t exact(const Choice& way) {
-    const auto found = exact_.find(way);
-    if (found != exact_.end()) return found->second;
-    return exact_[way] = pricing_.exact_bytes(way);
-  }
-
-  bool may_fit(const Choice& way) { return estimate(way).least_bytes <= budget_bytes_; }
-  double seconds(const Choice& way) { return std::max(estimate(way).seconds, floor_seconds_); }
+  bool may_fit(const Choice& way) { return pricing_.estimate(way).least_bytes <= budget_bytes_; }
+  double seconds(const Choice& way) { return std::max(pricing_.estimate(way).seconds, floor_seconds_); }
 
   // Takes the way if it is faster than the best and its plan fits. False where only the plan says no.
   bool consider(const Choice& way) {
     if (!may_fit(way)) return false;
     if (seconds(way) >= best_seconds_) return true;
-    if (exact(way) > budget_bytes_) return false;
+    if (pricing_.exact_bytes(way) > budget_bytes_) return false;
     best_ = way;
     best_seconds_ = seconds(way);
     return true;
@@ -174,7 +164,7 @@ class Search {
     int lean = last;
     const auto bytes_at = [&](int level) {
       way[technique] = level;
-      return static_cast<double>(estimate(way).least_bytes);
+      return static_cast<double>(pricing_.estimate(way).least_bytes);
     };
     const auto budget = static_cast<double>(budget_bytes_);
     const auto may_be_better = [&](int level) {
@@ -228,8 +218,6 @@ class Search {
   std::span<const LevelRange> ranges_;
   Pricing& pricing_;
   std::vector<Choice> combinations_;  // of the levels of techniques that are not graded; graded ones at their first
-  std::map<Choice, Estimate> estimates_;
-  std::map<Choice, int64_t> exact_;
   int64_t budget_bytes_ = 0;
   double floor_seconds_ = 0;  // of the combination that is searched
   bool is_thorough_ = false;
@@ -238,6 +226,16 @@ class Search {
 };
 
 }  // namespace
+
+const Estimate& Pricing::estimate(const Choice& way) {
+  const auto found = estimates_.find(way);
+  return found != estimates_.end() ? found->second : estimates_.emplace(way, find_estimate(way)).first->second;
+}
+
+int64_t Pricing::exact_bytes(const Choice& way) {
+  const auto found = exact_.find(way);
+  return found != exact_.end() ? found->second : exact_.emplace(way, find_exact_bytes(way)).first->second;
+}
 
 Tuned tune(std::span<const LevelRange> ranges, Pricing& pricing, int64_t budget_bytes) {
   Search search(ranges, pricing);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <vector>
@@ -24,15 +25,24 @@ struct Estimate {
   int64_t least_bytes = 0;  // of the process: none less will do
 };
 
+// Remembers what it said of each way, from budget to budget.
 class Pricing {
  public:
   virtual ~Pricing() = default;
   // Whether the levels go together.
   virtual bool exists(const Choice& way) const = 0;
-  // Cheap, and asked once for each way.
-  virtual Estimate estimate(const Choice& way) = 0;
-  // What a plan of it takes. Dear: asked of few, several times.
-  virtual int64_t exact_bytes(const Choice& way) = 0;
+  const Estimate& estimate(const Choice& way);
+  // What a plan of it takes.
+  int64_t exact_bytes(const Choice& way);
+  bool has_estimate(const Choice& way) const { return estimates_.contains(way); }
+  bool has_exact_bytes(const Choice& way) const { return exact_.contains(way); }
+
+ private:
+  virtual Estimate find_estimate(const Choice& way) = 0;    // cheap
+  virtual int64_t find_exact_bytes(const Choice& way) = 0;  // dear: asked of few
+
+  std::map<Choice, Estimate> estimates_;
+  std::map<Choice, int64_t> exact_;
 };
 
 struct Tuned {

@@ -1,5 +1,6 @@
 #include "headroom/train/what_would_fit.h"
 
+#include <algorithm>
 #include <functional>
 #include <vector>
 
@@ -60,8 +61,9 @@ std::vector<Choice> lean_ways(const std::vector<LevelRange>& ranges, const Choic
   }
   std::vector<Choice> ways = {as_before};
   for (size_t i = 0; i < ranges.size(); ++i) {
-    ways.push_back(graded);
-    ways.back()[i] = ranges[i].levels - 1;
+    Choice way = graded;
+    way[i] = ranges[i].levels - 1;
+    if (std::find(ways.begin(), ways.end(), way) == ways.end()) ways.push_back(std::move(way));
   }
   return ways;
 }

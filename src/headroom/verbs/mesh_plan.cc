@@ -17,6 +17,7 @@
 #include "headroom/models/rank_part.h"
 #include "headroom/plan/working_memory.h"
 #include "headroom/train/training_job.h"
+#include "headroom/train/training_pricing.h"
 
 namespace headroom {
 namespace {
@@ -79,26 +80,40 @@ int64_t rows_of_rank(const MeshJob& job) {
   return rows / job.mesh.data;
 }
 
-// The job of one rank, with the whole of its states, in so much memory.
-struct RankFit {
-  FittedJob job;
-  TrainingShape shape;  // of training: its micro-batches
-};
+// The job of one rank, with the whole of its states, in this or that much memory. Borrows both.
+class Rank {
+ public:
+  Rank(const MeshJob& job, const Model& part) : job_(job), part_(part) {
+    if (!job.trains) return;
+    request_ = training_request(job.train);
+    request_.batch_size = rows_of_rank(job);
+    request_.disk.clear();
+    if (job.mesh.pipe > 1 && request_.flags.is("--grad-accum", "0")) {
+      request_.flags.set("--grad-accum", fmt::format("{}", request_.batch_size));
+    }
+    pricing_.emplace(request_, part, job.tokenizer_bytes);
+  }
 
-RankFit fit_rank(const MeshJob& job, const Model& part, int64_t memory_bytes) {
-  if (!job.trains) {
-    return {fit_generation(generation_settings(job.generate), part, {memory_bytes}, job.tokenizer_bytes).job, {}};
+  struct Fit {
+    FittedJob job;
+    TrainingShape shape;  // of training: its micro-batches
+  };
+
+  Fit fit(int64_t memory_bytes) {
+    if (!job_.trains) {
+      return {fit_generation(generation_settings(job_.generate), part_, {memory_bytes}, job_.tokenizer_bytes).job, {}};
+    }
+    FittedTraining fitted = fit_training(*pricing_, request_.trace, {memory_bytes});
+    const TrainingShape shape = fitted.shape;
+    return {std::move(fitted), shape};
   }
-  TrainingRequest request = training_request(job.train);
-  request.batch_size = rows_of_rank(job);
-  request.disk.clear();
-  if (job.mesh.pipe > 1 && request.flags.is("--grad-accum", "0")) {
-    request.flags.set("--grad-accum", fmt::format("{}", request.batch_size));
-  }
-  FittedTraining fitted = fit_training(request, part, {memory_bytes}, job.tokenizer_bytes, Advice::none);
-  const TrainingShape shape = fitted.shape;
-  return {std::move(fitted), shape};
-}
+
+ private:
+  const MeshJob& job_;
+  const Model& part_;
+  TrainingRequest request_;
+  std::optional<TrainingPricing> pricing_;
+};
 
 // The same in so little memory that the working memory fits `limit_bytes`, or as little as can be. The planner counts
 // states as they lie on one machine, so its budget is lowered by what is too much until that is nothing.
@@ -109,21 +124,22 @@ struct RankWork {
   TrainingShape shape;
 };
 
-RankWork work_of(const MeshJob& job, const RankFit& rank) {
+RankWork work_of(const MeshJob& job, const Rank::Fit& rank) {
   const int64_t process_bytes = job.context_bytes > 0 ? 0 : rank.job.reserve_bytes;
   return {working_memory(rank.job.graphs, choose_backend().on(rank.job.plan.threads)), process_bytes, rank.job.choice,
           rank.shape};
 }
 
 RankWork fit_work(const MeshJob& job, const Model& part, int64_t limit_bytes, int64_t in_flight) {
+  Rank rank(job, part);
   if (limit_bytes <= 0) {  // whatever it takes is too much: the least that there is
     try {
-      return work_of(job, fit_rank(job, part, 1));
+      return work_of(job, rank.fit(1));
     } catch (const BudgetExceeded& refusal) {
-      return work_of(job, fit_rank(job, part, refusal.smallest_budget_bytes));
+      return work_of(job, rank.fit(refusal.smallest_budget_bytes));
     }
   }
-  RankFit fitted = fit_rank(job, part, kNoLimit);
+  Rank::Fit fitted = rank.fit(kNoLimit);
   for (;;) {
     RankWork work = work_of(job, fitted);
     const int64_t excess =
@@ -131,10 +147,10 @@ RankWork fit_work(const MeshJob& job, const Model& part, int64_t limit_bytes, in
     if (excess <= 0) return work;
     const int64_t before = fitted.job.predicted_peak_bytes;
     try {
-      fitted = fit_rank(job, part, std::max<int64_t>(1, before - std::max<int64_t>(excess, 1)));
+      fitted = rank.fit(std::max<int64_t>(1, before - std::max<int64_t>(excess, 1)));
     } catch (const BudgetExceeded& refusal) {
       if (refusal.smallest_budget_bytes <= 0 || refusal.smallest_budget_bytes >= before) return work;
-      return work_of(job, fit_rank(job, part, refusal.smallest_budget_bytes));
+      return work_of(job, rank.fit(refusal.smallest_budget_bytes));
     }
   }
 }
