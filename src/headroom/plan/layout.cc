@@ -15,16 +15,25 @@ constexpr int64_t kGapShare = 200;
 constexpr int64_t kSearchRounds = 2000;
 constexpr int64_t kSearchComparisons = 60'000'000;
 
+// Most blocks live briefly: they are held against those alive in their span of time alone.
+constexpr size_t kMostSpans = 64;
+constexpr size_t kBlocksOfSpan = 128;
+
 using Order = std::vector<int32_t>;
 
 class Greedy {
  public:
-  explicit Greedy(std::span<const Block> blocks) : blocks_(blocks), offsets_(blocks.size()) {}
+  Greedy(std::span<const Block> blocks, int32_t moments)
+      : blocks_(blocks),
+        offsets_(blocks.size()),
+        spans_(std::min(kMostSpans, blocks.size() / kBlocksOfSpan + 1)),
+        span_moments_(moments / static_cast<int32_t>(spans_.size()) + 1) {}
 
   // Places the blocks one after the other, each into the smallest gap that holds it between blocks that are placed and
   // alive together with it, else above them. Returns the size of the layout; gives up (returning that) beyond `limit`.
   int64_t place(const Order& order, int64_t limit) {
     placed_.clear();
+    for (Places& span : spans_) span.clear();
     int64_t size = 0;
     for (const int32_t index : order) {
       const Block& block = blocks_[static_cast<size_t>(index)];
@@ -33,9 +42,9 @@ class Greedy {
       size = std::max(size, offset + block.size_bytes);
       if (size > limit) break;
       const Placed placed = {offset, offset + block.size_bytes, block.first, block.last};
-      placed_.insert(std::upper_bound(placed_.begin(), placed_.end(), placed,
-                                      [](const Placed& a, const Placed& b) { return a.begin < b.begin; }),
-                     placed);
+      insert(placed_, placed);
+      if (spans_.size() == 1) continue;
+      for (size_t span = span_of(block.first); span <= span_of(block.last); ++span) insert(spans_[span], placed);
     }
     return size;
   }
@@ -50,11 +59,22 @@ class Greedy {
     int32_t last;
   };
 
+  using Places = std::vector<Placed>;  // by begin, those of one begin as they came
+
+  static void insert(Places& places, const Placed& placed) {
+    const auto is_lower = [](const Placed& a, const Placed& b) { return a.begin < b.begin; };
+    places.insert(std::upper_bound(places.begin(), places.end(), placed, is_lower), placed);
+  }
+
+  size_t span_of(int32_t moment) const { return static_cast<size_t>(moment / span_moments_); }
+
   int64_t best_fit(const Block& block) const {
+    const size_t span = span_of(block.first);
+    const bool is_within = spans_.size() > 1 && span == span_of(block.last);
     int64_t top = 0;
     int64_t best_offset = -1;
     int64_t best_gap = std::numeric_limits<int64_t>::max();
-    for (const Placed& other : placed_) {
+    for (const Placed& other : is_within ? spans_[span] : placed_) {
       if (other.first > block.last || other.last < block.first) continue;
       const int64_t gap = other.begin - top;
       if (gap >= block.size_bytes && gap < best_gap) {
@@ -68,7 +88,9 @@ class Greedy {
 
   std::span<const Block> blocks_;
   std::vector<int64_t> offsets_;
-  std::vector<Placed> placed_;  // by begin
+  Places placed_;
+  std::vector<Places> spans_;  // of time, equally long: those placed that are alive in each; unused where there is one
+  const int32_t span_moments_;
 };
 
 // All orders by descending key, ties by the first moment, then by index: a total order, so the same everywhere.
@@ -135,7 +157,7 @@ Layout lay_out(std::span<const Block> blocks) {
   best.lower_bound_bytes = *peak;
 
   best.size_bytes = std::numeric_limits<int64_t>::max();
-  Greedy greedy(blocks);
+  Greedy greedy(blocks, moments);
   Order best_order;
   const auto keep_if_better = [&](const Order& order, int64_t limit) {
     const int64_t size = greedy.place(order, limit);
