@@ -18,16 +18,22 @@ constexpr int64_t kSearchComparisons = 60'000'000;
 // Most blocks live briefly: they are held against those alive in their span of time alone.
 constexpr size_t kMostSpans = 64;
 constexpr size_t kBlocksOfSpan = 128;
+constexpr size_t kMostSpansOfBlock = 3;  // on average: more memory than that is not for it
 
 using Order = std::vector<int32_t>;
 
 class Greedy {
  public:
-  Greedy(std::span<const Block> blocks, int32_t moments)
-      : blocks_(blocks),
-        offsets_(blocks.size()),
-        spans_(std::min(kMostSpans, blocks.size() / kBlocksOfSpan + 1)),
-        span_moments_(moments / static_cast<int32_t>(spans_.size()) + 1) {}
+  Greedy(std::span<const Block> blocks, int32_t moments) : blocks_(blocks), offsets_(blocks.size()) {
+    size_t spans = std::min(kMostSpans, blocks.size() / kBlocksOfSpan + 1);
+    for (;; spans /= 2) {
+      span_moments_ = moments / static_cast<int32_t>(spans) + 1;
+      size_t entries = 0;
+      for (const Block& block : blocks) entries += span_of(block.last) - span_of(block.first) + 1;
+      if (spans == 1 || entries <= kMostSpansOfBlock * blocks.size()) break;
+    }
+    spans_.resize(spans);
+  }
 
   // Places the blocks one after the other, each into the smallest gap that holds it between blocks that are placed and
   // alive together with it, else above them. Returns the size of the layout; gives up (returning that) beyond `limit`.
@@ -90,7 +96,7 @@ class Greedy {
   std::vector<int64_t> offsets_;
   Places placed_;
   std::vector<Places> spans_;  // of time, equally long: those placed that are alive in each; unused where there is one
-  const int32_t span_moments_;
+  int32_t span_moments_ = 1;
 };
 
 // All orders by descending key, ties by the first moment, then by index: a total order, so the same everywhere.
