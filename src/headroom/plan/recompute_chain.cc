@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <limits>
-#include <tuple>
+#include <utility>
 
 namespace headroom {
 namespace {
@@ -46,21 +46,34 @@ struct State {
   int option = 0;  // kReplayed: a segment from from_block on
 };
 
-// Leaves the states that no other one beats in both, fewest bytes first; of too many, those spread over the bytes.
-void prune(std::vector<State>& states, size_t most_states) {
-  std::sort(states.begin(), states.end(), [](const State& a, const State& b) {
-    return std::tie(a.kept_bytes, a.seconds, a.from_block, a.option) <
-           std::tie(b.kept_bytes, b.seconds, b.from_block, b.option);
-  });
-  std::vector<State> kept;
-  for (const State& state : states) {
-    if (kept.empty() || state.seconds < kept.back().seconds) kept.push_back(state);
+// States that no other one beats in both, fewest bytes first.
+using Front = std::vector<State>;
+
+// Adds another front; of equal states the ones that are there stay.
+void merge(Front& front, const Front& added, Front& buffer) {
+  buffer.clear();
+  const auto append = [&](const State& state) {
+    if (buffer.empty() || state.seconds < buffer.back().seconds) buffer.push_back(state);
+  };
+  auto before = front.begin();
+  for (const State& state : added) {
+    const std::pair key{state.kept_bytes, state.seconds};
+    for (; before != front.end() && std::pair(before->kept_bytes, before->seconds) <= key; ++before) append(*before);
+    append(state);
   }
-  states.clear();
-  const size_t step = (kept.size() + most_states - 1) / most_states;
-  for (size_t i = 0; i < kept.size(); ++i) {
-    if (i % step == 0 || i + 1 == kept.size()) states.push_back(kept[i]);
+  for (; before != front.end(); ++before) append(*before);
+  front = buffer;
+}
+
+// Of too many, leaves those spread over the bytes.
+void thin(Front& front, size_t most_states) {
+  const size_t step = (front.size() + most_states - 1) / most_states;
+  if (step <= 1) return;
+  size_t kept = 0;
+  for (size_t i = 0; i < front.size(); ++i) {
+    if (i % step == 0 || i + 1 == front.size()) front[kept++] = front[i];
   }
+  front.resize(kept);
 }
 
 // Whether the peak can be met: the fewest bytes to come to each block decide.
@@ -139,31 +152,39 @@ int64_t least_peak_bytes(const Chain& chain) {
 
 std::vector<ChainChoice> choose(const Chain& chain, int64_t target_bytes, size_t most_states) {
   const size_t count = chain.blocks.size();
-  std::vector<std::vector<State>> states(count + 1);
+  std::vector<Front> states(count + 1);
   states[0].push_back({});
+  Front added;
+  Front buffer;
   for (size_t first = 0; first < count; ++first) {
-    prune(states[first], most_states);
+    thin(states[first], most_states);
+    states[first].shrink_to_fit();
     const ChainBlock& block = chain.blocks[first];
-    for (size_t from = 0; from < states[first].size(); ++from) {
-      const State state = states[first][from];
-      const int64_t held = state.kept_bytes + block.border_bytes;
-      for (size_t option = 0; option < block.options.size(); ++option) {
-        const ChainOption& one = block.options[option];
-        if (held + one.work_bytes > target_bytes) continue;
-        states[first + 1].push_back(
-            {held + one.kept_bytes, state.seconds + one.seconds, first, from, static_cast<int>(option)});
+    // All that a step makes of the states here, as far as its work fits.
+    const auto step = [&](size_t to, const ChainOption& one, int option) {
+      added.clear();
+      for (size_t from = 0; from < states[first].size(); ++from) {
+        const State& state = states[first][from];
+        const int64_t held = state.kept_bytes + block.border_bytes;
+        if (held + one.work_bytes > target_bytes) break;
+        added.push_back({held + one.kept_bytes, state.seconds + one.seconds, first, from, option});
       }
-      GrowingSegment segment(chain, first);
-      for (size_t last = first + 1; last < count; ++last) {
-        const Grown grown = segment.grow();
-        if (held + grown.work_bytes > target_bytes) break;
-        states[last + 1].push_back({held, state.seconds + grown.seconds, first, from, kReplayed});
-      }
+      if (added.empty()) return false;
+      merge(states[to], added, buffer);
+      return true;
+    };
+    for (size_t option = 0; option < block.options.size(); ++option) {
+      step(first + 1, block.options[option], static_cast<int>(option));
+    }
+    GrowingSegment segment(chain, first);
+    for (size_t last = first + 1; last < count; ++last) {
+      const Grown grown = segment.grow();
+      if (!step(last + 1, {0, grown.work_bytes, grown.seconds}, kReplayed)) break;
     }
   }
   std::erase_if(states[count], [&](const State& state) { return state.kept_bytes + chain.top_bytes > target_bytes; });
   if (states[count].empty()) return {};
-  prune(states[count], most_states);
+  thin(states[count], most_states);
   std::vector<ChainChoice> choices(count);
   size_t at = count;
   size_t state = states[count].size() - 1;  // the least time: pruned states lose time as they gain bytes
