@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "headroom/graph/interned.h"
 #include "headroom/graph/op.h"
 
 namespace headroom::testing {
@@ -69,9 +70,10 @@ std::vector<ValueId> Sketch::node(std::vector<ValueId> inputs, const std::vector
   Node node{&kSized, std::move(inputs), {}, {}, parse_segment(scope), phase};
   for (size_t i = 0; i < outputs.size(); ++i) {
     node.outputs.push_back(add(outputs[i].bytes, outputs[i].role, ""));
-    node.attributes.set(fmt::format("bytes_{}", i), outputs[i].bytes);
-    if (outputs[i].in_place >= 0) node.attributes.set(fmt::format("in_place_{}", i), int64_t{outputs[i].in_place});
-    if (outputs[i].reuse >= 0) node.attributes.set(fmt::format("reuse_{}", i), int64_t{outputs[i].reuse});
+    node.attributes.set(interned(fmt::format("bytes_{}", i)), outputs[i].bytes);
+    if (outputs[i].in_place >= 0)
+      node.attributes.set(interned(fmt::format("in_place_{}", i)), int64_t{outputs[i].in_place});
+    if (outputs[i].reuse >= 0) node.attributes.set(interned(fmt::format("reuse_{}", i)), int64_t{outputs[i].reuse});
   }
   if (scratch > 0) node.attributes.set("scratch", scratch);
   graph.nodes.push_back(std::move(node));

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <span>
-#include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -13,7 +12,7 @@
 
 namespace headroom {
 
-// A short list of (key, integer or real), in the order they were set.
+// A short list of (key, integer or real), in the order they were set. Keys are literals or interned.
 class Attributes {
  public:
   using Number = std::variant<int64_t, double>;
@@ -24,12 +23,12 @@ class Attributes {
   bool has(std::string_view key) const;
   int64_t integer(std::string_view key) const;  // throws InternalError when absent or of the other kind
   double real(std::string_view key) const;
-  const std::vector<std::pair<std::string, Number>>& entries() const { return entries_; }
+  const std::vector<std::pair<std::string_view, Number>>& entries() const { return entries_; }
   bool operator==(const Attributes&) const = default;
 
  private:
   const Number& at(std::string_view key) const;
-  std::vector<std::pair<std::string, Number>> entries_;
+  std::vector<std::pair<std::string_view, Number>> entries_;
 };
 
 // A node with the types of its operands in place of their ids.

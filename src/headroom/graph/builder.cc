@@ -45,7 +45,7 @@ ValueId Builder::value(std::string_view op, std::vector<ValueId> inputs, Attribu
 }
 
 std::string Builder::fresh_name(std::string_view op) {
-  std::string stem = segment_.name;
+  std::string stem(segment_.name);
   if (!stem.empty()) stem += '/';
   stem += op;
   int& count = counts_[stem];

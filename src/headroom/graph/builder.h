@@ -43,7 +43,7 @@ class Builder {
   void want_gradients(std::vector<bool> of_values) { wanted_ = std::move(of_values); }
 
   // Segment and phase of the nodes that follow.
-  void set_segment(Segment segment) { segment_ = std::move(segment); }
+  void set_segment(const Segment& segment) { segment_ = segment; }
   const Segment& segment() const { return segment_; }
   void set_phase(Phase phase) { phase_ = phase; }
 

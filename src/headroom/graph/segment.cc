@@ -4,6 +4,8 @@
 
 #include <charconv>
 
+#include "headroom/graph/interned.h"
+
 namespace headroom {
 namespace {
 
@@ -11,10 +13,12 @@ constexpr std::string_view kLayers = "layers.";
 
 }  // namespace
 
-Segment layer_segment(int64_t layer) { return {fmt::format("{}{}", kLayers, layer), static_cast<int32_t>(layer)}; }
+Segment layer_segment(int64_t layer) {
+  return {interned(fmt::format("{}{}", kLayers, layer)), static_cast<int32_t>(layer)};
+}
 
 Segment parse_segment(std::string_view name) {
-  Segment segment{std::string(name)};
+  Segment segment{interned(name)};
   if (name.starts_with(kLayers)) {
     const std::string_view digits = name.substr(kLayers.size());
     int32_t layer = -1;

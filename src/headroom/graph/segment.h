@@ -2,14 +2,14 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <string_view>
 
 namespace headroom {
 
 struct Segment {
-  std::string name = {};  // "embedding", "layers.3", "head", "clip", a weight that is updated; empty: none
-  int32_t layer = -1;     // of the model, from 0, where it is one of its layers
+  // "embedding", "layers.3", "head", "clip", a weight that is updated; empty: none. A literal or interned.
+  std::string_view name = {};
+  int32_t layer = -1;  // of the model, from 0, where it is one of its layers
 
   bool is_layer() const { return layer >= 0; }
   bool operator==(const Segment&) const = default;

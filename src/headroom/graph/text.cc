@@ -10,6 +10,7 @@
 
 #include "headroom/base/block_format.h"
 #include "headroom/base/errors.h"
+#include "headroom/graph/interned.h"
 #include "headroom/graph/op.h"
 
 namespace headroom {
@@ -44,7 +45,7 @@ std::vector<std::string> lines_of(const Graph& graph) {
       }
       line += "}";
     }
-    if (!node.segment.name.empty()) line += " @" + node.segment.name;
+    if (!node.segment.name.empty()) line.append(" @").append(node.segment.name);
     line += fmt::format(" {}", name_of(node.phase));
     lines.push_back(std::move(line));
   }
@@ -168,7 +169,7 @@ class GraphReader {
     if (line.accept("{")) {
       while (!line.accept("}")) {
         if (!node.attributes.entries().empty()) line.take(",");
-        const std::string_view key = line.word();
+        const std::string_view key = interned(line.word());
         line.take("=");
         node.attributes.set(key, line.number());
       }

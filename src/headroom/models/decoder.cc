@@ -98,8 +98,8 @@ ValueId Decoder::rotate_and_attend(Builder& build, ValueId q, ValueId k, ValueId
   q = rope(build, q, inputs.positions, inputs.rotary_table, c_.heads);
   k = rope(build, k, inputs.positions, inputs.rotary_table, c_.kv_heads);
   if (inputs.cache_range != kNoValue) {
-    k = cached(build, build.segment().name + ".k_cache", k, inputs);
-    v = cached(build, build.segment().name + ".v_cache", v, inputs);
+    k = cached(build, std::string(build.segment().name) + ".k_cache", k, inputs);
+    v = cached(build, std::string(build.segment().name) + ".v_cache", v, inputs);
   }
   const double scale = 1.0 / std::sqrt(static_cast<double>(c_.head_dim));
   return headroom::attention(build, q, k, v, inputs.sequences, {c_.heads, c_.kv_heads, scale}).out;

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "headroom/graph/interned.h"
 #include "headroom/ops/adamw8bit.h"
 #include "headroom/ops/clip_scale.h"
 #include "headroom/ops/sgd.h"
@@ -59,7 +60,7 @@ Graph append_updates(Graph graph, const UpdateSettings& settings) {
 
   std::vector<ValueId> squared_norms;
   for (const TrainedWeight& one : trained) {
-    build.set_segment({graph.value(one.weight).name});
+    build.set_segment({interned(graph.value(one.weight).name)});
     squared_norms.push_back(squared_norm(build, one.gradient));
   }
   build.set_segment({"clip"});
@@ -71,7 +72,7 @@ Graph append_updates(Graph graph, const UpdateSettings& settings) {
 
   for (size_t place = 0; place < trained.size(); ++place) {
     const TrainedWeight& one = trained[place];
-    build.set_segment({graph.value(one.weight).name});
+    build.set_segment({interned(graph.value(one.weight).name)});
     ValueId scale = kNoValue;
     if (settings.grad_clip > 0 || settings.loss_scaled) {
       scale = settings.clip_tensors ? clip_scale(build, {squared_norms[place]}, settings.grad_clip).scale : clip.scale;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "headroom/base/errors.h"
+#include "headroom/graph/interned.h"
 #include "headroom/ops/join_partials.h"
 #include "headroom/passes/differentiate.h"
 
@@ -51,7 +52,7 @@ Graph keep_shard(const Graph& accumulating, int level) {
   build.set_phase(Phase::update);
   for (const TrainedWeight& one : trained_weights(accumulating)) {
     const std::string& name = accumulating.value(one.weight).name;
-    build.set_segment({name});
+    build.set_segment({interned(name)});
     const Type& type = accumulating.value(one.gradient).type;
     const ValueId target = partial_sum(build, name, level, type);
     std::vector<ValueId> parts;
@@ -67,7 +68,7 @@ Graph join_last_shard(Graph graph, int64_t shards) {
   build.set_phase(Phase::update);
   for (const TrainedWeight& one : trained_weights(graph)) {
     const std::string name = graph.value(one.weight).name;
-    build.set_segment({name});
+    build.set_segment({interned(name)});
     const Type type = graph.value(one.gradient).type;
     std::vector<ValueId> parts;
     // The partial sums that are alive when the last shard ends: a power of two of shards for each bit of their number.
