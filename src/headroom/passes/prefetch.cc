@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "headroom/base/bytes.h"
@@ -48,9 +49,7 @@ class Reordering {
       const Key& y = keys_[static_cast<size_t>(b)];
       return std::tie(x.slot, x.side) < std::tie(y.slot, y.side);
     });
-    std::vector<Node> nodes;
-    for (const int32_t at : order) nodes.push_back(std::move(graph_.nodes[static_cast<size_t>(at)]));
-    graph_.nodes = std::move(nodes);
+    put_in(order);
     return std::move(graph_);
   }
 
@@ -78,6 +77,21 @@ class Reordering {
   void take(int32_t at, int64_t bytes) {
     live_[static_cast<size_t>(at)] += bytes;
     ahead_[static_cast<size_t>(at)] += bytes;
+  }
+
+  // In place: a second list of the nodes of a large job is as much memory as all else that planning takes.
+  void put_in(std::vector<int32_t>& order) {
+    for (size_t start = 0; start < order.size(); ++start) {
+      Node first = std::move(graph_.nodes[start]);
+      size_t place = start;
+      for (;;) {
+        const auto from = static_cast<size_t>(std::exchange(order[place], as_index(place)));
+        if (from == start) break;
+        graph_.nodes[place] = std::move(graph_.nodes[from]);
+        place = from;
+      }
+      graph_.nodes[place] = std::move(first);
+    }
   }
 
   // The wait for a store: down, to before whoever goes on from there.

@@ -47,7 +47,7 @@ class Offload final : public Technique {
   }
 
   std::optional<Levels> levels(const TrainingSettings& settings) const override {
-    Levels levels{.graded = true, .forced = !settings.flags.is("--offload", "auto")};
+    Levels levels{.graded = true, .forced = !settings.flags.is("--offload", "auto"), .residence = true};
     for (const OffloadSettings& choice : choices(settings)) levels.words.push_back(words_of(choice));
     return levels;
   }

@@ -23,6 +23,7 @@ struct Levels {
   std::vector<std::string> words = {};  // of each, for the plan's table: "checkpointing 3/16"; empty: nothing to say
   bool graded = false;                  // memory falls with the level and time rises
   bool forced = false;                  // a flag left it a single level
+  bool residence = false;               // rewrites of JobPhase::residence are all that tells its levels apart
 };
 
 // What does not go together, and why.

@@ -104,7 +104,7 @@ bool has_updates(const Graph& graph) {
 
 }  // namespace
 
-Job build_training_job(const Model& model, const TrainingWay& way, const UpdateSettings& updates, bool evaluation,
+Job build_resident_job(const Model& model, const TrainingWay& way, const UpdateSettings& updates, bool evaluation,
                        PassTrace* trace) {
   const TrainingShape& shape = way.shape;
   Trained trained = build_step_forward(model, shape);
@@ -130,7 +130,17 @@ Job build_training_job(const Model& model, const TrainingWay& way, const UpdateS
   }
   give_optional_inputs(job);
   if (evaluation) add_evaluation(job, build_evaluation(model, shape, way.rewrites, trace));
+  return job;
+}
+
+void settle_residence(Job& job, const TrainingWay& way, PassTrace* trace) {
   rewrite_job(job, way, JobPhase::residence, trace);
+}
+
+Job build_training_job(const Model& model, const TrainingWay& way, const UpdateSettings& updates, bool evaluation,
+                       PassTrace* trace) {
+  Job job = build_resident_job(model, way, updates, evaluation, trace);
+  settle_residence(job, way, trace);
   return job;
 }
 

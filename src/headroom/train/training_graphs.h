@@ -26,4 +26,9 @@ namespace headroom {
 Job build_training_job(const Model& model, const TrainingWay& way, const UpdateSettings& updates, bool evaluation,
                        PassTrace* trace = nullptr);
 
+// The same in two steps: all but where values live, which is JobPhase::residence, and that.
+Job build_resident_job(const Model& model, const TrainingWay& way, const UpdateSettings& updates, bool evaluation,
+                       PassTrace* trace);
+void settle_residence(Job& job, const TrainingWay& way, PassTrace* trace);
+
 }  // namespace headroom

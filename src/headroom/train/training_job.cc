@@ -50,6 +50,7 @@ FittedTraining fit(TrainingPricing& pricing, const TraceSettings& settings, cons
   PassTrace trace = trace_passes(settings);
   const Tuned tuned = tune(pricing.ranges(), pricing, budget.bytes);
   if (!tuned.choice) {
+    pricing.let_go();
     const std::string advice = advise(tuned.leanest);
     refuse(pricing.fit(tuned.leanest, budget, trace), advice);
   }

@@ -89,9 +89,11 @@ std::string TrainingPricing::describe(const Choice& levels) const {
   return text;
 }
 
-FittedTraining TrainingPricing::fit(const Choice& levels, const Budget& budget, PassTrace& trace) const {
+FittedTraining TrainingPricing::fit(const Choice& levels, const Budget& budget, PassTrace& trace) {
+  let_go();
   const TrainingWay way = way_of(levels);
-  const Candidate candidate{describe(levels), [&] { return job_of(way, trace); }};
+  const Candidate candidate{
+      describe(levels), [&] { return build_training_job(model_, way, settings_.updates, evaluates_, &trace); }};
   FittedTraining job{plan_candidate(candidate, budget, reserve_), way.shape};
   job.step_seconds = step_seconds(job);
   job.rates = rates_.source;
@@ -126,12 +128,23 @@ bool TrainingPricing::exists(const Choice& levels) const {
 }
 
 Estimate TrainingPricing::find_estimate(const Choice& levels) {
-  const Job job = job_of(way_of(levels), trace_);
+  Job job = resident_job(levels);
+  settle_residence(job, way_of(levels), &trace_);
   return {step_seconds(job), least_peak_bytes(job, 0, reserve_)};
 }
 
-Job TrainingPricing::job_of(const TrainingWay& way, PassTrace& trace) const {
-  return build_training_job(model_, way, settings_.updates, evaluates_, &trace);
+Job TrainingPricing::resident_job(const Choice& levels) {
+  Choice resident = levels;
+  for (size_t i = 0; i < levels_.size(); ++i) {
+    if (levels_[i].residence) resident[i] = 0;
+  }
+  const bool is_asked_again = resident == resident_levels_;
+  if (is_asked_again && resident_job_) return *resident_job_;
+  let_go();
+  Job job = build_resident_job(model_, way_of(resident), settings_.updates, evaluates_, &trace_);
+  if (is_asked_again) resident_job_ = job;
+  resident_levels_ = std::move(resident);
+  return job;
 }
 
 double TrainingPricing::step_seconds(const Job& job) const {

@@ -1,10 +1,11 @@
 // What the ways of a training job take: for the tuner that chooses among them, and for the table that says why.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
-#include "headroom/backend/backend.h"
 
+#include "headroom/backend/backend.h"
 #include "headroom/plan/cost_model.h"
 #include "headroom/runtime/fit.h"
 #include "headroom/techniques/technique.h"
@@ -25,7 +26,10 @@ class TrainingPricing final : public Pricing {
   const std::vector<std::string>& optional_passes() const { return trace_.optional; }
 
   // The job, planned that way. The trace sees its passes.
-  FittedTraining fit(const Choice& levels, const Budget& budget, PassTrace& trace) const;
+  FittedTraining fit(const Choice& levels, const Budget& budget, PassTrace& trace);
+
+  // Gives back the memory of the job that was looked at last.
+  void let_go() { resident_job_.reset(); }
 
   // What each technique that this way makes use of saves and costs, against the same way with that one at its fastest
   // level.
@@ -39,7 +43,9 @@ class TrainingPricing final : public Pricing {
   TrainingWay way_of(const Choice& levels) const;
   // "checkpointing none, logits made once, 4 micro-batches": of those that say something at this level.
   std::string describe(const Choice& levels) const;
-  Job job_of(const TrainingWay& way, PassTrace& trace) const;
+  // The way's job before values have left the memory. When that of the way before is asked for again it is kept: where
+  // two ways in turn differ only in what leaves, more follow.
+  Job resident_job(const Choice& levels);
   double step_seconds(const Job& job) const;
 
   const Model& model_;
@@ -51,6 +57,8 @@ class TrainingPricing final : public Pricing {
   const MachineRates rates_;
   const bool evaluates_;
   PassTrace trace_;
+  Choice resident_levels_;  // of the job asked for last, those of residence at their first
+  std::optional<Job> resident_job_;
 };
 
 }  // namespace headroom
