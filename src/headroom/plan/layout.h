@@ -17,8 +17,8 @@ struct Layout {
   int64_t lower_bound_bytes = 0;       // largest sum of live blocks: no layout is smaller
 };
 
-// Memory O(blocks); time O(blocks^2) at worst with a small constant, and no more than a fixed number of such rounds. The sum of
-// the sizes must fit 63 bits.
+// Memory O(blocks); time O(blocks^2) at worst with a small constant, and no more than a fixed number of such rounds.
+// The sum of the sizes must fit 63 bits.
 Layout lay_out(std::span<const Block> blocks);
 
 }  // namespace headroom

@@ -81,9 +81,8 @@ TrainingSettings read_training_settings(const TrainingRequest& request, const Mo
 FittedTraining fit_training(const TrainingRequest& request, const Model& model, const Budget& budget,
                             int64_t tokenizer_bytes) {
   TrainingPricing pricing(request, model, tokenizer_bytes);
-  return fit(pricing, request.trace, budget, [&](const Choice& leanest) {
-    return what_would_fit(request, model, tokenizer_bytes, leanest, budget);
-  });
+  return fit(pricing, request.trace, budget,
+             [&](const Choice& leanest) { return what_would_fit(request, model, tokenizer_bytes, leanest, budget); });
 }
 
 FittedTraining fit_training(TrainingPricing& pricing, const TraceSettings& trace, const Budget& budget) {

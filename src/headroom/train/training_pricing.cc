@@ -92,8 +92,8 @@ std::string TrainingPricing::describe(const Choice& levels) const {
 FittedTraining TrainingPricing::fit(const Choice& levels, const Budget& budget, PassTrace& trace) {
   let_go();
   const TrainingWay way = way_of(levels);
-  const Candidate candidate{
-      describe(levels), [&] { return build_training_job(model_, way, settings_.updates, evaluates_, &trace); }};
+  const Candidate candidate{describe(levels),
+                            [&] { return build_training_job(model_, way, settings_.updates, evaluates_, &trace); }};
   FittedTraining job{plan_candidate(candidate, budget, reserve_), way.shape};
   job.step_seconds = step_seconds(job);
   job.rates = rates_.source;
