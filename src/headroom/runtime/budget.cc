@@ -17,7 +17,7 @@ constexpr int64_t kProgramBytes = 10 * kMiB;
 constexpr int64_t kThreadBytes = 32 * kKiB;  // touched stack and kernel stack of a worker
 // Graph, plan and executor of a node; of the largest graph, and where a way is searched for of each, also what planning
 // takes, and loading its weights.
-constexpr int64_t kNodeBytes = 1740;
+constexpr int64_t kNodeBytes = 1700;
 constexpr int64_t kFurtherNodeBytes = 1152;
 constexpr int64_t kFurtherSearchedNodeBytes = 1280;
 
