@@ -62,11 +62,11 @@ FittedJob fit_evaluation(const Model& model, const Model* reference, const Evalu
   reserve.tokenizer_bytes = tokenizer_bytes;
   const std::string compute =
       shape.compute == Compute::f32 ? "" : fmt::format(", products in {}", name_of(shape.compute));
-  const ResidentWay only{fmt::format("{} rows of {} tokens at a time{}", shape.rows, shape.row_tokens, compute), [&] {
-                           return Job{.graphs = reference == nullptr
-                                                    ? build_evaluation_graphs(model, shape, &trace)
-                                                    : build_comparison_graphs(model, *reference, shape, &trace)};
-                         }};
+  const Candidate only{fmt::format("{} rows of {} tokens at a time{}", shape.rows, shape.row_tokens, compute), [&] {
+                         return Job{.graphs = reference == nullptr
+                                                  ? build_evaluation_graphs(model, shape, &trace)
+                                                  : build_comparison_graphs(model, *reference, shape, &trace)};
+                       }};
   FittedJob job = fit_streamed({only}, &source, budget, reserve);
   finish_trace(trace, tracing);
   return job;

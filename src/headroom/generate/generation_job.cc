@@ -100,7 +100,7 @@ FittedGeneration fit_generation(const GenerationSettings& settings, const Model&
     reserve.buffer_bytes += ChatTemplate::memory_bound_bytes(chat_template_bytes, text_bytes) + 2 * text_bytes;
   }
   const std::vector<GenerationShape> shapes = shapes_to_try(settings, shape);
-  std::vector<ResidentWay> ways;
+  std::vector<Candidate> ways;
   for (const GenerationShape& one : shapes) {
     const std::string cache = one.cache_dtype == DType::f32 ? "" : fmt::format(" in {}", name_of(one.cache_dtype));
     const std::string compute =

@@ -73,7 +73,7 @@ void leave_in_files(Job& job, const Names& names, int64_t ahead_bytes, const Pro
 
 class Streaming {
  public:
-  Streaming(const std::vector<ResidentWay>& ways, const StreamSource& source, const Budget& budget,
+  Streaming(const std::vector<Candidate>& ways, const StreamSource& source, const Budget& budget,
             const ReserveInputs& reserve)
       : ways_(ways), source_(source), budget_(budget), resident_reserve_(reserve) {}
 
@@ -175,7 +175,7 @@ class Streaming {
     return plan(way, leaving(fits), ahead);
   }
 
-  const std::vector<ResidentWay>& ways_;
+  const std::vector<Candidate>& ways_;
   const StreamSource& source_;
   const Budget& budget_;
   const ReserveInputs& resident_reserve_;
@@ -230,24 +230,15 @@ void StreamSource::add_regions(const Plan& plan, ModelRegions& regions) const {
   }
 }
 
-FittedJob fit_streamed(const std::vector<ResidentWay>& ways, const StreamSource* source, const Budget& budget,
+FittedJob fit_streamed(const std::vector<Candidate>& ways, const StreamSource* source, const Budget& budget,
                        ReserveInputs reserve) {
-  std::vector<Candidate> candidates;
-  for (const ResidentWay& way : ways) candidates.push_back({way.choice, way.build});
-  if (source == nullptr || source->weights().empty()) return fit_job(candidates, budget, reserve);
-  size_t leanest = 0;  // planned again for the refusal: two at once would take what the reserve has no room for
-  int64_t least_bytes = std::numeric_limits<int64_t>::max();
-  for (size_t way = 0; way < candidates.size(); ++way) {
-    FittedJob job = plan_candidate(candidates[way], budget, reserve);
-    job.candidate = way;
-    if (job.predicted_peak_bytes <= budget.bytes) return job;
-    if (job.predicted_peak_bytes < least_bytes) leanest = way;
-    least_bytes = std::min(least_bytes, job.predicted_peak_bytes);
-  }
+  if (source == nullptr || source->weights().empty()) return fit_job(ways, budget, reserve);
+  FirstFit resident = find_first_fit(ways, budget, reserve);
+  if (resident.job) return std::move(*resident.job);
   Streaming streaming(ways, *source, budget, reserve);
   if (std::optional<FittedJob> job = streaming.fit()) return std::move(*job);
-  if (streaming.least_bytes() < least_bytes) refuse(streaming.leanest());
-  refuse(plan_candidate(candidates[leanest], budget, reserve));
+  if (streaming.least_bytes() < resident.least_bytes) refuse(streaming.leanest());
+  refuse(plan_candidate(ways[resident.leanest], budget, reserve));
 }
 
 }  // namespace headroom

@@ -46,17 +46,11 @@ class StreamSource {
   size_t in_layers_ = 0;
 };
 
-// A way to run a job, without streaming.
-struct ResidentWay {
-  std::string choice;
-  std::function<Job()> build;
-};
-
 // As fit_job with `ways`, from fastest to leanest. Where none fits, as many weights of `source` (null: none) as must
 // stay in the files: of the first way whose memory without any of them is at most half the budget, else of the leanest.
 // The job's `candidate` is the way that was taken. Throws BudgetExceeded with the smallest budget that works with all
 // of them in the files.
-FittedJob fit_streamed(const std::vector<ResidentWay>& ways, const StreamSource* source, const Budget& budget,
+FittedJob fit_streamed(const std::vector<Candidate>& ways, const StreamSource* source, const Budget& budget,
                        ReserveInputs reserve);
 
 }  // namespace headroom

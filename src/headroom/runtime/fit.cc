@@ -106,19 +106,25 @@ void refuse(const FittedJob& leanest, const std::string& advice) {
       format_bytes(leanest.reserve_bytes), leanest.plan.peak.where, breakdown(leanest.plan), largest, advice);
 }
 
-FittedJob fit_job(const std::vector<Candidate>& candidates, const Budget& budget, ReserveInputs reserve) {
-  size_t leanest = 0;  // planned again for the refusal: two at once would take what the reserve has no room for
-  int64_t least_bytes = std::numeric_limits<int64_t>::max();
+FirstFit find_first_fit(const std::vector<Candidate>& candidates, const Budget& budget, const ReserveInputs& reserve) {
+  FirstFit found{.job = std::nullopt, .leanest = 0, .least_bytes = std::numeric_limits<int64_t>::max()};
   for (size_t index = 0; index < candidates.size(); ++index) {
     FittedJob job = plan_candidate(candidates[index], budget, reserve);
     job.candidate = index;
-    if (job.predicted_peak_bytes <= budget.bytes) return job;
-    if (job.predicted_peak_bytes < least_bytes) {
-      leanest = index;
-      least_bytes = job.predicted_peak_bytes;
-    }
+    if (job.predicted_peak_bytes < found.least_bytes) found.leanest = index;
+    found.least_bytes = std::min(found.least_bytes, job.predicted_peak_bytes);
+    if (job.predicted_peak_bytes > budget.bytes) continue;
+    found.job = std::move(job);
+    break;
   }
-  refuse(plan_candidate(candidates[leanest], budget, reserve));
+  return found;
+}
+
+FittedJob fit_job(const std::vector<Candidate>& candidates, const Budget& budget, ReserveInputs reserve) {
+  FirstFit found = find_first_fit(candidates, budget, reserve);
+  if (found.job) return std::move(*found.job);
+  // Planned again: two at once would take what the reserve has no room for.
+  refuse(plan_candidate(candidates[found.leanest], budget, reserve));
 }
 
 FittedJob fit_and_claim(const std::function<FittedJob()>& fit) {

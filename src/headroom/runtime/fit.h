@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,14 @@ struct FittedJob : Job {
 
 // Plans `candidate`, whatever the budget. `reserve` as below.
 FittedJob plan_candidate(const Candidate& candidate, const Budget& budget, ReserveInputs reserve);
+
+// The first of `candidates` that the budget holds, planned; or nothing, and the leanest of them and what it takes.
+struct FirstFit {
+  std::optional<FittedJob> job;
+  size_t leanest = 0;
+  int64_t least_bytes = 0;
+};
+FirstFit find_first_fit(const std::vector<Candidate>& candidates, const Budget& budget, const ReserveInputs& reserve);
 
 // The predicted peak that no plan of the job's graphs can be below, found without laying them out.
 int64_t least_peak_bytes(const Job& job, int64_t staging_bytes, ReserveInputs reserve);

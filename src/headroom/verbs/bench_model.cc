@@ -162,7 +162,7 @@ std::vector<int64_t> prefill_rows_to_try(int64_t prompt) {
 FittedJob fit_batch(const ModelBenchOptions& options, const Model& model, const StreamSource* source,
                     BatchedShape& chosen) {
   std::vector<BatchedShape> shapes;
-  std::vector<ResidentWay> ways;
+  std::vector<Candidate> ways;
   for (const int64_t rows : prefill_rows_to_try(options.prompt)) {
     shapes.push_back({.sequences = options.batch,
                       .context = std::max(options.prompt, options.generate),
