@@ -1,30 +1,6 @@
-"""The variables of small templates, and expressions over them, each as a template of its own."""
+"""Expressions over the variables of context.py, each as a template of its own."""
 
-CONTEXT = {
-    "none_": None,
-    "yes": True,
-    "no": False,
-    "zero": 0,
-    "one": 1,
-    "seven": 7,
-    "half": 0.5,
-    "big": 1e16,
-    "tiny": 1e-5,
-    "text": "Hello World",
-    "empty": "",
-    "spaces": "  a b \n c\t ",
-    "lines": "one\ntwo\n\nthree",
-    "wide": "h\u00e9llo \u4f60\u597d \U0001f600",
-    "quotes": "it's \"x\" \\ \n",
-    "html": "<a href='x'>&</a>",
-    "list_": [3, 1, 2],
-    "words": ["b", "A", "c"],
-    "nested": [[1, "x"], [2, "y"]],
-    "nothing": [],
-    "dict_": {"a": 1, "b": "two", "c": None, "d": [1, 2.5, True]},
-    "people": [{"name": "Bo", "age": 7, "tags": {"x": 1}}, {"name": "al", "age": 3}, {"name": "Cy", "age": 7, "tags": {}}],
-    "items": {"items": 1, "get": 2},
-}
+from refused_expressions import REFUSED_EXPRESSIONS
 
 _VALUES = """none_ yes no zero seven half big tiny text empty spaces wide quotes list_ nested nothing dict_ missing
  1 -3 0.1 1e300 'x' "y" [] () (1,) (1,2) {} [1,'a',none,true,1.0] {'k':'v',1:2} none True""".split()
@@ -620,48 +596,13 @@ varargs
 text.format(1)
 text.encode()
 text.__class__
-list_.append(1)
-dict_.update({})
-dict_.pop('a')
-text | nofilter
-text | e
-text | batch(2)
-text is notest
-nofunction()
-text()
-seven(1)
-missing()
-dict_.a()
-range(1, 2, 3, 4)
-range(stop=3)
-text.split(',', ',')
-text | upper(1)
-text | default(1, 2, 3)
-text | join(bad=1)
-1 = 2
-a b
-1 +
-(1
-[1, 2
-{1: 2
-'a
-1 ! 2
-1 ? 2
-a.
-a[
-a[]
-a[1:2:3:4]
-|
-| upper
-is defined
-if
-{{
 """.strip("\n")
 
+_ALL = f"{_EXPRESSIONS}\n{REFUSED_EXPRESSIONS}"
 EXPRESSIONS = (
     ["{{ " + value + " }}" for value in _VALUES]
     + ["{{ [" + value + "] }}" for value in _VALUES]
     + ["{{ 'T' if " + value + " else 'F' }}" for value in _VALUES]
-    + ["{{ " + expression + " }}" for expression in _EXPRESSIONS.replace("\\\nb", "\\\x00b").splitlines() if expression]
+    + ["{{ " + expression + " }}" for expression in _ALL.replace("\\\nb", "\\\x00b").splitlines() if expression]
 )
 EXPRESSIONS = list(dict.fromkeys(text.replace("\x00", "\n") for text in EXPRESSIONS))

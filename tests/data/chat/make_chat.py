@@ -14,7 +14,8 @@ import jinja2
 from transformers.utils import chat_template_utils
 
 from conversations import CONVERSATIONS, TOKENS, TOOLS
-from expressions import CONTEXT, EXPRESSIONS
+from context import CONTEXT
+from expressions import EXPRESSIONS
 from statements import STATEMENTS
 
 HERE = Path(__file__).resolve().parent

@@ -1,0 +1,27 @@
+"""The variables of small templates."""
+
+CONTEXT = {
+    "none_": None,
+    "yes": True,
+    "no": False,
+    "zero": 0,
+    "one": 1,
+    "seven": 7,
+    "half": 0.5,
+    "big": 1e16,
+    "tiny": 1e-5,
+    "text": "Hello World",
+    "empty": "",
+    "spaces": "  a b \n c\t ",
+    "lines": "one\ntwo\n\nthree",
+    "wide": "h\u00e9llo \u4f60\u597d \U0001f600",
+    "quotes": "it's \"x\" \\ \n",
+    "html": "<a href='x'>&</a>",
+    "list_": [3, 1, 2],
+    "words": ["b", "A", "c"],
+    "nested": [[1, "x"], [2, "y"]],
+    "nothing": [],
+    "dict_": {"a": 1, "b": "two", "c": None, "d": [1, 2.5, True]},
+    "people": [{"name": "Bo", "age": 7, "tags": {"x": 1}}, {"name": "al", "age": 3}, {"name": "Cy", "age": 7, "tags": {}}],
+    "items": {"items": 1, "get": 2},
+}
