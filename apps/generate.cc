@@ -45,6 +45,12 @@ class Lines {
 void add_generate_flags(CLI::App& command, GenerateOptions& options) {
   command.add_option("--prompt", options.prompt, "The text to continue")->group("Text");
   command.add_option("--prompt-file", options.prompt_file, "Or a file that holds it")->group("Text");
+  command
+      .add_option(
+          "--prompts", options.prompts,
+          "Or a file of many, a JSON object a line: {\"prompt\": \"...\"}, or with --chat {\"messages\": [...]}; "
+          "they share each reading of the weights")
+      ->group("Text");
   command.add_option("--max-new-tokens", options.max_new_tokens, "Tokens to write at most, in each answer")
       ->default_str("128; with --chat: what the context holds")
       ->group("Text");
@@ -76,6 +82,11 @@ void add_generate_flags(CLI::App& command, GenerateOptions& options) {
                   "and 8 that the budget allows")
       ->group("Memory");
   command
+      .add_option("--parallel", options.parallel,
+                  "With --prompts: texts that are written side by side, the same text for each; default: the most of "
+                  "16, 8, 4, 2 and 1 that the budget allows")
+      ->group("Memory");
+  command
       .add_option("--kv-cache-dtype", options.kv_cache_dtype,
                   "What keys and values are kept in: f32, whose bits are those of training, bf16 or f16")
       ->group("Memory");
@@ -91,10 +102,13 @@ void add_generate_command(CLI::App& app) {
       "Examples:\n"
       "  headroom generate trained --prompt \"Once upon a time\" --temperature 0.8 --top-p 0.95\n"
       "  headroom generate model --chat --temperature 0.6\n"
+      "  headroom generate model --prompts questions.jsonl --output answers.jsonl\n"
       "The continuation goes to standard output as it comes, everything else to standard error.");
   command->add_option("model", options->model, "Model directory: config.json, weights, tokenizer.json")->required();
   command->add_option("--adapter", options->adapter, "A PEFT adapter (LoRA) to put beside the model's layers");
   add_generate_flags(*command, *options);
+  command->add_option("--output", options->output, "With --prompts: the file for the answers, a JSON object a line")
+      ->group("Output");
   add_run_flags(*command, *options);
   command->callback([options] {
     Lines lines;

@@ -9,6 +9,7 @@
 #include "headroom/api/model_source.h"
 #include "headroom/api/output_paths.h"
 #include "headroom/api/prompt.h"
+#include "headroom/api/prompt_rows.h"
 #include "headroom/api/resumed_options.h"
 #include "headroom/api/run_report.h"
 #include "headroom/base/bytes.h"
@@ -63,8 +64,9 @@ FittedJob fit(PlanOptions& options) {
     check_training_paths(options.train);
     options.train = take_flags_of_checkpoint(options.train);
   } else {
-    check_output_paths(outputs_of(options.run),
-                       {{"MODEL", options.model}, {"--prompt-file", options.generate.prompt_file}});
+    check_output_paths(outputs_of(options.run), {{"MODEL", options.model},
+                                                 {"--prompt-file", options.generate.prompt_file},
+                                                 {"--prompts", options.generate.prompts}});
   }
   const std::unique_ptr<Model> model = open_model_to_plan(options);
   if (options.task == "generate") {
@@ -77,7 +79,11 @@ FittedJob fit(PlanOptions& options) {
     GenerationSettings settings = generation_settings(options.generate);
     const int64_t tokenizer_bytes = tokenizer_bytes_of(options.model);
     const bool has_prompt = !options.generate.prompt.empty() || !options.generate.prompt_file.empty();
-    if (has_prompt && tokenizer_bytes > 0 && !options.generate.chat) {
+    if (!options.generate.prompts.empty() && tokenizer_bytes > 0) {
+      const PromptSurvey survey = survey_prompts(options.generate, open_tokenizer(options.model, *model), *model);
+      settings.prompts = survey.prompts;
+      settings.context = context_for(settings, *model, survey.longest);
+    } else if (has_prompt && tokenizer_bytes > 0 && !options.generate.chat) {
       const auto prompt = encode_prompt(options.generate, open_tokenizer(options.model, *model), *model);
       settings.context = context_for(settings, *model, static_cast<int64_t>(prompt.size()));
     }

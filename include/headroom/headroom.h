@@ -155,6 +155,12 @@ struct GenerateOptions : RunOptions {
   std::string adapter;  // PEFT directory; empty: none
   std::string prompt;
   std::string prompt_file;
+  // Many prompts instead of one: a file of records, JSON objects a line or a table, each with a "prompt" or, with chat,
+  // "messages" (docs/prompts.md). Answers go to `output`, a JSON object a line, in the order of the prompts; `parallel`
+  // of them are written side by side, each with the tokens that it would have alone.
+  std::string prompts;
+  std::string output;
+  std::optional<int64_t> parallel;        // none: as many as there are prompts and the budget allows, at most 16
   std::optional<int64_t> max_new_tokens;  // none: 128, or with chat what the context holds
   double temperature = 0.0;               // 0: greedy
   int64_t top_k = 0;                      // 0: all
@@ -175,8 +181,8 @@ struct GenerateOptions : RunOptions {
 };
 
 struct GenerateResult : MemoryUse, LoadUse {
-  std::string text;           // of a conversation: the last answer
-  int64_t turns = 0;          // answers
+  std::string text;           // of a conversation: the last answer; of many prompts: empty
+  int64_t turns = 0;          // answers: of a conversation, or of the prompts of a file
   int64_t prompt_tokens = 0;  // read, without those of earlier turns
   int64_t new_tokens = 0;
   double seconds = 0;  // prompt and text, without loading

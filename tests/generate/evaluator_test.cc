@@ -51,7 +51,7 @@ std::vector<float> generated_losses(const Model& model, const std::vector<int32_
   GenerationSteps steps(*workspace, model, shape);
   std::vector<float> losses;
   for (size_t i = 0; i + 1 < ids.size(); ++i) {
-    steps.feed({&ids[i], 1});
+    steps.feed(std::span(ids).subspan(i, 1));
     losses.push_back(-(steps.logits()[static_cast<size_t>(ids[i + 1])] - steps.lse()));
   }
   return losses;

@@ -86,8 +86,8 @@ TEST(GenerationSteps, ATokenSeesWhatCameBefore) {
   for (const int32_t first : {1, 2}) {
     GenerationSteps steps(*workspace, *model, shape);
     const std::vector<int32_t> ids = {first, 3};
-    steps.feed({&ids[0], 1});
-    steps.feed({&ids[1], 1});
+    steps.feed(std::span(ids).first(1));
+    steps.feed(std::span(ids).last(1));
     seen.emplace_back(steps.logits().begin(), steps.logits().end());
   }
   EXPECT_NE(seen[0], seen[1]);
@@ -112,6 +112,62 @@ TEST(GenerationSteps, WhatIsKeptOfTheCacheGivesTheBitsOfAFreshOne) {
   EXPECT_EQ(steps.tokens(), 37);
   EXPECT_EQ(logits_behind(steps, std::span(ids).subspan(37)), expected);
   EXPECT_ERROR(InternalError, "61 tokens to keep of 60", steps.keep(61));
+}
+
+// Prompts of several lengths in pieces beside the new tokens of others, in steps of all sizes.
+TEST(GenerationSteps, EachOfManySequencesHasTheBitsOfOneAlone) {
+  const auto model = make_llama(tiny_config());
+  const std::vector<int32_t> ids = some_ids(120);
+  const std::vector<std::span<const int32_t>> texts = {std::span(ids).first(40), std::span(ids).subspan(7, 3),
+                                                       std::span(ids).last(33), std::span(ids).subspan(50, 21),
+                                                       std::span(ids).subspan(2, 1)};
+  constexpr size_t kNew = 4;  // of each text, fed one by one
+  const auto bits = [](const GenerationSteps& steps, size_t part) {
+    std::vector<float> all(steps.logits(part).begin(), steps.logits(part).end());
+    all.push_back(steps.lse(part));
+    return all;
+  };
+  std::vector<std::vector<float>> expected;
+  for (const std::span<const int32_t> text : texts) {
+    const GenerationShape alone{.context = kContext, .prefill_chunk = 16};
+    const auto workspace = make_workspace(*model, build_generation_graphs(*model, alone));
+    GenerationSteps steps(*workspace, *model, alone);
+    for (std::span<const int32_t> rest = text; !rest.empty();) {
+      rest = rest.subspan(static_cast<size_t>(steps.feed(rest)));
+    }
+    expected.push_back(bits(steps, 0));
+    for (size_t i = 0; i < kNew; ++i) {
+      steps.feed(std::span(ids).subspan(i, 1));
+      expected.push_back(bits(steps, 0));
+    }
+  }
+  for (const auto& [sequences, chunk] : {std::pair<int64_t, int64_t>(5, 16), {6, 4}, {8, 64}, {5, 1}}) {
+    const GenerationShape shape{.sequences = sequences, .context = kContext, .prefill_chunk = chunk};
+    const auto workspace = make_workspace(*model, build_generation_graphs(*model, shape), 2);
+    GenerationSteps steps(*workspace, *model, shape);
+    std::vector<std::vector<float>> got(expected.size());
+    std::vector<std::span<const int32_t>> unread = texts;
+    std::vector<size_t> written(texts.size(), 0);
+    for (;;) {
+      std::vector<GenerationSteps::Part> parts;
+      std::vector<size_t> owners;
+      for (size_t t = 0; t < texts.size(); ++t) {
+        if (unread[t].empty()) continue;
+        parts.push_back({sequences - 1 - static_cast<int64_t>(t), unread[t]});
+        owners.push_back(t);
+      }
+      if (parts.empty()) break;
+      steps.feed(parts);
+      for (size_t p = 0; p < parts.size(); ++p) {
+        const size_t t = owners[p];
+        unread[t] = parts[p].tokens;
+        if (!unread[t].empty()) continue;
+        got[t * (kNew + 1) + written[t]] = bits(steps, p);
+        if (written[t] < kNew) unread[t] = std::span(ids).subspan(written[t]++, 1);
+      }
+    }
+    EXPECT_EQ(got, expected) << sequences << " sequences, chunks of " << chunk;
+  }
 }
 
 TEST(GenerationSteps, AFullCacheTakesNoMore) {

@@ -7,11 +7,13 @@
 #include <optional>
 
 #include "headroom/api/adapter_notes.h"
+#include "headroom/api/answer_prompts.h"
 #include "headroom/api/conversation.h"
 #include "headroom/api/job_settings.h"
 #include "headroom/api/model_source.h"
 #include "headroom/api/output_paths.h"
 #include "headroom/api/prompt.h"
+#include "headroom/api/prompt_rows.h"
 #include "headroom/api/run_report.h"
 #include "headroom/base/console.h"
 #include "headroom/base/errors.h"
@@ -65,7 +67,7 @@ void write_report(const GenerateOptions& options, const FittedJob& job, const Ge
   report["tokens"] = tokens;
   report["seconds"] = result.seconds;
   report["tokens_per_second"] = rate(tokens, result.seconds);
-  if (options.chat) report["turns"] = result.turns;
+  if (options.chat || !options.prompts.empty()) report["turns"] = result.turns;
   report["prompt_tokens"] = result.prompt_tokens;
   report["new_tokens"] = result.new_tokens;
   report["prefill_tokens_per_second"] = result.prefill_tokens_per_second;
@@ -76,6 +78,19 @@ void write_report(const GenerateOptions& options, const FittedJob& job, const Ge
 
 bool has_prompt(const GenerateOptions& options) { return !options.prompt.empty() || !options.prompt_file.empty(); }
 
+void check_prompts_flags(const GenerateOptions& options) {
+  if (options.prompts.empty()) {
+    if (!options.output.empty()) throw InvalidInput("--output: only with --prompts has it a meaning");
+    if (options.parallel) throw InvalidInput("--parallel: only with --prompts has it a meaning");
+    return;
+  }
+  if (has_prompt(options)) throw InvalidInput("--prompts: expected no --prompt and no --prompt-file beside it");
+  if (options.output.empty()) throw InvalidInput("--prompts: expected --output, the file for the answers");
+  if (!options.logprobs.empty()) {
+    throw InvalidInput("--logprobs: many prompts have no single file of them; try --prompt TEXT");
+  }
+}
+
 void check_chat_flags(const GenerateOptions& options) {
   if (!options.chat && !options.system.empty()) throw InvalidInput("--system: only with --chat has it a meaning");
   if (!options.chat) return;
@@ -85,7 +100,8 @@ void check_chat_flags(const GenerateOptions& options) {
   if (!has_prompt(options) && !options.logprobs.empty()) {
     throw InvalidInput("--logprobs: a conversation of many turns has no single file of them; try --prompt TEXT");
   }
-  if (!has_prompt(options) && !options.next_message) throw InvalidInput("--chat: expected a prompt");
+  if (!has_prompt(options) && options.prompts.empty() && !options.next_message)
+    throw InvalidInput("--chat: expected a prompt");
 }
 
 // Question by question, until there is none, the context is full, or a signal. An interrupt stops an answer, and the
@@ -117,10 +133,13 @@ void converse(const GenerateOptions& options, Conversation& conversation, Genera
 GenerateResult generate(const GenerateOptions& given) {
   restart_peak();
   GenerateOptions options = given;
+  check_prompts_flags(options);
   check_chat_flags(options);
-  check_output_paths(
-      outputs_of(options, {{"--logprobs", options.logprobs}}),
-      {{"MODEL", options.model}, {"--adapter", options.adapter}, {"--prompt-file", options.prompt_file}});
+  check_output_paths(outputs_of(options, {{"--logprobs", options.logprobs}, {"--output", options.output}}),
+                     {{"MODEL", options.model},
+                      {"--adapter", options.adapter},
+                      {"--prompt-file", options.prompt_file},
+                      {"--prompts", options.prompts}});
   const Backend& backend = choose_backend();
   const std::unique_ptr<Model> model = open_model_directory(options.model, open_settings(options));
   note_adapter(options.adapter, *model, options.quiet);
@@ -128,10 +147,20 @@ GenerateResult generate(const GenerateOptions& given) {
   generation_shape(settings, *model);  // before the tokenizer takes its time
   const Tokenizer tokenizer = open_tokenizer(options.model, *model);
   std::vector<int32_t> prompt;
-  if (!options.chat) prompt = encode_prompt(options, tokenizer, *model);
-  options.context = settings.context = context_for(settings, *model, static_cast<int64_t>(prompt.size()));
+  int64_t longest = 0;  // of the prompts, in tokens
+  if (!options.prompts.empty()) {
+    const PromptSurvey survey = survey_prompts(options, tokenizer, *model);
+    settings.prompts = survey.prompts;
+    longest = survey.longest;
+  } else if (!options.chat) {
+    prompt = encode_prompt(options, tokenizer, *model);
+    longest = static_cast<int64_t>(prompt.size());
+  }
+  options.context = settings.context = context_for(settings, *model, longest);
   std::optional<ChatTemplate> chat_template;
-  if (options.chat) chat_template = load_chat_template(options.model, conversation_bytes(options.context));
+  if (options.chat && options.prompts.empty()) {
+    chat_template = load_chat_template(options.model, conversation_bytes(options.context));
+  }
   const StreamSource source(options.model, *model);
   GenerationShape shape;
   FittedJob job = fit_to_run(options, [&] {
@@ -147,23 +176,29 @@ GenerateResult generate(const GenerateOptions& given) {
   ModelRegions regions;
   source.add_regions(job.plan, regions);
   Workspace workspace(std::move(job.graphs), job.plan, backend, "", &regions);
-  Generator generator(settings, shape, *model, tokenizer, end_ids_of(options.model, *model, tokenizer.eos_id()),
-                      workspace);
-  const LoadUse load = load_use(generator.load());
-  Totals totals;
-  if (options.chat) {
-    Conversation conversation(options, *chat_template, tokenizer, *model);
-    converse(options, conversation, generator, totals);
+  const LoadUse load = load_use(load_weights(settings, *model, workspace));
+  const std::vector<int32_t> end_ids = end_ids_of(options.model, *model, tokenizer.eos_id());
+  GenerateResult result;
+  if (!options.prompts.empty()) {
+    PromptBatch batch(settings, shape, *model, tokenizer, end_ids, workspace);
+    result = answer_prompts(options, settings, tokenizer, *model, batch);
   } else {
-    Continuation text = generator.run(prompt);
-    totals.stop(text.signal);
-    totals.add(std::move(text));
+    Generator generator(settings, shape, *model, tokenizer, end_ids, workspace);
+    Totals totals;
+    if (options.chat) {
+      Conversation conversation(options, *chat_template, tokenizer, *model);
+      converse(options, conversation, generator, totals);
+    } else {
+      Continuation text = generator.run(prompt);
+      totals.stop(text.signal);
+      totals.add(std::move(text));
+    }
+    result = totals.result();
   }
-  GenerateResult result = totals.result();
   static_cast<LoadUse&>(result) = load;
   static_cast<MemoryUse&>(result) = memory_use(job);
   if (!options.report.empty()) write_report(options, job, result);
-  if (!options.quiet) {
+  if (!options.quiet && options.prompts.empty()) {
     print_note("\nprompt: {} tokens, {:.1f} tokens/s; text: {} tokens, {:.1f} tokens/s\n", result.prompt_tokens,
                result.prefill_tokens_per_second, result.new_tokens, result.decode_tokens_per_second);
   }

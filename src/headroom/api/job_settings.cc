@@ -114,6 +114,7 @@ TraceSettings trace_settings(const RunOptions& options) {
 
 GenerationSettings generation_settings(const GenerateOptions& options) {
   expect_count("--prefill-chunk", options.prefill_chunk.value_or(1), 1);
+  expect_count("--parallel", options.parallel.value_or(1), 1);
   expect_count("--top-k", options.top_k, 0);
   if (!(options.temperature >= 0) || !std::isfinite(options.temperature)) {
     throw InvalidInput("--temperature {}: expected 0 (greedy) or more", options.temperature);
@@ -135,6 +136,7 @@ GenerationSettings generation_settings(const GenerateOptions& options) {
   settings.chats = options.chat;
   settings.context = options.context;
   settings.prefill_chunk = options.prefill_chunk;
+  settings.parallel = options.parallel;
   settings.sampler = {options.temperature, options.top_k, options.top_p, options.seed};
   check_stops(options.stop);
   settings.stop = options.stop;

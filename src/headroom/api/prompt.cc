@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
@@ -40,44 +41,57 @@ TokenSink checked(const std::string& model_directory, const Model& model, const 
   };
 }
 
-}  // namespace
-
-std::vector<int32_t> encode_prompt(const GenerateOptions& options, const Tokenizer& tokenizer, const Model& model) {
-  if (!options.prompt.empty() && !options.prompt_file.empty()) {
-    throw InvalidInput("--prompt, --prompt-file: expected at most one of them");
-  }
-  const int64_t room = options.context > 0 ? options.context : model.max_positions();
+// What `write` gives the encoder, between the tokens that belong around a text.
+std::vector<int32_t> encode_with_ends(const GenerateOptions& options, const Tokenizer& tokenizer, const Model& model,
+                                      const std::function<void(TokenEncoder&)>& write) {
+  const int64_t room = prompt_room(options, model);
   std::vector<int32_t> ids;
   const auto take = [&](std::span<const int32_t> more) {
-    if (static_cast<int64_t>(ids.size() + more.size()) > room) {
-      throw InvalidInput("the prompt has more than {} tokens, which is all of the {}; {}", format_count(room),
-                         options.context > 0 ? "--context" : "model's positions",
-                         options.context > 0 ? "try a larger --context or a shorter prompt" : "try a shorter prompt");
-    }
+    if (static_cast<int64_t>(ids.size() + more.size()) > room) refuse_prompt(options, room);
     ids.insert(ids.end(), more.begin(), more.end());
   };
   const TokenSink append = checked(options.model, model, take);
   TokenEncoder encoder(tokenizer);
   encoder.begin(true, append);
-  if (options.prompt_file.empty()) {
-    encoder.text(options.prompt);
-  } else {
-    encode_file(options.prompt_file, encoder);
-  }
+  write(encoder);
   encoder.finish();
-  if (ids.empty()) {
-    const std::optional<int32_t> begin = tokenizer.bos_id() ? tokenizer.bos_id() : model.bos();
-    if (!begin)
-      throw InvalidInput("the prompt is empty and {} has no token that begins a text; try --prompt TEXT",
-                         options.model);
-    if (*begin >= model.vocabulary()) {
-      throw InvalidInput(
-          "{}: bos_token_id {} is none of the {} tokens of the model; expected less, or try --prompt TEXT",
-          options.model, *begin, model.vocabulary());
-    }
-    append({&*begin, 1});
+  if (!ids.empty()) return ids;
+  const std::optional<int32_t> begin = tokenizer.bos_id() ? tokenizer.bos_id() : model.bos();
+  if (!begin) {
+    throw InvalidInput("the prompt is empty and {} has no token that begins a text; try --prompt TEXT", options.model);
   }
+  if (*begin >= model.vocabulary()) {
+    throw InvalidInput("{}: bos_token_id {} is none of the {} tokens of the model; expected less, or try --prompt TEXT",
+                       options.model, *begin, model.vocabulary());
+  }
+  append({&*begin, 1});
   return ids;
+}
+
+}  // namespace
+
+int64_t prompt_room(const GenerateOptions& options, const Model& model) {
+  return options.context > 0 ? options.context : model.max_positions();
+}
+
+void refuse_prompt(const GenerateOptions& options, int64_t room) {
+  throw InvalidInput("the prompt has more than {} tokens, which is all of the {}; {}", format_count(room),
+                     options.context > 0 ? "--context" : "model's positions",
+                     options.context > 0 ? "try a larger --context or a shorter prompt" : "try a shorter prompt");
+}
+
+std::vector<int32_t> encode_prompt(const GenerateOptions& options, const Tokenizer& tokenizer, const Model& model) {
+  if (!options.prompt.empty() && !options.prompt_file.empty()) {
+    throw InvalidInput("--prompt, --prompt-file: expected at most one of them");
+  }
+  if (options.prompt_file.empty()) return encode_prompt(options.prompt, options, tokenizer, model);
+  return encode_with_ends(options, tokenizer, model,
+                          [&](TokenEncoder& encoder) { encode_file(options.prompt_file, encoder); });
+}
+
+std::vector<int32_t> encode_prompt(const std::string& text, const GenerateOptions& options, const Tokenizer& tokenizer,
+                                   const Model& model) {
+  return encode_with_ends(options, tokenizer, model, [&](TokenEncoder& encoder) { encoder.text(text); });
 }
 
 std::vector<int32_t> encode_as_it_is(const std::string& text, const std::string& model_directory,

@@ -16,6 +16,15 @@ namespace headroom {
 // options.context, has room for. `tokenizer` is the model's (open_tokenizer).
 std::vector<int32_t> encode_prompt(const GenerateOptions& options, const Tokenizer& tokenizer, const Model& model);
 
+// The same for a text.
+std::vector<int32_t> encode_prompt(const std::string& text, const GenerateOptions& options, const Tokenizer& tokenizer,
+                                   const Model& model);
+
+// Tokens that a prompt may have: options.context, or as many as the model has positions.
+int64_t prompt_room(const GenerateOptions& options, const Model& model);
+// Throws InvalidInput for a prompt that has more.
+[[noreturn]] void refuse_prompt(const GenerateOptions& options, int64_t room);
+
 // `text` with the tokens that it spells, and none around it. Of a longer one the first `most` + 1 ids. Throws
 // InvalidInput when an id is not in the model's vocabulary.
 std::vector<int32_t> encode_as_it_is(const std::string& text, const std::string& model_directory,

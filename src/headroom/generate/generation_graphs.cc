@@ -2,6 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
+#include "headroom/base/bytes.h"
 #include "headroom/passes/insert_lora.h"
 #include "headroom/tasks/next_token.h"
 
@@ -12,7 +15,7 @@ constexpr int64_t kSmallestPrefill = 4;  // rows; below, decode steps do
 
 Graph build_step(const Model& model, const GenerationShape& shape, int64_t rows) {
   Graph graph;
-  graph.name = step_name(rows);
+  graph.name = step_name(shape, rows);
   Builder build(graph);
   const StepShape step = shape.step(rows);
   const NextTokenLogits inputs = declare_logits_inputs(build, model, step);
@@ -25,21 +28,29 @@ Graph build_step(const Model& model, const GenerationShape& shape, int64_t rows)
 
 std::vector<int64_t> step_rows(const GenerationShape& shape) {
   std::vector<int64_t> rows;
-  for (int64_t next = shape.prefill_chunk; next >= kSmallestPrefill; next /= 4) rows.push_back(next);
-  if (rows.empty() && shape.prefill_chunk > 1) rows.push_back(shape.prefill_chunk);
-  rows.push_back(1);
+  for (int64_t next = shape.prefill_chunk; next >= kSmallestPrefill && next > shape.sequences; next /= 4) {
+    rows.push_back(next);
+  }
+  if (rows.empty() && shape.prefill_chunk > shape.sequences) rows.push_back(shape.prefill_chunk);
+  for (int64_t next = shape.sequences; next > 0; next /= 2) rows.push_back(next);
   return rows;
 }
 
 StepShape GenerationShape::step(int64_t rows) const {
+  const std::string prefix = step_name(*this, rows) + ".";
   return {.tokens = rows,
+          .sequences = std::min(rows, sequences),
           .positions = context,
-          .cache_rows = context,
+          .cache_rows = multiply_sizes(sequences, context, "--context"),
           .cache_dtype = cache_dtype,
-          .of_tokens = step_name(rows) + "."};
+          .of_tokens = prefix,
+          .of_sequences = prefix};
 }
 
-std::string step_name(int64_t rows) { return rows == 1 ? "decode" : fmt::format("prefill_{}", rows); }
+std::string step_name(const GenerationShape& shape, int64_t rows) {
+  if (rows == 1) return "decode";
+  return fmt::format("{}_{}", rows <= shape.sequences ? "decode" : "prefill", rows);
+}
 
 std::vector<Graph> build_generation_graphs(const Model& model, const GenerationShape& shape, PassTrace* trace) {
   std::vector<Pass> passes;

@@ -1,5 +1,6 @@
-// The graphs of a generation job: one a number of rows, all over the same weights and the same KV cache.
-//   T rows of a step, C rows of the cache (the context), D head size, V vocabulary.
+// The graphs of a generation job: one a number of rows, all over the same weights and the same KV cache, of which each
+// sequence that is written side by side has its own part.
+//   T rows of a step, B sequences, C rows of the cache for each (the context), D head size, V vocabulary.
 #pragma once
 
 #include <string>
@@ -14,8 +15,9 @@
 namespace headroom {
 
 struct GenerationShape {
-  int64_t context = 0;                  // tokens that the cache holds, prompt and new ones together
-  int64_t prefill_chunk = 0;            // rows of the largest prefill step, at most `context`
+  int64_t sequences = 1;                // B
+  int64_t context = 0;                  // C: tokens that the cache holds of each, prompt and new ones together
+  int64_t prefill_chunk = 0;            // rows of the largest prefill step, of all sequences together
   DType cache_dtype = DType::f32;       // of the KV cache: f32, bf16 or f16
   Compute compute = Compute::f32;       // of products with quantised weights
   bool orders_vocabulary = false;       // the sampler needs room to order the vocabulary (top-k, top-p)
@@ -24,18 +26,18 @@ struct GenerationShape {
   StepShape step(int64_t rows) const;
 };
 
-// Rows of each step, descending from the prefill chunk by quarters to 1, the decode step. The small ones cost no arena
-// and save short prompts, and the ends of long ones, the rows of a whole chunk.
+// Rows of each step, descending: from the prefill chunk by quarters, then from a row for each sequence by halves to 1.
+// The small ones cost no arena and save short prompts, and the ends of long ones, the rows of a whole chunk.
 std::vector<int64_t> step_rows(const GenerationShape& shape);
 
-// "decode" for one row, else "prefill_128".
-std::string step_name(int64_t rows);
+// "decode" for one row, else "decode_8" where each may be of another sequence, else "prefill_128".
+std::string step_name(const GenerationShape& shape, int64_t rows);
 
-// Graph inputs that the host fills, by name; those of one step begin with its name:
-//   "STEP.tokens", "STEP.positions" i32[T], "STEP.last_row" i32[1]: the row whose logits are wanted,
-//   "sequences" i32[1, 4], "cache_range" i32[2], "rotary_table" f32[C, D];
+// Graph inputs that the host fills, by name; those of one step begin with its name, and S is the smaller of T and B:
+//   "STEP.tokens", "STEP.positions" i32[T], "STEP.last_row" i32[S]: the rows whose logits are wanted,
+//   "STEP.sequences" i32[S, 4], "STEP.cache_range" i32[S, 2] (of one, i32[2]), "rotary_table" f32[C, D];
 //   "vocabulary_order" i32[V], where the shape asks for it, which no node reads.
-// Results of each: "STEP.logits" f32[1, V] and "STEP.lse" f32[1], their logsumexp. Weights have the dtype of the files;
+// Results of each: "STEP.logits" f32[S, V] and "STEP.lse" f32[S], their logsumexp. Weights have the dtype of the files;
 // f32 caches give the numbers of the training forward.
 std::vector<Graph> build_generation_graphs(const Model& model, const GenerationShape& shape,
                                            PassTrace* trace = nullptr);

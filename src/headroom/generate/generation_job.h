@@ -7,11 +7,13 @@
 #include <string_view>
 #include <vector>
 
+#include "headroom/formats/weights/tensor_loader.h"
 #include "headroom/generate/generation_graphs.h"
 #include "headroom/generate/sampler.h"
 #include "headroom/generate/streamed_weights.h"
 #include "headroom/passes/pass_dump.h"
 #include "headroom/runtime/fit.h"
+#include "headroom/runtime/workspace.h"
 
 namespace headroom {
 
@@ -21,7 +23,9 @@ struct GenerationSettings {
   std::string adapter;  // PEFT directory; empty: none
   bool chats = false;
   int64_t most_new_tokens = 0;
-  int64_t context = 0;                   // 0: what prompt and new tokens need
+  int64_t context = 0;                   // of each sequence; 0: what prompt and new tokens need
+  std::optional<int64_t> parallel;       // sequences side by side; none: as many as fit, of `prompts` at most 16
+  int64_t prompts = 0;                   // in the file of them; 0: there is none
   std::optional<int64_t> prefill_chunk;  // none: the largest that the budget allows
   DType cache_dtype = DType::f32;
   std::string compute = "auto";  // compute.h
@@ -46,6 +50,9 @@ int64_t context_for(const GenerationSettings& settings, const Model& model, int6
 // tokens are worth.
 int64_t conversation_bytes(int64_t context);
 
+// The same of a conversation that is one of many prompts.
+inline constexpr int64_t kPromptTextBytes = int64_t{1} << 20;
+
 // Throws InvalidInput naming the flag that does not fit the model. Where settings.context is 0 a prompt of
 // settings.prefill_chunk or 128 tokens is assumed. Without a prefill_chunk the chunk is the largest that a budget may
 // allow.
@@ -62,5 +69,8 @@ struct FittedGeneration {
 FittedGeneration fit_generation(const GenerationSettings& settings, const Model& model, const Budget& budget,
                                 int64_t tokenizer_bytes, int64_t chat_template_bytes = 0,
                                 const StreamSource* source = nullptr);
+
+// Reads the weights of model and adapter.
+LoadStatistics load_weights(const GenerationSettings& settings, const Model& model, Workspace& workspace);
 
 }  // namespace headroom

@@ -13,6 +13,7 @@
 #include "headroom/base/page.h"
 #include "headroom/graph/op.h"
 #include "headroom/passes/offload.h"
+#include "headroom/passes/pass.h"
 #include "headroom/passes/prefetch.h"
 
 namespace headroom {

@@ -15,7 +15,7 @@
 #include "headroom/base/errors.h"
 #include "headroom/base/expect_count.h"
 #include "headroom/formats/json/json_object.h"
-#include "headroom/generate/batched_steps.h"
+#include "headroom/generate/generation_steps.h"
 #include "headroom/generate/streamed_weights.h"
 #include "headroom/measure/kernel_bench.h"
 #include "headroom/measure/limit_probes.h"
@@ -160,20 +160,19 @@ std::vector<int64_t> prefill_rows_to_try(int64_t prompt) {
 
 // `chosen` becomes the one that fits.
 FittedJob fit_batch(const ModelBenchOptions& options, const Model& model, const StreamSource* source,
-                    BatchedShape& chosen) {
-  std::vector<BatchedShape> shapes;
+                    GenerationShape& chosen) {
+  std::vector<GenerationShape> shapes;
   std::vector<Candidate> ways;
   for (const int64_t rows : prefill_rows_to_try(options.prompt)) {
     shapes.push_back({.sequences = options.batch,
                       .context = std::max(options.prompt, options.generate),
-                      .prefill_rows = rows,
-                      .decodes = options.generate > 0,
+                      .prefill_chunk = rows,
                       .compute = parse_compute(options.compute, model)});
     multiply_sizes(shapes.back().sequences, shapes.back().context, "--batch x --prompt");
   }
-  for (const BatchedShape& shape : shapes) {
-    ways.push_back({fmt::format("{} sequences, prefill in chunks of {}", shape.sequences, shape.prefill_rows),
-                    [&] { return Job{.graphs = build_batched_graphs(model, shape)}; }});
+  for (const GenerationShape& shape : shapes) {
+    ways.push_back({fmt::format("{} sequences, prefill in chunks of {}", shape.sequences, shape.prefill_chunk),
+                    [&] { return Job{.graphs = build_generation_graphs(model, shape)}; }});
   }
   const int threads = threads_to_use(options.threads);
   FittedJob job = fit_streamed(ways, source, resolve_budget(options.memory),
@@ -193,23 +192,50 @@ TrainingRequest request_of(const ModelBenchOptions& options) {
 
 using OnRate = std::function<void(const ModelRate&)>;
 
-void measure_batch(const ModelBenchOptions& options, const Model& model, const BatchedShape& shape,
+// What is computed does not depend on which tokens they are.
+int32_t some_token(const Model& model) { return static_cast<int32_t>(std::min<int64_t>(1, model.vocabulary() - 1)); }
+
+// Every sequence from its beginning, one after the other.
+void prefill(GenerationSteps& steps, int64_t sequences, std::span<const int32_t> prompt) {
+  for (int64_t one = 0; one < sequences; ++one) {
+    steps.keep(0, one);
+    for (std::span<const int32_t> rest = prompt; !rest.empty();) {
+      rest = rest.subspan(static_cast<size_t>(steps.feed(rest, one)));
+    }
+  }
+}
+
+// One token after the other, of all sequences at once.
+void decode(GenerationSteps& steps, int64_t sequences, std::span<const int32_t> text) {
+  for (int64_t one = 0; one < sequences; ++one) steps.keep(0, one);
+  std::vector<GenerationSteps::Part> parts(static_cast<size_t>(sequences));
+  for (size_t position = 0; position < text.size(); ++position) {
+    for (size_t one = 0; one < parts.size(); ++one) {
+      parts[one] = {static_cast<int64_t>(one), text.subspan(position, 1)};
+    }
+    steps.feed(parts);
+  }
+}
+
+void measure_batch(const ModelBenchOptions& options, const Model& model, const GenerationShape& shape,
                    Workspace& workspace, const OnRate& add) {
   load(options, model, workspace);
-  BatchedSteps steps(workspace, model, shape);
+  GenerationSteps steps(workspace, model, shape);
+  const std::vector<int32_t> text(static_cast<size_t>(shape.context), some_token(model));
   Repeats repeats(options, workspace);
   if (options.prompt > 0) {
     ModelRate rate{.test = "prefill", .batch = options.batch, .tokens = options.prompt};
     const double flops = static_cast<double>(options.batch) * prefill_flops(model, options.prompt);
-    repeats.measure(rate, Limit::fma, flops, [&] { steps.prefill(options.prompt); });
+    repeats.measure(rate, Limit::fma, flops,
+                    [&] { prefill(steps, options.batch, std::span(text).first(static_cast<size_t>(options.prompt))); });
     add(rate);
   }
   if (options.generate > 0) {
     ModelRate rate{.test = "decode", .batch = options.batch, .tokens = options.generate};
     const double fill = static_cast<double>(options.generate + 1) / 2 / static_cast<double>(shape.context);
-    const double bytes = bytes_read_by(workspace.at("decode").graph(), fill);
+    const double bytes = bytes_read_by(workspace.at(step_name(shape, options.batch)).graph(), fill);
     repeats.measure(rate, Limit::read, static_cast<double>(options.generate) * bytes, [&] {
-      for (int64_t position = 0; position < options.generate; ++position) steps.decode(position);
+      decode(steps, options.batch, std::span(text).first(static_cast<size_t>(options.generate)));
     });
     add(rate);
   }
@@ -269,7 +295,7 @@ Json bench_model(const ModelBenchOptions& options, const OnRate& on_rate) {
   // All jobs are fitted before anything runs, and again when their turn comes: one at a time is in memory.
   std::optional<StreamSource> source;  // where there are weights
   if (has_weights(options.model)) source.emplace(options.model, *model);
-  BatchedShape shape;
+  GenerationShape shape;
   const Fit fit_steps = [&] { return fit_batch(options, *model, source ? &*source : nullptr, shape); };
   const Fit fit_train = [&] { return fit_training(request_of(options), *model, resolve_budget(options.memory), 0); };
   const bool has_batch = options.prompt > 0 || options.generate > 0;
