@@ -19,6 +19,7 @@
 #include "headroom/data/data_file.h"
 #include "headroom/formats/json/json_object.h"
 #include "headroom/formats/tokenizer/tokenizer.h"
+#include "headroom/formats/weights/weight_files.h"
 #include "headroom/generate/generation_job.h"
 #include "headroom/measure/machine_profile.h"
 #include "headroom/train/dataset.h"
@@ -56,7 +57,7 @@ std::unique_ptr<Model> open_model_to_plan(const PlanOptions& options) {
   return make_model_and_note(config_to_train(options.model, options.train.labels, settings), options.model, settings);
 }
 
-FittedJob fit(PlanOptions& options) {
+FittedJob fit(PlanOptions& options, std::optional<Forecast>& forecast) {
   static_cast<RunOptions&>(options.train) = options.run;
   options.train.model = options.model;
   static_cast<RunOptions&>(options.generate) = options.run;
@@ -90,9 +91,10 @@ FittedJob fit(PlanOptions& options) {
     const StreamSource source = has_weight_files(options.model) && options.dtype.empty()
                                     ? StreamSource(options.model, *model)
                                     : StreamSource(*model);
-    return fit_generation(settings, *model, resolve_budget(options.run.memory), tokenizer_bytes,
-                          chat_template_bytes_of(options.generate), &source)
-        .job;
+    FittedGeneration fitted = fit_generation(settings, *model, resolve_budget(options.run.memory), tokenizer_bytes,
+                                             chat_template_bytes_of(options.generate), &source);
+    forecast = fitted.forecast;
+    return std::move(fitted.job);
   }
   TrainingRequest request = training_request(options.train);
   check_data_files(request.data);
@@ -149,6 +151,13 @@ void print_mesh(const PlanOptions& options) {
   write_mesh(options, report, text);
 }
 
+// That of --disk, or where generation may leave weights in their file, the file.
+std::string disk_to_measure(const PlanOptions& options) {
+  if (options.task != "generate" || !has_weight_files(options.model)) return options.run.disk;
+  const WeightFiles files(options.model);
+  return files.count() > 0 ? files.tensor(0).file->path() : "";
+}
+
 void plan(PlanOptions& options) {
   if (options.device == "list") {
     write_result(device_table());
@@ -164,10 +173,16 @@ void plan(PlanOptions& options) {
     options.run.memory = fmt::format("{}", device->usable_bytes());
   }
   std::optional<MachineLimits> limits;
-  if (options.measure) limits = measure_machine(threads_to_use(options.run.threads), options.run.disk);
-  FittedJob job = fit_or_report(options.run, [&] { return fit(options); });
-  if (device != nullptr) job.step_seconds = 0;  // that is this machine's
+  if (options.measure) limits = measure_machine(threads_to_use(options.run.threads), disk_to_measure(options));
+  std::optional<Forecast> forecast;
+  FittedJob job = fit_or_report(options.run, [&] { return fit(options, forecast); });
+  if (device != nullptr) {  // what was predicted is of this machine
+    job.step_seconds = 0;
+    job.forecast.clear();
+    forecast.reset();
+  }
   nlohmann::ordered_json report = report_of(job);
+  if (forecast) add_forecast(report, *forecast);
   std::string machine;
   if (device != nullptr) {
     const bool trains = options.task == "train";

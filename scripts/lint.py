@@ -43,7 +43,7 @@ FLOORS = {
     "models": "base formats graph ops runtime",
     "tasks": "base data graph ops runtime models",
     "techniques": "base formats data graph ops plan passes models runtime",
-    "generate": "base formats graph backend ops plan runtime passes models tasks",
+    "generate": "base formats graph backend ops plan runtime measure passes models tasks",
     "train": "base formats data graph backend ops plan runtime measure passes models tasks techniques",
     "api": "base formats data graph backend ops plan runtime passes models tasks techniques generate train measure",
     "verbs": "base formats data graph backend ops plan runtime passes models tasks techniques generate train measure "

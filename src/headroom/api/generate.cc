@@ -60,8 +60,10 @@ class Totals {
   int64_t timed_tokens_ = 0;
 };
 
-void write_report(const GenerateOptions& options, const FittedJob& job, const GenerateResult& result) {
+void write_report(const GenerateOptions& options, const FittedJob& job, const Forecast& forecast,
+                  const GenerateResult& result) {
   nlohmann::ordered_json report = report_of(job);
+  add_forecast(report, forecast);
   const int64_t tokens = result.prompt_tokens + result.new_tokens;
   add_load(report, result);
   report["tokens"] = tokens;
@@ -163,11 +165,13 @@ GenerateResult generate(const GenerateOptions& given) {
   }
   const StreamSource source(options.model, *model);
   GenerationShape shape;
+  Forecast forecast;
   FittedJob job = fit_to_run(options, [&] {
     FittedGeneration fitted =
         fit_generation(settings, *model, resolve_budget(options.memory), tokenizer_bytes_of(options.model),
                        chat_template_bytes_of(options), &source);
     shape = fitted.shape;
+    forecast = fitted.forecast;
     return std::move(fitted.job);
   });
   announce_plan(job, options, "plan of generation", options.model);
@@ -197,7 +201,7 @@ GenerateResult generate(const GenerateOptions& given) {
   }
   static_cast<LoadUse&>(result) = load;
   static_cast<MemoryUse&>(result) = memory_use(job);
-  if (!options.report.empty()) write_report(options, job, result);
+  if (!options.report.empty()) write_report(options, job, forecast, result);
   if (!options.quiet && options.prompts.empty()) {
     print_note("\nprompt: {} tokens, {:.1f} tokens/s; text: {} tokens, {:.1f} tokens/s\n", result.prompt_tokens,
                result.prefill_tokens_per_second, result.new_tokens, result.decode_tokens_per_second);

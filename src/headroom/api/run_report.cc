@@ -33,7 +33,8 @@ void write_html(const FittedJob& job, const std::string& path, std::string_view 
                 {.title = std::string(title),
                  .model = model,
                  .choice = fmt::format("{}, {} threads", job.choice, job.plan.threads),
-                 .command = command_line()});
+                 .command = command_line(),
+                 .forecast = job.forecast});
   out.close();
   if (!out || std::rename(temporary.c_str(), path.c_str()) != 0) {
     remove_tree(temporary);
@@ -106,7 +107,7 @@ MemoryUse memory_use(const FittedJob& job) {
 
 std::string describe_plan(const FittedJob& job, std::string_view title) {
   return fmt::format("{} ({}, {} threads)\n{}{}", title, job.choice, job.plan.threads,
-                     plan_table(job.plan, process_budget(job)), describe_techniques(job));
+                     plan_table(job.plan, process_budget(job)), describe_techniques(job) + job.forecast);
 }
 
 void announce_plan(const FittedJob& job, const RunOptions& options, std::string_view title, const std::string& model) {

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 
+#include "headroom/backend/backend.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/formats/chat/chat_template.h"
 #include "headroom/generate/prompt_batch.h"
+#include "headroom/measure/op_profile.h"
 #include "headroom/models/adapter.h"
 #include "headroom/models/weights.h"
 #include "headroom/runtime/progress.h"
@@ -136,7 +138,10 @@ FittedGeneration fit_generation(const GenerationSettings& settings, const Model&
   FittedJob job = fit_streamed(ways, source, budget, reserve);
   finish_trace(trace, settings.trace);
   const GenerationShape chosen = shapes[job.candidate];
-  return {std::move(job), chosen};
+  const MachineRates rates = known_rates(choose_backend(), settings.threads);
+  const Forecast speed = forecast(job, job.plan, chosen, rates);
+  job.forecast = describe(speed);
+  return {std::move(job), chosen, speed};
 }
 
 LoadStatistics load_weights(const GenerationSettings& settings, const Model& model, Workspace& workspace) {

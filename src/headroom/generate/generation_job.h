@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "headroom/formats/weights/tensor_loader.h"
+#include "headroom/generate/forecast.h"
 #include "headroom/generate/generation_graphs.h"
 #include "headroom/generate/sampler.h"
 #include "headroom/generate/streamed_weights.h"
@@ -61,6 +62,7 @@ GenerationShape generation_shape(const GenerationSettings& settings, const Model
 struct FittedGeneration {
   FittedJob job;
   GenerationShape shape;  // with the chunk that fits
+  Forecast forecast;      // by known_rates
 };
 
 // Fits the job into the budget. `tokenizer_bytes`: what the model's tokenizer takes

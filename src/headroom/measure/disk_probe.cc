@@ -107,6 +107,15 @@ void measure(DiskRates& rates, std::span<std::byte> memory) {
 
 int disk_probe_threads() { return BlockReader::threads_for(BlockReader::kMostStagingBytes); }
 
+double measure_reading(const std::string& path, std::span<std::byte> memory) {
+  const File file = File::open(path);
+  const int64_t bytes = std::min(file.size_bytes(), kMostFileBytes) / kBlockBytes * kBlockBytes;
+  if (bytes < kLeastFileBytes || !DirectFile(file).is_direct() || is_memory(path)) return 0;
+  std::array<double, kPasses> rates;
+  for (double& rate : rates) rate = loading_rate(file, bytes, memory);
+  return median(rates);
+}
+
 DiskRates measure_disk(const std::string& directory, std::span<std::byte> memory) {
   DiskRates rates;
   try {

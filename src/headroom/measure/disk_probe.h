@@ -25,6 +25,10 @@ struct DiskRates {
 // direct access, or in memory: what it would measure is no disk.
 DiskRates measure_disk(const std::string& directory, std::span<std::byte> memory);
 
+// Bytes a second of reading the file so, its first 512 MiB at most: the median of a few passes; 0 where it is small or
+// offers no direct access. Throws as File::open does.
+double measure_reading(const std::string& path, std::span<std::byte> memory);
+
 // Of that, for the budget.
 int disk_probe_threads();
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "headroom/backend/isa.h"
+#include "headroom/base/block_format.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/file.h"
 #include "headroom/formats/json/json_object.h"
@@ -16,7 +18,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // One more with every change of how ops are measured or priced.
-constexpr int64_t kOpProfileVersion = 2;
+constexpr int64_t kOpProfileVersion = 3;
 constexpr size_t kMostSamples = 1000;
 constexpr double kMost = 1e18;
 
@@ -33,6 +35,11 @@ double read_positive(const JsonObject& from, std::string_view key) {
   return number;
 }
 
+DType format_named(const std::string& name) {
+  const BlockFormat* const block = find_block_format(name);
+  return block != nullptr ? block->dtype() : parse_dtype(name, "format");
+}
+
 MachineRates parse(const JsonObject& file) {
   MachineRates rates;
   rates.flops_per_second = read_positive(file, "flops_per_second");
@@ -47,7 +54,7 @@ MachineRates parse(const JsonObject& file) {
     if (!row.is_object()) throw InvalidInput("ops: expected objects");
     const JsonObject one = JsonObject::of(row, "ops");
     rates.samples.push_back({one.text("op"),
-                             parse_dtype(one.text("format"), "format"),
+                             format_named(one.text("format")),
                              {one.real("flops", 0, kMost), one.real("bytes", 0, kMost)},
                              read_positive(one, "seconds")});
   }
@@ -69,6 +76,17 @@ std::optional<MachineRates> remembered_rates(const Backend& backend, int threads
   } catch (const std::exception&) {  // errors of ours, and of JSON that has other types
     return std::nullopt;
   }
+}
+
+MachineRates known_rates(const Backend& backend, int threads) {
+  if (std::optional<MachineRates> rates = remembered_rates(backend, threads)) return std::move(*rates);
+  MachineRates rates = typical_rates(threads);
+  add_bf16(rates, backend);
+  return rates;
+}
+
+void add_bf16(MachineRates& rates, const Backend& backend) {
+  if (uses(backend, Isa::avx512_bf16)) rates.bf16_flops_per_second = 2 * rates.flops_per_second;
 }
 
 void remember_rates(const MachineRates& rates, const Backend& backend, int threads) {

@@ -10,8 +10,14 @@
 
 namespace headroom {
 
-// What is remembered of this machine. A file that is absent, stale, of another machine or corrupt is none.
+// What is remembered of this machine for `threads`, or typical rates.
+MachineRates known_rates(const Backend& backend, int threads);
+
+// What is remembered. A file that is absent, stale, of another machine or corrupt is none.
 std::optional<MachineRates> remembered_rates(const Backend& backend, int threads);
+
+// Where the processor multiplies pairs of bf16: twice as many.
+void add_bf16(MachineRates& rates, const Backend& backend);
 
 // Writes it atomically. A place that cannot be written is no error.
 void remember_rates(const MachineRates& rates, const Backend& backend, int threads);

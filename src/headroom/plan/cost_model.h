@@ -15,19 +15,19 @@ namespace headroom {
 // One op on operands of one format and size: its price and what it took.
 struct OpSample {
   std::string op;
-  DType format = DType::f32;  // operand_format()
+  DType format = DType::f32;  // narrowest_format()
   Price price;
   double seconds = 0;
 };
 
 // What a node costs by its op, from the types of its operands.
 Price price_of(const Graph& graph, const Node& node);
-// That of its first operand: of activations or their gradients, where an op has both those and weights.
-DType operand_format(const Graph& graph, const Node& node);
+// That of the operand with the fewest bits an element, the first of several: what its kernel mostly reads.
+DType narrowest_format(const Graph& graph, const Node& node);
 
 struct MachineRates {
   double flops_per_second = 0;       // of products, on all threads of the job together
-  double bf16_flops_per_second = 0;  // where operands are bf16; 0: as others
+  double bf16_flops_per_second = 0;  // where an operand is bf16; 0: as others
   double bytes_per_second = 0;       // of memory, read and written
   double node_seconds = 0;           // of a node that does next to nothing: waking the threads
   double disk_read_bytes_per_second = 0;
@@ -39,10 +39,10 @@ struct MachineRates {
 // Of a processor with vectors of 8 or more f32, without measurement: orders of magnitude, so that plans compare.
 MachineRates typical_rates(int threads);
 
-// Of one run of the node, of the price alone, of one run of the graph. Transfers take the time of the disk, one after
-// the other, while other nodes run until they wait for them.
+// Of one run of the node, of the price alone, of one run of the graph, of whose KV caches the share `filled` holds
+// something. Transfers take the time of the disk, one after the other, while other nodes run until they wait for them.
 double seconds_of(const Op& op, DType format, const Price& price, const MachineRates& rates);
 double seconds_of(const Graph& graph, const Node& node, const MachineRates& rates);
-double seconds_of(const Graph& graph, const MachineRates& rates);
+double seconds_of(const Graph& graph, const MachineRates& rates, double filled = 1);
 
 }  // namespace headroom

@@ -135,8 +135,9 @@ std::string script_string(std::string_view text) {
 }
 
 std::string json_of(const PictureWords& words) {
-  return fmt::format(R"("title":{},"model":{},"choice":{},"command":{})", script_string(words.title),
-                     script_string(words.model), script_string(words.choice), script_string(words.command));
+  return fmt::format(R"("title":{},"model":{},"choice":{},"forecast":{},"command":{})", script_string(words.title),
+                     script_string(words.model), script_string(words.choice), script_string(words.forecast),
+                     script_string(words.command));
 }
 
 void write_picture(std::ostream& out, const Job& job, const Plan& plan, const ProcessBudget& budget,

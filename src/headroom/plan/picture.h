@@ -13,10 +13,11 @@ namespace headroom {
 
 // What the page says above the picture; what is empty is left out.
 struct PictureWords {
-  std::string title;    // "plan of the training step"
-  std::string model;    // where it is, or the preset's name
-  std::string choice;   // what the planner chose
-  std::string command;  // the command line
+  std::string title;          // "plan of the training step"
+  std::string model;          // where it is, or the preset's name
+  std::string choice;         // what the planner chose
+  std::string command;        // the command line
+  std::string forecast = {};  // what is predicted of its speed
 };
 
 // As members of an object, for a script element of the page.

@@ -423,7 +423,8 @@ function key() {
 function about() {
   document.title = D.title;
   $("title").textContent = D.title;
-  for (const [what, words] of [["Model", D.model], ["Chosen", D.choice], ["Command", D.command]]) {
+  const rows = [["Model", D.model], ["Chosen", D.choice], ["Speed", D.forecast], ["Command", D.command]];
+  for (const [what, words] of rows) {
     if (!words) continue;
     const term = document.createElement("dt"), said = document.createElement("dd");
     term.textContent = what;

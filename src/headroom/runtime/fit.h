@@ -40,6 +40,7 @@ struct FittedJob : Job {
   double step_seconds = 0;                     // predicted; 0: nothing is said about it
   std::string rates;                           // whose rates that is by, in words
   std::vector<ChosenTechnique> techniques;
+  std::string forecast;  // lines about what else is predicted, for the plan's table; empty: none
 };
 
 // Plans `candidate`, whatever the budget. `reserve` as below.

@@ -5,9 +5,9 @@
 #include "headroom/base/bytes.h"
 #include "headroom/data/tokenizer_encoder.h"
 #include "headroom/formats/gguf/gguf_file.h"
+#include "headroom/measure/op_profile.h"
 #include "headroom/measure/profile.h"
 #include "headroom/train/dataset.h"
-#include "headroom/train/machine_rates.h"
 
 namespace headroom {
 namespace {

@@ -12,7 +12,7 @@
 #include "headroom/runtime/budget.h"
 #include "headroom/runtime/process_memory.h"
 #include "headroom/runtime/progress.h"
-#include "headroom/train/machine_rates.h"
+#include "headroom/verbs/machine_rates.h"
 
 namespace headroom {
 namespace {
@@ -98,7 +98,8 @@ Json json_of(const KernelCase& one, const CaseResult& result) {
 }  // namespace
 
 MachineLimits measure_machine(int thread_count, const std::string& disk) {
-  check_disk(disk);
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(disk, error)) check_disk(disk);
   check_machine(LimitProbes::kMemoryBytes + resident_bytes(), Budget(), MemoryClaims());
   MachineLimits limits;
   {

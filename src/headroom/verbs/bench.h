@@ -22,8 +22,8 @@ struct BenchOptions : RunOptions {
   std::function<void(const KernelCase&, const CaseResult&)> on_case;
 };
 
-// The limits, and what each op takes (train/machine_rates.h), measured now on memory of their own and remembered.
-// `disk`: a directory whose disk is measured too; empty: none.
+// The limits, and what each op takes (verbs/machine_rates.h), measured now on memory of their own and remembered.
+// `disk`: a directory whose disk is measured too, or a file that reading is measured of; empty: none.
 MachineLimits measure_machine(int threads, const std::string& disk);
 
 // Measures, and returns all of it as one object: machine, limits, cases. Under HEADROOM_ISA=reference the kernels,

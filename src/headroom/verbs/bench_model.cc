@@ -15,6 +15,7 @@
 #include "headroom/base/errors.h"
 #include "headroom/base/expect_count.h"
 #include "headroom/formats/json/json_object.h"
+#include "headroom/generate/forecast.h"
 #include "headroom/generate/generation_steps.h"
 #include "headroom/generate/streamed_weights.h"
 #include "headroom/measure/kernel_bench.h"
@@ -89,21 +90,6 @@ double prefill_flops(const Model& model, int64_t tokens) {
   const StepInputs inputs = declare_step_inputs(build, model, {.tokens = tokens, .positions = tokens});
   model.forward(build, inputs, model.stored_formats());
   return flops_of(graph);
-}
-
-// What a step must read: every weight (of a table only the rows that are picked), and `fill` of the caches.
-double bytes_read_by(const Graph& graph, double fill) {
-  double bytes = 0;
-  for (const Node& node : graph.nodes) {
-    const double touched = price_of(graph, node).bytes;
-    for (const ValueId id : node.inputs) {
-      const Value& value = graph.value(id);
-      const double size = static_cast<double>(value.bytes());
-      if (value.role == Role::weight) bytes += std::min(size, touched);
-      if (value.role == Role::kv_cache) bytes += std::min(size * fill, touched);
-    }
-  }
-  return bytes;
 }
 
 // Repeats of one measurement, each beside its limit.

@@ -1,19 +1,24 @@
-#include "headroom/train/machine_rates.h"
+#include "headroom/verbs/machine_rates.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <tuple>
+#include <unordered_map>
 
-#include "headroom/backend/isa.h"
+#include "headroom/base/block_format.h"
 #include "headroom/base/block_reader.h"
+#include "headroom/generate/generation_graphs.h"
 #include "headroom/measure/disk_probe.h"
 #include "headroom/measure/kernel_bench.h"
 #include "headroom/measure/op_profile.h"
+#include "headroom/models/constants.h"
 #include "headroom/models/initialize.h"
 #include "headroom/models/presets.h"
 #include "headroom/passes/fuse_loss_gradients.h"
 #include "headroom/plan/job.h"
 #include "headroom/runtime/workspace.h"
+#include "headroom/tasks/step_filler.h"
 #include "headroom/train/batch_inputs.h"
 #include "headroom/train/training_graphs.h"
 
@@ -47,7 +52,7 @@ class Collector final : public RunObserver {
     for (size_t i = 0; i < graph.nodes.size(); ++i) {
       const Node& node = graph.nodes[i];
       const Price price = price_of(graph, node);
-      seconds_[{node.op->name(), operand_format(graph, node), price.flops, price.bytes}].push_back(
+      seconds_[{node.op->name(), narrowest_format(graph, node), price.flops, price.bytes}].push_back(
           1e-9 * static_cast<double>(moments_ns[i + 1] - moments_ns[i]));
     }
   }
@@ -87,9 +92,77 @@ void run(Sample sample, DType precision, const Backend& backend, int threads, Co
   }
 }
 
-// Where the processor multiplies pairs of bf16: twice as many.
-void add_bf16(MachineRates& rates, const Backend& backend) {
-  if (uses(backend, Isa::avx512_bf16)) rates.bf16_flops_per_second = 2 * rates.flops_per_second;
+// Steps of generation that are run: weights in one format, kept and multiplied so.
+struct GenerationSample {
+  const char* format;
+  Compute compute = Compute::f32;
+  int64_t layers = 1;  // so that decoding reads memory and no cache
+  int64_t rows = 1;
+  int runs = 8;
+};
+
+std::vector<GenerationSample> generation_samples() {
+  std::vector<GenerationSample> all;
+  for (const auto& [format, layers] : {std::pair<const char*, int64_t>{"f32", 1}, {"bf16", 2}, {"f16", 2}}) {
+    all.push_back({format, Compute::f32, layers});
+    all.push_back({format, Compute::f32, 1, 256, 2});
+  }
+  for (const Compute compute : {Compute::int8, Compute::f32}) {
+    for (const auto& [format, layers] : {std::pair<const char*, int64_t>{"int8_g128", 4}, {"int4_g128", 8}}) {
+      all.push_back({format, compute, layers});
+      all.push_back({format, compute, layers / 2, 8, 4});
+      all.push_back({format, compute, 1, 256, 2});
+    }
+  }
+  return all;
+}
+
+// Zeros as weights: what a kernel takes does not depend on the numbers.
+void run(const GenerationSample& sample, const Backend& backend, int threads, Collector& collector) {
+  Preset preset = *find_preset("tiny-4m");
+  preset.size = {4096, 2048, 5504, sample.layers, 16, 16};
+  const auto model = make_model(config_of(preset));
+  const BlockFormat* const block = find_block_format(sample.format);
+  const DType format = block != nullptr ? block->dtype() : parse_dtype(sample.format, "format");
+  std::unordered_map<std::string, DType> formats;
+  for (const Parameter& parameter : model->parameters()) {
+    if (parameter.shape.rank() == 2) formats[parameter.name] = format;
+  }
+  model->set_stored_formats(std::move(formats));
+  const GenerationShape shape{.context = std::max<int64_t>(1024, sample.rows),
+                              .prefill_chunk = sample.rows,
+                              .cache_dtype = block != nullptr ? DType::f32 : format,
+                              .compute = sample.compute};
+  Job job;
+  job.graphs = build_generation_graphs(*model, shape);
+  job.graphs.erase(job.graphs.begin() + 1, job.graphs.end());  // that of all rows
+  job.processor = backend.on(threads);
+  const std::string name = job.graphs.front().name;
+  Plan plan = plan_job(job);
+  Workspace workspace(std::move(job.graphs), std::move(plan), backend);
+  fill_constants(*model, workspace);
+  StepFiller step(workspace, shape.step(sample.rows));
+  const int64_t position = shape.context - sample.rows;
+  for (int64_t row = 0; row < sample.rows; ++row) step.token(row, static_cast<int32_t>(row), position + row);
+  step.cached_sequence(0, sample.rows, 0, position);
+  for (int run = 0; run <= sample.runs; ++run) {  // the first warms up
+    workspace.observe(run == 0 ? nullptr : &collector);
+    workspace.at(name).run();
+  }
+}
+
+void add_disk(MachineRates& rates, const std::string& disk) {
+  std::vector<std::byte> memory(static_cast<size_t>(BlockReader::kMostStagingBytes));
+  std::error_code error;
+  if (std::filesystem::is_regular_file(disk, error)) {
+    const double read = measure_reading(disk, memory);
+    if (read > 0) rates.disk_read_bytes_per_second = read;
+    return;
+  }
+  const DiskRates measured = measure_disk(disk, memory);
+  if (!measured.skipped.empty()) return;
+  rates.disk_read_bytes_per_second = measured.read_bytes_per_second;
+  rates.disk_write_bytes_per_second = measured.write_bytes_per_second;
 }
 
 }  // namespace
@@ -106,31 +179,17 @@ MachineRates measure_rates(const MachineLimits& limits, const Backend& backend, 
     run(sample, DType::f32, backend, threads, collector);
     if (sample.in_bf16) run(sample, DType::bf16, backend, threads, collector);
   }
+  for (const GenerationSample& sample : generation_samples()) run(sample, backend, threads, collector);
   rates.samples = collector.samples();
   std::vector<double> least;
   for (const OpSample& sample : rates.samples) {
     if (sample.price.bytes < 4096 && sample.price.flops < 4096) least.push_back(sample.seconds);
   }
   if (!least.empty()) rates.node_seconds = median(least);
-  if (!disk.empty()) {
-    std::vector<std::byte> memory(static_cast<size_t>(BlockReader::kMostStagingBytes));
-    const DiskRates measured = measure_disk(disk, memory);
-    if (measured.skipped.empty()) {
-      rates.disk_read_bytes_per_second = measured.read_bytes_per_second;
-      rates.disk_write_bytes_per_second = measured.write_bytes_per_second;
-    }
-  }
+  if (!disk.empty()) add_disk(rates, disk);
   rates.source = "rates measured on this machine";
   remember_rates(rates, backend, threads);
   return rates;
-}
-
-MachineRates known_rates(const Backend& backend, int threads) {
-  std::optional<MachineRates> rates = remembered_rates(backend, threads);
-  if (rates) return std::move(*rates);
-  rates = typical_rates(threads);
-  add_bf16(*rates, backend);
-  return std::move(*rates);
 }
 
 }  // namespace headroom
