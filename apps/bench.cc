@@ -77,6 +77,7 @@ void add_model_flags(CLI::App& command, CLI::Option& model, ModelBenchOptions& o
   add(command.add_flag("--train", options.train, "Measure training steps, too: forward, backward, AdamW"));
   add(command.add_option("--seq-len", options.seq_len, "With --train: tokens of a row"));
   add(add_compute_flag(command, options.compute));
+  add(add_cache_flag(command, options.kv_cache_dtype));
   add(command.add_option("--repeat", options.repeat, "Measure so often, after one run that warms up"));
 }
 

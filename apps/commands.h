@@ -35,6 +35,8 @@ void add_run_flags(CLI::App& command, RunOptions& options);
 
 // --compute, of a verb that runs a model without training it.
 CLI::Option* add_compute_flag(CLI::App& command, std::string& compute);
+// --kv-cache-dtype, of the same verbs.
+CLI::Option* add_cache_flag(CLI::App& command, std::string& kv_cache_dtype);
 
 // --disk and --disk-limit, of a verb whose job may leave the memory.
 void add_disk_flags(CLI::App& command, RunOptions& options);

@@ -45,6 +45,7 @@ void add_eval_command(CLI::App& app) {
                    "Tokens from one window to the next, which counts only what is new; 0: --seq-len, no overlap")
       ->group("Windows");
   add_compute_flag(*command, options->compute);
+  add_cache_flag(*command, options->kv_cache_dtype);
   command->add_option("--batch-size", options->batch_size, "Rows at a time; the same bits")->group("Memory");
   add_run_flags(*command, *options);
   command->callback([options] {

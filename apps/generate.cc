@@ -86,10 +86,7 @@ void add_generate_flags(CLI::App& command, GenerateOptions& options) {
                   "With --prompts: texts that are written side by side, the same text for each; default: the most of "
                   "16, 8, 4, 2 and 1 that the budget allows")
       ->group("Memory");
-  command
-      .add_option("--kv-cache-dtype", options.kv_cache_dtype,
-                  "What keys and values are kept in: f32, whose bits are those of training, bf16 or f16")
-      ->group("Memory");
+  add_cache_flag(command, options.kv_cache_dtype);
   add_compute_flag(command, options.compute);
   command.add_option("--logprobs", options.logprobs, "Write each new token with its log-probability to this JSON file")
       ->group("Output");

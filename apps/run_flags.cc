@@ -39,6 +39,14 @@ CLI::Option* add_compute_flag(CLI::App& command, std::string& compute) {
       ->group("Numbers");
 }
 
+CLI::Option* add_cache_flag(CLI::App& command, std::string& kv_cache_dtype) {
+  return command
+      .add_option("--kv-cache-dtype", kv_cache_dtype,
+                  "What keys and values are kept in: f32, whose bits are those of training; bf16 or f16; q8 or q4, "
+                  "8 or 4 bits with a scale for each 32 elements of a head")
+      ->group("Memory");
+}
+
 void add_disk_flags(CLI::App& command, RunOptions& options) {
   command
       .add_option("--host-memory", options.host_memory,

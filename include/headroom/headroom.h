@@ -169,7 +169,7 @@ struct GenerateOptions : RunOptions {
   uint64_t seed = 0;
   int64_t context = 0;  // 0: what prompt and new tokens need; with chat the model's positions, at most 4096
   std::optional<int64_t> prefill_chunk;                // none: the largest of 512, 128, 32 and 8 that the budget allows
-  std::string kv_cache_dtype = "f32";                  // what keys and values are kept in: f32, bf16 or f16
+  std::string kv_cache_dtype = "f32";                  // what keys and values are kept in: f32, bf16, f16, q8, q4
   std::string compute = "auto";                        // in products with quantised weights: f32, int8, or auto
   std::string logprobs;                                // file; empty: none
   std::function<void(std::string_view text)> on_text;  // called as text appears, whole characters only
@@ -202,6 +202,8 @@ struct EvalOptions : RunOptions {
   std::string logits;              // with tokens, or a classifier: file for the logits
   std::string reference;           // a second model directory to compare with; empty: none
   std::string compute = "auto";    // of the model in products with quantised weights: f32, int8, or auto
+  std::string kv_cache_dtype =
+      "f32";  // evaluate through a KV cache of the model in bf16, f16, q8 or q4; f32: without one, the same bits
   int64_t batch_size = 1;
   int64_t seq_len = 0;  // 0: the model's, at most 1024
   int64_t stride = 0;   // 0: seq_len (windows do not overlap)

@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "headroom/base/cache_format.h"
 #include "tests/backend/oracle.h"
 
 namespace headroom::testing {
@@ -38,6 +39,20 @@ inline const AttentionCase kAttentionCases[] = {
     {"head of 2, few rows", {{0, 3, 0, 1100}}, 3, 1110, 4, 2, 2, 1, DType::bf16},
     {"head of 20 in f16", {{0, 9, 2, 70}}, 9, 90, 4, 2, 20, 1, DType::f16},
     {"across spans", {{0, 9, 0, 1019}, {9, 3, 1028, 2046}}, 12, 3077, 2, 1, 8},
+};
+
+// The rows as a cache of these bits keeps them; beside them, what it made of them.
+struct CachedRows {
+  CachedRows(const Array& rows, CacheFormat::Order order, int bits, int64_t head_size)
+      : format(*find_cache_format(order, bits, head_size)),
+        cache(Type{format.dtype(), rows.type().shape}),
+        decoded(f32(rows.type().shape)) {
+    const Shape& shape = rows.type().shape;
+    format.encode(shape, 0, {rows.as<float>(), static_cast<size_t>(rows.elements())}, cache.as<std::byte>(), {});
+    format.decode(shape, cache.as<std::byte>(), 0, rows.elements(), decoded.as<float>());
+  }
+  const CacheFormat& format;
+  Array cache, decoded;
 };
 
 struct AttentionOperands {

@@ -90,6 +90,53 @@ TEST(Attention, AgreesOnRandomShapes) {
   }
 }
 
+// A cache in 8 or 4 bits gives the bits of its decoded numbers in f32, wherever its sequences begin.
+TEST(Attention, ReadsACacheAsItsNumbersInF32) {
+  const AttentionCase cases[] = {
+      {"decode", {{0, 1, 0, 2100}}, 1, 2101, 2, 2, 128},
+      {"decode of a group", {{0, 1, 16, 700}}, 1, 720, 8, 2, 64},
+      {"many heads to one", {{0, 1, 0, 300}}, 1, 301, 21, 1, 32},
+      {"decode of three groups", {{0, 2, 0, 200}}, 2, 210, 6, 2, 96},
+      {"decode off a panel", {{0, 1, 5, 700}}, 1, 710, 4, 2, 64},
+      {"decode of small groups", {{0, 1, 0, 150}}, 1, 160, 4, 2, 40},
+      {"prefill", {{0, 80, 0, 100}}, 80, 180, 2, 1, 64},
+      {"prefill off a panel", {{0, 70, 3, 0}}, 70, 80, 2, 1, 32},
+      {"prefill of small groups", {{0, 90, 0, 7}}, 90, 100, 2, 1, 8},
+      {"several sequences", {{0, 1, 0, 70}, {1, 1, 96, 1100}, {2, 1, 1248, 3}}, 3, 1260, 4, 2, 128},
+      {"head of 256", {{0, 1, 0, 127}}, 1, 128, 2, 1, 256},
+  };
+  Random random(11);
+  for (const AttentionCase& c : cases) {
+    for (const int bits : {8, 4}) {
+      AttentionOperands x(c);
+      spoil(random, {x.q, x.k, x.v});
+      const CachedRows k(x.k, CacheFormat::Order::keys, bits, c.head_size);
+      const CachedRows v(x.v, CacheFormat::Order::values, bits, c.head_size);
+      const std::vector<Array> expected =
+          run_kernel(Isa::reference, "attention", {x.q, k.decoded, v.decoded, x.sequences}, x.attributes());
+      const std::vector<Array> got =
+          expect_kernels_agree("attention", {x.q, k.cache, v.cache, x.sequences}, x.attributes());
+      for (size_t i = 0; i < got.size(); ++i)
+        expect_same_bits(expected[i], got[i], fmt::format("{}, {}", c.name, bits));
+    }
+  }
+}
+
+TEST(Attention, AgreesOnRandomCaches) {
+  Random random(12);
+  for (int i = 0; i < 16; ++i) {
+    AttentionCase c = random_attention_case(random, 100, 1200);
+    c.head_size = std::array{32, 64, 8, 24}[static_cast<size_t>(i % 4)];
+    AttentionOperands x(c);
+    spoil(random, {x.q, x.k, x.v});
+    const int bits = i % 3 == 0 ? 8 : 4;
+    const CachedRows k(x.k, CacheFormat::Order::keys, bits, c.head_size);
+    const CachedRows v(x.v, CacheFormat::Order::values, bits, c.head_size);
+    expect_reference_bits(random, "attention", {x.q, k.cache, v.cache, x.sequences}, x.attributes(),
+                          fmt::format("case {}", i));
+  }
+}
+
 // What keeps long contexts cheap: scratch depends on the threads and the size of a head, not on the length.
 TEST(Attention, ScratchDoesNotGrowWithTheLength) {
   const auto scratch = [](int64_t length, int64_t head_size, int threads) {

@@ -1,4 +1,5 @@
 // Rows written in place: what is inside the range changes, nothing else.
+#include "headroom/base/cache_format.h"
 #include "tests/backend/oracle.h"
 
 namespace headroom::testing {
@@ -59,6 +60,36 @@ TEST(WriteRows, AgreesOnRandomRows) {
   for (const DType dtype : {DType::bf16, DType::f16}) {
     const Array target = random.array({dtype, {40, 37}}), rows = random.array(f32({33, 37}), -1e3, 1e3);
     expect_kernels_agree("write_rows", {target, rows, array_of(i32({2}), std::vector<int>{5, 31})});
+  }
+}
+
+// Ordinary rows, outliers and what is no finite number, into the middle of panels: the bytes of the whole cache.
+TEST(WriteRows, EncodesRowsOfACache) {
+  Random random(4);
+  for (const auto order : {CacheFormat::Order::keys, CacheFormat::Order::values}) {
+    for (const auto& [bits, width] : {std::pair(8, 96), {4, 96}, {8, 40}, {4, 40}}) {
+      const CacheFormat& format = *find_cache_format(order, bits, width);
+      const Array target(Type{format.dtype(), {43, width}});
+      const Array rows = random.array(f32({33, width}), -2, 2);
+      const std::initializer_list<double> awkward = {INFINITY, -INFINITY, NAN,  1e38,  70000, -70000,
+                                                     1e6,      1e-42,     -0.0, 1e-20, 300,   0.0};
+      int64_t row = 3;
+      for (const double number : awkward) rows.set(row++ * width + random.integer(0, width - 1), number);
+      for (int64_t i = 0; i < width; ++i)
+        rows.set(20 * width + i, i % 2 == 0 ? 0.0 : -0.0), rows.set(21 * width + i, 7);
+      const std::vector<Array> inputs = {target, rows, array_of(i32({2, 2}), std::vector<int>{5, 31, 40, 2})};
+      const Array expected = run_kernel(Isa::reference, "write_rows", inputs)[0];
+      const auto bytes = static_cast<size_t>(expected.type().bytes());
+      EXPECT_NE(std::memcmp(expected.as<std::byte>(), target.as<std::byte>(), bytes), 0);
+      for (const Isa isa : {Isa::avx2, Isa::avx512}) {
+        if (!is_supported(isa)) continue;
+        for (const int threads : {1, 3}) {
+          const Array got = run_kernel(isa, "write_rows", inputs, {}, threads)[0];
+          EXPECT_EQ(std::memcmp(got.as<std::byte>(), expected.as<std::byte>(), bytes), 0)
+              << format.name() << " " << name_of(isa);
+        }
+      }
+    }
   }
 }
 

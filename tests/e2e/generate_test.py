@@ -1,7 +1,9 @@
 """Continues texts with the built command: what it writes, and how it refuses."""
 
 import json
+import math
 import signal
+import struct
 import unittest
 
 import frame
@@ -10,6 +12,14 @@ STORIES = frame.ROOT.parent / "shared" / "data" / "stories260K-hf"
 TEXT = "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness.\n"
 QUIET = ["--memory", "128MiB", "--quiet"]
 ALONE = ["--threads", "1"]  # threads that wait for each other are slow on a busy machine
+
+
+def logits_of(path):
+    """Rows of the only tensor of a safetensors file."""
+    data = path.read_bytes()
+    (header,) = struct.unpack("<Q", data[:8])
+    *_, width = json.loads(data[8 : 8 + header])["logits"]["shape"]
+    return list(struct.iter_unpack(f"<{width}f", data[8 + header :]))
 
 
 @unittest.skipUnless(STORIES.exists(), "the model stories260K is not there")
@@ -55,7 +65,7 @@ class Stories(frame.CommandTest):
     def test_a_smaller_cache_is_planned_and_keeps_its_bits(self):
         self.prompt = self.expected["text"]
         caches = {}
-        for dtype in ["f32", "bf16", "f16"]:
+        for dtype in ["f32", "bf16", "f16", "q8", "q4"]:
             logs = set()
             for chunk in ["1", "32", "512"]:
                 flags = ["--kv-cache-dtype", dtype, "--prefill-chunk", chunk, "--context", "512", *ALONE]
@@ -72,6 +82,36 @@ class Stories(frame.CommandTest):
             caches[dtype] = roles["kv_cache"]
         self.assertEqual(caches["f32"], 2 * caches["bf16"])
         self.assertEqual(caches["bf16"], caches["f16"])
+        # Heads of 8 elements: 4 bytes of a scale and a low beside 8 or 4 of codes.
+        self.assertEqual(caches["f32"] * 12, caches["q8"] * 32)
+        self.assertEqual(caches["f32"] * 8, caches["q4"] * 32)
+
+    def test_what_a_cache_says_is_what_eval_says_of_it(self):
+        for dtype in ["f32", "f16", "q8", "q4"]:
+            with self.subTest(dtype=dtype):
+                self.generate("--kv-cache-dtype", dtype, "--logprobs", "log.json", "--max-new-tokens", "40")
+                log = self.read_json("log.json")
+                ids = log["prompt_ids"] + [token["id"] for token in log["tokens"]]
+                self.write("ids.json", {"ids": [ids, ids]})
+                flags = ["--tokens", "ids.json", "--kv-cache-dtype", dtype, "--logits", "l.safetensors", *ALONE, *QUIET]
+                self.headroom("eval", STORIES, *flags, "--report", "r.json")
+                report = self.read_json("r.json")
+                self.assertLessEqual(report["measured_peak_bytes"], report["predicted_peak_bytes"])
+                rows = logits_of(self.directory / "l.safetensors")
+                self.assertEqual(rows[: len(ids)], rows[len(ids) :])
+                first = len(log["prompt_ids"])
+                for place, token in enumerate(log["tokens"]):
+                    row = rows[first + place - 1]
+                    largest = max(row)
+                    lse = largest + math.log(sum(math.exp(x - largest) for x in row))
+                    self.assertAlmostEqual(row[token["id"]] - lse, token["logprob"], delta=2e-6)
+
+    def test_eval_prices_a_cache(self):
+        text = self.write("text.txt", self.expected["text"] * 3)
+        for dtype, least, most in [("f32", 0, 0), ("q8", 1e-6, 2e-3), ("q4", 1e-3, 0.5)]:
+            flags = ["--data", text, "--reference", STORIES, "--kv-cache-dtype", dtype, "--seq-len", "100"]
+            self.headroom("eval", STORIES, *flags, "--batch-size", "3", "--report", "r.json", *QUIET)
+            self.assertTrue(least <= self.read_json("r.json")["kl_divergence"] <= most, self.read_json("r.json"))
 
     def test_a_seed_is_a_text(self):
         flags = ["--temperature", "1.2", "--top-k", "200", "--top-p", "0.95"]
@@ -161,6 +201,7 @@ class Random(frame.CommandTest):
             ["--prompt", "a", "--temperature", "-1"],
             ["--prompt", "a", "--prefill-chunk", "0"],
             ["--prompt", "a", "--kv-cache-dtype", "f64"],
+            ["--prompt", "a", "--kv-cache-dtype", "int8"],
             ["--prompt-file", "missing.txt"],
         ):
             with self.subTest(flags=flags):

@@ -22,9 +22,9 @@ constexpr int64_t kContext = 100;
 // The logits behind the prompt and behind three more tokens, and their lse.
 std::vector<float> logits_of(const LlamaConfig& config, int64_t chunk, int threads = 1,
                              const Backend& backend = choose_backend(), int64_t context = kContext,
-                             DType cache_dtype = DType::f32) {
+                             CacheKind cache_kind = CacheKind::f32) {
   const auto model = make_llama(config);
-  const GenerationShape shape{.context = context, .prefill_chunk = chunk, .cache_dtype = cache_dtype};
+  const GenerationShape shape{.context = context, .prefill_chunk = chunk, .cache_kind = cache_kind};
   const auto workspace = make_workspace(*model, build_generation_graphs(*model, shape), threads, backend);
   GenerationSteps steps(*workspace, *model, shape);
   const std::vector<int32_t> ids = some_ids(77);
@@ -59,22 +59,23 @@ TEST(GenerationSteps, ThreadsInstructionsAndContextChangeNoBit) {
 }
 
 // Every key is read as it was rounded, in the step that writes it, too.
-TEST(GenerationSteps, ACacheOf16BitsGivesTheSameBitsInChunksOfAnySize) {
+TEST(GenerationSteps, ASmallerCacheGivesTheSameBitsInChunksOfAnySize) {
   const LlamaConfig config = tiny_config();
   const std::vector<float> exact = logits_of(config, 74);
-  for (const auto& [dtype, precision] : {std::pair(DType::bf16, 0x1p-8f), std::pair(DType::f16, 0x1p-11f)}) {
-    const std::vector<float> whole = logits_of(config, 74, 1, choose_backend(), kContext, dtype);
+  for (const auto& [kind, precision] : {std::pair(CacheKind::bf16, 0x1p-8f), std::pair(CacheKind::f16, 0x1p-11f),
+                                        std::pair(CacheKind::q8, 0x1p-8f), std::pair(CacheKind::q4, 0x1p-4f)}) {
+    const std::vector<float> whole = logits_of(config, 74, 1, choose_backend(), kContext, kind);
     for (const int64_t chunk : {1, 7, 64}) {
-      EXPECT_EQ(logits_of(config, chunk, 2, choose_backend(), kContext, dtype), whole) << chunk;
+      EXPECT_EQ(logits_of(config, chunk, 2, choose_backend(), kContext, kind), whole) << chunk;
     }
-    EXPECT_EQ(logits_of(config, 16, 1, cpu_backend(Isa::reference), 256, dtype), whole);
+    EXPECT_EQ(logits_of(config, 16, 1, cpu_backend(Isa::reference), 256, kind), whole);
     float largest = 0, farthest = 0;
     for (size_t i = 0; i < exact.size(); ++i) {
       largest = std::max(largest, std::fabs(exact[i]));
       farthest = std::max(farthest, std::fabs(exact[i] - whole[i]));
     }
-    EXPECT_LT(farthest, 8 * precision * largest) << name_of(dtype);
-    EXPECT_GT(farthest, precision * largest / 1000) << name_of(dtype);
+    EXPECT_LT(farthest, 8 * precision * largest) << name_of(kind);
+    EXPECT_GT(farthest, precision * largest / 1000) << name_of(kind);
   }
 }
 

@@ -1,6 +1,7 @@
 // Op attention: the sentences of its shape rule, the storage it promises, what its gradient builds.
 #include "headroom/ops/attention.h"
 
+#include "headroom/base/cache_format.h"
 #include "tests/ops/expect_op.h"
 
 namespace headroom::testing {
@@ -22,6 +23,20 @@ TEST(AttentionOp, ChecksItsOperands) {
           "k is [C, K*D] where q is [T, H*D]; expected [7, 32], got [7, 64]");
   refused(f32({5, 64}), f32({7, 32}), f32({8, 32}), i32({1, 4}), settings(4, 2),
           "v is as k; expected [7, 32], got [8, 32]");
+  const auto cache = [](CacheFormat::Order order, int bits, int64_t head_size, const Shape& shape) {
+    return Type{find_cache_format(order, bits, head_size)->dtype(), shape};
+  };
+  const Type keys = cache(CacheFormat::Order::keys, 4, 16, {7, 32});
+  const Type values = cache(CacheFormat::Order::values, 4, 16, {7, 32});
+  EXPECT_EQ(output_types("attention", {f32({5, 64}), keys, values, i32({1, 4})}, settings(4, 2)), outputs);
+  refused(f32({5, 64}), keys, keys, i32({1, 4}), settings(4, 2),
+          "k and v are caches of one kind; expected those of keys and values, got keys_q4_g8[7, 32] and "
+          "keys_q4_g8[7, 32]");
+  refused(f32({5, 64}), keys, f32({7, 32}), i32({1, 4}), settings(4, 2),
+          "k and v are caches of one kind; expected those of keys and values, got keys_q4_g8[7, 32] and f32[7, 32]");
+  refused(f32({5, 64}), cache(CacheFormat::Order::keys, 8, 32, {7, 32}),
+          cache(CacheFormat::Order::values, 8, 32, {7, 32}), i32({1, 4}), settings(4, 2),
+          "heads are whole groups; expected a multiple of 32 elements, got 16");
   refused(f32({5, 64}), f32({7, 32}), f32({7, 32}), i32({4, 1}), settings(4, 2),
           "sequences is [B, 4]; expected [4, 4], got [4, 1]");
   refused(f32({5, 64}), f32({7, 32}), f32({7, 32}), i32({1, 4}), settings(4, 3),

@@ -329,7 +329,8 @@ EvalResult evaluate(const EvalOptions& options) {
   }
   const EvaluationShape shape = evaluation_shape(
       *model, options.batch_size, reads_text ? task_of(*model).row_tokens(windows.seq_len) - 1 : rows.row_length,
-      !options.logits.empty() || !options.reference.empty(), options.adapter, options.compute);
+      !options.logits.empty() || !options.reference.empty(), options.adapter, options.compute,
+      parse_cache_kind(options.kv_cache_dtype, "--kv-cache-dtype"));
   if (reference != nullptr && shape.row_tokens > reference->max_positions()) {
     throw InvalidInput("--reference {}: it has {} positions; expected {}, the tokens of a row", options.reference,
                        reference->max_positions(), shape.row_tokens);

@@ -123,10 +123,7 @@ GenerationSettings generation_settings(const GenerateOptions& options) {
     throw InvalidInput("--top-p {}: expected more than 0 and at most 1", options.top_p);
   }
   GenerationSettings settings;
-  settings.cache_dtype = parse_dtype(options.kv_cache_dtype, "--kv-cache-dtype");
-  if (settings.cache_dtype != DType::f32 && settings.cache_dtype != DType::bf16 && settings.cache_dtype != DType::f16) {
-    throw InvalidInput("--kv-cache-dtype {}: expected f32, bf16 or f16", options.kv_cache_dtype);
-  }
+  settings.cache_kind = parse_cache_kind(options.kv_cache_dtype, "--kv-cache-dtype");
   settings.most_new_tokens = options.max_new_tokens.value_or(default_new_tokens(options.chat));
   expect_count("--max-new-tokens", settings.most_new_tokens, 0);
   expect_count("--context", options.context, 0);

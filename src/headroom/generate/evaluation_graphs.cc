@@ -1,8 +1,8 @@
 #include "headroom/generate/evaluation_graphs.h"
 
 #include <algorithm>
-#include <array>
 
+#include "headroom/base/bytes.h"
 #include "headroom/ops/argmax.h"
 #include "headroom/ops/embedding.h"
 #include "headroom/ops/kl_divergence.h"
@@ -69,12 +69,14 @@ Graph build_logits(const Model& model, const EvaluationShape& shape, const Value
   return graph;
 }
 
-// The reference beside the model: names of its own, except for what both read alike.
-void become_reference(Losses& losses) {
-  constexpr std::array<std::string_view, 5> kShared = {"tokens", "targets", "positions", "sequences", "hidden_range"};
+// The reference beside the model: names of its own, except for what both read alike. Sequences say where keys begin,
+// which in a cache is elsewhere.
+void become_reference(Losses& losses, bool shares_sequences) {
+  std::vector<std::string_view> shared = {"tokens", "targets", "positions", "hidden_range"};
+  if (shares_sequences) shared.push_back("sequences");
   const auto take = [](Binding& binding) { binding.source = Source::reference; };
   for (Value& value : losses.graph.values) {
-    if (std::find(kShared.begin(), kShared.end(), value.name) != kShared.end()) continue;
+    if (std::find(shared.begin(), shared.end(), value.name) != shared.end()) continue;
     value.name.insert(0, kReferencePrefix);
     if (value.role == Role::weight) rebind(value, take);
   }
@@ -114,6 +116,14 @@ std::vector<Pass> passes_of(const EvaluationShape& shape) {
 
 }  // namespace
 
+StepShape EvaluationShape::step() const {
+  StepShape shape = {.tokens = tokens(), .sequences = rows, .positions = row_tokens};
+  if (cache_kind == CacheKind::f32) return shape;
+  shape.cache_rows = multiply_sizes(rows, sequence_rows(), "--batch-size x row length");
+  shape.cache_kind = cache_kind;
+  return shape;
+}
+
 std::vector<Graph> build_evaluation_graphs(const Model& model, const EvaluationShape& shape, PassTrace* trace) {
   Losses losses = build_losses(model, shape);
   std::vector<Graph> graphs;
@@ -125,8 +135,10 @@ std::vector<Graph> build_evaluation_graphs(const Model& model, const EvaluationS
 std::vector<Graph> build_comparison_graphs(const Model& model, const Model& reference, const EvaluationShape& shape,
                                            PassTrace* trace) {
   Losses losses = build_losses(model, shape);
-  Losses reference_losses = build_losses(reference, shape);
-  become_reference(reference_losses);
+  EvaluationShape of_reference = shape;
+  of_reference.cache_kind = CacheKind::f32;
+  Losses reference_losses = build_losses(reference, of_reference);
+  become_reference(reference_losses, shape.cache_kind == CacheKind::f32);
   std::vector<Graph> graphs;
   graphs.push_back(run_passes(std::move(losses.graph), passes_of(shape), trace));
   graphs.push_back(run_passes(std::move(reference_losses.graph), {}, trace));

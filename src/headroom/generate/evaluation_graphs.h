@@ -20,9 +20,14 @@ struct EvaluationShape {
   bool logits_of_targets = false;       // only of rows that have a target, not of all
   std::vector<LoraLayer> adapter = {};  // beside the model's layers, not the reference's
   Compute compute = Compute::f32;       // of the model's products with quantised weights, not of the reference's
+  // Of the model's keys and values, not of the reference's, which attention reads as a KV cache keeps them. f32: there
+  // is none, which gives the same bits.
+  CacheKind cache_kind = CacheKind::f32;
 
   int64_t tokens() const { return rows * row_tokens; }
-  StepShape step() const { return {.tokens = tokens(), .sequences = rows, .positions = row_tokens}; }
+  // Rows of the cache from one row of tokens to the next.
+  int64_t sequence_rows() const { return cache_rows_of(cache_kind, row_tokens); }
+  StepShape step() const;
 };
 
 // "evaluation", and with logits "logits", which turns R of the rows that the last evaluation left into logits.
@@ -37,9 +42,9 @@ std::vector<Graph> build_evaluation_graphs(const Model& model, const EvaluationS
 inline constexpr std::string_view kReferencePrefix = "reference.";
 
 // Two models on the same rows: "evaluation" and "reference.evaluation", which read the same tokens, targets, positions
-// and sequences, each with its rotary table; and "comparison", over R of the rows that both left ("logit_rows"), with
-// results "kl_divergence" f32[R], and "top" and "reference_top" i32[R], the likeliest tokens. shape.logit_rows is not 0
-// and both models have one vocabulary.
+// and, without a cache, sequences, each with its rotary table; and "comparison", over R of the rows that both left
+// ("logit_rows"), with results "kl_divergence" f32[R], and "top" and "reference_top" i32[R], the likeliest tokens.
+// shape.logit_rows is not 0 and both models have one vocabulary.
 std::vector<Graph> build_comparison_graphs(const Model& model, const Model& reference, const EvaluationShape& shape,
                                            PassTrace* trace = nullptr);
 

@@ -31,7 +31,7 @@ WindowShape window_shape(const WindowShape& asked, const Model& model) {
 }
 
 EvaluationShape evaluation_shape(const Model& model, int64_t rows, int64_t row_tokens, bool wants_logits,
-                                 const std::string& adapter, const std::string& compute) {
+                                 const std::string& adapter, const std::string& compute, CacheKind cache_kind) {
   expect_count("--batch-size", rows, 1);
   if (multiply_sizes(rows, row_tokens, "--batch-size x row length") > int64_t{1} << 30) {
     throw InvalidInput("--batch-size {} x {} tokens a row: expected at most 2^30 tokens", rows, row_tokens);
@@ -41,6 +41,7 @@ EvaluationShape evaluation_shape(const Model& model, int64_t rows, int64_t row_t
   shape.row_tokens = row_tokens;
   shape.adapter = open_adapter_to_run(adapter, model);
   shape.compute = parse_compute(compute, model);
+  shape.cache_kind = cache_kind;
   const auto labels = static_cast<int64_t>(model.labels().size());
   if (labels > 0) {
     shape.logits_of_targets = true;
@@ -62,11 +63,13 @@ FittedJob fit_evaluation(const Model& model, const Model* reference, const Evalu
   reserve.tokenizer_bytes = tokenizer_bytes;
   const std::string compute =
       shape.compute == Compute::f32 ? "" : fmt::format(", products in {}", name_of(shape.compute));
-  const Candidate only{fmt::format("{} rows of {} tokens at a time{}", shape.rows, shape.row_tokens, compute), [&] {
-                         return Job{.graphs = reference == nullptr
-                                                  ? build_evaluation_graphs(model, shape, &trace)
+  const std::string cache =
+      shape.cache_kind == CacheKind::f32 ? "" : fmt::format(", a KV cache in {}", name_of(shape.cache_kind));
+  const Candidate only{
+      fmt::format("{} rows of {} tokens at a time{}{}", shape.rows, shape.row_tokens, compute, cache), [&] {
+        return Job{.graphs = reference == nullptr ? build_evaluation_graphs(model, shape, &trace)
                                                   : build_comparison_graphs(model, *reference, shape, &trace)};
-                       }};
+      }};
   FittedJob job = fit_streamed({only}, &source, budget, reserve);
   finish_trace(trace, tracing);
   return job;

@@ -19,10 +19,11 @@ struct WindowShape {
 WindowShape window_shape(const WindowShape& asked, const Model& model);
 
 // Of `rows` rows of `row_tokens` tokens at a time, with the rows of logits that fit a buffer where they are wanted (of
-// a classifier always, those of its labels), the adapter of that PEFT directory, if any, and `compute` (compute.h).
+// a classifier always, those of its labels), the adapter of that PEFT directory, if any, `compute` (compute.h), and
+// keys and values as they are kept in a KV cache of `cache_kind`.
 // Throws as window_shape.
 EvaluationShape evaluation_shape(const Model& model, int64_t rows, int64_t row_tokens, bool wants_logits,
-                                 const std::string& adapter, const std::string& compute);
+                                 const std::string& adapter, const std::string& compute, CacheKind cache_kind);
 
 // Fits the job into the budget. `reference`: the model to compare with, null for none. `tokenizer_bytes`: what
 // the tokenizer that the text is encoded with takes (Tokenizer::memory_bound_bytes), 0 for none; `document_bytes`: what

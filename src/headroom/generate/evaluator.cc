@@ -1,6 +1,9 @@
 #include "headroom/generate/evaluator.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "headroom/base/errors.h"
@@ -15,6 +18,8 @@ Evaluator::Evaluator(Workspace& workspace, const Model& model, const EvaluationS
       losses_(evaluation_.result<float>("losses")),
       sink_(std::move(logits)) {
   fill_constants(model, workspace);
+  const std::string of_reference = fmt::format("{}sequences", kReferencePrefix);
+  if (workspace.has(of_reference)) reference_sequences_ = workspace.view<int32_t>(of_reference);
   if (logits_ != nullptr) logit_rows_ = workspace.view<int32_t>("logit_rows");
   if (shape.logit_rows > 0) {
     const View<int32_t> range = workspace.view<int32_t>("hidden_range");
@@ -43,7 +48,13 @@ void Evaluator::add_row(std::span<const int32_t> ids, std::span<const int32_t> t
     predictions_ += target >= 0 ? 1 : 0;
   }
   step_.leave_out(begin + used, begin + shape_.row_tokens);
-  step_.sequence(begin, used);
+  step_.cached_sequence(begin, used, rows_ * shape_.sequence_rows(), 0);
+  if (reference_sequences_.is_bound()) {
+    const std::array<int64_t, 4> numbers = {begin, used, begin, 0};
+    for (int64_t i = 0; i < 4; ++i) {
+      reference_sequences_[4 * rows_ + i] = static_cast<int32_t>(numbers[static_cast<size_t>(i)]);
+    }
+  }
   ++rows_seen_;
   tokens_seen_ += used;
   if (++rows_ == shape_.rows) run();
@@ -57,6 +68,7 @@ void Evaluator::run() {
   const size_t filled = static_cast<size_t>(rows_ * shape_.row_tokens);
   step_.leave_out(static_cast<int64_t>(filled), step_.rows());
   step_.end_sequences();
+  if (reference_sequences_.is_bound()) reference_sequences_.fill_from(4 * rows_, 0);
   evaluation_.run();
   for (size_t t = 0; t < filled; ++t) {
     if (step_.targets()[t] >= 0) loss_sum_ += static_cast<double>(losses_[static_cast<int64_t>(t)]);

@@ -46,6 +46,7 @@ class Evaluator {
   Executor& evaluation_;
   Executor* logits_;
   StepFiller step_;
+  View<int32_t> reference_sequences_;  // unbound where the reference reads the model's, or there is none
   View<int32_t> logit_rows_;
   View<const float> losses_;
   LogitSink sink_;

@@ -41,11 +41,13 @@ StepShape GenerationShape::step(int64_t rows) const {
   return {.tokens = rows,
           .sequences = std::min(rows, sequences),
           .positions = context,
-          .cache_rows = multiply_sizes(sequences, context, "--context"),
-          .cache_dtype = cache_dtype,
+          .cache_rows = multiply_sizes(sequences, sequence_rows(), "--context"),
+          .cache_kind = cache_kind,
           .of_tokens = prefix,
           .of_sequences = prefix};
 }
+
+int64_t GenerationShape::sequence_rows() const { return sequences == 1 ? context : cache_rows_of(cache_kind, context); }
 
 std::string step_name(const GenerationShape& shape, int64_t rows) {
   if (rows == 1) return "decode";

@@ -15,15 +15,17 @@
 namespace headroom {
 
 struct GenerationShape {
-  int64_t sequences = 1;                // B
-  int64_t context = 0;                  // C: tokens that the cache holds of each, prompt and new ones together
-  int64_t prefill_chunk = 0;            // rows of the largest prefill step, of all sequences together
-  DType cache_dtype = DType::f32;       // of the KV cache: f32, bf16 or f16
-  Compute compute = Compute::f32;       // of products with quantised weights
-  bool orders_vocabulary = false;       // the sampler needs room to order the vocabulary (top-k, top-p)
-  std::vector<LoraLayer> adapter = {};  // beside the model's layers
+  int64_t sequences = 1;                  // B
+  int64_t context = 0;                    // C: tokens that the cache holds of each, prompt and new ones together
+  int64_t prefill_chunk = 0;              // rows of the largest prefill step, of all sequences together
+  CacheKind cache_kind = CacheKind::f32;  // what the KV cache is kept in
+  Compute compute = Compute::f32;         // of products with quantised weights
+  bool orders_vocabulary = false;         // the sampler needs room to order the vocabulary (top-k, top-p)
+  std::vector<LoraLayer> adapter = {};    // beside the model's layers
 
   StepShape step(int64_t rows) const;
+  // Rows of the cache from one sequence to the next.
+  int64_t sequence_rows() const;
 };
 
 // Rows of each step, descending: from the prefill chunk by quarters, then from a row for each sequence by halves to 1.

@@ -99,7 +99,7 @@ int64_t context_for(const GenerationSettings& settings, const Model& model, int6
 GenerationShape generation_shape(const GenerationSettings& settings, const Model& model) {
   const int64_t prompt = std::min(settings.prefill_chunk.value_or(kAssumedPrompt), model.max_positions() - 1);
   GenerationShape shape;
-  shape.cache_dtype = settings.cache_dtype;
+  shape.cache_kind = settings.cache_kind;
   shape.compute = parse_compute(settings.compute, model);
   shape.context = context_for(settings, model, settings.context > 0 || settings.chats ? 0 : prompt);
   shape.sequences = settings.parallel.value_or(std::clamp<int64_t>(settings.prompts, 1, kMostParallel));
@@ -127,7 +127,7 @@ FittedGeneration fit_generation(const GenerationSettings& settings, const Model&
   const std::vector<GenerationShape> shapes = shapes_to_try(settings, shape);
   std::vector<Candidate> ways;
   for (const GenerationShape& one : shapes) {
-    const std::string cache = one.cache_dtype == DType::f32 ? "" : fmt::format(" in {}", name_of(one.cache_dtype));
+    const std::string cache = one.cache_kind == CacheKind::f32 ? "" : fmt::format(" in {}", name_of(one.cache_kind));
     const std::string compute =
         one.compute == Compute::f32 ? "" : fmt::format(", products in {}", name_of(one.compute));
     const std::string many = one.sequences == 1 ? "" : fmt::format("{} sequences, ", one.sequences);

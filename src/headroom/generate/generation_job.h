@@ -28,7 +28,7 @@ struct GenerationSettings {
   std::optional<int64_t> parallel;       // sequences side by side; none: as many as fit, of `prompts` at most 16
   int64_t prompts = 0;                   // in the file of them; 0: there is none
   std::optional<int64_t> prefill_chunk;  // none: the largest that the budget allows
-  DType cache_dtype = DType::f32;
+  CacheKind cache_kind = CacheKind::f32;
   std::string compute = "auto";  // compute.h
   SamplingSettings sampler;
   std::vector<std::string> stop;

@@ -7,7 +7,7 @@
 
 namespace headroom {
 GenerationSteps::GenerationSteps(Workspace& workspace, const Model& model, const GenerationShape& shape)
-    : context_(shape.context), tokens_(static_cast<size_t>(shape.sequences), 0) {
+    : context_(shape.context), sequence_rows_(shape.sequence_rows()), tokens_(static_cast<size_t>(shape.sequences), 0) {
   for (const int64_t rows : step_rows(shape)) {
     const std::string name = step_name(shape, rows);
     const StepShape step = shape.step(rows);
@@ -58,7 +58,7 @@ void GenerationSteps::feed(std::span<Part> parts) {
            held, context_);
     const int64_t count = std::min({static_cast<int64_t>(part.tokens.size()), step.rows - row, context_ - held});
     for (int64_t t = 0; t < count; ++t) step.inputs.token(row + t, part.tokens[static_cast<size_t>(t)], held + t);
-    step.inputs.cached_sequence(row, count, part.sequence * context_, held);
+    step.inputs.cached_sequence(row, count, part.sequence * sequence_rows_, held);
     row += count;
     step.last_rows[static_cast<int64_t>(p)] = static_cast<int32_t>(row) - 1;
     held += count;

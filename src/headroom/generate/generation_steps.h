@@ -50,6 +50,7 @@ class GenerationSteps {
   Step& step_for(int64_t tokens);
 
   int64_t context_;
+  int64_t sequence_rows_;    // of the cache
   std::vector<Step> steps_;  // rows descending
   const Step* last_ = nullptr;
   std::vector<int64_t> tokens_;  // of each sequence

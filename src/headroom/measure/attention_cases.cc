@@ -1,5 +1,6 @@
 // Attention: causal over whole sequences forwards and backwards, and decoding, which streams keys and values.
 //   B sequences of L tokens, H query heads, K heads of keys and values, D head size.
+#include "headroom/base/cache_kind.h"
 #include "headroom/measure/kernel_case.h"
 
 namespace headroom {
@@ -17,11 +18,14 @@ Attributes attributes_of(const Form& form) {
   return {{"heads", form.heads}, {"kv_heads", form.kv_heads}, {"scale", 0.125}};
 }
 
+std::string heads_of(const Form& form) {
+  return form.heads == form.kv_heads ? fmt::format("{} heads of {}", form.heads, form.head_size)
+                                     : fmt::format("{}/{} heads of {}", form.heads, form.kv_heads, form.head_size);
+}
+
 std::string words_of(const Form& form) {
-  const std::string heads = form.heads == form.kv_heads ? fmt::format("{} heads", form.heads)
-                                                        : fmt::format("{}/{} heads", form.heads, form.kv_heads);
-  return fmt::format("{}length {}, {} of {}", form.batch == 1 ? "" : fmt::format("{} x ", form.batch), form.length,
-                     heads, form.head_size);
+  return fmt::format("{}length {}, {}", form.batch == 1 ? "" : fmt::format("{} x ", form.batch), form.length,
+                     heads_of(form));
 }
 
 // Pairs of a query and a key that it sees, over all heads.
@@ -71,13 +75,14 @@ KernelCase backward(const Form& form) {
           .work = pairs(form) * 10 * static_cast<double>(form.head_size)};
 }
 
-// One new token against `length` keys.
-KernelCase decode(const Form& form) {
+// One new token against `length` keys, kept in a scalar format or in 8 or 4 bits.
+KernelCase decode(const Form& form, std::string_view cache) {
   const Type q = f32({1, form.heads * form.head_size});
-  const Type kv = f32({form.length, form.kv_heads * form.head_size});
-  return {.name = fmt::format("attention decode, {}", words_of(form)),
+  const Shape shape = {form.length, form.kv_heads * form.head_size};
+  const CacheTypes types = cache_types(parse_cache_kind(cache, "cache"), form.head_size);
+  return {.name = fmt::format("attention decode, {} {}, {}", cache, form.length, heads_of(form)),
           .op = "attention",
-          .inputs = {q, kv, kv, i32({1, 4})},
+          .inputs = {q, {types.keys, shape}, {types.values, shape}, i32({1, 4})},
           .attributes = attributes_of(form),
           .limit = Limit::read,
           .fill = [form](std::span<const Tensor> inputs) {
@@ -95,7 +100,9 @@ std::vector<KernelCase> attention_cases() {
     cases.push_back(forward(form));
     cases.push_back(backward(form));
   }
-  for (const Form& form : {Form{1, 4096, 32, 32, 128}, Form{1, 16384, 32, 8, 128}}) cases.push_back(decode(form));
+  for (const Form& form : {Form{1, 8192, 16, 16, 128}, Form{1, 8192, 32, 8, 128}}) {
+    for (const std::string_view cache : {"f32", "bf16", "f16", "q8", "q4"}) cases.push_back(decode(form, cache));
+  }
   return cases;
 }
 

@@ -22,9 +22,9 @@ constexpr const char* kEmbedding = "model.embed_tokens.weight";
 constexpr const char* kHead = "lm_head.weight";
 
 // The rows enter the layer's cache, which is what attention reads then.
-ValueId cached(Builder& build, const std::string& name, ValueId rows, const StepInputs& inputs) {
-  const Shape shape = {inputs.cache_rows, build.type(rows).shape[1]};
-  const ValueId cache = build.input(name, {inputs.cache_dtype, shape}, Role::kv_cache);
+ValueId cached(Builder& build, const char* name, ValueId rows, const StepInputs& inputs, DType dtype) {
+  const Type type = {dtype, {inputs.cache_rows, build.type(rows).shape[1]}};
+  const ValueId cache = build.input(fmt::format("{}.{}", build.segment().name, name), type, Role::kv_cache);
   const ValueId written = write_rows(build, cache, rows, inputs.cache_range);
   build.carry(cache, written);
   return written;
@@ -98,8 +98,9 @@ ValueId Decoder::rotate_and_attend(Builder& build, ValueId q, ValueId k, ValueId
   q = rope(build, q, inputs.positions, inputs.rotary_table, c_.heads);
   k = rope(build, k, inputs.positions, inputs.rotary_table, c_.kv_heads);
   if (inputs.cache_range != kNoValue) {
-    k = cached(build, std::string(build.segment().name) + ".k_cache", k, inputs);
-    v = cached(build, std::string(build.segment().name) + ".v_cache", v, inputs);
+    const CacheTypes types = cache_types(inputs.cache_kind, c_.head_dim);
+    k = cached(build, "k_cache", k, inputs, types.keys);
+    v = cached(build, "v_cache", v, inputs, types.values);
   }
   const double scale = 1.0 / std::sqrt(static_cast<double>(c_.head_dim));
   return headroom::attention(build, q, k, v, inputs.sequences, {c_.heads, c_.kv_heads, scale}).out;

@@ -16,7 +16,7 @@ StepInputs declare_step_inputs(Builder& build, const Model& model, const StepSha
   inputs.cache_range =
       input(shape.of_sequences + "cache_range", shape.sequences == 1 ? i32({2}) : i32({shape.sequences, 2}));
   inputs.cache_rows = shape.cache_rows;
-  inputs.cache_dtype = shape.cache_dtype;
+  inputs.cache_kind = shape.cache_kind;
   return inputs;
 }
 

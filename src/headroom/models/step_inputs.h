@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "headroom/base/cache_kind.h"
 #include "headroom/graph/builder.h"
 
 namespace headroom {
@@ -24,8 +25,7 @@ struct StepInputs {
   // which attention then reads. kNoValue: attention reads this step's own keys and values.
   ValueId cache_range = kNoValue;  // i32[2]: first row, rows; of several sequences i32[B, 2]
   int64_t cache_rows = 0;
-  DType cache_dtype =
-      DType::f32;  // f32, bf16 or f16: what is read is what was rounded, in the step that writes it, too
+  CacheKind cache_kind = CacheKind::f32;  // what is read is what was rounded, in the step that writes it, too
 };
 
 struct StepShape {
@@ -33,7 +33,7 @@ struct StepShape {
   int64_t sequences = 1;   // B
   int64_t positions = 0;   // P
   int64_t cache_rows = 0;  // 0: no KV cache
-  DType cache_dtype = DType::f32;
+  CacheKind cache_kind = CacheKind::f32;
   // Where a job has steps of several T, what stands before the names of their own tokens and positions: "decode."; and
   // where they differ in B, too, before those of sequences and cache_range.
   std::string of_tokens = {};

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "headroom/backend/attention_tiles.h"
+#include "headroom/base/cache_format.h"
 #include "headroom/base/errors.h"
 #include "headroom/ops/expect.h"
 
@@ -31,15 +32,38 @@ void expect_heads(std::string_view op, const Type& q, const Attributes& attribut
   attributes.real("scale");
 }
 
+// Caches in formats of their own: keys and values in the same bits and groups, which are whole within a head.
+void expect_caches(std::string_view op, const Type& k, const Type& v, const Type& expected, int64_t head_size) {
+  const CacheFormat* keys = as_cache_format(k.dtype);
+  const CacheFormat* values = as_cache_format(v.dtype);
+  const bool match = keys->order() == CacheFormat::Order::keys && values != nullptr &&
+                     values->order() == CacheFormat::Order::values && keys->bits() == values->bits() &&
+                     keys->group() == values->group();
+  if (!match) {
+    throw InvalidInput("{}: k and v are caches of one kind; expected those of keys and values, got {} and {}", op,
+                       to_string(k), to_string(v));
+  }
+  if (head_size % keys->group() != 0) {
+    throw InvalidInput("{}: heads are whole groups; expected a multiple of {} elements, got {}", op, keys->group(),
+                       head_size);
+  }
+  expect_type(op, "v is as k", {v.dtype, expected.shape}, v);
+}
+
 void expect_operands(std::string_view op, const Type& q, const Type& k, const Type& v, const Type& sequences,
                      const Attributes& attributes) {
   expect_rows(op, "q is [T, H*D] in f32, bf16 or f16", q);
   expect_rank(op, "k is [C, K*D]", 2, k);
   expect_heads(op, q, attributes);
   const int64_t features = attributes.integer("kv_heads") * head_size_of(q, attributes);
-  expect_type(op, "k is [C, K*D] where q is [T, H*D]", {k.dtype, {k.shape[0], features}}, k);
-  expect_weight(op, "k and v are f32, bf16 or f16", k);
-  expect_type(op, "v is as k", k, v);
+  const Type expected = {k.dtype, {k.shape[0], features}};
+  expect_type(op, "k is [C, K*D] where q is [T, H*D]", expected, k);
+  if (as_cache_format(k.dtype) != nullptr) {
+    expect_caches(op, k, v, expected, head_size_of(q, attributes));
+  } else {
+    expect_weight(op, "k and v are f32, bf16 or f16", k);
+    expect_type(op, "v is as k", k, v);
+  }
   expect_dtype(op, "sequences is i32[B, 4]", DType::i32, sequences);
   expect_rank(op, "sequences is i32[B, 4]", 2, sequences);
   expect_type(op, "sequences is [B, 4]", i32({sequences.shape[0], 4}), sequences);

@@ -18,7 +18,8 @@ struct AttentionResult {
   ValueId lse;  // f32[T, H]: log of the sum of exp(score) of each row, for the backward
 };
 
-// q f32[T, H*D], k and v f32, bf16 or f16 [C, K*D], D from 1 to 256. A row of sequences, i32[B, 4], is (first
+// q f32[T, H*D], k and v f32, bf16 or f16 [C, K*D], or caches of keys and of values in a format of their own
+// (base/cache_format.h), D from 1 to 256. A row of sequences, i32[B, 4], is (first
 // query row, number of queries, first key row, position of the first query): query i of it attends the keys
 // first_key .. first_key + position + i. A sequence without queries is skipped. The caller checks the numbers (a kernel
 // cannot): ranges lie inside T and C, and no query row is in two sequences. Keys beyond a query's position are not read

@@ -2,6 +2,7 @@
 //   C rows of the target, T rows to write, F features.
 #include "headroom/ops/write_rows.h"
 
+#include "headroom/base/cache_format.h"
 #include "headroom/base/errors.h"
 #include "headroom/ops/expect.h"
 
@@ -21,9 +22,12 @@ class WriteRows : public Op {
     expect_rank(name(), "rows has target's dimensions", target.rank(), inputs[1]);
     const int64_t rows = inputs[1].shape[0];
     const Shape expected = target.rank() == 1 ? Shape{rows} : Shape{rows, target[1]};
-    const bool is_rounded = inputs[1].dtype == DType::f32 && size_of(inputs[0].dtype) == 2;
+    const DType kept = inputs[0].dtype;
+    const bool is_encoded = as_cache_format(kept) != nullptr;
+    const bool is_rounded =
+        is_encoded || (inputs[1].dtype == DType::f32 && (kept == DType::bf16 || kept == DType::f16));
     expect_type(name(), "rows is [T, F] where target is [C, F], in its dtype or rounded from f32",
-                {is_rounded ? DType::f32 : inputs[0].dtype, expected}, inputs[1]);
+                {is_rounded ? DType::f32 : kept, expected}, inputs[1]);
     const Shape& ranges = inputs[2].shape;
     const Shape pairs = ranges.rank() == 2 ? Shape{ranges[0], 2} : Shape{2};
     expect_type(name(), "range is i32[2] or i32[R, 2]", i32(pairs), inputs[2]);
@@ -34,9 +38,8 @@ class WriteRows : public Op {
   bool reads_input(const Node&, size_t input) const override { return input > 0; }
 
   Price price(const TypedNode& node) const override {
-    return {.flops = 0,
-            .bytes = static_cast<double>(node.inputs[1].bytes()) +
-                     static_cast<double>(node.inputs[1].shape.elements() * size_of(node.inputs[0].dtype))};
+    const Type written = {node.inputs[0].dtype, node.inputs[1].shape};
+    return {.flops = 0, .bytes = static_cast<double>(node.inputs[1].bytes()) + static_cast<double>(written.bytes())};
   }
 };
 

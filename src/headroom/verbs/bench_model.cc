@@ -153,6 +153,7 @@ FittedJob fit_batch(const ModelBenchOptions& options, const Model& model, const 
     shapes.push_back({.sequences = options.batch,
                       .context = std::max(options.prompt, options.generate),
                       .prefill_chunk = rows,
+                      .cache_kind = parse_cache_kind(options.kv_cache_dtype, "--kv-cache-dtype"),
                       .compute = parse_compute(options.compute, model)});
     multiply_sizes(shapes.back().sequences, shapes.back().context, "--batch x --prompt");
   }

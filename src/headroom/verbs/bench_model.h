@@ -16,8 +16,9 @@ struct ModelBenchOptions : RunOptions {
   int64_t batch = 1;      // sequences; rows of a training step
   bool train = false;     // measure training steps, too
   int64_t seq_len = 512;  // tokens of a row
-  std::string compute = "auto";  // of products with quantised weights: f32, int8, or auto
-  int64_t repeat = 5;            // measured after one that warms up
+  std::string compute = "auto";        // of products with quantised weights: f32, int8, or auto
+  std::string kv_cache_dtype = "f32";  // what keys and values are kept in: f32, bf16, f16, q8 or q4
+  int64_t repeat = 5;                  // measured after one that warms up
 };
 
 // One of the measurements, of a whole batch.

@@ -92,9 +92,10 @@ void run(Sample sample, DType precision, const Backend& backend, int threads, Co
   }
 }
 
-// Steps of generation that are run: weights in one format, kept and multiplied so.
+// Steps of generation that are run: weights in one format, kept and multiplied so, and a KV cache of one kind.
 struct GenerationSample {
   const char* format;
+  CacheKind cache_kind;
   Compute compute = Compute::f32;
   int64_t layers = 1;  // so that decoding reads memory and no cache
   int64_t rows = 1;
@@ -104,14 +105,16 @@ struct GenerationSample {
 std::vector<GenerationSample> generation_samples() {
   std::vector<GenerationSample> all;
   for (const auto& [format, layers] : {std::pair<const char*, int64_t>{"f32", 1}, {"bf16", 2}, {"f16", 2}}) {
-    all.push_back({format, Compute::f32, layers});
-    all.push_back({format, Compute::f32, 1, 256, 2});
+    const CacheKind cache = parse_cache_kind(format, "format");
+    all.push_back({format, cache, Compute::f32, layers});
+    all.push_back({format, cache, Compute::f32, 1, 256, 2});
   }
   for (const Compute compute : {Compute::int8, Compute::f32}) {
     for (const auto& [format, layers] : {std::pair<const char*, int64_t>{"int8_g128", 4}, {"int4_g128", 8}}) {
-      all.push_back({format, compute, layers});
-      all.push_back({format, compute, layers / 2, 8, 4});
-      all.push_back({format, compute, 1, 256, 2});
+      const CacheKind cache = layers == 4 ? CacheKind::q8 : CacheKind::q4;
+      all.push_back({format, cache, compute, layers});
+      all.push_back({format, cache, compute, layers / 2, 8, 4});
+      all.push_back({format, cache, compute, 1, 256, 2});
     }
   }
   return all;
@@ -131,7 +134,7 @@ void run(const GenerationSample& sample, const Backend& backend, int threads, Co
   model->set_stored_formats(std::move(formats));
   const GenerationShape shape{.context = std::max<int64_t>(1024, sample.rows),
                               .prefill_chunk = sample.rows,
-                              .cache_dtype = block != nullptr ? DType::f32 : format,
+                              .cache_kind = sample.cache_kind,
                               .compute = sample.compute};
   Job job;
   job.graphs = build_generation_graphs(*model, shape);

@@ -5,10 +5,11 @@
 #pragma once
 
 #include <limits>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
-#include "headroom/backend/cpu/attention_few_rows.h"
+#include "headroom/backend/cpu/attention_cache.h"
 
 namespace headroom::HEADROOM_ISA {
 
@@ -24,6 +25,10 @@ class AttentionTile {
   // `scratch`: attention_scratch_elements(D) floats.
   AttentionTile(const Invocation& call, const HeadLayout& layout, float* scratch)
       : call_(call), layout_(layout), scale_(static_cast<float>(call.attributes.real("scale"))) {
+    if (const CacheFormat* keys = as_cache_format(call.inputs[1].type.dtype)) {
+      keys_layout_.emplace(*keys, call.inputs[1].type.shape);
+      values_layout_.emplace(*as_cache_format(call.inputs[2].type.dtype), call.inputs[2].type.shape);
+    }
     const auto take = [&](int64_t elements) { return std::exchange(scratch, scratch + elements); };
     keys_ = {take(kKeyBlock * layout.size), layout.size, kKeyBlock};
     values_ = {take(kKeyBlock * layout.padded), kKeyBlock, layout.padded};
@@ -76,6 +81,7 @@ class AttentionTile {
       std::fill(partials.sum + start, partials.sum + rows_, 0.0f);
     }
     const int64_t count = std::min(kKeyBlock, keys_of(rows_ - 1) - first);
+    if (keys_layout_) return add_block_of_cache(partials, first, start, count, next);
     with_elements(call_.inputs[1], [&](auto* keys) {
       const auto* values = reinterpret_cast<decltype(keys)>(call_.inputs[2].data);
       const HeadRows k = rows_from(keys, kv_head_, first);
@@ -89,14 +95,12 @@ class AttentionTile {
       pack_transposed(k, count, layout_.size, keys_);
       pack_rows(v, count, layout_.size, values_);
       int64_t asked = 0;
-      for (int64_t row = start; row < rows_; row += kAttentionChunk) {
-        const int64_t rows = std::min(kAttentionChunk, rows_ - row);
-        const int64_t ask = ahead.rows * (row + rows - start) / (rows_ - start);
+      add_packed_block(partials, first, start, count, [&](int64_t rows_done) {
+        const int64_t ask = ahead.rows * rows_done / (rows_ - start);
         prefetch_rows(ahead.keys, asked, ask, layout_.size);
         prefetch_rows(ahead.values, asked, ask, layout_.size);
         asked = ask;
-        add_chunk(partials, first, count, row, rows);
-      }
+      });
     });
   }
 
@@ -158,6 +162,51 @@ class AttentionTile {
     std::fill_n(counts, rows, kKeyBlock);
     multiply_small(carry_softmax_on(partials, first, counts, row, rows), values.first, values.stride, rows,
                    layout_.size);
+  }
+
+  CacheRows cache_from(int64_t kv_head, int64_t key, int64_t rows) const {
+    return {CacheHead(call_.inputs[1], *keys_layout_, kv_head, layout_.size),
+            CacheHead(call_.inputs[2], *values_layout_, kv_head, layout_.size), sequence_.first_key + key, rows};
+  }
+
+  // Goes on with a block of a cache in a format of its own in the rows from `start` on.
+  void add_block_of_cache(const Partials& partials, int64_t first, int64_t start, int64_t count, const Next& next) {
+    const CacheRows from = cache_from(kv_head_, first, count);
+    const CacheRows ahead =
+        cache_from(next.kv_head, next.first, std::clamp<int64_t>(next.end - next.first, 0, kKeyBlock));
+    const bool is_aligned = from.first % kCachePanelRows == 0 && keys_layout_->group == kCacheGroup;
+    if (!is_aligned) {
+      pack_cache_rows(from, count, layout_.padded, keys_, values_);
+      return add_packed_block(partials, first, start, count, [](int64_t) {});
+    }
+    keys_layout_->bits == 8 ? add_aligned_block<8>(partials, first, start, count, from, ahead)
+                            : add_aligned_block<4>(partials, first, start, count, from, ahead);
+  }
+
+  template <int kBits>
+  void add_aligned_block(const Partials& partials, int64_t first, int64_t start, int64_t count, const CacheRows& from,
+                         const CacheRows& ahead) {
+    const int64_t rows = rows_ - start;
+    const bool is_whole = keys_of(start) - first >= kKeyBlock;
+    if (!is_whole || rows > kFewRows) {
+      pack_cache_keys<kBits>(from, count, keys_);
+      pack_cache_values<kBits>(from, count, values_);
+      return add_packed_block(partials, first, start, count, [](int64_t) {});
+    }
+    score_cache_block<kBits>(q_ + start * layout_.padded, layout_.padded, rows, from, scores_, ahead);
+    int64_t counts[kFewRows];
+    std::fill_n(counts, rows, kKeyBlock);
+    multiply_cache_block<kBits>(carry_softmax_on(partials, first, counts, start, rows), rows, from, keys_.data, ahead);
+  }
+
+  // Goes on with the packed block in all rows from `start` on; before each chunk ask(rows of them that it completes).
+  template <class Ask>
+  void add_packed_block(const Partials& partials, int64_t first, int64_t start, int64_t count, Ask&& ask) {
+    for (int64_t row = start; row < rows_; row += kAttentionChunk) {
+      const int64_t rows = std::min(kAttentionChunk, rows_ - row);
+      ask(row + rows - start);
+      add_chunk(partials, first, count, row, rows);
+    }
   }
 
   // Goes on with the packed block in the rows [row, row + rows), all of which see its first key.
@@ -241,10 +290,11 @@ class AttentionTile {
   const Invocation& call_;
   const HeadLayout& layout_;
   float scale_;
-  Panels keys_;    // [D, 64]
-  Panels values_;  // [64, Dp]
-  float* scores_;  // [24, 64]
-  float* q_;       // [128, Dp]
+  std::optional<CacheLayout> keys_layout_, values_layout_;  // where they are in a cache's format
+  Panels keys_;                                             // [D, 64]
+  Panels values_;                                           // [64, Dp]
+  float* scores_;                                           // [24, 64]
+  float* q_;                                                // [128, Dp]
   alignas(64) float factors_[round_up(kAttentionChunk, kLanes)];
   Partials all_, span_;
   Sequence sequence_ = {};

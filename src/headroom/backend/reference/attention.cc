@@ -7,7 +7,7 @@
 
 #include "headroom/backend/attention_tiles.h"
 #include "headroom/backend/kernel.h"
-#include "headroom/backend/reference/scalar.h"
+#include "headroom/backend/reference/weight_elements.h"
 
 namespace headroom::reference {
 namespace {
@@ -19,25 +19,26 @@ struct Partial {
   float output[kMaxHeadSize] = {};
 };
 
-// Keys and values of one head, row by row.
-template <class Element>
+// Keys and values of one head, row by row, by what load_one takes.
+template <class Keys, class Values>
 struct Head {
-  const Element* keys;
-  const Element* values;
+  Keys keys;
+  Values values;
   int64_t stride;  // elements from row to row
   int64_t size;    // D
 };
 
 // Goes on with the keys [first, end), at most 64.
-template <class Query, class Element>
-void add_block(const Query* q, const Head<Element>& head, int64_t first, int64_t end, float scale, Partial& partial) {
+template <class Query, class Keys, class Values>
+void add_block(const Query* q, const Head<Keys, Values>& head, int64_t first, int64_t end, float scale,
+               Partial& partial) {
   const int64_t count = end - first;
   float p[kKeyBlock];
   float new_max = partial.max;
   for (int64_t j = 0; j < count; ++j) {
     float product = 0;
     for (int64_t d = 0; d < head.size; ++d) {
-      product = std::fma(load_one(q + d), load_one(&head.keys[(first + j) * head.stride + d]), product);
+      product = std::fma(load_one(q + d), load_one(head.keys + ((first + j) * head.stride + d)), product);
     }
     p[j] = scale * product;
     new_max = max(new_max, p[j]);
@@ -49,7 +50,7 @@ void add_block(const Query* q, const Head<Element>& head, int64_t first, int64_t
   for (int64_t d = 0; d < head.size; ++d) {
     float chain = partial.output[d] * correction;
     for (int64_t j = 0; j < count; ++j) {
-      chain = std::fma(p[j], load_one(&head.values[(first + j) * head.stride + d]), chain);
+      chain = std::fma(p[j], load_one(head.values + ((first + j) * head.stride + d)), chain);
     }
     partial.output[d] = chain;
   }
@@ -67,8 +68,8 @@ void merge(const Partial& span, int64_t head_size, Partial& all) {
 }
 
 // One row: the query q sees the first `keys` keys of its sequence. Returns log(sum of exp(score)).
-template <class Query, class Element>
-float attend(const Query* q, const Head<Element>& head, int64_t keys, float scale, Query* out) {
+template <class Query, class Keys, class Values>
+float attend(const Query* q, const Head<Keys, Values>& head, int64_t keys, float scale, Query* out) {
   Partial all;
   for (int64_t span_first = 0; span_first < keys; span_first += kKeySpan) {
     const int64_t span_end = std::min(keys, span_first + kKeySpan);
@@ -104,10 +105,11 @@ void attention(const Invocation& call) {
       const int64_t offset = (first_key * kv_heads + kv_head) * head_size;
       const int64_t keys = position + row / heads - first_query + 1;
       with_elements(call.inputs[0], [&]<class Query>(const Query* q) {
-        with_elements(call.inputs[1], [&]<class Element>(const Element* k) {
-          const Element* v = call.inputs[2].as<const Element>();
-          const Head<Element> head = {k + offset, v + offset, kv_heads * head_size, head_size};
-          lse[row] = attend(q + row * head_size, head, keys, scale, call.outputs[0].as<Query>() + row * head_size);
+        with_weights(call.inputs[1], [&](auto k) {
+          with_weights(call.inputs[2], [&](auto v) {
+            const Head<decltype(k), decltype(v)> head = {k + offset, v + offset, kv_heads * head_size, head_size};
+            lse[row] = attend(q + row * head_size, head, keys, scale, call.outputs[0].as<Query>() + row * head_size);
+          });
         });
       });
     }

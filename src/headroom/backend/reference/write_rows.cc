@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "headroom/backend/kernel.h"
+#include "headroom/base/cache_format.h"
 #include "headroom/base/dtype.h"
 
 namespace headroom::reference {
@@ -10,6 +11,11 @@ namespace {
 
 // target[at + i] = rows[from + i] for i < count, in elements; rounded where the formats differ.
 void copy_elements(const Tensor& rows, int64_t from, const Tensor& target, int64_t at, int64_t count) {
+  if (const CacheFormat* format = as_cache_format(target.type.dtype)) {
+    const std::span<const float> elements(rows.as<const float>() + from, static_cast<size_t>(count));
+    format->encode(target.type.shape, at, elements, target.data, {});
+    return;
+  }
   if (rows.type.dtype == target.type.dtype) {
     const int64_t size = size_of(rows.type.dtype);
     std::memcpy(target.data + at * size, rows.data + from * size, static_cast<size_t>(count * size));

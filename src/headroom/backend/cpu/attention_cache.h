@@ -1,0 +1,335 @@
+// Keys and values in the formats of caches (base/cache_format.h) for attention: read by panels of 16 rows, decoded in
+// registers on their way into the products of few rows, or into the packed tiles of many.
+//   D head size
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "headroom/backend/cpu/attention_few_rows.h"
+#include "headroom/base/cache_format.h"
+
+namespace headroom::HEADROOM_ISA {
+
+// Groups that vectors decode; kernels read others as their definition says.
+inline constexpr int64_t kCacheGroup = 32;
+
+// One head of a cache. Rows are those of the cache; elements those of the head.
+class CacheHead {
+ public:
+  CacheHead(const Tensor& cache, const CacheLayout& layout, int64_t kv_head, int64_t head_size)
+      : cache_(&cache),
+        layout_(&layout),
+        first_(kv_head * head_size),
+        group_(first_ / layout.group),
+        size_(head_size) {}
+
+  const CacheLayout& layout() const { return *layout_; }
+  int64_t groups() const { return size_ / layout_->group; }
+  int64_t size() const { return size_; }
+
+  // Of the panel that begins with row `row`, a multiple of 16, and group `group` of the head.
+  HEADROOM_INLINE const uint8_t* codes(int64_t row, int64_t group) const {
+    return panel(row) + (group_ + group) * layout_->group_bytes();
+  }
+  HEADROOM_INLINE F32x16 scales(int64_t row, int64_t group) const { return numbers(row, group, layout_->scales_at()); }
+  HEADROOM_INLINE F32x16 lows(int64_t row, int64_t group) const { return numbers(row, group, layout_->lows_at()); }
+
+  // Asks for what the panel holds of the group.
+  HEADROOM_INLINE void ask(int64_t row, int64_t group) const {
+    const uint8_t* first = codes(row, group);
+#pragma GCC unroll 8
+    for (int64_t byte = 0; byte < layout_->group_bytes(); byte += 64) prefetch(first, byte);
+    prefetch(panel(row), layout_->scales_at() + layout_->numbers_of(group_ + group));
+    prefetch(panel(row), layout_->lows_at() + layout_->numbers_of(group_ + group));
+  }
+
+  // The head's elements of a row, in f32.
+  void decode_row(int64_t row, float* out) const {
+    const Shape& shape = cache_->type.shape;
+    block_format(cache_->type.dtype).decode(shape, cache_->data, row * shape[1] + first_, size_, out);
+  }
+
+ private:
+  HEADROOM_INLINE const uint8_t* panel(int64_t row) const {
+    return cache_->as<const uint8_t>() + row / kCachePanelRows * layout_->panel_bytes;
+  }
+  HEADROOM_INLINE F32x16 numbers(int64_t row, int64_t group, int64_t plane) const {
+    return load(reinterpret_cast<const F16*>(panel(row) + plane + layout_->numbers_of(group_ + group)));
+  }
+
+  const Tensor* cache_;
+  const CacheLayout* layout_;
+  int64_t first_;  // element of a row
+  int64_t group_;  // of a row
+  int64_t size_;
+};
+
+// Keys and values of a head from a row on.
+struct CacheRows {
+  CacheHead keys;
+  CacheHead values;
+  int64_t first;
+  int64_t rows;
+};
+
+// Codes of 4 bits as floats: the low and the high halves of sixteen bytes that stand in lanes.
+#if defined(__AVX512F__)
+class HalfCodes {
+ public:
+  HalfCodes() : numbers_(to_f32(lane_numbers())) {}
+  // The permutation looks at four bits.
+  HEADROOM_INLINE F32x16 low(I32x16 bytes) const { return F32x16(_mm512_permutexvar_ps(bytes.v, numbers_.v)); }
+  HEADROOM_INLINE F32x16 high(I32x16 bytes) const { return low(shift_right_logical<4>(bytes)); }
+
+ private:
+  F32x16 numbers_;
+};
+#else
+struct HalfCodes {
+  HEADROOM_INLINE F32x16 low(I32x16 bytes) const { return to_f32(bytes & I32x16(15)); }
+  HEADROOM_INLINE F32x16 high(I32x16 bytes) const { return to_f32(shift_right_logical<4>(bytes)); }
+};
+#endif
+
+// scores[r, j] = the chain over d of q[r, d] * keys[j, d] for kRows rows and kPanels panels of keys. Rows of q are
+// q_stride apart, those of scores 64.
+template <int kBits, int kRows, int kPanels>
+void score_panels(const float* q, int64_t q_stride, const CacheHead& keys, int64_t row, float* scores,
+                  const CacheHead& ahead, int64_t ahead_row) {
+  const HalfCodes half;
+  F32x16 sums[kRows][kPanels];
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+    for (int p = 0; p < kPanels; ++p) sums[r][p] = F32x16(0.0f);
+  }
+  for (int64_t group = 0; group < keys.groups(); ++group) {
+    const uint8_t* codes[kPanels];
+    F32x16 scale[kPanels], low[kPanels];
+#pragma GCC unroll 4
+    for (int p = 0; p < kPanels; ++p) {
+      codes[p] = keys.codes(row + p * kCachePanelRows, group);
+      scale[p] = keys.scales(row + p * kCachePanelRows, group);
+      low[p] = keys.lows(row + p * kCachePanelRows, group);
+      if (ahead_row >= 0) ahead.ask(ahead_row + p * kCachePanelRows, group);
+    }
+    constexpr int64_t kSteps = kCacheGroup * kBits / 8;
+    const auto add = [&](int p, F32x16 code, int64_t d) {
+      const F32x16 column = fma(code, scale[p], low[p]);
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r) sums[r][p] = fma(F32x16(q[r * q_stride + d]), column, sums[r][p]);
+    };
+    for (int64_t s = 0; s < kSteps; ++s) {
+#pragma GCC unroll 4
+      for (int p = 0; p < kPanels; ++p) {
+        const I32x16 bytes = load_bytes(codes[p] + s * kCachePanelRows);
+        if constexpr (kBits == 8) {
+          add(p, to_f32(bytes), group * kCacheGroup + s);
+        } else {
+          add(p, half.low(bytes), group * kCacheGroup + 2 * s);
+          add(p, half.high(bytes), group * kCacheGroup + 2 * s + 1);
+        }
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+    for (int p = 0; p < kPanels; ++p) store(scores + r * kKeyBlock + p * kCachePanelRows, sums[r][p]);
+  }
+}
+
+// Panels that pass kRows rows at once: as many as registers hold.
+constexpr int panels_beside(int rows) {
+  if (kWideRegisters) return rows <= 4 ? 4 : 2;
+  return rows == 1 ? 2 : 1;
+}
+
+template <int kBits, int kRows>
+void score_strip_of_cache(const float* q, int64_t q_stride, const CacheRows& from, float* scores,
+                          const CacheRows& ahead) {
+  constexpr int kPanels = panels_beside(kRows);
+  for (int64_t j = 0; j < kKeyBlock; j += kPanels * kCachePanelRows) {
+    const int64_t next = j < ahead.rows ? ahead.first + j : -1;
+    score_panels<kBits, kRows, kPanels>(q, q_stride, from.keys, from.first + j, scores + j, ahead.keys, next);
+  }
+}
+
+template <int kBits, size_t... kRowsBelow>
+constexpr auto cache_strip_functions(std::index_sequence<kRowsBelow...>) {
+  return std::array{&score_strip_of_cache<kBits, static_cast<int>(kRowsBelow) + 1>...};
+}
+
+// The scores of `rows` rows, at most kFewRows, with a whole block of keys.
+template <int kBits>
+void score_cache_block(const float* q, int64_t q_stride, int64_t rows, const CacheRows& from, float* scores,
+                       CacheRows ahead) {
+  static constexpr auto kFunctions = cache_strip_functions<kBits>(std::make_index_sequence<kStripHeight>());
+  for (int64_t row = 0; row < rows; row += kStripHeight) {
+    const int64_t height = std::min<int64_t>(kStripHeight, rows - row);
+    kFunctions[static_cast<size_t>(height - 1)](q + row * q_stride, q_stride, from, scores + row * kKeyBlock, ahead);
+    ahead.rows = 0;
+  }
+}
+
+// Scales and lows of a block of values, one after the other, so that products take them by one element: [4 panels,
+// groups, 2, 16].
+inline void load_cache_numbers(const CacheRows& from, float* numbers) {
+  for (int64_t j = 0; j < kKeyBlock; j += kCachePanelRows) {
+    for (int64_t group = 0; group < from.values.groups(); ++group) {
+      store(numbers, from.values.scales(from.first + j, group));
+      store(numbers + kLanes, from.values.lows(from.first + j, group));
+      numbers += 2 * kLanes;
+    }
+  }
+}
+
+// c[r, d] for kRows rows and kGroups groups of the head from `group` on, as SmallProduct says, the values for b.
+template <int kBits, int kRows, int kGroups>
+void multiply_cache_groups(const SmallProduct& product, int64_t row, const CacheRows& from, const float* numbers,
+                           int64_t group, const CacheRows& ahead) {
+  constexpr int kVectors = 2 * kGroups;
+  const HalfCodes half;
+  const CacheHead& values = from.values;
+  float* c = product.c + row * product.c_row + group * kCacheGroup;
+  const float* a = product.a + row * product.a_row;
+  F32x16 sums[kRows][kVectors];
+#pragma GCC unroll 4
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+    for (int j = 0; j < kVectors; ++j) {
+      sums[r][j] = product.from_zero ? F32x16(0.0f)
+                                     : load(c + r * product.c_row + kLanes * j) * F32x16(product.factors[row + r]);
+    }
+  }
+  for (int64_t panel = 0; panel < kKeyBlock; panel += kCachePanelRows) {
+    const uint8_t* codes[kGroups];
+    const float* scales[kGroups];
+#pragma GCC unroll 2
+    for (int g = 0; g < kGroups; ++g) {
+      codes[g] = values.codes(from.first + panel, group + g);
+      scales[g] = numbers + (panel / kCachePanelRows * values.groups() + group + g) * 2 * kLanes;
+      if (panel < ahead.rows) ahead.values.ask(ahead.first + panel, group + g);
+    }
+    for (int64_t lane = 0; lane < kCachePanelRows; ++lane, ++a) {
+      F32x16 elements[kVectors];
+#pragma GCC unroll 2
+      for (int g = 0; g < kGroups; ++g) {
+        const F32x16 scale(scales[g][lane]);
+        const F32x16 low(scales[g][kLanes + lane]);
+        if constexpr (kBits == 8) {
+          elements[2 * g] = fma(to_f32(load_bytes(codes[g] + lane * kCacheGroup)), scale, low);
+          elements[2 * g + 1] = fma(to_f32(load_bytes(codes[g] + lane * kCacheGroup + kLanes)), scale, low);
+        } else {
+          const I32x16 bytes = load_bytes(codes[g] + lane * kLanes);
+          elements[2 * g] = fma(half.low(bytes), scale, low);
+          elements[2 * g + 1] = fma(half.high(bytes), scale, low);
+        }
+      }
+#pragma GCC unroll 4
+      for (int r = 0; r < kRows; ++r) {
+        const F32x16 p(a[r * product.a_row]);
+#pragma GCC unroll 4
+        for (int j = 0; j < kVectors; ++j) sums[r][j] = fma(p, elements[j], sums[r][j]);
+      }
+    }
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 4
+    for (int j = 0; j < kVectors; ++j) store(c + r * product.c_row + kLanes * j, sums[r][j]);
+  }
+}
+
+// Rows that pass the values at once, and groups of theirs.
+inline constexpr int kValueRows = kWideRegisters ? 4 : 2;
+inline constexpr int kValueGroups = kWideRegisters ? 2 : 1;
+
+template <int kBits, size_t... kPlaces>
+constexpr auto value_functions(std::index_sequence<kPlaces...>) {
+  return std::array{&multiply_cache_groups<kBits, static_cast<int>(kPlaces) / kValueGroups + 1,
+                                           static_cast<int>(kPlaces) % kValueGroups + 1>...};
+}
+
+// The product with a whole block of values: a's rows are 64 probabilities. `numbers`: 64 / 16 * D / 32 * 32 floats.
+template <int kBits>
+void multiply_cache_block(const SmallProduct& product, int64_t rows, const CacheRows& from, float* numbers,
+                          CacheRows ahead) {
+  static constexpr auto kFunctions = value_functions<kBits>(std::make_index_sequence<kValueRows * kValueGroups>());
+  load_cache_numbers(from, numbers);
+  for (int64_t row = 0; row < rows; row += kValueRows) {
+    const int64_t height = std::min<int64_t>(kValueRows, rows - row);
+    for (int64_t group = 0; group < from.values.groups(); group += kValueGroups) {
+      const int64_t width = std::min<int64_t>(kValueGroups, from.values.groups() - group);
+      kFunctions[static_cast<size_t>((height - 1) * kValueGroups + width - 1)](product, row, from, numbers, group,
+                                                                               ahead);
+    }
+    ahead.rows = 0;
+  }
+}
+
+// to[d, j] = key j of the first `rows` <= 64; what follows them up to 16 is what the cache holds there.
+template <int kBits>
+void pack_cache_keys(const CacheRows& from, int64_t rows, const Panels& to) {
+  const HalfCodes half;
+  constexpr int64_t kSteps = kCacheGroup * kBits / 8;
+  for (int64_t j = 0; j < rows; j += kCachePanelRows) {
+    for (int64_t group = 0; group < from.keys.groups(); ++group) {
+      const uint8_t* codes = from.keys.codes(from.first + j, group);
+      const F32x16 scale = from.keys.scales(from.first + j, group);
+      const F32x16 low = from.keys.lows(from.first + j, group);
+      for (int64_t s = 0; s < kSteps; ++s) {
+        const I32x16 bytes = load_bytes(codes + s * kCachePanelRows);
+        if constexpr (kBits == 8) {
+          store(to.at(group * kCacheGroup + s, j), fma(to_f32(bytes), scale, low));
+        } else {
+          store(to.at(group * kCacheGroup + 2 * s, j), fma(half.low(bytes), scale, low));
+          store(to.at(group * kCacheGroup + 2 * s + 1, j), fma(half.high(bytes), scale, low));
+        }
+      }
+    }
+  }
+}
+
+// to[j, d] = value j of the first `rows` <= 64. D is a multiple of 32, so that nothing is left to fill.
+template <int kBits>
+void pack_cache_values(const CacheRows& from, int64_t rows, const Panels& to) {
+  const HalfCodes half;
+  for (int64_t j = 0; j < rows; ++j) {
+    const int64_t lane = j % kCachePanelRows;
+    for (int64_t group = 0; group < from.values.groups(); ++group) {
+      const uint8_t* codes = from.values.codes(from.first + j - lane, group);
+      float numbers[2][kLanes];
+      store(numbers[0], from.values.scales(from.first + j - lane, group));
+      store(numbers[1], from.values.lows(from.first + j - lane, group));
+      const F32x16 scale(numbers[0][lane]);
+      const F32x16 low(numbers[1][lane]);
+      const int64_t d = group * kCacheGroup;
+      if constexpr (kBits == 8) {
+        store(to.at(j, d), fma(to_f32(load_bytes(codes + lane * kCacheGroup)), scale, low));
+        store(to.at(j, d + kLanes), fma(to_f32(load_bytes(codes + lane * kCacheGroup + kLanes)), scale, low));
+      } else {
+        const I32x16 bytes = load_bytes(codes + lane * kLanes);
+        store(to.at(j, d), fma(half.low(bytes), scale, low));
+        store(to.at(j, d + kLanes), fma(half.high(bytes), scale, low));
+      }
+    }
+  }
+}
+
+// The same, row by row, of any groups and from any row on.
+inline void pack_cache_rows(const CacheRows& from, int64_t rows, int64_t padded, const Panels& keys,
+                            const Panels& values) {
+  float row[kMaxHeadSize];
+  for (int64_t j = 0; j < rows; ++j) {
+    from.keys.decode_row(from.first + j, row);
+    for (int64_t d = 0; d < from.keys.size(); ++d) *keys.at(d, j) = row[d];
+    std::fill(row + from.keys.size(), row + padded, 0.0f);
+    from.values.decode_row(from.first + j, row);
+    for (int64_t d = 0; d < padded; d += kLanes) store(values.at(j, d), load(row + d));
+  }
+}
+
+}  // namespace headroom::HEADROOM_ISA

@@ -1,0 +1,139 @@
+// Formats of KV caches: where each code lies, held against the drawing in docs/weight_formats.md; and codes, scales and
+// numbers against the formula in numpy (tests/data/kv_cache/generate.py).
+#include "headroom/base/cache_format.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "headroom/base/cache_kind.h"
+#include "headroom/base/errors.h"
+#include "headroom/formats/weights/safetensors.h"
+
+namespace headroom {
+namespace {
+
+constexpr auto kBothOrders = {CacheFormat::Order::keys, CacheFormat::Order::values};
+
+class NumpyRows {
+ public:
+  template <class T>
+  std::vector<T> read(const std::string& name) const {
+    const StoredTensor stored = file_.tensor(file_.find(name));
+    std::vector<T> values(static_cast<size_t>(stored.size_bytes) / sizeof(T));
+    file_.file(stored).read(stored.offset_bytes, values.data(), stored.size_bytes);
+    return values;
+  }
+
+ private:
+  SafetensorsFile file_{std::string(HEADROOM_SOURCE_DIR) + "/tests/data/kv_cache/rows.safetensors"};
+};
+
+// Read off the drawing, not by the layout's own functions.
+int code_as_drawn(const CacheFormat& format, const uint8_t* panel, int64_t token, int64_t element) {
+  const int64_t b = format.bits(), g = format.group();
+  const uint8_t* codes = panel + element / g * 2 * b * g;
+  const int64_t k = element % g;
+  if (format.order() == CacheFormat::Order::keys) {
+    return b == 8 ? codes[16 * k + token] : codes[16 * (k / 2) + token] >> (k % 2 == 0 ? 0 : 4) & 15;
+  }
+  const uint8_t* of_token = codes + token * g * b / 8;
+  return b == 8 ? of_token[k] : of_token[k % (g / 2)] >> (k < g / 2 ? 0 : 4) & 15;
+}
+
+TEST(CacheFormat, HasTheBitsOfNumpyWhereTheyAreDrawn) {
+  const NumpyRows numpy;
+  const std::vector<float> rows = numpy.read<float>("rows");
+  const Shape shape = {19, 64};
+  for (const int bits : {8, 4}) {
+    for (const int64_t group : {32, 8}) {
+      for (const auto order : kBothOrders) {
+        const CacheFormat& format = *find_cache_format(order, bits, group);
+        SCOPED_TRACE(format.name());
+        ASSERT_EQ(format.group(), group);
+        const std::string name = "q" + std::to_string(bits) + "_g" + std::to_string(group);
+        std::vector<std::byte> tensor(static_cast<size_t>(format.bytes(shape)), std::byte{0xee});
+        EXPECT_EQ(format.encode(shape, 0, rows, tensor.data(), {}), 6 * 64 + (group == 32 ? 32 : 40));
+        const int64_t groups = 64 / group;
+        const int64_t codes_bytes = 2 * bits * 64, panel_bytes = codes_bytes + 2 * 32 * groups;
+        ASSERT_EQ(static_cast<int64_t>(tensor.size()), 2 * panel_bytes);
+        const std::vector<uint8_t> codes = numpy.read<uint8_t>(name + ".codes");
+        const std::vector<uint16_t> scales = numpy.read<uint16_t>(name + ".scales");
+        const std::vector<uint16_t> lows = numpy.read<uint16_t>(name + ".lows");
+        for (int64_t row = 0; row < 19; ++row) {
+          const auto* panel = reinterpret_cast<const uint8_t*>(tensor.data()) + row / 16 * panel_bytes;
+          for (int64_t i = 0; i < 64; ++i) {
+            ASSERT_EQ(code_as_drawn(format, panel, row % 16, i), codes[static_cast<size_t>(row * 64 + i)])
+                << row << " " << i;
+            const int64_t number = i / group * 16 + row % 16;
+            const size_t expected = static_cast<size_t>(row * groups + i / group);
+            uint16_t scale, low;
+            std::memcpy(&scale, panel + codes_bytes + 2 * number, 2);
+            std::memcpy(&low, panel + codes_bytes + 32 * groups + 2 * number, 2);
+            ASSERT_EQ(scale, scales[expected]) << row << " " << i;
+            ASSERT_EQ(low, lows[expected]) << row << " " << i;
+          }
+        }
+        const std::vector<float> back = numpy.read<float>(name + ".back");
+        std::vector<float> got(back.size());
+        format.decode(shape, tensor.data(), 0, 19 * 64, got.data());
+        for (size_t i = 0; i < back.size(); ++i) {
+          ASSERT_TRUE(got[i] == back[i] || (std::isnan(got[i]) && std::isnan(back[i]))) << i << " " << got[i];
+        }
+      }
+    }
+  }
+}
+
+// A row's bytes do not depend on what is written beside it, and writing it changes no other's.
+TEST(CacheFormat, RowsAreEncodedAlone) {
+  const std::vector<float> rows = NumpyRows().read<float>("rows");
+  const Shape shape = {19, 64};
+  for (const auto order : kBothOrders) {
+    for (const int bits : {8, 4}) {
+      const CacheFormat& format = *find_cache_format(order, bits, 64);
+      std::vector<std::byte> at_once(static_cast<size_t>(format.bytes(shape)));
+      std::vector<std::byte> backwards = at_once;
+      format.encode(shape, 0, rows, at_once.data(), {});
+      for (int64_t row = 18; row >= 0; --row) {
+        format.encode(shape, row * 64, std::span(rows).subspan(static_cast<size_t>(row) * 64, 64), backwards.data(),
+                      {});
+      }
+      EXPECT_EQ(at_once, backwards) << format.name();
+    }
+  }
+}
+
+TEST(CacheFormat, AnElementIsWithinHalfAStep) {
+  std::vector<float> row(64);
+  for (size_t i = 0; i < row.size(); ++i) row[i] = std::sin(static_cast<float>(i * i)) * 3;
+  for (const int bits : {8, 4}) {
+    const CacheFormat& format = *find_cache_format(CacheFormat::Order::keys, bits, 64);
+    std::vector<std::byte> tensor(static_cast<size_t>(format.bytes({1, 64})));
+    format.encode({1, 64}, 0, row, tensor.data(), {});
+    std::vector<float> back(64);
+    format.decode({1, 64}, tensor.data(), 0, 64, back.data());
+    const float step = 6.0f / static_cast<float>((1 << bits) - 1);
+    for (size_t i = 0; i < 64; ++i) EXPECT_NEAR(back[i], row[i], 0.5f * step + 0.01f * step + 0.0015f) << bits;
+  }
+}
+
+TEST(CacheKind, HeadsThatAreNoWholeGroupsAreRefused) {
+  EXPECT_EQ(find_cache_format(CacheFormat::Order::keys, 4, 96)->group(), 32);
+  EXPECT_EQ(find_cache_format(CacheFormat::Order::keys, 4, 80)->group(), 8);
+  EXPECT_NO_THROW(cache_types(CacheKind::f16, 20));
+  try {
+    cache_types(CacheKind::q4, 20);
+    FAIL();
+  } catch (const InvalidInput& error) {
+    EXPECT_STREQ(error.what(),
+                 "a KV cache in q4: elements of a head share scales by groups of 32 or 8; expected heads of a multiple "
+                 "of 8 elements, got 20; try f16");
+  }
+}
+
+}  // namespace
+}  // namespace headroom
