@@ -26,9 +26,9 @@ def has_package():
 
 
 class GgufModels(frame.CommandTest):
-    def logits(self, model, ids=GQA / "ids.json"):
+    def logits(self, model, ids=GQA / "ids.json", *flags):
         name = f"{len(list(self.directory.iterdir()))}.safetensors"
-        self.headroom("eval", model, "--tokens", ids, "--logits", name, *BUDGET)
+        self.headroom("eval", model, "--tokens", ids, "--logits", name, *flags, *BUDGET)
         return read_tensors(self.directory / name)["logits"].values
 
     def test_a_file_of_the_python_package_is_the_model_it_was_made_from(self):
@@ -77,6 +77,19 @@ class GgufModels(frame.CommandTest):
             self.headroom("train", model, "--tokens", tokens, "--steps", 2, "--output", name, *BUDGET)
         weights = "model.safetensors"
         self.assertEqual((self.directory / "a" / weights).read_bytes(), (self.directory / "b" / weights).read_bytes())
+
+    def test_blocks_of_8_bits_stay_as_small_in_memory_and_keep_their_numbers(self):
+        self.headroom("init", "tiny-4m", "--output", "model", "--tokenizer-data", frame.ROOT / "README.md", "--quiet")
+        flags = ["--output", "q8.gguf", "--format", "gguf", "--dtype", "q8_0", "--quiet"]
+        self.headroom("convert", "model", *flags)
+        self.headroom("convert", "q8.gguf", "--output", "f32", "--dtype", "f32", "--quiet")
+        tokens = self.write("ids.json", {"ids": [[(7 * i * i + i) % 200 for i in range(40)]] * 2})
+        self.assertEqual(self.logits("q8.gguf", tokens, "--compute", "f32"), self.logits("f32", tokens))
+        weights = {}
+        for model in ["q8.gguf", "f32"]:
+            done = self.headroom("plan", model, "--task", "generate", "--json", "--memory", "1GiB")
+            weights[model] = json.loads(done.stdout)["peak"]["bytes_by_role"]["weight"]
+        self.assertLess(weights["q8.gguf"], 0.29 * weights["f32"])
 
     def test_refusals(self):
         self.headroom("convert", GQA, "--format", "gguf", "--output", "a.gguf", "--quiet")

@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "headroom/base/atomic_file.h"
-#include "headroom/base/block_format.h"
 #include "headroom/base/console.h"
 #include "headroom/base/errors.h"
 #include "headroom/formats/gguf/gguf_tokenizer_json.h"
@@ -108,7 +107,7 @@ std::unique_ptr<Model> open_model_converted(const std::string& path, const std::
                               .with("dtype", nullptr)
                               .with("torch_dtype", std::string(hugging_face_name_of(scalar))),
                           path, settings);
-  if (in_blocks) take_formats_of_blocks(*find_block_format(kBlocks), *model);
+  if (in_blocks) take_formats_of_q8(*model);
   return model;
 }
 

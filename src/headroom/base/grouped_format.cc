@@ -111,6 +111,25 @@ class GroupedTensor {
     for (int64_t i = 0; i < count; ++i) out[i] = static_cast<float>(code(row, k + i) - of_group.zero) * scale;
   }
 
+  // A group of a row, from its element k on, by its codes less the zero.
+  void put(int64_t row, int64_t k, std::span<const int8_t> codes, uint16_t scale_bits, std::byte* tensor) const {
+    auto* panel = reinterpret_cast<uint8_t*>(tensor) + row / kPanelRows * layout_.panel_bytes();
+    const int64_t lane = row % kPanelRows;
+    const int64_t place = k / layout_.group * kPanelRows + lane;
+    std::memcpy(panel + layout_.scales_at() + 2 * place, &scale_bits, sizeof scale_bits);
+    const int zero = 1 << (layout_.bits - 1);
+    if (layout_.bits == 8) {  // four columns of a row side by side
+      for (size_t i = 0; i < codes.size(); i += 4) {
+        uint32_t four;
+        std::memcpy(&four, codes.data() + i, sizeof four);
+        four ^= 0x80808080;
+        std::memcpy(panel + (k + static_cast<int64_t>(i)) * kPanelRows + 4 * lane, &four, sizeof four);
+      }
+      return;
+    }
+    for (const int8_t& code : codes) put_code(planes_, panel, lane, k + (&code - codes.data()), code + zero);
+  }
+
   // A group of a row, from its element k on. False where an element or the scale is infinite.
   bool encode(int64_t row, int64_t k, std::span<const float> group, std::byte* tensor) const {
     auto* panel = reinterpret_cast<uint8_t*>(tensor) + row / kPanelRows * layout_.panel_bytes();
@@ -193,6 +212,11 @@ int64_t GroupedFormat::encode(const Shape& shape, int64_t first, std::span<const
     if (!to.encode(at / layout.columns, at % layout.columns, group, tensor)) return at;
   }
   return -1;
+}
+
+void GroupedFormat::put(const GroupedLayout& layout, int64_t first, std::span<const int8_t> codes, uint16_t scale_bits,
+                        std::byte* tensor) const {
+  GroupedTensor(layout, tensor).put(first / layout.columns, first % layout.columns, codes, scale_bits, tensor);
 }
 
 // What no row fills.

@@ -33,6 +33,8 @@ namespace headroom {
 inline constexpr int64_t kPanelRows = 16;
 inline constexpr int64_t kLineBytes = 64;
 
+struct GroupedLayout;
+
 class GroupedFormat final : public BlockFormat {
  public:
   // `group` elements, or 0: the whole row.
@@ -49,6 +51,11 @@ class GroupedFormat final : public BlockFormat {
                  std::span<float> waiting) const override;
   void finish(const Shape& shape, std::byte* tensor, std::span<const float> waiting) const override;
   int64_t block_elements(const Shape& shape) const override;
+
+  // Of an int format: a group from element number `first` on by its codes, less the zero, and the bits of its scale, as
+  // they are. Any groups in any order, on any threads; then finish().
+  void put(const GroupedLayout& layout, int64_t first, std::span<const int8_t> codes, uint16_t scale_bits,
+           std::byte* tensor) const;
 
   // Element k of a row: what the scale is multiplied by, and the scale.
   struct Element {

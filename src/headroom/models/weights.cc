@@ -32,8 +32,10 @@ void check(const WeightFiles& files, const std::string& path, const Model& model
   }
 }
 
-DType format_of(const StoredTensor& tensor) {
+// `is_whole`: and alone, as a weight.
+DType format_of(const StoredTensor& tensor, bool is_whole) {
   if (tensor.format != nullptr) return tensor.format->dtype();
+  if (tensor.exact_format != nullptr && is_whole) return tensor.exact_format->dtype();
   switch (tensor.type) {
     case StoredType::bf16: return DType::bf16;
     case StoredType::f16: return DType::f16;
@@ -53,7 +55,8 @@ void take_stored_formats(const std::string& path, Model& model) {
     for (const Slice& slice : parameter.binding->slices) {
       const std::optional<WeightTensor> tensor = files.find(slice.tensor);
       if (!tensor) continue;
-      const DType of_slice = format_of(tensor->stored);
+      const bool is_whole = parameter.binding->slices.size() == 1 && tensor->stored.shape == parameter.shape;
+      const DType of_slice = format_of(tensor->stored, is_whole);
       format = !format || *format == of_slice ? of_slice : DType::f32;
     }
     if (format && *format != model.stored_dtype()) formats.emplace(parameter.name, *format);
@@ -61,12 +64,13 @@ void take_stored_formats(const std::string& path, Model& model) {
   model.set_stored_formats(std::move(formats));
 }
 
-void take_formats_of_blocks(const BlockFormat& format, Model& model) {
+void take_formats_of_q8(Model& model) {
+  const GroupedFormat& format = *find_grouped(8, false, 32);
   std::unordered_map<std::string, DType> formats;
   for (const Parameter& parameter : model.parameters()) {
     const Shape& shape = parameter.shape;
-    const bool in_blocks = shape.rank() > 1 && shape[shape.rank() - 1] % format.block_elements(shape) == 0;
-    const DType held = shape.rank() < 2 || in_blocks ? DType::f32 : DType::f16;
+    const bool in_blocks = shape.rank() > 1 && shape[shape.rank() - 1] % format.group() == 0;
+    const DType held = shape.rank() < 2 ? DType::f32 : in_blocks ? format.dtype() : DType::f16;
     if (held != model.stored_dtype()) formats.emplace(parameter.name, held);
   }
   model.set_stored_formats(std::move(formats));

@@ -16,12 +16,13 @@ namespace headroom {
 void check_weights(const std::string& path, const Model& model);
 
 // Tells the model what the files at `path` hold each of its weights in, as far as kernels read that: f16, bf16 and
-// grouped formats as they are, all else as f32. What the files lack stays with the config.
+// grouped formats as they are, blocks that a grouped format holds exactly (Q8_0) in that, all else as f32. What the
+// files lack stays with the config.
 void take_stored_formats(const std::string& path, Model& model);
 
-// Tells it the same of files that `convert` would write in blocks of `format`: kernels do not read those, and matrices
-// whose rows are no whole blocks are f16 there.
-void take_formats_of_blocks(const BlockFormat& format, Model& model);
+// Tells it the same of files that `convert` would write in blocks of Q8_0, where matrices whose rows are no whole
+// blocks are f16.
+void take_formats_of_q8(Model& model);
 
 // Of names, shapes and the first elements of each parameter: tells whether weights are those of last time, without
 // reading them all.

@@ -2,11 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
+#include "headroom/base/block_reader.h"
 #include "headroom/base/errors.h"
+#include "headroom/base/grouped_format.h"
 #include "headroom/formats/gguf/gguf_names.h"
+#include "headroom/formats/weights/tensor_loader.h"
 #include "headroom/formats/weights/weight_files.h"
 #include "tests/formats/gguf_bytes.h"
 #include "tests/temporary_directory.h"
@@ -123,6 +127,50 @@ TEST_F(GgufWeightsTest, ReadsLongRowsOfBlocks) {
   for (size_t i = 0; i < got.size(); ++i) {
     ASSERT_EQ(got[i], static_cast<float>(((i + 5) / 32 + (i + 5) % 32) % 127)) << i;
   }
+}
+
+std::string q8_blocks(int count) {
+  std::string blocks;
+  for (int block = 0; block < count; ++block) {
+    blocks += bytes_of(f32_to_f16(0.01f * static_cast<float>(block + 1)));
+    for (int i = 0; i < 32; ++i) blocks += static_cast<char>((37 * block + 11 * i) % 256 - 128);
+  }
+  return blocks;
+}
+
+// Queries have their rows in llama.cpp's order; a block may hold -128; 24 rows leave a panel half empty.
+TEST_F(GgufWeightsTest, BlocksOfQ8AreLoadedAsGroupsWithoutLosingABit) {
+  for (const char* name : {"blk.0.attn_q.weight", "blk.0.ffn_up.weight"}) {
+    const int64_t rows = std::string(name) == "blk.0.ffn_up.weight" ? 24 : 16;
+    const std::string bytes = head(1, 3) + llama_keys() + tensor(name, {64, static_cast<uint64_t>(rows)}, kGgmlQ8_0, 0);
+    const std::string path = directory_.write("q.gguf", pad(bytes) + q8_blocks(static_cast<int>(2 * rows)));
+    const WeightFiles files(path);
+    const WeightTensor source = files.tensor(0);
+    ASSERT_NE(source.stored.exact_format, nullptr);
+    const Type type{source.stored.exact_format->dtype(), source.stored.shape};
+    std::vector<std::byte> loaded(static_cast<size_t>(type.bytes()), std::byte{0xcc});
+    std::vector<std::byte> staging(static_cast<size_t>(BlockReader::kLeastStagingBytes));
+    load_tensors({{.source = source, .wanted = type.dtype, .out = loaded.data()}}, staging, NanCheck::refuse);
+    std::vector<float> expected(static_cast<size_t>(64 * rows)), got(expected);
+    source.read(0, 64 * rows, DType::f32, expected.data());
+    block_format(type.dtype).decode(type.shape, loaded.data(), 0, 64 * rows, got.data());
+    EXPECT_EQ(std::memcmp(got.data(), expected.data(), got.size() * sizeof(float)), 0) << name;
+    EXPECT_NE(*std::min_element(got.begin(), got.end()), 0.0f);
+    EXPECT_EQ(loaded.back(), std::byte{0});
+  }
+}
+
+TEST_F(GgufWeightsTest, ABlockWhoseScaleIsNoNumberIsRefusedByItsTensor) {
+  std::string blocks = q8_blocks(32);
+  blocks.replace(34 * 5, 2, bytes_of(uint16_t{0x7e00}));
+  const std::string entry = tensor("blk.0.ffn_up.weight", {64, 16}, kGgmlQ8_0, 0);
+  const WeightFiles files(directory_.write("q.gguf", pad(head(1, 3) + llama_keys() + entry) + blocks));
+  const WeightTensor source = files.tensor(0);
+  std::vector<std::byte> loaded(static_cast<size_t>(source.stored.exact_format->bytes(source.stored.shape)));
+  std::vector<std::byte> staging(static_cast<size_t>(BlockReader::kLeastStagingBytes));
+  EXPECT_ERROR(InvalidInput, "model.layers.0.mlp.up_proj.weight",
+               load_tensors({{.source = source, .wanted = source.stored.exact_format->dtype(), .out = loaded.data()}},
+                            staging, NanCheck::refuse));
 }
 
 TEST_F(GgufWeightsTest, RefusesWhatItCannotRead) {

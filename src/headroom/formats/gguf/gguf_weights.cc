@@ -8,6 +8,7 @@
 #include "headroom/base/block_format.h"
 #include "headroom/base/convert.h"
 #include "headroom/base/errors.h"
+#include "headroom/base/grouped_format.h"
 #include "headroom/formats/gguf/gguf_config.h"
 #include "headroom/formats/gguf/gguf_names.h"
 #include "headroom/formats/json/json_reader.h"
@@ -86,6 +87,7 @@ StoredTensor GgufWeights::tensor(int64_t index) const {
   stored.offset_bytes = tensor.offset_bytes;
   stored.size_bytes = tensor.size_bytes;
   stored.in_order = place.head_dim == 0;
+  if (tensor.type->number == kGgmlQ8_0 && tensor.shape.rank() == 2) stored.exact_format = find_grouped(8, false, 32);
   return stored;
 }
 
@@ -139,6 +141,26 @@ void GgufWeights::decode(const StoredTensor& tensor, int64_t first, std::span<co
   const int64_t blocks = static_cast<int64_t>(bytes.size()) / type.block_bytes;
   decode_blocks(type, bytes.data(), blocks, wanted, out);
   if (nan_check == NanCheck::refuse) refuse_nan(tensor, first, wanted, out, blocks * type.block_elements);
+}
+
+// A block of Q8_0 is a scale and 32 codes, which is what a group of int8_g32 is.
+void GgufWeights::regroup(const StoredTensor& stored, int64_t first, std::span<const std::byte> bytes,
+                          std::byte* out) const {
+  const Place& place = places_.at(static_cast<size_t>(find(stored.name)));
+  const GgmlType& type = *file_.tensor(place.tensor).type;
+  const GroupedLayout layout(*stored.exact_format, stored.shape);
+  const int64_t blocks = static_cast<int64_t>(bytes.size()) / type.block_bytes;
+  for (int64_t block = 0; block < blocks; ++block) {
+    const std::byte* in = bytes.data() + block * type.block_bytes;
+    uint16_t scale_bits;
+    std::memcpy(&scale_bits, in, sizeof scale_bits);
+    std::array<int8_t, 32> codes;
+    std::memcpy(codes.data(), in + sizeof scale_bits, codes.size());
+    const int64_t element = first + block * type.block_elements;
+    const int64_t file_row = element / layout.columns;
+    const int64_t row = place.head_dim == 0 ? file_row : halved_row(file_row, place.head_dim);
+    stored.exact_format->put(layout, row * layout.columns + element % layout.columns, codes, scale_bits, out);
+  }
 }
 
 void GgufWeights::refuse_nan(const StoredTensor& tensor, int64_t first, DType wanted, const void* out,

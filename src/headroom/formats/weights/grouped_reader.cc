@@ -95,8 +95,9 @@ void read_grouped(const File& file, const StoredTensor& tensor, int64_t first, i
   }
 }
 
-void refuse_bad_scales(const File& file, const StoredTensor& tensor, const std::byte* bytes) {
-  const int64_t row = find_bad_scale(GroupedLayout(*tensor.format, tensor.shape), bytes);
+void refuse_bad_scales(const File& file, const StoredTensor& tensor, const GroupedFormat& format,
+                       const std::byte* bytes) {
+  const int64_t row = find_bad_scale(GroupedLayout(format, tensor.shape), bytes);
   if (row >= 0) refuse_scale(file, tensor, row);
 }
 

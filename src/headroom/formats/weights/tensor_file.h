@@ -25,6 +25,8 @@ struct StoredTensor {
   int64_t size_bytes = 0;
   bool in_order = true;  // the elements lie in the file as read() gives them; decode() serves no others
   const GroupedFormat* format = nullptr;  // whose bytes in memory are the file's, to be copied; null: there is none
+  // That holds each element exactly, though the bytes lie otherwise (TensorFile::regroup); null: there is none.
+  const GroupedFormat* exact_format = nullptr;
 };
 
 enum class NanCheck : uint8_t { allow, refuse };
@@ -58,6 +60,10 @@ class TensorFile {
   virtual int64_t unit_bytes(const StoredTensor& tensor) const = 0;
   virtual void decode(const StoredTensor& tensor, int64_t first, std::span<const std::byte> bytes, DType wanted,
                       void* out, NanCheck nan_check) const = 0;
+  // Puts the elements of `bytes`, whole units of a tensor that has an exact_format, into the tensor in that format at
+  // `out`, wherever they belong. `first` is the first one's number in the file. Then the format's finish() is due.
+  virtual void regroup(const StoredTensor& tensor, int64_t first, std::span<const std::byte> bytes,
+                       std::byte* out) const;
 };
 
 }  // namespace headroom

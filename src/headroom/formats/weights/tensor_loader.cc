@@ -21,6 +21,12 @@ bool is_copied(const TensorLoad& load) {
   return format != nullptr && format->dtype() == load.wanted;
 }
 
+// Whether what it holds is put into the format that is wanted as it is.
+bool is_regrouped(const TensorLoad& load) {
+  const GroupedFormat* format = load.source.stored.exact_format;
+  return format != nullptr && format->dtype() == load.wanted;
+}
+
 // In pieces that the staging memory holds. Elements of a piece are whole blocks of any quantised format.
 void pour(const TensorLoad& load, std::span<std::byte> staging, NanCheck nan_check) {
   constexpr int64_t kPiece = TensorLoad::kPieceBytes;
@@ -46,10 +52,11 @@ LoadStatistics load_tensors(std::vector<TensorLoad> loads, std::span<std::byte> 
   std::stable_sort(loads.begin(), loads.end(),
                    [](const TensorLoad& a, const TensorLoad& b) { return is_before(a.source, b.source); });
   // What becomes blocks comes last; before it, tensor by tensor, what lies in another order or goes to a sink.
-  const auto encoded = std::stable_partition(loads.begin(), loads.end(),
-                                             [](const TensorLoad& a) { return is_scalar(a.wanted) || is_copied(a); });
+  const auto encoded = std::stable_partition(loads.begin(), loads.end(), [](const TensorLoad& a) {
+    return is_scalar(a.wanted) || is_copied(a) || is_regrouped(a);
+  });
   const auto one_by_one = std::stable_partition(loads.begin(), encoded, [](const TensorLoad& a) {
-    return is_copied(a) || (a.source.stored.in_order && a.out != nullptr);
+    return is_copied(a) || is_regrouped(a) || (a.source.stored.in_order && a.out != nullptr);
   });
   LoadStatistics use;
   std::vector<ReadRange> ranges;
@@ -70,6 +77,10 @@ LoadStatistics load_tensors(std::vector<TensorLoad> loads, std::span<std::byte> 
         }
         const int64_t units = stored.size_bytes / ranges[piece.range].unit_bytes;
         const int64_t first = piece.offset_bytes / ranges[piece.range].unit_bytes * (stored.shape.elements() / units);
+        if (is_regrouped(load)) {
+          load.source.file->regroup(stored, first, piece.bytes, load.out);
+          return;
+        }
         load.source.file->decode(stored, first, piece.bytes, load.wanted, load.out + first * size_of(load.wanted),
                                  nan_check);
       },
@@ -78,7 +89,10 @@ LoadStatistics load_tensors(std::vector<TensorLoad> loads, std::span<std::byte> 
       });
   for (auto load = loads.begin(); load != one_by_one; ++load) {
     const StoredTensor& stored = load->source.stored;
-    if (is_copied(*load)) refuse_bad_scales(load->source.file->file(stored), stored, load->out);
+    if (is_regrouped(*load)) stored.exact_format->finish(stored.shape, load->out, {});
+    if (is_copied(*load) || is_regrouped(*load)) {
+      refuse_bad_scales(load->source.file->file(stored), stored, *as_grouped(load->wanted), load->out);
+    }
   }
   int64_t done = 0;
   for (const ReadRange& range : ranges) done += range.size_bytes;
