@@ -106,6 +106,7 @@ void add_generate_command(CLI::App& app) {
   add_generate_flags(*command, *options);
   command->add_option("--output", options->output, "With --prompts: the file for the answers, a JSON object a line")
       ->group("Output");
+  add_disk_flags(*command, *options);
   add_run_flags(*command, *options);
   command->callback([options] {
     Lines lines;

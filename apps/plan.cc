@@ -71,10 +71,6 @@ FittedJob fit(PlanOptions& options, std::optional<Forecast>& forecast) {
   }
   const std::unique_ptr<Model> model = open_model_to_plan(options);
   if (options.task == "generate") {
-    if (!options.run.disk.empty()) {
-      throw InvalidInput("--disk {}: offload while generating does not exist yet; expected with --task train only",
-                         options.run.disk);
-    }
     options.generate.model = options.model;
     options.generate.adapter = FlagValues(options.train.techniques).text("--adapter");
     GenerationSettings settings = generation_settings(options.generate);

@@ -34,6 +34,35 @@ Graph step() {
   return graph;
 }
 
+// A layer of decoding, its cache on disk: rows that are filled come, and those that are written go.
+TEST(Offload, MovesTheRowsOfACacheThatAreUsed) {
+  Graph before = parse_graph(
+      "graph decode\n"
+      "input %k: f32[4096, 8] kv_cache\n"
+      "input %range: i32[2] input\n"
+      "input %rows: f32[3, 8] input\n"
+      "%k.next: f32[4096, 8] kv_cache = write_rows(%k, %rows, %range) @layers.0 forward\n"
+      "%n: f64[1] activation = squared_norm(%k.next) @layers.0 forward\n"
+      "carry %k = %k.next\n"
+      "result %n\n");
+  verify(before);
+  const Graph after = offload(before, {.values = {"k"}});
+  verify(after);
+  const std::string text = to_text(after);
+  EXPECT_EQ(text.substr(text.find("%k/buffer.0")),
+            "%k/buffer.0: f32[4096, 8] kv_cache = load_rows(%k, %range) @layers.0 forward\n"
+            "%k/loaded.1: f32[4096, 8] kv_cache = loaded(%k/buffer.0) @layers.0 forward\n"
+            "%k.next: f32[4096, 8] kv_cache = write_rows(%k/loaded.1, %rows, %range) @layers.0 forward\n"
+            "%n: f64[1] activation = squared_norm(%k.next) @layers.0 forward\n"
+            "%k/disk.0: f32[4096, 8] kv_cache on disk = store_rows(%k.next, %k, %range) {rows=3} @layers.0 forward\n"
+            "%k/disk.1: f32[4096, 8] kv_cache on disk = stored(%k.next, %k/disk.0) @layers.0 forward\n"
+            "carry %k = %k/disk.1\n"
+            "result %n\n");
+  const Plan plan = plan_job({.graphs = {after}, .processor = choose_backend().on(1)});
+  EXPECT_EQ(plan.graphs[0].disk_read_bytes, 4096 * 8 * 4);
+  EXPECT_EQ(plan.graphs[0].disk_written_bytes, 4096);
+}
+
 int64_t persistent_bytes(const Graph& graph) {
   return plan_job({.graphs = {graph}, .processor = choose_backend().on(1)}).persistent_bytes;
 }

@@ -179,7 +179,7 @@ GenerateResult generate(const GenerateOptions& given) {
   check_commit(job);
   ModelRegions regions;
   source.add_regions(job.plan, regions);
-  Workspace workspace(std::move(job.graphs), job.plan, backend, "", &regions);
+  Workspace workspace(std::move(job.graphs), job.plan, backend, options.disk, &regions);
   const LoadUse load = load_use(load_weights(settings, *model, workspace));
   const std::vector<int32_t> end_ids = end_ids_of(options.model, *model, tokenizer.eos_id());
   GenerateResult result;

@@ -122,6 +122,10 @@ GenerationSettings generation_settings(const GenerateOptions& options) {
   if (!(options.top_p > 0 && options.top_p <= 1)) {
     throw InvalidInput("--top-p {}: expected more than 0 and at most 1", options.top_p);
   }
+  check_host_memory(options);
+  if (!options.disk_limit.empty() && options.disk.empty()) {
+    throw InvalidInput("--disk-limit {}: expected with --disk DIR", options.disk_limit);
+  }
   GenerationSettings settings;
   settings.cache_kind = parse_cache_kind(options.kv_cache_dtype, "--kv-cache-dtype");
   settings.most_new_tokens = options.max_new_tokens.value_or(default_new_tokens(options.chat));
@@ -141,6 +145,8 @@ GenerationSettings generation_settings(const GenerateOptions& options) {
                         named_text_bytes(std::array{options.prompt, options.system}, kPromptCopies) +
                         named_text_bytes(options.disable_passes, 1) + config_bytes(options.model);
   settings.logprobs = options.logprobs;
+  settings.disk = options.disk;
+  settings.disk_limit = options.disk_limit;
   settings.on_text = options.on_text;
   settings.threads = threads_to_use(options.threads);
   settings.quiet = options.quiet;

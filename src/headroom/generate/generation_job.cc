@@ -135,7 +135,8 @@ FittedGeneration fit_generation(const GenerationSettings& settings, const Model&
         {fmt::format("{}context {}{}, prefill in chunks of {}{}", many, one.context, cache, one.prefill_chunk, compute),
          [&] { return job_of(build_generation_graphs(model, one, &trace)); }});
   }
-  FittedJob job = fit_streamed(ways, source, budget, reserve);
+  FittedJob job = fit_streamed(ways, source, budget, reserve, !settings.disk.empty());
+  check_disk_limit(job.plan, settings.disk_limit);
   finish_trace(trace, settings.trace);
   const GenerationShape chosen = shapes[job.candidate];
   const MachineRates rates = known_rates(choose_backend(), settings.threads);

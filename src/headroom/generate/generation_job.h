@@ -34,6 +34,8 @@ struct GenerationSettings {
   std::vector<std::string> stop;
   int64_t text_bytes = 0;  // of these and of other texts that flags name (named_text_bytes)
   std::string logprobs;    // file; empty: none
+  std::string disk;        // directory that the KV cache may be kept in; empty: none
+  std::string disk_limit;  // size; empty: none
   std::function<void(std::string_view text)> on_text;
   int threads = 1;
   bool quiet = false;

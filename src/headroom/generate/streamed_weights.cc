@@ -11,6 +11,7 @@
 #include "headroom/base/errors.h"
 #include "headroom/base/grouped_format.h"
 #include "headroom/base/page.h"
+#include "headroom/generate/spilled_cache.h"
 #include "headroom/graph/op.h"
 #include "headroom/passes/offload.h"
 #include "headroom/passes/pass.h"
@@ -232,14 +233,32 @@ void StreamSource::add_regions(const Plan& plan, ModelRegions& regions) const {
 }
 
 FittedJob fit_streamed(const std::vector<Candidate>& ways, const StreamSource* source, const Budget& budget,
-                       ReserveInputs reserve) {
-  if (source == nullptr || source->weights().empty()) return fit_job(ways, budget, reserve);
+                       ReserveInputs reserve, bool has_disk) {
   FirstFit resident = find_first_fit(ways, budget, reserve);
   if (resident.job) return std::move(*resident.job);
+  int64_t least_bytes = resident.least_bytes;
+  std::function<FittedJob()> leanest = [&] { return plan_candidate(ways[resident.leanest], budget, reserve); };
+  const auto note = [&](int64_t bytes, std::function<FittedJob()> plan) {
+    if (bytes < least_bytes) leanest = std::move(plan);
+    least_bytes = std::min(least_bytes, bytes);
+  };
+  if (has_disk) {
+    int64_t bytes = std::numeric_limits<int64_t>::max();
+    if (std::optional<FittedJob> job = fit_spilled(ways, budget, reserve, bytes)) return std::move(*job);
+    note(bytes, [&] { return leanest_spilled(ways, budget, reserve); });
+  }
+  if (source == nullptr || source->weights().empty()) refuse(leanest());
   Streaming streaming(ways, *source, budget, reserve);
   if (std::optional<FittedJob> job = streaming.fit()) return std::move(*job);
-  if (streaming.least_bytes() < resident.least_bytes) refuse(streaming.leanest());
-  refuse(plan_candidate(ways[resident.leanest], budget, reserve));
+  note(streaming.least_bytes(), [&] { return streaming.leanest(); });
+  const std::vector<Candidate> spilled = has_disk ? spill_all(ways) : std::vector<Candidate>();
+  std::optional<Streaming> both;
+  if (has_disk) {
+    both.emplace(spilled, *source, budget, reserve);
+    if (std::optional<FittedJob> job = both->fit()) return std::move(*job);
+    note(both->least_bytes(), [&] { return both->leanest(); });
+  }
+  refuse(leanest());
 }
 
 }  // namespace headroom

@@ -48,9 +48,10 @@ class StreamSource {
 
 // As fit_job with `ways`, from fastest to leanest. Where none fits, as many weights of `source` (null: none) as must
 // stay in the files: of the first way whose memory without any of them is at most half the budget, else of the leanest.
-// The job's `candidate` is the way that was taken. Throws BudgetExceeded with the smallest budget that works with all
-// of them in the files.
+// Where the job `has_disk`, KV caches leave for it before weights do, because of a cache a step reads what is filled;
+// and where weights alone are not enough, both. The job's `candidate` is the way that was taken. Throws BudgetExceeded
+// with the smallest budget that works.
 FittedJob fit_streamed(const std::vector<Candidate>& ways, const StreamSource* source, const Budget& budget,
-                       ReserveInputs reserve);
+                       ReserveInputs reserve, bool has_disk = false);
 
 }  // namespace headroom

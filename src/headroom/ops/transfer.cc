@@ -1,8 +1,11 @@
 // Types and storage of transfers.
 #include "headroom/ops/transfer.h"
 
+#include <algorithm>
+
 #include "headroom/base/errors.h"
 #include "headroom/base/page.h"
+#include "headroom/base/row_span.h"
 #include "headroom/ops/expect.h"
 
 namespace headroom {
@@ -129,6 +132,48 @@ class Store : public Write {
   Transfer transfer() const override { return Transfer::store; }
 };
 
+void expect_ranges(std::string_view op, const Type& ranges) {
+  const bool pairs = ranges.shape.rank() == 2 && ranges.shape[1] == 2;
+  expect_type(op, "ranges are i32[2] or i32[R, 2]", i32(pairs ? ranges.shape : Shape{2}), ranges);
+}
+
+class LoadRows : public Load {
+ public:
+  using Load::Load;
+
+  std::vector<Type> output_types(std::span<const Type> inputs, const Attributes&) const override {
+    expect_inputs(name(), inputs, 2, 2);
+    expect_ranges(name(), inputs[1]);
+    return {inputs[0]};
+  }
+  int rows_input() const override { return 1; }
+};
+
+class StoreRows : public Write {
+ public:
+  using Write::Write;
+
+  std::vector<Type> output_types(std::span<const Type> inputs, const Attributes& attributes) const override {
+    expect_inputs(name(), inputs, 3, 3);
+    expect_type(name(), "the buffer is as its place", inputs[1], inputs[0]);
+    expect_ranges(name(), inputs[2]);
+    attributes.integer("rows");
+    return {inputs[1]};
+  }
+  std::vector<StoragePair> in_place(const TypedNode&) const override { return {{.output = 0, .input = 1}}; }
+  bool reads_input(const Node&, size_t input) const override { return input != 1; }
+
+  Price price(const TypedNode& node) const override {
+    const Type& whole = node.inputs[0];
+    const int64_t rows = std::min(node.attributes.integer("rows"), whole.shape[0]);
+    const RowSpan span(whole, 0, rows);
+    return {.flops = 0, .bytes = static_cast<double>(span.end_byte)};
+  }
+  Course course() const override { return Course::begin; }
+  Transfer transfer() const override { return Transfer::store; }
+  int rows_input() const override { return 2; }
+};
+
 class Stored : public Write {
  public:
   using Write::Write;
@@ -147,7 +192,8 @@ class Stored : public Write {
 
 const TransferOps& transfer_ops(Tier tier) {
   ensure(tier != Tier::device, "no transfer leads from the memory to itself");
-  static const TransferOps disk = {find_op("load"), find_op("loaded"), find_op("store"), find_op("stored")};
+  static const TransferOps disk = {find_op("load"),   find_op("loaded"),    find_op("store"),
+                                   find_op("stored"), find_op("load_rows"), find_op("store_rows")};
   static const TransferOps host = {find_op("upload"), find_op("uploaded"), find_op("download"), find_op("downloaded")};
   static const TransferOps model = {find_op("fetch"), find_op("fetched"), nullptr, nullptr};
   if (tier == Tier::model) return model;
@@ -164,6 +210,11 @@ static const headroom::Store store_op("store", headroom::Lane::disk);
 HEADROOM_OP(store_op);
 static const headroom::Stored stored_op("stored", headroom::Lane::disk);
 HEADROOM_OP(stored_op);
+
+static const headroom::LoadRows load_rows_op("load_rows", headroom::Lane::disk);
+HEADROOM_OP(load_rows_op);
+static const headroom::StoreRows store_rows_op("store_rows", headroom::Lane::disk);
+HEADROOM_OP(store_rows_op);
 
 static const headroom::Load fetch_op("fetch", headroom::Lane::disk, headroom::Tier::model);
 HEADROOM_OP(fetch_op);

@@ -14,6 +14,13 @@
 // The attributes `first` and `elements` name the elements [first, first + elements) of every d. load then makes buffers
 // of one dimension. `first` must lie on a page of 4096 bytes of the file, for every d.
 //
+// Some rows of a value that is written row by row, a KV cache, by r, which write_rows takes (ops/write_rows.h):
+//
+//   b = load_rows(d, r)         as load, but only the rows before the end of the last range of r; the others are
+//   garbage d' = store_rows(x, d, r)    as store in place, of the rows from the first range on to the end of the last;
+//   `rows`,
+//                               an attribute, is how many they are at most, for the price
+//
 // Transfers may be in flight together; those of the same place on disk happen in the order of their begins.
 #pragma once
 
@@ -26,6 +33,8 @@ struct TransferOps {
   const Op* loaded;
   const Op* store;  // null for what is only read
   const Op* stored;
+  const Op* load_rows = nullptr;  // of the disk
+  const Op* store_rows = nullptr;
 };
 
 // Between the budgeted memory and `tier`, which is not that.

@@ -45,6 +45,10 @@ class WriteRows : public Op {
 
 }  // namespace
 
+ValueId written_ranges(const Node& node, ValueId target) {
+  return node.op->name() == "write_rows" && node.inputs[0] == target ? node.inputs[2] : kNoValue;
+}
+
 ValueId write_rows(Builder& build, ValueId target, ValueId rows, ValueId range) {
   return build.value("write_rows", {target, rows, range}, {}, build.graph().value(target).role);
 }

@@ -13,4 +13,7 @@ namespace headroom {
 // those of one range go to the next (T in all). The result takes target's storage and role.
 ValueId write_rows(Builder& build, ValueId target, ValueId rows, ValueId range);
 
+// The ranges of a node that writes rows of `target`; kNoValue of any other.
+ValueId written_ranges(const Node& node, ValueId target);
+
 }  // namespace headroom

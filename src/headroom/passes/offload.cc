@@ -12,6 +12,7 @@
 #include "headroom/graph/operands.h"
 #include "headroom/graph/rewrite.h"
 #include "headroom/ops/transfer.h"
+#include "headroom/ops/write_rows.h"
 #include "headroom/passes/offload_visits.h"
 
 namespace headroom {
@@ -69,6 +70,9 @@ class Offloading {
     size_t next_visit = 0;
     bool is_changed = false;    // in this visit
     ValueId newest = kNoValue;  // the newest buffer of this visit
+    // Of a KV cache, what this visit writes: of a layer's cache only rows come, and only those that are written go.
+    ValueId ranges = kNoValue;
+    int64_t rows = 0;
     int stores = 0;
 
     const Visit& visit() const { return storage.visits[next_visit]; }
@@ -122,7 +126,16 @@ class Offloading {
   void bring(Place& place, ValueId original, const Node& reader) {
     const std::vector<ValueId> buffer = {add_like(place.storage.root, "buffer", graph_.value(original).type)};
     const std::vector<ValueId> ready = {add_like(place.storage.root, "loaded", graph_.value(original).type)};
-    append(ops_.load, {place.away}, buffer, {}, reader);
+    place.ranges = kNoValue;
+    if (graph_.value(place.storage.root).role == Role::kv_cache && ops_.load_rows != nullptr) {
+      place.ranges = written_ranges(reader, original);
+    }
+    if (place.ranges != kNoValue) {
+      place.rows = graph_.value(reader.inputs[1]).type.shape[0];
+      append(ops_.load_rows, {place.away, place.ranges}, buffer, {}, reader);
+    } else {
+      append(ops_.load, {place.away}, buffer, {}, reader);
+    }
     append(ops_.loaded, buffer, ready, {}, reader);
     place.newest = ready.front();
     buffers_.put(original, place.newest);
@@ -132,7 +145,9 @@ class Offloading {
     const bool is_wanted = place.storage.is_input || place.next_visit + 1 < place.storage.visits.size();
     if (!place.visit().by_panels && place.is_changed && is_wanted) {
       const int64_t elements = graph_.value(place.newest).type.shape.elements();
-      if (place.away == kNoValue) {
+      if (place.ranges != kNoValue) {
+        store_rows(place, last);
+      } else if (place.away == kNoValue) {
         store({place.newest}, {&place}, {}, last);
       } else {
         store({place.newest}, {&place}, {{"first", int64_t{0}}, {"elements", elements}}, last);
@@ -260,6 +275,12 @@ class Offloading {
     }
     append(ops_.store, inputs, outputs, range, by);
     stores_.push_back({buffers, places});
+  }
+
+  void store_rows(Place& place, const Node& by) {
+    const ValueId before = place.away;
+    append(ops_.store_rows, {place.newest, before, place.ranges}, {next_away(place)}, {{"rows", place.rows}}, by);
+    stores_.push_back({{place.newest}, {&place}});
   }
 
   void wait_for(const Store& store, const Node& by) {

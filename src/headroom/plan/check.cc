@@ -138,8 +138,9 @@ class Machine {
 
   // From here to the wait the node's lane reads and writes its buffers, whatever runs on the others.
   void begin(const Node& node) {
-    for (const ValueId id : node.inputs) {
-      if (tier_of(id) == Tier::device) in_flight_[id] = {node.op->lane(), false};
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      if (static_cast<int>(i) == node.op->rows_input()) continue;  // read when it begins
+      if (tier_of(node.inputs[i]) == Tier::device) in_flight_[node.inputs[i]] = {node.op->lane(), false};
     }
     for (const ValueId id : node.outputs) {
       if (tier_of(id) == Tier::device) in_flight_[id] = {node.op->lane(), true};

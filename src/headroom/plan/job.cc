@@ -7,6 +7,7 @@
 
 #include "headroom/base/errors.h"
 #include "headroom/graph/op.h"
+#include "headroom/graph/operands.h"
 #include "headroom/plan/check.h"
 #include "headroom/plan/check_schedules.h"
 #include "headroom/plan/layout.h"
@@ -56,11 +57,8 @@ class PersistentRegion {
 void count_transfers(GraphPlan& plan, const Graph& graph) {
   for (const Node& node : graph.nodes) {
     if (node.op->course() != Course::begin || node.op->lane() != Lane::disk) continue;
-    if (node.op->transfer() == Transfer::load) {
-      for (const ValueId id : node.outputs) plan.disk_read_bytes += graph.value(id).bytes();
-    } else if (node.op->transfer() == Transfer::store) {
-      for (size_t i = 0; i < node.outputs.size(); ++i) plan.disk_written_bytes += graph.value(node.inputs[i]).bytes();
-    }
+    const auto bytes = static_cast<int64_t>(node.op->price(OperandTypes().of(graph, node)).bytes);
+    (node.op->transfer() == Transfer::load ? plan.disk_read_bytes : plan.disk_written_bytes) += bytes;
   }
 }
 

@@ -6,6 +6,7 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/page.h"
+#include "headroom/base/row_span.h"
 #include "headroom/graph/op.h"
 
 namespace headroom {
@@ -65,7 +66,8 @@ uint32_t Executor::bind_request(const Node& node, const GraphPlan& plan) {
   request.is_write = node.op->transfer() == Transfer::store;
   const std::vector<ValueId>& buffers = request.is_write ? node.inputs : node.outputs;
   const std::vector<ValueId>& on_disk = request.is_write ? node.outputs : node.inputs;
-  for (size_t i = 0; i < on_disk.size(); ++i) {
+  const size_t count = std::min(buffers.size(), on_disk.size());
+  for (size_t i = 0; i < count; ++i) {
     const Value& value = graph_.value(on_disk[i]);
     const Tensor buffer = place(buffers[i], plan);
     if (value.tier == Tier::model) {
@@ -80,13 +82,40 @@ uint32_t Executor::bind_request(const Node& node, const GraphPlan& plan) {
                              buffer.data, round_up(buffer.type.bytes(), kPageBytes)});
   }
   const auto number = static_cast<uint32_t>(requests_.size());
+  if (const int rows = node.op->rows_input(); rows >= 0) {
+    const ValueId ranges = node.inputs[static_cast<size_t>(rows)];
+    moved_rows_[number] = {place(ranges, plan), graph_.value(on_disk.front()).type, request.parts.front()};
+  }
   requests_.push_back(std::move(request));
   request_of_buffer_[buffers.front()] = number;
   return number;
 }
 
+// What it moves this time (ops/transfer.h).
+void Executor::choose_rows(uint32_t request) {
+  const auto found = moved_rows_.find(request);
+  if (found == moved_rows_.end()) return;
+  const MovedRows& moved = found->second;
+  const std::span<const int32_t> numbers(moved.ranges.as<const int32_t>(),
+                                         static_cast<size_t>(moved.ranges.elements()));
+  int64_t first = moved.type.shape[0];
+  int64_t end = 0;
+  for (size_t i = 0; i < numbers.size(); i += 2) {
+    if (numbers[i + 1] <= 0) continue;
+    first = std::min<int64_t>(first, numbers[i]);
+    end = std::max<int64_t>(end, int64_t{numbers[i]} + numbers[i + 1]);
+  }
+  const RowSpan span(moved.type, requests_[request].is_write ? std::min(first, end) : 0, end);
+  TransferRequest::Part& part = requests_[request].parts.front();
+  part = moved.whole;
+  part.offset_bytes += span.first_byte;
+  part.data += span.first_byte;
+  part.size_bytes = std::max(span.end_byte - span.first_byte, kPageBytes);
+}
+
 void Executor::run_on_lane(const Call& call) {
   TransferRequest& request = requests_[call.request];
+  if (call.begins) choose_rows(call.request);
   call.begins ? files_.lane->begin(request) : files_.lane->wait(request);
 }
 

@@ -78,6 +78,7 @@ class Executor {
   const Result& find_result(std::string_view name) const;
   Tensor place(ValueId value, const GraphPlan& plan) const;
   uint32_t bind_request(const Node& node, const GraphPlan& plan);
+  void choose_rows(uint32_t request);
   void run_kernel(const Call& call) const;
   void run_on_lane(const Call& call);
   void run(const Call& call) { call.kernel != nullptr ? run_kernel(call) : run_on_lane(call); }
@@ -93,6 +94,13 @@ class Executor {
   std::vector<Call> calls_;
   FileHomes files_;
   std::vector<TransferRequest> requests_;
+  // Of a request that moves some rows of a value only: what says which, and where the whole value lies.
+  struct MovedRows {
+    Tensor ranges;
+    Type type;
+    TransferRequest::Part whole;
+  };
+  std::unordered_map<uint32_t, MovedRows> moved_rows_;       // by request
   std::unordered_map<ValueId, uint32_t> request_of_buffer_;  // of its first buffer, while binding
   std::vector<Result> results_;
   RunObserver* observer_ = nullptr;

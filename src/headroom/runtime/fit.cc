@@ -138,6 +138,14 @@ FittedJob fit_and_claim(const std::function<FittedJob()>& fit) {
   return job;
 }
 
+void check_disk_limit(const Plan& plan, const std::string& limit) {
+  if (limit.empty()) return;
+  const int64_t limit_bytes = parse_bytes(limit, "--disk-limit");
+  if (plan.disk_bytes <= limit_bytes) return;
+  throw BudgetExceeded(0, "this job keeps {} on disk in this --memory, more than --disk-limit {}; try a larger one",
+                       format_bytes_exactly(plan.disk_bytes), format_bytes_exactly(limit_bytes));
+}
+
 void check_commit(const FittedJob& job) {
   check_reserve(job.predicted_peak_bytes);
   if (job.budget.automatic) check_machine(job.predicted_peak_bytes, job.budget, *job.claims);

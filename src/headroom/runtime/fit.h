@@ -71,6 +71,9 @@ FittedJob fit_job(const std::vector<Candidate>& candidates, const Budget& budget
 // `fit` looked at the machine, an automatic budget is looked for once more. Throws as fit and check_machine do.
 FittedJob fit_and_claim(const std::function<FittedJob()>& fit);
 
+// Throws BudgetExceeded where the plan keeps more on disk than `limit` says, the size of --disk-limit; empty: none.
+void check_disk_limit(const Plan& plan, const std::string& limit);
+
 // The last look before the arena is committed, which may be long after the first. Throws MachineFailure when the
 // process already holds more than its reserve, and BudgetExceeded when of an automatic budget something is missing by
 // now.

@@ -7,6 +7,7 @@
 #include "headroom/base/errors.h"
 #include "headroom/passes/offload.h"
 #include "headroom/passes/prefetch.h"
+#include "headroom/runtime/fit.h"
 #include "headroom/techniques/technique.h"
 
 namespace headroom {
@@ -70,11 +71,7 @@ class Offload final : public Technique {
   }
 
   void check(const TrainingSettings& settings, const Plan& plan) const override {
-    if (settings.disk_limit.empty()) return;
-    const int64_t limit = parse_bytes(settings.disk_limit, "--disk-limit");
-    if (plan.disk_bytes <= limit) return;
-    throw BudgetExceeded(0, "this job keeps {} on disk in this --memory, more than --disk-limit {}; try a larger one",
-                         format_bytes_exactly(plan.disk_bytes), format_bytes_exactly(limit));
+    check_disk_limit(plan, settings.disk_limit);
   }
 
  private:
