@@ -40,8 +40,9 @@ void print(const ModelRate& rate) {
   const bool computes = rate.flops_per_second > 0;
   const std::string spread = rate.runs == 1 ? "        one run" : fmt::format("{:>6.1f} % spread", 100 * rate.spread);
   print_result("{:<24} {:>10.1f} tokens/s {} {:>9.1f} {}", fmt::format("{} {}{}", rate.test, rows, rate.tokens),
-               rate.tokens_per_second, spread, per_second / kGiga, computes ? "GFLOP/s" : "GB/s   ");
-  if (rate.share > 0) print_result(" {:>5.1f} % of {}", 100 * rate.share, computes ? "fma" : "read");
+               rate.tokens_per_second, spread, per_second / kGiga, computes ? "GFLOP/s" : "GB/s");
+  if (rate.share > 0)
+    print_result("{} {:>5.1f} % of {}", computes ? "" : "   ", 100 * rate.share, computes ? "fma" : "read");
   print_result("\n");
 }
 

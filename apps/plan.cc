@@ -86,7 +86,7 @@ FittedJob fit(PlanOptions& options, std::optional<Forecast>& forecast) {
     }
     const StreamSource source = has_weight_files(options.model) && options.dtype.empty()
                                     ? StreamSource(options.model, *model)
-                                    : StreamSource(*model);
+                                    : StreamSource(*model, options.dtype == "q8_0");
     FittedGeneration fitted = fit_generation(settings, *model, resolve_budget(options.run.memory), tokenizer_bytes,
                                              chat_template_bytes_of(options.generate), &source);
     forecast = fitted.forecast;

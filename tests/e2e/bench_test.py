@@ -111,6 +111,17 @@ class BenchOfAModel(BenchTest):
         text = self.headroom("bench", "model/config.json", *flags).stdout
         self.assertRegex(text, r"^decode 2 +[0-9.]+ tokens/s .* GB/s")
 
+    def test_few_bits(self):
+        self.headroom("init", "tiny-4m", "--output", "model", "--quiet")
+        self.headroom("quantize", "model", "--group-size", 64, "--output", "four", "--quiet")
+        flags = ["--prompt", 64, "--generate", 2, "--repeat", 1, "--quiet"]
+        result = self.bench("four", *flags)
+        self.assertEqual(result["model"]["dtype"], "f32 and int4_g64 and int8_g64")
+        self.assertEqual(result["choices"], ["1 sequence, prefill in chunks of 64, products in int8"])
+        # Whole numbers are not held against multiply-adds of f32.
+        self.assertNotIn("share", result["tests"][0])
+        self.assertIn("share", self.bench("four", *flags, "--compute", "f32")["tests"][0])
+
     def test_bad_shapes(self):
         for arguments, words in (
             (["tiny-300k", "--repeat", 0], "--repeat 0"),

@@ -64,7 +64,7 @@ class OnePass(TrainingTest):
 
         self.assertIn("15 rows in 2 updates, 7 in the last", say(data, "whole")[0])
         said, counts = say(data, "part", "--steps", 1)
-        self.assertIn("1 updates see 8 of 15 rows", said)
+        self.assertIn("1 update sees 8 of 15 rows", said)
         self.assertEqual(counts["rows_seen"], 8)
         said, counts = say(self.write("text.txt", "the cat sat on the mat and " * 40), "texts")
         self.assertEqual(counts["tokens"] - counts["tokens_left_out"], 24 * counts["rows"])

@@ -62,6 +62,14 @@ class PlannedFormats(frame.CommandTest):
         card = json.loads(self.headroom("plan", "model", "--mesh", "data=1", "--device", "h100", "--json").stdout)
         self.assertEqual(card["stages"][0]["process_bytes"], 0)  # the context stands for it
 
+    def test_a_mesh_counts_few_bits_as_they_are_stored(self):
+        flags = ["--group-size", 0, "--keep", "down_proj", "--quiet", "--report", "r.json"]
+        self.headroom("quantize", "model", "--output", "four", *flags)
+        stored = sum(one["bytes"] for one in self.read_json("r.json")["weights"].values())
+        mesh = json.loads(self.headroom("plan", "four", "--task", "generate", "--mesh", "data=1", "--json").stdout)
+        self.assertAlmostEqual(mesh["stages"][0]["weight_bytes"], stored, delta=1)
+        self.assertLess(mesh["bytes_per_parameter"]["weights"], 1.2)
+
     def test_what_no_run_holds_is_refused(self):
         words = self.refused("plan", "model", "--task", "generate", "--dtype", "int8")
         self.assertIn("--dtype int8: expected f32, bf16, f16 or q8_0; with --mesh or --device also int8", words)

@@ -1,11 +1,14 @@
 """Models that are larger than their memory: weights that stay in the files, the same results at every budget."""
 
+import json
 import os
+import re
 import struct
 import time
 import unittest
 
 import frame
+from grouped_weights import Format
 
 TEXT = "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness.\n"
 PROMPT = ["--prompt", "the age of", "--max-new-tokens", "12"]
@@ -81,6 +84,57 @@ class Streaming(frame.CommandTest):
         _, words = process.communicate(timeout=60)
         self.assertEqual(process.returncode, frame.BAD_INPUT, words)
         self.assertIn("model.safetensors: it has changed while weights were read from it", words)
+
+    def test_a_prompt_takes_few_sweeps(self):
+        self.write("prompt.txt", 12 * TEXT)
+        flags = ["--prompt-file", "prompt.txt", "--max-new-tokens", 4, "--threads", 1, "--quiet", "--report", "r.json"]
+        self.refused("generate", "model", *flags, "--memory", "12MiB", expect=frame.OVER_BUDGET)
+        smallest = self.read_json("r.json")["smallest_budget_bytes"]
+        # A little more than the least: rows of a prompt are worth more than the weights that they displace.
+        texts = [self.headroom("generate", "model", *flags, "--memory", "1GiB").stdout]
+        texts.append(self.headroom("generate", "model", *flags, "--memory", smallest + 8 * 2**20).stdout)
+        report = self.read_json("r.json")
+        self.assertGreater(report["model_bytes"], 0)
+        chunk = int(re.search(r"prefill in chunks of (\d+)", report["choices"][0])[1])
+        self.assertGreaterEqual(chunk, 128)
+        self.assertEqual(texts[0], texts[1])
+
+    def test_a_plan_for_blocks_leaves_none_in_a_file(self):
+        self.headroom("convert", "model", "--format", "gguf", "--dtype", "q8_0", "--output", "q8.gguf", "--quiet")
+        flags = ["--context", 64, "--threads", 1, "--memory", "12MiB", "--report", "r.json"]
+        needed = []
+        for model in (["q8.gguf"], ["model", "--dtype", "q8_0"]):
+            self.refused("plan", *model, "--task", "generate", *flags, expect=frame.OVER_BUDGET)
+            needed.append(self.read_json("r.json")["smallest_budget_bytes"])
+        self.assertAlmostEqual(*needed, delta=64 << 10)  # their tokenizers have other bounds
+
+    def test_damaged_weights_are_named_when_they_come(self):
+        flags = ["--group-size", 32, "--output", "eight", "--quiet"]
+        self.headroom("quantize", "model", "--bits", 8, *flags)
+        name = "model.layers.1.mlp.up_proj.weight"
+        words = f"tensor {name} has a scale in row 17 that is NaN or infinite"
+        self.check_damaged("eight", name, lambda note: Format(note).place_of_group(17, 1)[0], words)
+        self.check_damaged("model", name, lambda _: 400, f"tensor {name} holds a NaN at element 100")
+
+    def check_damaged(self, model, tensor, place, words):
+        """What the bytes at a place of a tensor make of it at budgets that hold it and that do not."""
+        path = self.directory / model / "model.safetensors"
+        data = bytearray(path.read_bytes())
+        (size,) = struct.unpack_from("<Q", data)
+        header = json.loads(data[8 : 8 + size])
+        at = 8 + size + header[tensor]["data_offsets"][0] + place(header["__metadata__"].get(tensor))
+        bad = struct.pack("<H", 0x7C00) if header[tensor]["dtype"] == "U8" else struct.pack("<f", float("nan"))
+        data[at : at + len(bad)] = bad
+        smallest = self.smallest(model)
+        path.write_bytes(data)
+        self.write("ids.json", {"ids": [[1, 2, 3, 4]]})
+        for budget in (smallest, "1GiB"):
+            with self.subTest(budget=budget):
+                flags = ["--threads", 1, "--memory", budget]
+                self.assertIn(words, self.refused("generate", model, *PROMPT, *flags, "--quiet"))
+                self.assertIn(words, self.refused("eval", model, "--tokens", "ids.json", *flags, "--quiet"))
+                bench = ["--prompt", 4, "--generate", 4, "--repeat", 1]
+                self.assertIn(words, self.refused("bench", model, *bench, *flags, "--quiet"))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/expect_count.h"
+#include "headroom/base/plural.h"
 #include "headroom/models/adapter.h"
 #include "headroom/tasks/task.h"
 
@@ -66,7 +67,7 @@ FittedJob fit_evaluation(const Model& model, const Model* reference, const Evalu
   const std::string cache =
       shape.cache_kind == CacheKind::f32 ? "" : fmt::format(", a KV cache in {}", name_of(shape.cache_kind));
   const Candidate only{
-      fmt::format("{} rows of {} tokens at a time{}{}", shape.rows, shape.row_tokens, compute, cache), [&] {
+      fmt::format("{} of {} tokens at a time{}{}", count_of(shape.rows, "row"), shape.row_tokens, compute, cache), [&] {
         return Job{.graphs = reference == nullptr ? build_evaluation_graphs(model, shape, &trace)
                                                   : build_comparison_graphs(model, *reference, shape, &trace)};
       }};

@@ -1,6 +1,7 @@
 #include "headroom/generate/generation_job.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "headroom/backend/backend.h"
 #include "headroom/base/bytes.h"
@@ -61,6 +62,13 @@ std::vector<GenerationShape> shapes_to_try(const GenerationSettings& settings, c
     if (chunk < shapes.back().prefill_chunk) add(shapes.back().sequences, chunk);
   }
   return shapes;
+}
+
+// What of the context is the prompt is not known here, but where new tokens are few it is the rest.
+double sweeps_of(const GenerationSettings& settings, const GenerationShape& shape) {
+  const int64_t added = std::min(settings.most_new_tokens, shape.context / 2);
+  return std::ceil(static_cast<double>(shape.context - added) / static_cast<double>(shape.prefill_chunk)) +
+         static_cast<double>(added) / static_cast<double>(shape.sequences);
 }
 
 // The last of the graphs makes a new token.
@@ -133,7 +141,7 @@ FittedGeneration fit_generation(const GenerationSettings& settings, const Model&
     const std::string many = one.sequences == 1 ? "" : fmt::format("{} sequences, ", one.sequences);
     ways.push_back(
         {fmt::format("{}context {}{}, prefill in chunks of {}{}", many, one.context, cache, one.prefill_chunk, compute),
-         [&] { return job_of(build_generation_graphs(model, one, &trace)); }});
+         [&] { return job_of(build_generation_graphs(model, one, &trace)); }, 0, sweeps_of(settings, one)});
   }
   FittedJob job = fit_streamed(ways, source, budget, reserve, !settings.disk.empty());
   check_disk_limit(job.plan, settings.disk_limit);

@@ -97,6 +97,7 @@ std::vector<Candidate> spill_all(const std::vector<Candidate>& ways) {
                          for (Graph& graph : job.graphs) graph = spill(std::move(graph), gone);
                          return job;
                        }});
+    spilled.back().sweeps = way.sweeps;
   }
   return spilled;
 }

@@ -11,6 +11,7 @@
 #include "headroom/base/errors.h"
 #include "headroom/base/grouped_format.h"
 #include "headroom/base/page.h"
+#include "headroom/formats/weights/grouped_reader.h"
 #include "headroom/generate/spilled_cache.h"
 #include "headroom/graph/op.h"
 #include "headroom/passes/offload.h"
@@ -54,6 +55,13 @@ bool lies_as_kept(const StoredTensor& stored, const Type& type) {
     case DType::bf16: return stored.type == StoredType::bf16;
     default: return false;
   }
+}
+
+// Throws InvalidInput for what loading the tensor refuses: a NaN, a scale that is no number.
+void refuse_unusable(const WeightTensor& tensor, const Type& type, const std::byte* bytes) {
+  const StoredTensor& stored = tensor.stored;
+  if (stored.format != nullptr) return refuse_bad_scales(tensor.file->file(stored), stored, *stored.format, bytes);
+  refuse_nan(tensor.file->file(stored).path(), stored, 0, type.dtype, bytes, type.shape.elements());
 }
 
 // The fraction of i times the golden ratio: beginnings of this sequence are spread evenly.
@@ -111,17 +119,35 @@ class Streaming {
     if (!is_aligned) reserve_.buffer_bytes += TransferStream::kCopyBytes;
   }
 
+  // The leanest way says whether one fits.
   std::optional<FittedJob> fit_some() {
-    for (size_t way = 0; way < ways_.size(); ++way) {
-      for (const int64_t ahead : {ahead_bytes(), largest_, int64_t{0}}) {
-        const int64_t bytes = plan(way, all_, ahead).predicted_peak_bytes;
-        if (bytes < least_.bytes) least_ = {bytes, way, all_.size(), ahead};
-        const bool is_last = way + 1 == ways_.size();
-        if (bytes <= (is_last ? budget_.bytes : budget_.bytes / 2)) return keep(way, ahead, budget_.bytes - bytes);
-        if (!is_last) break;
-      }
+    for (const int64_t ahead : {ahead_bytes(), largest_, int64_t{0}}) {
+      if (room_of(ways_.size() - 1, ahead) >= 0) return fit_best(ahead);
     }
     return std::nullopt;
+  }
+
+  FittedJob fit_best(int64_t ahead) {
+    size_t best = ways_.size() - 1;
+    int64_t room = 0;
+    double least_read = std::numeric_limits<double>::infinity();
+    for (size_t way = 0; way < ways_.size(); ++way) {
+      const int64_t left = room_of(way, ahead);
+      if (left < 0) continue;
+      const double read = static_cast<double>(std::max<int64_t>(all_bytes_ - left, 1)) * ways_[way].sweeps;
+      if (read >= least_read) break;  // so do those that are leaner still
+      best = way;
+      room = left;
+      least_read = read;
+    }
+    return keep(best, ahead, room);
+  }
+
+  // What the budget has left beside the way with all of the weights in the files.
+  int64_t room_of(size_t way, int64_t ahead) {
+    const int64_t bytes = plan(way, all_, ahead).predicted_peak_bytes;
+    if (bytes < least_.bytes) least_ = {bytes, way, all_.size(), ahead};
+    return budget_.bytes - bytes;
   }
 
   int64_t ahead_bytes() const {
@@ -133,9 +159,9 @@ class Streaming {
     for (const StreamSource::Weight& weight : source_.weights()) {
       if (names.contains(weight.name)) bytes += weight.bytes;
     }
-    const std::string choice =
-        fmt::format("{}; {} of {} of the layers' weights stay in the model's files, read for each step",
-                    ways_[way].choice, format_bytes(bytes), format_bytes(all_bytes_));
+    const std::string choice = fmt::format(
+        "{}; {} of {} of the layers' weights{} stay in the model's files, read for each step", ways_[way].choice,
+        format_bytes(bytes), format_bytes(all_bytes_), all_.size() > source_.in_layers() ? " and the output's" : "");
     FittedJob job = plan_candidate({choice,
                                     [&] {
                                       Job built = ways_[way].build();
@@ -196,11 +222,11 @@ class Streaming {
 
 }  // namespace
 
-StreamSource::StreamSource(const std::string& path, const Model& model) : files_(path) { list_weights(model); }
+StreamSource::StreamSource(const std::string& path, const Model& model) : files_(path) { list_weights(model, false); }
 
-StreamSource::StreamSource(const Model& model) { list_weights(model); }
+StreamSource::StreamSource(const Model& model, bool in_blocks) { list_weights(model, in_blocks); }
 
-void StreamSource::list_weights(const Model& model) {
+void StreamSource::list_weights(const Model& model, bool in_blocks) {
   const WeightFormats formats = model.stored_formats();
   const Readers readers(model);
   size_t number = 0;
@@ -209,7 +235,8 @@ void StreamSource::list_weights(const Model& model) {
     const std::vector<Slice>& slices = parameter.binding->slices;
     if (parameter.shape.rank() < 2 || readers.by_rows.contains(parameter.name) || slices.size() != 1) continue;
     const Type type = {formats(parameter.name), parameter.shape};
-    bool is_aligned = true;
+    if (in_blocks && as_grouped(type.dtype) != nullptr) continue;
+    bool is_aligned = !in_blocks;
     if (files_) {
       const std::optional<WeightTensor> tensor = files_->find(slices.front().tensor);
       if (!tensor || !lies_as_kept(tensor->stored, type)) continue;
@@ -228,7 +255,8 @@ void StreamSource::add_regions(const Plan& plan, ModelRegions& regions) const {
     if (value.tier != Tier::model) continue;
     const Slice& slice = value.binding->slices.front();
     const WeightTensor tensor = files_->require(slice.tensor, slice.shape);
-    regions.add(value.name, tensor.file->file(tensor.stored), tensor.stored.offset_bytes);
+    regions.add(value.name, tensor.file->file(tensor.stored), tensor.stored.offset_bytes,
+                [tensor, type = value.type](const std::byte* bytes) { refuse_unusable(tensor, type, bytes); });
   }
 }
 

@@ -26,8 +26,8 @@ class StreamSource {
 
   // The files are those at `path`; `model` knows what they hold (models/weights.h).
   StreamSource(const std::string& path, const Model& model);
-  // As if headroom had written them: for plans.
-  explicit StreamSource(const Model& model);
+  // As if headroom had written them: for plans. `in_blocks`: into a GGUF file of Q8_0, whose blocks lie otherwise.
+  explicit StreamSource(const Model& model, bool in_blocks = false);
 
   // In the order in which they leave the memory: spread over the layers, so that reading and computing take turns, and
   // last what is in no layer. Without the table of the embedding, of which a step reads a few rows.
@@ -39,7 +39,7 @@ class StreamSource {
   void add_regions(const Plan& plan, ModelRegions& regions) const;
 
  private:
-  void list_weights(const Model& model);
+  void list_weights(const Model& model, bool in_blocks);
 
   std::optional<WeightFiles> files_;
   std::vector<Weight> weights_;
@@ -47,7 +47,7 @@ class StreamSource {
 };
 
 // As fit_job with `ways`, from fastest to leanest. Where none fits, as many weights of `source` (null: none) as must
-// stay in the files: of the first way whose memory without any of them is at most half the budget, else of the leanest.
+// stay in the files, by the way that reads the least of them in all its sweeps.
 // Where the job `has_disk`, KV caches leave for it before weights do, because of a cache a step reads what is filled;
 // and where weights alone are not enough, both. The job's `candidate` is the way that was taken. Throws BudgetExceeded
 // with the smallest budget that works.

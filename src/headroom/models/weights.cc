@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <deque>
+#include <set>
 #include <unordered_set>
 
 #include "headroom/base/errors.h"
@@ -62,6 +63,15 @@ void take_stored_formats(const std::string& path, Model& model) {
     if (format && *format != model.stored_dtype()) formats.emplace(parameter.name, *format);
   }
   model.set_stored_formats(std::move(formats));
+}
+
+std::string names_of_formats(const Model& model) {
+  const WeightFormats formats = model.stored_formats();
+  std::set<DType> all;
+  for (const Parameter& parameter : model.parameters()) all.insert(formats(parameter.name));
+  std::string names;
+  for (const DType one : all) names += fmt::format("{}{}", names.empty() ? "" : " and ", name_of(one));
+  return names;
 }
 
 void take_formats_of_q8(Model& model) {

@@ -19,6 +19,8 @@ void check_weights(const std::string& path, const Model& model);
 // grouped formats as they are, blocks that a grouped format holds exactly (Q8_0) in that, all else as f32. What the
 // files lack stays with the config.
 void take_stored_formats(const std::string& path, Model& model);
+// Those that the model's weights are kept in, in words: "f16", or "f32 and int4_g128".
+std::string names_of_formats(const Model& model);
 
 // Tells it the same of files that `convert` would write in blocks of Q8_0, where matrices whose rows are no whole
 // blocks are f16.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
@@ -71,7 +72,8 @@ uint32_t Executor::bind_request(const Node& node, const GraphPlan& plan) {
     const Value& value = graph_.value(on_disk[i]);
     const Tensor buffer = place(buffers[i], plan);
     if (value.tier == Tier::model) {
-      const ModelRegions::Region& region = files_.model->at(value.name);
+      ModelRegions::Region& region = files_.model->at(value.name);
+      if (region.look) unseen_.push_back({static_cast<uint32_t>(requests_.size()), &region, buffer.data});
       request.model_file = region.path;
       request.parts.push_back({region.descriptor, region.offset_bytes, buffer.data, buffer.type.bytes()});
       continue;
@@ -117,6 +119,16 @@ void Executor::run_on_lane(const Call& call) {
   TransferRequest& request = requests_[call.request];
   if (call.begins) choose_rows(call.request);
   call.begins ? files_.lane->begin(request) : files_.lane->wait(request);
+  if (!call.begins && !unseen_.empty()) look_at_weights(call.request);
+}
+
+// At those that have come, unless another executor has done so.
+void Executor::look_at_weights(uint32_t request) {
+  std::erase_if(unseen_, [&](const Unseen& weight) {
+    if (weight.request != request) return false;
+    if (weight.region->look) std::exchange(weight.region->look, nullptr)(weight.bytes);
+    return true;
+  });
 }
 
 void Executor::run_kernel(const Call& call) const {

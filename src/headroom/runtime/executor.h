@@ -31,7 +31,7 @@ class RunObserver {
 struct FileHomes {
   TransferStream* lane = nullptr;
   const OffloadFile* offload = nullptr;
-  const ModelRegions* model = nullptr;
+  ModelRegions* model = nullptr;
 };
 
 class Executor {
@@ -81,6 +81,7 @@ class Executor {
   void choose_rows(uint32_t request);
   void run_kernel(const Call& call) const;
   void run_on_lane(const Call& call);
+  void look_at_weights(uint32_t request);
   void run(const Call& call) { call.kernel != nullptr ? run_kernel(call) : run_on_lane(call); }
   void run_all();
   void run_observed();
@@ -100,7 +101,14 @@ class Executor {
     Type type;
     TransferRequest::Part whole;
   };
-  std::unordered_map<uint32_t, MovedRows> moved_rows_;       // by request
+  std::unordered_map<uint32_t, MovedRows> moved_rows_;  // by request
+  // Weights from the model's files that this executor has not read yet, each with the memory that it comes to.
+  struct Unseen {
+    uint32_t request = 0;
+    ModelRegions::Region* region = nullptr;
+    const std::byte* bytes = nullptr;
+  };
+  std::vector<Unseen> unseen_;
   std::unordered_map<ValueId, uint32_t> request_of_buffer_;  // of its first buffer, while binding
   std::vector<Result> results_;
   RunObserver* observer_ = nullptr;

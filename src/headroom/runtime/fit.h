@@ -18,6 +18,7 @@ struct Candidate {
   std::string choice;          // "nothing is recomputed": for the plan's table
   std::function<Job()> build;  // graphs and schedules
   int64_t staging_bytes = 0;   // for files, beyond what reading the graphs' weights takes
+  double sweeps = 1;           // how often the job goes through the weights, about
 };
 
 // A technique that was chosen, or forced, for a job.

@@ -65,13 +65,14 @@ ModelRegions::Source& ModelRegions::source_of(const File& file) {
   return *sources_.back();
 }
 
-void ModelRegions::add(const std::string& value, const File& file, int64_t offset_bytes) {
+void ModelRegions::add(const std::string& value, const File& file, int64_t offset_bytes,
+                       std::function<void(const std::byte* bytes)> look) {
   const Source& source = source_of(file);
-  regions_[value] = {source.descriptor, offset_bytes, &source.path};
+  regions_[value] = {source.descriptor, offset_bytes, &source.path, std::move(look)};
   needs_copies_ |= offset_bytes % kPageBytes != 0;
 }
 
-const ModelRegions::Region& ModelRegions::at(std::string_view value) const {
+ModelRegions::Region& ModelRegions::at(std::string_view value) {
   const auto found = regions_.find(std::string(value));
   ensure(found != regions_.end(), "'{}' has no place in the model's files", value);
   return found->second;

@@ -2,7 +2,9 @@
 // past the page cache where the file system allows it, and written nowhere.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -19,6 +21,7 @@ class ModelRegions {
     int descriptor = -1;
     int64_t offset_bytes = 0;
     const std::string* path = nullptr;
+    std::function<void(const std::byte* bytes)> look;  // at the value, once; empty: nobody needs to
   };
 
   ModelRegions();
@@ -27,11 +30,13 @@ class ModelRegions {
   ModelRegions& operator=(const ModelRegions&) = delete;
 
   // `size_bytes` of `file` from `offset_bytes` on, as they are, are the value. Opens the file once more, whatever has
-  // become of its name. Throws InvalidInput or MachineFailure where it cannot.
-  void add(const std::string& value, const File& file, int64_t offset_bytes);
+  // become of its name. `look` is called with the bytes when they are first read, and throws InvalidInput for what is
+  // no weight. Throws InvalidInput or MachineFailure where it cannot.
+  void add(const std::string& value, const File& file, int64_t offset_bytes,
+           std::function<void(const std::byte* bytes)> look = nullptr);
 
   // Throws InternalError for a value that has not been added.
-  const Region& at(std::string_view value) const;
+  Region& at(std::string_view value);
   // Whether a region does not begin on a page, and its file is read past the page cache.
   bool needs_copies() const { return needs_copies_; }
   // Throws InvalidInput naming a file that was written, or grew or shrank, since it was added.

@@ -22,7 +22,7 @@ size_t count_transfers(const std::vector<Graph>& graphs) {
 }  // namespace
 
 Workspace::Workspace(std::vector<Graph> graphs, Plan plan, const Backend& backend, const std::string& disk,
-                     const ModelRegions* model)
+                     ModelRegions* model)
     : graphs_(std::move(graphs)),
       plan_(std::move(plan)),
       threads_(plan_.threads),

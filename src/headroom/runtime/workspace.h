@@ -20,7 +20,7 @@ class Workspace {
   // plan.threads threads. `plan` must be that of `graphs`; `model` (borrowed) has the regions of what stays in the
   // model's files. Throws as Backend::commit_memory and OffloadFile do.
   Workspace(std::vector<Graph> graphs, Plan plan, const Backend& backend, const std::string& disk = "",
-            const ModelRegions* model = nullptr);
+            ModelRegions* model = nullptr);
 
   const Plan& plan() const { return plan_; }
   const Backend& backend() const { return backend_; }

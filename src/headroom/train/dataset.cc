@@ -5,6 +5,7 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/console.h"
 #include "headroom/base/errors.h"
+#include "headroom/base/plural.h"
 #include "headroom/data/data_file.h"
 #include "headroom/data/import_ids.h"
 #include "headroom/data/tokenizer_encoder.h"
@@ -19,7 +20,7 @@ constexpr int64_t kLargestId = INT32_MAX;
 
 // "12 documents, 3,456 tokens; ..."
 std::string describe(const TokenFileInfo& info) {
-  std::string text = fmt::format("{} documents, {} tokens", format_count(info.documents), format_count(info.tokens));
+  std::string text = fmt::format("{}, {}", count_of(info.documents, "document"), count_of(info.tokens, "token"));
   if (info.padding > 0) text += fmt::format(" of which {} are padding", format_count(info.padding));
   if (info.truncated > 0) {
     text += fmt::format("; {} examples are longer than --seq-len and lost {} tokens", format_count(info.truncated),
@@ -39,17 +40,18 @@ std::string describe(const TokenFileInfo& info) {
 
 // "; 15 rows in 2 updates, 7 in the last". `steps`: of the run, 0 for one pass.
 std::string describe_rows(const TokenBatches& batches, int64_t steps) {
-  const std::string rows = format_count(batches.windows());
+  const std::string rows = count_of(batches.windows(), "row");
   std::string text;
   if (steps == 0) {
     const int64_t updates = batches.steps().value_or(0);
     const int64_t last = batches.rows(updates - 1);
-    text = fmt::format("; {} rows in {} updates", rows, format_count(updates));
+    text = fmt::format("; {} in {}", rows, count_of(updates, "update"));
     if (last < batches.batch_size()) text += fmt::format(", {} in the last", last);
   } else if (const int64_t seen = batches.windows_before(steps); seen < batches.windows()) {
-    text = fmt::format("; {} updates see {} of {} rows", format_count(steps), format_count(seen), rows);
+    text =
+        fmt::format("; {} see{} {} of {}", count_of(steps, "update"), steps == 1 ? "s" : "", format_count(seen), rows);
   } else {
-    text = fmt::format("; {} rows", rows);
+    text = "; " + rows;
   }
   if (batches.tokens_left_out() == 0) return text;
   return text + fmt::format("; the last {} tokens fill no row and are left out", batches.tokens_left_out());

@@ -14,6 +14,7 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/expect_count.h"
+#include "headroom/base/plural.h"
 #include "headroom/formats/json/json_object.h"
 #include "headroom/generate/forecast.h"
 #include "headroom/generate/generation_steps.h"
@@ -158,8 +159,14 @@ FittedJob fit_batch(const ModelBenchOptions& options, const Model& model, const 
     multiply_sizes(shapes.back().sequences, shapes.back().context, "--batch x --prompt");
   }
   for (const GenerationShape& shape : shapes) {
-    ways.push_back({fmt::format("{} sequences, prefill in chunks of {}", shape.sequences, shape.prefill_chunk),
-                    [&] { return Job{.graphs = build_generation_graphs(model, shape)}; }});
+    const std::string compute =
+        shape.compute == Compute::f32 ? "" : fmt::format(", products in {}", name_of(shape.compute));
+    const double rows = static_cast<double>(options.batch * options.prompt);
+    ways.push_back({fmt::format("{}, prefill in chunks of {}{}", count_of(shape.sequences, "sequence"),
+                                shape.prefill_chunk, compute),
+                    [&] { return Job{.graphs = build_generation_graphs(model, shape)}; }, 0,
+                    rows / static_cast<double>(std::max<int64_t>(shape.prefill_chunk, 1)) +
+                        static_cast<double>(options.generate)});
   }
   const int threads = threads_to_use(options.threads);
   FittedJob job = fit_streamed(ways, source, resolve_budget(options.memory),
@@ -215,6 +222,7 @@ void measure_batch(const ModelBenchOptions& options, const Model& model, const G
     const double flops = static_cast<double>(options.batch) * prefill_flops(model, options.prompt);
     repeats.measure(rate, Limit::fma, flops,
                     [&] { prefill(steps, options.batch, std::span(text).first(static_cast<size_t>(options.prompt))); });
+    if (shape.compute == Compute::int8) rate.share = 0;  // multiply-adds of f32 are no limit of whole numbers
     add(rate);
   }
   if (options.generate > 0) {
@@ -296,7 +304,7 @@ Json bench_model(const ModelBenchOptions& options, const OnRate& on_rate) {
                        {"processors", available_processors()},
                        {"isa", backend.variant()},
                        {"threads", threads_to_use(options.threads)}};
-  result["model"] = {{"parameters", parameter_count(*model)}, {"dtype", name_of(model->stored_dtype())}};
+  result["model"] = {{"parameters", parameter_count(*model)}, {"dtype", names_of_formats(*model)}};
   result["tests"] = Json::array();
   const OnRate add = [&](const ModelRate& rate) {
     result["tests"].push_back(json_of(rate));

@@ -99,23 +99,17 @@ Json describe_model(const std::string& path, bool ignore_unknown_fields) {
   const std::unique_ptr<Model> model = open_model_config(path, {ignore_unknown_fields});
   Json roles = Json::object();
   const WeightFormats formats = model->stored_formats();
-  std::map<DType, int64_t> bytes_by_dtype;
   int64_t bytes = 0;
   for (const Parameter& parameter : model->parameters()) {
-    const Type type = {formats(parameter.name), parameter.shape};
-    bytes_by_dtype[type.dtype] += type.bytes();
-    bytes += type.bytes();
+    bytes += Type{formats(parameter.name), parameter.shape}.bytes();
     Json& count = roles[std::string(role_of(parameter.name))];
     count = (count.is_null() ? 0 : count.get<int64_t>()) + parameter.shape.elements();
   }
   const int64_t parameters = parameter_count(*model);
-  std::string names;  // of formats: "f16", or "f32 and bf16"
-  for (const auto& [dtype, _] : bytes_by_dtype)
-    names += fmt::format("{}{}", names.empty() ? "" : " and ", name_of(dtype));
   Json json = {{"architecture", model->architecture()},
                {"parameters", parameters},
                {"parameters_by_role", roles},
-               {"dtype", names},
+               {"dtype", names_of_formats(*model)},
                {"bytes", bytes},
                {"layers", model->layers()},
                {"features", model->features()},

@@ -12,6 +12,7 @@
 #include "headroom/api/job_settings.h"
 #include "headroom/api/model_source.h"
 #include "headroom/base/errors.h"
+#include "headroom/base/grouped_format.h"
 #include "headroom/generate/generation_job.h"
 #include "headroom/models/labels.h"
 #include "headroom/models/rank_part.h"
@@ -247,6 +248,21 @@ class StagePlanner {
   std::map<std::tuple<int64_t, int64_t, int64_t>, RankWork> works_;
 };
 
+// Of a parameter of a model in few bits, over all of them; nothing for others.
+std::optional<double> quantised_bytes(const MeshJob& job) {
+  const std::unique_ptr<Model> model = open_model_config(job.model, {job.ignore_unknown_fields, true});
+  const WeightFormats formats = model->stored_formats();
+  double bytes = 0;
+  bool is_quantised = false;
+  for (const Parameter& parameter : model->parameters()) {
+    const Type type = {formats(parameter.name), parameter.shape};
+    bytes += static_cast<double>(type.bytes());
+    is_quantised |= as_grouped(type.dtype) != nullptr;
+  }
+  if (!is_quantised) return std::nullopt;
+  return bytes / static_cast<double>(parameter_count(*model));
+}
+
 // A model of which only the number of parameters is known: states alone, evenly divided.
 MeshPlan plan_count(const MeshJob& job, int64_t parameters, const BytesPerParameter& bytes) {
   const int64_t parts = job.mesh.pipe * job.mesh.tensor;
@@ -277,7 +293,10 @@ MeshPlan plan_mesh(const MeshJob& job, bool must_fit) {
   const std::string dtype = !job.dtype.empty() ? job.dtype
                             : counted          ? "f16"
                                                : std::string(name_of(make_model(given)->stored_dtype()));
-  const WeightFormat& format = weight_format(dtype);
+  WeightFormat format = weight_format(dtype);
+  if (!job.trains && !counted && job.dtype.empty()) {
+    if (const std::optional<double> bytes_each = quantised_bytes(job)) format = {"as stored", *bytes_each, "bfloat16"};
+  }
   const BytesPerParameter bytes = job.trains ? bytes_per_parameter(training_format(FlagValues(job.train.techniques)))
                                              : BytesPerParameter{format.bytes, 0, 0};
   if (counted) return plan_count(job, *parameter_count_of(job.model), bytes);

@@ -98,7 +98,7 @@ std::string describe(const MeshPlan& plan, const MeshJob& job) {
     text += fmt::format("; bytes of each: {} weight, {} gradient, {} optimizer state\n", plan.bytes.weights,
                         plan.bytes.gradients, plan.bytes.optimizer);
   } else {
-    text += fmt::format("; {} byte{} each\n", plan.bytes.weights, plan.bytes.weights == 1 ? "" : "s");
+    text += fmt::format("; {:.5g} byte{} each\n", plan.bytes.weights, plan.bytes.weights == 1 ? "" : "s");
   }
   if (stage.layers > 0 && plan.stages.size() > 1) {
     text += fmt::format("layers of the {} stages: {}; the fullest is stage {}\n", plan.stages.size(),

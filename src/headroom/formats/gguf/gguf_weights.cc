@@ -140,7 +140,9 @@ void GgufWeights::decode(const StoredTensor& tensor, int64_t first, std::span<co
   const GgmlType& type = type_of(tensor);
   const int64_t blocks = static_cast<int64_t>(bytes.size()) / type.block_bytes;
   decode_blocks(type, bytes.data(), blocks, wanted, out);
-  if (nan_check == NanCheck::refuse) refuse_nan(tensor, first, wanted, out, blocks * type.block_elements);
+  if (nan_check == NanCheck::refuse) {
+    refuse_nan(file(tensor).path(), tensor, first, wanted, out, blocks * type.block_elements);
+  }
 }
 
 // A block of Q8_0 is a scale and 32 codes, which is what a group of int8_g32 is.
@@ -161,14 +163,6 @@ void GgufWeights::regroup(const StoredTensor& stored, int64_t first, std::span<c
     const int64_t row = place.head_dim == 0 ? file_row : halved_row(file_row, place.head_dim);
     stored.exact_format->put(layout, row * layout.columns + element % layout.columns, codes, scale_bits, out);
   }
-}
-
-void GgufWeights::refuse_nan(const StoredTensor& tensor, int64_t first, DType wanted, const void* out,
-                             int64_t count) const {
-  const int64_t nan = find_nan(wanted, out, count);
-  if (nan < 0) return;
-  throw InvalidInput("{}: tensor {} holds a NaN at element {}; the file is damaged or its training diverged",
-                     file(tensor).path(), printable(tensor.name), first + nan);
 }
 
 void GgufWeights::read(const StoredTensor& stored, int64_t first, int64_t count, DType wanted, void* out,
@@ -192,7 +186,7 @@ void GgufWeights::read(const StoredTensor& stored, int64_t first, int64_t count,
       done += run;
     }
   }
-  if (nan_check == NanCheck::refuse) refuse_nan(stored, first, wanted, out, count);
+  if (nan_check == NanCheck::refuse) refuse_nan(file(stored).path(), stored, first, wanted, out, count);
 }
 
 }  // namespace headroom

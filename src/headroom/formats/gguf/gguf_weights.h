@@ -43,7 +43,6 @@ class GgufWeights final : public TensorFile {
   };
 
   const GgmlType& type_of(const StoredTensor& tensor) const;
-  void refuse_nan(const StoredTensor& tensor, int64_t first, DType wanted, const void* out, int64_t count) const;
   void read_in_order(const GgufTensor& tensor, int64_t first, int64_t count, DType wanted, std::byte* out) const;
 
   GgufFile file_;

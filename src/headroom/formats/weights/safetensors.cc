@@ -83,7 +83,7 @@ struct SafetensorsFile::HeaderParser {
         size_t number = 0;
         for (json.begin_array(); json.next_element();) {
           if (number == 2) json.fail(fmt::format("tensor {}: data_offsets are two numbers", printable(name)));
-          offsets[number++] = json.integer(0, data_bytes);
+          offsets[number++] = json.integer(0, INT64_MAX);
         }
         if (number != 2) json.fail(fmt::format("tensor {}: data_offsets are two numbers", printable(name)));
       } else {
@@ -94,6 +94,10 @@ struct SafetensorsFile::HeaderParser {
       json.fail(fmt::format("tensor {} lacks dtype, shape or data_offsets", printable(name)));
     }
     check_size(record, offsets);
+    if (offsets[1] > data_bytes) {
+      throw InvalidInput("{}: the file is truncated; tensor {} ends at byte {} of the data, of which it has {}; try {}",
+                         owner_path, printable(name), offsets[1], data_bytes, "copying or downloading it again");
+    }
     record.begin = offsets[0];
     return record;
   }
@@ -297,11 +301,7 @@ void SafetensorsFile::decode(const StoredTensor& tensor, int64_t first, std::spa
   }
   const int64_t count = static_cast<int64_t>(bytes.size()) / size_of(tensor.type);
   convert_elements(*stored, bytes.data(), wanted, out, count);
-  const int64_t nan = nan_check == NanCheck::refuse ? find_nan(wanted, out, count) : -1;
-  if (nan >= 0) {
-    throw InvalidInput("{}: tensor {} holds a NaN at element {}; the file is damaged or its training diverged", path(),
-                       printable(tensor.name), first + nan);
-  }
+  if (nan_check == NanCheck::refuse) refuse_nan(path(), tensor, first, wanted, out, count);
 }
 
 }  // namespace headroom

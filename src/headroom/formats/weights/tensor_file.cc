@@ -1,8 +1,18 @@
 #include "headroom/formats/weights/tensor_file.h"
 
+#include "headroom/base/convert.h"
 #include "headroom/base/errors.h"
+#include "headroom/formats/json/json_reader.h"
 
 namespace headroom {
+
+void refuse_nan(const std::string& path, const StoredTensor& tensor, int64_t first, DType dtype, const void* numbers,
+                int64_t count) {
+  const int64_t at = find_nan(dtype, numbers, count);
+  if (at < 0) return;
+  throw InvalidInput("{}: tensor {} holds a NaN at element {}; the file is damaged or its training diverged", path,
+                     printable(tensor.name), first + at);
+}
 
 void TensorFile::regroup(const StoredTensor& tensor, int64_t, std::span<const std::byte>, std::byte*) const {
   throw InternalError("{}: {} has no grouped format that holds it", path(), tensor.name);

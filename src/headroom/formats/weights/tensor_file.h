@@ -31,6 +31,11 @@ struct StoredTensor {
 
 enum class NanCheck : uint8_t { allow, refuse };
 
+// Throws InvalidInput naming the tensor of the file where one of `count` numbers is a NaN. `first`: the first one's
+// index.
+void refuse_nan(const std::string& path, const StoredTensor& tensor, int64_t first, DType dtype, const void* numbers,
+                int64_t count);
+
 class TensorFile {
  public:
   TensorFile() = default;
