@@ -51,7 +51,8 @@ TEST(MatmulInt8, KernelsAgree) {
       for (const int64_t group : {0, 32, 64, 128}) {
         const GroupedFormat& format = *find_grouped(bits, zeros, group);
         SCOPED_TRACE(format.name());
-        for (const auto& [rows, outputs, inputs] : {std::array<int64_t, 3>{1, 40, 128}, {7, 17, 384}, {29, 33, 128}}) {
+        for (const auto& [rows, outputs, inputs] :
+             {std::array<int64_t, 3>{1, 40, 128}, {3, 33, 256}, {7, 17, 384}, {12, 49, 128}, {29, 33, 128}}) {
           expect_kernels_agree("matmul_int8",
                                {random.array(f32({rows, inputs})), weight_of(format, {outputs, inputs}, random)});
         }

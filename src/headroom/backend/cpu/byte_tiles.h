@@ -12,22 +12,36 @@ inline constexpr int64_t kTilePanels = 2;
 // Elements of a row in a tile.
 constexpr int64_t tile_line(int64_t group) { return group < 64 ? group : 64; }
 
+// Rows and bytes of each tile, as the processor takes them.
+class TileShapes {
+ public:
+  void set(int tile, int64_t rows, int64_t row_bytes) {
+    config_.rows[tile] = static_cast<uint8_t>(rows);
+    config_.row_bytes[tile] = static_cast<uint16_t>(row_bytes);
+  }
+  void load() const {
+    asm volatile("" : : "r"(&config_) : "memory");  // GCC 12 takes the instruction to read no more than 8 bytes
+    _tile_loadconfig(&config_);
+  }
+
+ private:
+  struct {
+    uint8_t palette = 1, start_row = 0, reserved[14] = {};
+    uint16_t row_bytes[16] = {};
+    uint8_t rows[16] = {};
+  } config_;
+};
+
 // The tiles of this thread, while it lives: 0 to 3 sums, of strip i and panel p in 2 i + p; 4 and 5 rows; 6 and 7
 // weights.
 class ByteTiles {
  public:
   explicit ByteTiles(int64_t line) {
-    struct {
-      uint8_t palette = 1, start_row = 0, reserved[14] = {};
-      uint16_t row_bytes[16] = {};
-      uint8_t rows[16] = {};
-    } config;
-    for (int i = 0; i < 8; ++i) {
-      const bool holds_rows = i == 4 || i == 5;
-      config.row_bytes[i] = static_cast<uint16_t>(holds_rows ? line : kLineBytes);
-      config.rows[i] = static_cast<uint8_t>(i < 6 ? kTileStrip : line / 4);
-    }
-    _tile_loadconfig(&config);
+    TileShapes shapes;
+    for (const int sums : {0, 1, 2, 3}) shapes.set(sums, kTileStrip, kLineBytes);
+    for (const int rows : {4, 5}) shapes.set(rows, kTileStrip, line);
+    for (const int weights : {6, 7}) shapes.set(weights, line / 4, kLineBytes);
+    shapes.load();
   }
   ~ByteTiles() { _tile_release(); }
   ByteTiles(const ByteTiles&) = delete;

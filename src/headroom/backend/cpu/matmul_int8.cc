@@ -5,6 +5,7 @@
 #include "headroom/backend/cpu/byte_block.h"
 #include "headroom/backend/cpu/byte_few_rows.h"
 #if defined(__AMX_INT8__)
+#include "headroom/backend/cpu/byte_few_tiles.h"
 #include "headroom/backend/cpu/byte_tiles.h"
 #endif
 
@@ -32,6 +33,20 @@ void matmul_int8(const Invocation& call) {
   const GroupedLayout& layout = weight.layout();
   const Tensor& y = call.outputs[0];
   if (y.dim(0) == 0) return;
+#if defined(__AMX_INT8__)
+  if (y.dim(0) >= kLeastTileRows && y.dim(0) <= kTileStrip) {
+    const RoundedRows rows(call, layout, few_tile_rows(y.dim(0)), tile_line(layout.factor_group));
+    round_all(call, rows);
+    call.threads.split(layout.panels, 2, [&](int64_t begin, int64_t end, int) {
+      switch (rows.height) {
+        case 4: return FewByteTiles<4>(weight, rows, y).multiply(begin, end);
+        case 8: return FewByteTiles<8>(weight, rows, y).multiply(begin, end);
+        default: return FewByteTiles<16>(weight, rows, y).multiply(begin, end);
+      }
+    });
+    return;
+  }
+#endif
   if (y.dim(0) <= RoundedRowsScratch::kFewRows) {
     const RoundedRows rows(call, layout, y.dim(0), RoundedRows::kFour);
     round_all(call, rows);
