@@ -25,6 +25,13 @@ void add_bench_command(CLI::App& app);
 // One sentence about a command line that cannot be parsed.
 std::string usage_error(const CLI::App& app, const CLI::ParseError& error);
 
+// Whole numbers of all verbs are decimal, within 64 bits, and where there is no sign to them not negative.
+void check_whole_numbers(CLI::App& app);
+// Of the terminal that standard output is; 0: it is none.
+size_t help_columns();
+// The text of --help in lines of at most so many columns (0: as long as they are), descriptions under each other.
+std::string wrap_help(const std::string& text, size_t columns);
+
 // --ignore-unknown-fields, of every verb that opens a model.
 void add_unknown_fields_flag(CLI::App& command, bool& ignore_unknown_fields);
 // Of those, the ones of a verb that runs no graph: --memory, --report, --quiet, --verbose, --ignore-unknown-fields.

@@ -15,7 +15,10 @@ void add_eval_command(CLI::App& app) {
       "  headroom eval trained --data held-out.txt --seq-len 512 --stride 256\n"
       "  headroom eval smaller --data held-out.txt --reference original\n"
       "  headroom eval model --tokens ids.json --logits logits.safetensors");
-  command->add_option("model", options->model, "Model directory: config.json, weights, tokenizer.json")->required();
+  command
+      ->add_option("model", options->model,
+                   "Model directory, or a .gguf file; one that is larger than --memory is read from there as it runs")
+      ->required();
   command->add_option("--adapter", options->adapter, "A PEFT adapter (LoRA) to put beside the model's layers");
   command
       ->add_option(

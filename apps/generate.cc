@@ -101,7 +101,10 @@ void add_generate_command(CLI::App& app) {
       "  headroom generate model --chat --temperature 0.6\n"
       "  headroom generate model --prompts questions.jsonl --output answers.jsonl\n"
       "The continuation goes to standard output as it comes, everything else to standard error.");
-  command->add_option("model", options->model, "Model directory: config.json, weights, tokenizer.json")->required();
+  command
+      ->add_option("model", options->model,
+                   "Model directory, or a .gguf file; one that is larger than --memory is read from there as it runs")
+      ->required();
   command->add_option("--adapter", options->adapter, "A PEFT adapter (LoRA) to put beside the model's layers");
   add_generate_flags(*command, *options);
   command->add_option("--output", options->output, "With --prompts: the file for the answers, a JSON object a line")

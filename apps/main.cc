@@ -24,7 +24,7 @@ int end_parsing(const CLI::App& app, const CLI::ParseError& error) {
   if (error.get_exit_code() == 0) {
     std::ostringstream text;
     app.exit(error, text, text);
-    headroom::write_result(text.str());
+    headroom::write_result(headroom::wrap_help(text.str(), headroom::help_columns()));
     return kDone;
   }
   return complain(headroom::usage_error(app, error), kBadInput);
@@ -56,6 +56,7 @@ int main(int argc, char** argv) {
     headroom::add_tokenize_command(app);
     headroom::add_inspect_command(app);
     headroom::add_bench_command(app);
+    headroom::check_whole_numbers(app);
     app.footer(  // now, since verbs would inherit it
         "A first model from nothing but text:\n"
         "  headroom init tiny-4m --output model --tokenizer-data *.txt\n"

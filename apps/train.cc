@@ -129,7 +129,7 @@ void add_train_command(CLI::App& app) {
       "Example: headroom train model --data books/*.txt --output trained --memory 512MiB --steps 1000 --eval-data "
       "held-out.txt\n"
       "Interrupted (Ctrl-C), it finishes the step, saves and leaves; --resume continues to the same bits.");
-  command->add_option("model", options->model, "Model directory: config.json, weights, tokenizer.json")->required();
+  command->add_option("model", options->model, "Model directory, or a .gguf file")->required();
   command->add_option("--output", options->output, "Directory for checkpoints, metrics.jsonl and the trained model")
       ->required();
   command->add_option("--seed", options->seed, "Seed of the order of the data");

@@ -1,34 +1,11 @@
 // What is wrong with a command line, in the words of headroom's other errors.
 #include <algorithm>
-#include <numeric>
 
 #include "commands.h"
+#include "headroom/base/did_you_mean.h"
 
 namespace headroom {
 namespace {
-
-// How many letters to insert, leave out or exchange.
-size_t distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 0; i < a.size(); ++i) {
-    size_t before = row[0]++;
-    for (size_t j = 0; j < b.size(); ++j) {
-      const size_t change = before + (a[i] != b[j]);
-      before = row[j + 1];
-      row[j + 1] = std::min({change, row[j] + 1, before + 1});
-    }
-  }
-  return row.back();
-}
-
-// "; did you mean --memory?", or nothing.
-std::string suggest(std::string_view word, const std::vector<std::string>& names) {
-  const auto nearer = [&](const std::string& a, const std::string& b) { return distance(word, a) < distance(word, b); };
-  const auto nearest = std::min_element(names.begin(), names.end(), nearer);
-  if (nearest == names.end() || distance(word, *nearest) > (word.size() < 4 ? 1 : 2)) return "";
-  return fmt::format("; did you mean {}?", *nearest);
-}
 
 std::vector<std::string> verbs_of(const CLI::App& app) {
   std::vector<std::string> names;
@@ -43,7 +20,7 @@ std::string about_verb(const CLI::App& app) {
   const std::string expected = fmt::format("expected one of {}", fmt::join(verbs_of(app), ", "));
   if (left.empty()) return "a verb is missing; " + expected;
   if (left[0].starts_with('-')) return fmt::format("{}: stands before the verb; {} first", left[0], expected);
-  return fmt::format("{}: there is no such verb; {}{}", left[0], expected, suggest(left[0], verbs_of(app)));
+  return fmt::format("{}: there is no such verb; {}{}", left[0], expected, did_you_mean(left[0], verbs_of(app)));
 }
 
 bool is_flag(const std::string& word) { return word.size() > 1 && word[0] == '-'; }
@@ -54,7 +31,7 @@ std::string about_flag(const CLI::App& verb, const std::string& flag) {
     if (option->nonpositional()) flags.push_back(option->get_name());
   }
   const std::string name = flag.substr(0, flag.find('='));
-  return fmt::format("{}: {} has no such flag{}", name, verb.get_name(), suggest(name, flags));
+  return fmt::format("{}: {} has no such flag{}", name, verb.get_name(), did_you_mean(name, flags));
 }
 
 // CLI11's sentence with the house's words: "--batch-size x: expected a whole number".
@@ -65,7 +42,9 @@ std::string about_value(const CLI::App& verb, const std::string& text) {
     const std::string name = text.substr(kConversion.size(), equal - kConversion.size());
     const CLI::Option* option = verb.get_option_no_throw(name);
     const bool whole = option != nullptr && option->get_type_name().ends_with("INT");
-    return fmt::format("{} {}: expected {}", name, text.substr(equal + 3), whole ? "a whole number" : "a number");
+    const std::string value = text.substr(equal + 3);
+    const bool large = value.find_first_not_of("+-0123456789") == std::string::npos;
+    return fmt::format("{} {}: expected {}", name, value, !whole ? "a number" : large ? "less" : "a whole number");
   }
   const size_t colon = text.find(": ");
   if (colon == std::string::npos) return text;

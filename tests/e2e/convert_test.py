@@ -108,7 +108,7 @@ class Convert(frame.CommandTest):
         model = MODELS / "gqa"
         self.write("full/file", "mine")
         cases = [
-            (["nowhere", "--output", "o"], "nowhere: there is no such directory"),
+            (["nowhere", "--output", "o"], "nowhere: there is no such file or directory"),
             ([model, "--output", "full"], "--output full: it exists and is not an empty directory; choose another"),
             ([model, "--output", "o", "--dtype", "int8"], "unknown dtype 'int8'; expected f32, bf16 or f16"),
             ([model, "--output", "o", "--dtype", "f64"], "--dtype f64: expected f32, bf16 or f16"),

@@ -232,8 +232,8 @@ class Quantize(frame.CommandTest):
             (["model", "--output", "o"], "rows of 64 elements; expected a multiple of 128 for --group-size 128; "
              "try --group-size 32"),
             (["odd", "--output", "o", "--group-size", "32"], "rows of 48 elements; expected a multiple of 32 for "
-             "--group-size 32; try --keep embed_tokens"),
-            (["odd", "--output", "o", "--group-size", "0"], "a multiple of 32 for --group-size 0; try --keep"),
+             "--group-size 32; try --group-size 32 --keep embed_tokens,gate_proj,k_proj,"),
+            (["odd", "--output", "o", "--group-size", "0"], "a multiple of 32 for --group-size 0; try --group-size 32"),
             (["model", "--output", "o", "--bits", "5"], "--bits 5: expected 8, 4, 3 or 2"),
             (["model", "--output", "o", "--head-bits", "16"], "--head-bits 16: expected 8, 4, 3 or 2"),
             (["model", "--output", "o", "--group-size", "48"], "--group-size 48: expected 32, 64, 128 or 0"),

@@ -1,10 +1,32 @@
 """What the command says about itself, and how it refuses what it does not know."""
 
+import contextlib
+import fcntl
+import os
+import pty
 import re
+import struct
+import subprocess
+import termios
 
 import frame
 
 VERBS = ["plan", "init", "train", "generate", "eval", "convert", "quantize", "tokenize", "inspect", "bench"]
+
+
+def at_a_terminal(command, columns):
+    """What the command writes to a terminal of so many columns."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    text = b""
+    with contextlib.suppress(OSError):  # of the end
+        while piece := os.read(ours, 65536):
+            text += piece
+    process.wait()
+    os.close(ours)
+    return text.decode()
 
 
 class Usage(frame.CommandTest):
@@ -53,6 +75,47 @@ class Usage(frame.CommandTest):
         ):  # fmt: skip
             with self.subTest(words=words):
                 self.assertIn("headroom: " + expected, self.refused(*words))
+
+    def test_whole_numbers_are_what_they_look_like(self):
+        for words, expected in (
+            (["--seed", "-1"], "--seed -1: expected a whole number from 0 to 2^64 - 1; try"),
+            (["--seed", "18446744073709551616"], "--seed 18446744073709551616: expected a whole number from 0 to"),
+            (["--steps", "99999999999999999999"], "--steps 99999999999999999999: expected a whole number; try"),
+            (["--steps", "1e3"], "--steps 1e3: expected a whole number; try"),
+            (["--threads", "4294967297"], "--threads 4294967297: expected less; try"),
+            (["--steps", "0x10"], "--steps 0x10: expected a whole number"),
+        ):
+            with self.subTest(words=words):
+                self.assertIn("headroom: " + expected, self.refused("plan", "tiny-300k", *words, "--memory", "1GiB"))
+        plan = ["plan", "tiny-300k", "--memory", "1GiB", "--threads", 1]
+        eight = self.headroom(*plan, "--batch-size", 8, "--seq-len", 30).stdout
+        self.assertEqual(self.headroom(*plan, "--batch-size", "08", "--seq-len", "+030").stdout, eight)
+
+    def test_what_is_no_model_is_called_so(self):
+        self.write("text.txt", "a text of some length, and no model at all")
+        (self.directory / "empty").mkdir()
+        for verb in (["generate"], ["eval", "--data", "text.txt"], ["quantize", "--output", "o"], ["plan"],
+                     ["convert", "--output", "o"], ["train", "--data", "text.txt", "--output", "o"]):  # fmt: skip
+            with self.subTest(verb=verb):
+                said = self.refused(verb[0], "text.txt", *verb[1:])
+                self.assertIn("text.txt: is no model; expected a model directory, a config.json or a .gguf file", said)
+                said = self.refused(verb[0], "empty", *verb[1:])
+                self.assertIn("empty: has no config.json; expected the directory of a model", said)
+        self.assertIn("did you mean deepseek-llm-7b?", self.refused("plan", "deepseek-lm-7b"))
+        said = self.refused("convert", "tiny-4m", "--output", "o")
+        self.assertIn("tiny-4m: there is no such file or directory; expected a model directory or a .gguf file; "
+                      "make one with: headroom init tiny-4m --output DIR", said)  # fmt: skip
+
+    def test_help_fits_the_terminal(self):
+        for verb in [[], *([verb] for verb in VERBS)]:
+            piped = self.headroom(*verb, "--help").stdout
+            for columns in (80, 120):
+                with self.subTest(verb=verb, columns=columns):
+                    shown = at_a_terminal([frame.HEADROOM, *verb, "--help"], columns)
+                    self.assertLessEqual(max(map(len, shown.splitlines())), columns)
+                    self.assertEqual(shown.split(), piped.split())
+        described = [line for line in shown.splitlines() if line.startswith(30 * " ")]
+        self.assertGreater(len(described), 3)
 
     def test_no_help_ends_in_the_tutorial_of_another_verb(self):
         tutorial = "A first model from nothing but text"

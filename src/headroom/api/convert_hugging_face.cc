@@ -202,10 +202,6 @@ class HuggingFaceConversion final : public Conversion {
 };
 
 std::unique_ptr<Conversion> open_hugging_face(const ConvertOptions& options) {
-  std::error_code error;
-  if (!fs::is_directory(options.model, error) && !GgufFile::is_gguf(options.model)) {
-    throw InvalidInput("{}: there is no such directory; expected a model directory or a .gguf file", options.model);
-  }
   // One that headroom knows, with weights.
   const std::unique_ptr<Model> model = open_model_directory(options.model, open_settings(options));
   expect_new_directory(options.output);

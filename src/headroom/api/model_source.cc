@@ -7,6 +7,7 @@
 
 #include "headroom/base/atomic_file.h"
 #include "headroom/base/console.h"
+#include "headroom/base/did_you_mean.h"
 #include "headroom/base/errors.h"
 #include "headroom/formats/gguf/gguf_tokenizer_json.h"
 #include "headroom/formats/gguf/gguf_vocabulary.h"
@@ -80,9 +81,10 @@ JsonObject config_of_model(const std::string& model, const OpenSettings& setting
     return has_weights(model) ? settle_config(config, model) : config;
   }
   if (const Preset* preset = find_preset(model)) return config_of(*preset);
-  std::string names;
-  for (const Preset& preset : presets()) names += fmt::format("{}{}", names.empty() ? "" : ", ", preset.name);
-  throw InvalidInput("{}: neither a file nor a directory nor a preset; presets are {}", model, names);
+  std::vector<std::string> names;
+  for (const Preset& preset : presets()) names.emplace_back(preset.name);
+  throw InvalidInput("{}: neither a file nor a directory nor a preset; presets are {}{}", model, fmt::join(names, ", "),
+                     did_you_mean(model, names));
 }
 
 bool has_weight_files(const std::string& path) {

@@ -1,8 +1,11 @@
 #include "headroom/api/quantize_choice.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <set>
 
 #include "headroom/base/errors.h"
 #include "headroom/base/grouped_format.h"
@@ -95,23 +98,38 @@ int64_t columns_of(const QuantizedWeight& weight) { return weight.source.stored.
 
 bool has_whole_groups(int64_t columns, int64_t group) { return columns % std::max(group, kWholeLine) == 0; }
 
+// Flags with which the weights can be quantised: the largest groups of which most rows are whole, and what else is
+// kept.
+std::string flags_that_fit(const QuantizeOptions& options, const std::vector<const QuantizedWeight*>& weights) {
+  int64_t best = 0, most = 0;
+  for (const int64_t group : kGroups) {
+    const int64_t fit = std::count_if(weights.begin(), weights.end(), [group](const auto* weight) {
+      return group > 0 && has_whole_groups(columns_of(*weight), group);
+    });
+    if (fit > most) best = group;
+    most = std::max(most, fit);
+  }
+  std::set<std::string> kept;
+  for (const QuantizedWeight* weight : weights) {
+    if (best == 0 || has_whole_groups(columns_of(*weight), best)) continue;
+    kept.insert(std::string(last_part(layer_of(weight->source.stored.name))));
+  }
+  if (best == 0) return "another model";
+  if (!kept.empty() && !options.keep.empty()) kept.insert(options.keep);
+  return fmt::format("--group-size {}{}{}", best, kept.empty() ? "" : " --keep ", fmt::join(kept, ","));
+}
+
 // Of the weights that are to be quantised.
 void expect_whole_groups(const QuantizeOptions& options, const std::vector<const QuantizedWeight*>& weights) {
-  const auto fit_all = [&](int64_t group) {
-    return std::all_of(weights.begin(), weights.end(),
-                       [group](const auto* weight) { return has_whole_groups(columns_of(*weight), group); });
-  };
   const auto wrong = std::find_if(weights.begin(), weights.end(), [&](const auto* weight) {
     return !has_whole_groups(columns_of(*weight), options.group_size);
   });
   if (wrong == weights.end()) return;
   const StoredTensor& tensor = (*wrong)->source.stored;
-  const auto better = std::find_if(kGroups.begin() + 1, kGroups.end(), fit_all);
   throw InvalidInput("{}: tensor {} has rows of {} elements; expected a multiple of {} for --group-size {}; try {}",
                      options.model, printable(tensor.name), columns_of(**wrong),
                      std::max<int64_t>(options.group_size, kWholeLine), options.group_size,
-                     better == kGroups.end() ? fmt::format("--keep {}", last_part(layer_of(tensor.name)))
-                                             : fmt::format("--group-size {}", *better));
+                     flags_that_fit(options, weights));
 }
 
 DType kept_dtype(StoredType type) {

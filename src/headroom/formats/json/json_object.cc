@@ -1,6 +1,7 @@
 #include "headroom/formats/json/json_object.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -10,6 +11,7 @@
 #include "headroom/base/atomic_file.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/base/file.h"
 #include "headroom/formats/gguf/gguf_config.h"
 #include "headroom/formats/gguf/gguf_parts.h"
 #include "headroom/formats/json/json_reader.h"
@@ -285,6 +287,17 @@ void refuse_weights_alone(const std::string& path) {
   }
 }
 
+// By how it begins: a text is no config, whatever is wrong with it as JSON.
+void refuse_other_files(const std::string& path) {
+  const File file = File::open(path);
+  std::array<char, 64> begin;
+  const int64_t got = file.read_some(0, begin.data(), begin.size());
+  const std::string_view text(begin.data(), static_cast<size_t>(got));
+  const size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos || text[first] == '{' || path.ends_with(".json")) return;
+  throw InvalidInput("{}: is no model; expected a model directory, a config.json or a .gguf file", path);
+}
+
 }  // namespace
 
 JsonObject read_config(const std::string& model) {
@@ -292,6 +305,7 @@ JsonObject read_config(const std::string& model) {
   std::error_code error;
   if (!std::filesystem::is_directory(model, error)) {
     refuse_weights_alone(model);
+    refuse_other_files(model);
     return JsonObject::read(model);
   }
   const std::string config = (std::filesystem::path(model) / "config.json").string();
@@ -305,6 +319,9 @@ JsonObject read_config(const std::string& model) {
         model, base.empty() ? "" : fmt::format(" ({})", printable(base)), model);
   }
   const std::string gguf = std::filesystem::exists(config, error) ? "" : gguf_file_in(model);
+  if (gguf.empty() && !std::filesystem::exists(config, error)) {
+    throw InvalidInput("{}: has no config.json; expected the directory of a model", model);
+  }
   if (gguf.empty()) return JsonObject::read(config);
   throw InvalidInput("{}: has no config.json, but a GGUF file; try that itself as the model: {}", model, gguf);
 }
