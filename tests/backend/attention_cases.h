@@ -4,6 +4,7 @@
 #include <array>
 
 #include "headroom/base/cache_format.h"
+#include "headroom/base/cache_kind.h"
 #include "tests/backend/oracle.h"
 
 namespace headroom::testing {
@@ -41,10 +42,10 @@ inline const AttentionCase kAttentionCases[] = {
     {"across spans", {{0, 9, 0, 1019}, {9, 3, 1028, 2046}}, 12, 3077, 2, 1, 8},
 };
 
-// The rows as a cache of these bits keeps them; beside them, what it made of them.
+// The rows as a cache keeps them; beside them, what it made of them.
 struct CachedRows {
-  CachedRows(const Array& rows, CacheFormat::Order order, int bits, int64_t head_size)
-      : format(*find_cache_format(order, bits, head_size)),
+  CachedRows(const Array& rows, DType dtype)
+      : format(*as_cache_format(dtype)),
         cache(Type{format.dtype(), rows.type().shape}),
         decoded(f32(rows.type().shape)) {
     const Shape& shape = rows.type().shape;

@@ -107,31 +107,35 @@ TEST(Attention, ReadsACacheAsItsNumbersInF32) {
   };
   Random random(11);
   for (const AttentionCase& c : cases) {
-    for (const int bits : {8, 4}) {
+    for (const CacheKind kind : {CacheKind::bf16, CacheKind::f16, CacheKind::q8, CacheKind::q4}) {
+      const CacheTypes types = cache_types(kind, c.head_size);
+      if (as_cache_format(types.keys) == nullptr) continue;  // 16 bits in rows, of heads that are no whole groups
       AttentionOperands x(c);
       spoil(random, {x.q, x.k, x.v});
-      const CachedRows k(x.k, CacheFormat::Order::keys, bits, c.head_size);
-      const CachedRows v(x.v, CacheFormat::Order::values, bits, c.head_size);
+      const CachedRows k(x.k, types.keys), v(x.v, types.values);
       const std::vector<Array> expected =
           run_kernel(Isa::reference, "attention", {x.q, k.decoded, v.decoded, x.sequences}, x.attributes());
       const std::vector<Array> got =
           expect_kernels_agree("attention", {x.q, k.cache, v.cache, x.sequences}, x.attributes());
-      for (size_t i = 0; i < got.size(); ++i)
-        expect_same_bits(expected[i], got[i], fmt::format("{}, {}", c.name, bits));
+      for (size_t i = 0; i < got.size(); ++i) {
+        expect_same_bits(expected[i], got[i], fmt::format("{}, {}", c.name, name_of(kind)));
+      }
     }
   }
 }
 
 TEST(Attention, AgreesOnRandomCaches) {
   Random random(12);
-  for (int i = 0; i < 16; ++i) {
+  for (int i = 0; i < 20; ++i) {
     AttentionCase c = random_attention_case(random, 100, 1200);
     c.head_size = std::array{32, 64, 8, 24}[static_cast<size_t>(i % 4)];
     AttentionOperands x(c);
     spoil(random, {x.q, x.k, x.v});
-    const int bits = i % 3 == 0 ? 8 : 4;
-    const CachedRows k(x.k, CacheFormat::Order::keys, bits, c.head_size);
-    const CachedRows v(x.v, CacheFormat::Order::values, bits, c.head_size);
+    const CacheKind kind = std::array{CacheKind::q8, CacheKind::q4, CacheKind::bf16, CacheKind::q4,
+                                      CacheKind::f16}[static_cast<size_t>(i % 5)];
+    const CacheTypes types = cache_types(kind, c.head_size);
+    if (as_cache_format(types.keys) == nullptr) continue;
+    const CachedRows k(x.k, types.keys), v(x.v, types.values);
     expect_reference_bits(random, "attention", {x.q, k.cache, v.cache, x.sequences}, x.attributes(),
                           fmt::format("case {}", i));
   }

@@ -1,5 +1,6 @@
 // Rows written in place: what is inside the range changes, nothing else.
 #include "headroom/base/cache_format.h"
+#include "headroom/base/cache_kind.h"
 #include "tests/backend/oracle.h"
 
 namespace headroom::testing {
@@ -67,8 +68,15 @@ TEST(WriteRows, AgreesOnRandomRows) {
 TEST(WriteRows, EncodesRowsOfACache) {
   Random random(4);
   for (const auto order : {CacheFormat::Order::keys, CacheFormat::Order::values}) {
-    for (const auto& [bits, width] : {std::pair(8, 96), {4, 96}, {8, 40}, {4, 40}}) {
-      const CacheFormat& format = *find_cache_format(order, bits, width);
+    for (const auto& [kind, width] : {std::pair(CacheKind::q8, 96),
+                                      {CacheKind::q4, 96},
+                                      {CacheKind::q8, 40},
+                                      {CacheKind::q4, 40},
+                                      {CacheKind::bf16, 96},
+                                      {CacheKind::f16, 96}}) {
+      const CacheTypes types = cache_types(kind, width);
+      const bool is_of_keys = order == CacheFormat::Order::keys;
+      const CacheFormat& format = *as_cache_format(is_of_keys ? types.keys : types.values);
       const Array target(Type{format.dtype(), {43, width}});
       const Array rows = random.array(f32({33, width}), -2, 2);
       const std::initializer_list<double> awkward = {INFINITY, -INFINITY, NAN,  1e38,  70000, -70000,

@@ -26,6 +26,22 @@ class Tokens(frame.CommandTest):
         self.assertEqual(self.loss("--tokens", ids, "--batch-size", "3", "--logits", "two.safetensors"), expected)
         self.assertEqual((self.directory / "two.safetensors").read_bytes(), logits)
 
+    def test_caches_of_every_family(self):
+        models = TINY.parent
+        for name in ["mha", "gqa", "mqa", "qwen2", "qwen2_tied", "llama3", "biases"]:
+            for kind, most in [("bf16", 1e-3), ("f16", 1e-4), ("q8", 1e-3), ("q4", 0.03)]:
+                with self.subTest(model=name, kind=kind):
+                    flags = ["--tokens", models / name / "ids.json", "--reference", models / name, *QUIET]
+                    self.headroom("eval", models / name, *flags, "--kv-cache-dtype", kind, "--report", "r.json")
+                    report = self.read_json("r.json")
+                    self.assertTrue(0 < report["kl_divergence"] < most, report["kl_divergence"])
+                    self.assertLessEqual(report["measured_peak_bytes"], report["predicted_peak_bytes"])
+        tokens = ["--tokens", models / "head100" / "ids.json"]
+        words = self.refused("eval", models / "head100", *tokens, "--kv-cache-dtype", "q8", *QUIET)
+        self.assertIn("a KV cache in q8: ", words)
+        self.assertIn("expected heads of a multiple of 8 elements, got 100; try f16", words)
+        self.headroom("eval", models / "head100", *tokens, "--kv-cache-dtype", "f16", *QUIET)
+
     def test_rows_that_are_wrong_are_refused(self):
         for words, rows in {
             "lengths": [[1, 2, 3], [1, 2]],

@@ -22,6 +22,11 @@ struct CodePlace {
 
 CodePlace place_of(const CacheLayout& layout, int64_t lane, int64_t k) {
   const bool halves = layout.bits == 4;
+  if (layout.bits == 16) {
+    const int64_t place =
+        layout.order == CacheFormat::Order::keys ? k * kCachePanelRows + lane : lane * layout.group + k;
+    return {2 * place, 0};
+  }
   if (layout.order == CacheFormat::Order::keys) {
     return {(halves ? k / 2 : k) * kCachePanelRows + lane, halves ? static_cast<int>(k % 2) * 4 : 0};
   }
@@ -50,6 +55,14 @@ uint16_t half_at(const std::byte* from) {
 
 // False where the group is NaN.
 bool encode_group(const CacheLayout& layout, const CacheGroup& at, std::span<const float> elements, std::byte* tensor) {
+  if (layout.bits == 16) {
+    for (int64_t k = 0; k < layout.group; ++k) {
+      const float x = elements[static_cast<size_t>(k)];
+      const uint16_t half = layout.element == DType::bf16 ? f32_to_bf16(x) : f32_to_f16(x);
+      std::memcpy(tensor + at.codes_at + place_of(layout, at.lane, k).byte, &half, sizeof half);
+    }
+    return true;
+  }
   const auto [smallest, largest] = std::minmax_element(elements.begin(), elements.end());
   const bool has_nan = std::any_of(elements.begin(), elements.end(), [](float x) { return x != x; });
   const float nan = std::numeric_limits<float>::quiet_NaN();
@@ -73,6 +86,14 @@ bool encode_group(const CacheLayout& layout, const CacheGroup& at, std::span<con
 // Groups of 32, and of 8 where heads ask for them.
 constexpr auto kKeys = CacheFormat::Order::keys;
 constexpr auto kValues = CacheFormat::Order::values;
+constinit const CacheFormat kKeysBf16("keys_bf16", kKeys, 16, 32, DType::bf16);
+HEADROOM_BLOCK_FORMAT(kKeysBf16);
+constinit const CacheFormat kKeysF16("keys_f16", kKeys, 16, 32, DType::f16);
+HEADROOM_BLOCK_FORMAT(kKeysF16);
+constinit const CacheFormat kValuesBf16("values_bf16", kValues, 16, 32, DType::bf16);
+HEADROOM_BLOCK_FORMAT(kValuesBf16);
+constinit const CacheFormat kValuesF16("values_f16", kValues, 16, 32, DType::f16);
+HEADROOM_BLOCK_FORMAT(kValuesF16);
 constinit const CacheFormat kKeysQ8("keys_q8", kKeys, 8, 32);
 HEADROOM_BLOCK_FORMAT(kKeysQ8);
 constinit const CacheFormat kKeysQ4("keys_q4", kKeys, 4, 32);
@@ -102,14 +123,14 @@ CacheGrid::CacheGrid(float smallest, float largest, int bits) : low_bits(f32_to_
 bool CacheGrid::is_nan() const { return scale_bits == kHalfNaN; }
 
 CacheLayout::CacheLayout(const CacheFormat& format, const Shape& shape)
-    : order(format.order()), bits(format.bits()), group(format.group()) {
+    : order(format.order()), bits(format.bits()), element(format.element()), group(format.group()) {
   if (shape.rank() != 2 || shape[1] == 0 || shape[1] % group != 0) {
     throw InvalidInput(
         "{}: a cache is [rows, elements], rows are whole groups; expected a multiple of {} elements, got {}",
         format.name(), group, to_string(shape));
   }
   groups = shape[1] / group;
-  panel_bytes = round_up(lows_at() + numbers_of(groups), kPanelLine);
+  panel_bytes = round_up(lows_at() + numbers_of(bits == 16 ? 0 : groups), kPanelLine);
 }
 
 int64_t CacheFormat::bytes(const Shape& shape) const {
@@ -123,6 +144,11 @@ void CacheFormat::decode(const Shape& shape, const std::byte* tensor, int64_t fi
   for (int64_t i = first; i < first + count; ++i) {
     const CacheGroup group(layout, shape, i);
     const CodePlace place = place_of(layout, group.lane, i % group_);
+    if (bits_ == 16) {
+      const uint16_t half = half_at(tensor + group.codes_at + place.byte);
+      *out++ = element_ == DType::bf16 ? bf16_to_f32(half) : f16_to_f32(half);
+      continue;
+    }
     const int code = static_cast<uint8_t>(tensor[group.codes_at + place.byte]) >> place.shift & mask;
     *out++ = std::fma(static_cast<float>(code), f16_to_f32(half_at(tensor + group.scale_at)),
                       f16_to_f32(half_at(tensor + group.low_at)));
@@ -145,10 +171,11 @@ const CacheFormat* as_cache_format(DType dtype) {
   return is_scalar(dtype) ? nullptr : dynamic_cast<const CacheFormat*>(&block_format(dtype));
 }
 
-const CacheFormat* find_cache_format(CacheFormat::Order order, int bits, int64_t head_size) {
-  for (const CacheFormat* format :
-       {&kKeysQ8, &kKeysQ4, &kValuesQ8, &kValuesQ4, &kKeysQ8G8, &kKeysQ4G8, &kValuesQ8G8, &kValuesQ4G8}) {
-    if (format->order() == order && format->bits() == bits && head_size % format->group() == 0) return format;
+const CacheFormat* find_cache_format(CacheFormat::Order order, int bits, int64_t head_size, DType element) {
+  for (const CacheFormat* format : {&kKeysBf16, &kKeysF16, &kValuesBf16, &kValuesF16, &kKeysQ8, &kKeysQ4, &kValuesQ8,
+                                    &kValuesQ4, &kKeysQ8G8, &kKeysQ4G8, &kValuesQ8G8, &kValuesQ4G8}) {
+    const bool fits = format->order() == order && format->bits() == bits && format->element() == element;
+    if (fits && head_size % format->group() == 0) return format;
   }
   return nullptr;
 }

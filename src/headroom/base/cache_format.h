@@ -1,15 +1,16 @@
-// Keys and values of a KV cache in 8 or 4 bits: the formats that a cache is written in row by row and read in by
+// Keys and values of a KV cache in 16, 8 or 4 bits: the formats that a cache is written in row by row and read in by
 // attention. docs/weight_formats.md draws them.
 //   C rows (tokens), F elements of a row, in groups of G; b bits
 //
 // 16 rows side by side are a panel:   | codes      | scales            | lows              | to a line of 64 bytes
 //                                       2 b F bytes  32 F / G bytes, f16  as many
-//   Codes: 2 b G bytes a group. Of keys a step of 16 bytes is one element (b = 8) or two (b = 4: the first in the low
-//   half of the byte) of all 16 rows. Of values the G b / 8 bytes of a row stand together; b = 4: byte i holds i in its
-//   low half and i + G / 2 in its high half.
-//   Scales and lows: 16 of the first group, one a row, then 16 of the second, ...
+//   Codes: 2 b G bytes a group. Of keys a step of 16 bytes (b = 16: 32) is one element, or two (b = 4: the first in the
+//   low half of the byte), of all 16 rows. Of values the G b / 8 bytes of a row stand together; b = 4: byte i holds i
+//   in its low half and i + G / 2 in its high half. Scales and lows: 16 of the first group, one a row, then 16 of the
+//   second, ...
 //
-// An element is fma(code, scale, low). A row is encoded alone, so that its bytes depend on no other row: low is the
+// Of 16 bits, bf16 or f16, there are neither scales nor lows; an element is rounded to nearest even. Of fewer an
+// element is fma(code, scale, low). A row is encoded alone, so that its bytes depend on no other row: low is the
 // group's smallest element and scale max(largest - low, 0) / (2^b - 1), each rounded to f16, to nearest even; code is
 // (x - low) / scale in f32, rounded to nearest even and cut to [0, 2^b - 1], 0 where scale is 0. A group with an
 // element that is no finite number, or with a low or a scale beyond f16, is NaN. Zeros are +0.
@@ -37,11 +38,13 @@ class CacheFormat final : public BlockFormat {
  public:
   enum class Order : uint8_t { keys, values };
 
-  constexpr CacheFormat(std::string_view name, Order order, int bits, int64_t group)
-      : BlockFormat(name, group), order_(order), bits_(bits), group_(group) {}
+  // `element`: of 16 bits bf16 or f16, of fewer u8.
+  constexpr CacheFormat(std::string_view name, Order order, int bits, int64_t group, DType element = DType::u8)
+      : BlockFormat(name, group), order_(order), bits_(bits), element_(element), group_(group) {}
 
   Order order() const { return order_; }
   int bits() const { return bits_; }
+  DType element() const { return element_; }
   int64_t group() const { return group_; }
 
   int64_t bytes(const Shape& shape) const override;
@@ -52,14 +55,15 @@ class CacheFormat final : public BlockFormat {
  private:
   Order order_;
   int bits_;
+  DType element_;
   int64_t group_;
 };
 
 // The format as one of a cache, or null.
 const CacheFormat* as_cache_format(DType dtype);
-// In that order and those bits, with the largest groups that divide heads of `head_size` elements; null where there are
-// none.
-const CacheFormat* find_cache_format(CacheFormat::Order order, int bits, int64_t head_size);
+// In that order and those bits (of 16 with that element), with the largest groups that divide heads of `head_size`
+// elements; null where there are none.
+const CacheFormat* find_cache_format(CacheFormat::Order order, int bits, int64_t head_size, DType element = DType::u8);
 
 // Where things lie in a cache [C, F] of that format, in bytes.
 struct CacheLayout {
@@ -68,12 +72,13 @@ struct CacheLayout {
 
   int64_t group_bytes() const { return 2 * bits * group; }      // of codes, 16 rows
   int64_t scales_at() const { return groups * group_bytes(); }  // of a panel
-  int64_t lows_at() const { return scales_at() + 2 * kCachePanelRows * groups; }
+  int64_t lows_at() const { return scales_at() + numbers_of(bits == 16 ? 0 : groups); }
   // Where the numbers of a group stand, behind the first of scales or of lows.
   static int64_t numbers_of(int64_t group) { return 2 * kCachePanelRows * group; }
 
   CacheFormat::Order order;
   int bits;
+  DType element;
   int64_t group;
   int64_t groups;  // of a row
   int64_t panel_bytes;

@@ -23,19 +23,17 @@ CacheKind parse_cache_kind(std::string_view name, std::string_view what) {
 }
 
 int64_t cache_rows_of(CacheKind kind, int64_t tokens) {
-  return kind == CacheKind::q8 || kind == CacheKind::q4 ? round_up(tokens, kCachePanelRows) : tokens;
+  return kind == CacheKind::f32 ? tokens : round_up(tokens, kCachePanelRows);
 }
 
 CacheTypes cache_types(CacheKind kind, int64_t head_size) {
-  switch (kind) {
-    case CacheKind::f32: return {DType::f32, DType::f32};
-    case CacheKind::bf16: return {DType::bf16, DType::bf16};
-    case CacheKind::f16: return {DType::f16, DType::f16};
-    default: break;
-  }
-  const int bits = kind == CacheKind::q8 ? 8 : 4;
-  const CacheFormat* keys = find_cache_format(CacheFormat::Order::keys, bits, head_size);
-  const CacheFormat* values = find_cache_format(CacheFormat::Order::values, bits, head_size);
+  if (kind == CacheKind::f32) return {DType::f32, DType::f32};
+  const bool has_16_bits = kind == CacheKind::bf16 || kind == CacheKind::f16;
+  const DType element = kind == CacheKind::bf16 ? DType::bf16 : kind == CacheKind::f16 ? DType::f16 : DType::u8;
+  const int bits = has_16_bits ? 16 : kind == CacheKind::q8 ? 8 : 4;
+  const CacheFormat* keys = find_cache_format(CacheFormat::Order::keys, bits, head_size, element);
+  const CacheFormat* values = find_cache_format(CacheFormat::Order::values, bits, head_size, element);
+  if (has_16_bits && keys == nullptr) return {element, element};
   if (keys == nullptr || values == nullptr) {
     throw InvalidInput(
         "a KV cache in {}: elements of a head share scales by groups of 32 or 8; expected heads of a multiple of 8 "

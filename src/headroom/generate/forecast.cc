@@ -22,6 +22,7 @@ size_t place_of(const Job& job, const std::string& name) {
 double bytes_read_by(const Graph& graph, double filled) {
   double bytes = 0;
   for (const Node& node : graph.nodes) {
+    if (node.op->lane() != Lane::compute) continue;  // of files
     const double touched = price_of(graph, node).bytes;
     for (const ValueId id : node.inputs) {
       const Value& value = graph.value(id);

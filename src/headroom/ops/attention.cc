@@ -38,7 +38,7 @@ void expect_caches(std::string_view op, const Type& k, const Type& v, const Type
   const CacheFormat* values = as_cache_format(v.dtype);
   const bool match = keys->order() == CacheFormat::Order::keys && values != nullptr &&
                      values->order() == CacheFormat::Order::values && keys->bits() == values->bits() &&
-                     keys->group() == values->group();
+                     keys->element() == values->element() && keys->group() == values->group();
   if (!match) {
     throw InvalidInput("{}: k and v are caches of one kind; expected those of keys and values, got {} and {}", op,
                        to_string(k), to_string(v));

@@ -36,13 +36,14 @@ class CacheHead {
   HEADROOM_INLINE F32x16 scales(int64_t row, int64_t group) const { return numbers(row, group, layout_->scales_at()); }
   HEADROOM_INLINE F32x16 lows(int64_t row, int64_t group) const { return numbers(row, group, layout_->lows_at()); }
 
-  // Asks for what the panel holds of the group.
+  // Asks for what the panel holds of the group, into the first cache: measured, a little better than into the second.
   HEADROOM_INLINE void ask(int64_t row, int64_t group) const {
     const uint8_t* first = codes(row, group);
 #pragma GCC unroll 8
-    for (int64_t byte = 0; byte < layout_->group_bytes(); byte += 64) prefetch(first, byte);
-    prefetch(panel(row), layout_->scales_at() + layout_->numbers_of(group_ + group));
-    prefetch(panel(row), layout_->lows_at() + layout_->numbers_of(group_ + group));
+    for (int64_t byte = 0; byte < layout_->group_bytes(); byte += 64) prefetch<1>(first, byte);
+    if (layout_->bits == 16) return;
+    prefetch<1>(panel(row), layout_->scales_at() + layout_->numbers_of(group_ + group));
+    prefetch<1>(panel(row), layout_->lows_at() + layout_->numbers_of(group_ + group));
   }
 
   // The head's elements of a row, in f32.
@@ -93,12 +94,64 @@ struct HalfCodes {
 };
 #endif
 
+// What 16 bytes or twice as many hold: of keys a step, of values two of them a row's 32 elements.
+template <int kBits, class Half = void>
+class CacheCodec {
+ public:
+  static constexpr bool kIsScaled = true;
+  static constexpr int kElements = 8 / kBits;  // of a row, in a step
+  static constexpr int64_t kStepBytes = kLanes;
+  static constexpr int64_t kRowBytes = kCacheGroup * kBits / 8;
+
+  // The elements of a step.
+  HEADROOM_INLINE void decode_step(const uint8_t* from, F32x16 scale, F32x16 low, F32x16 (&out)[kElements]) const {
+    const I32x16 bytes = load_bytes(from);
+    if constexpr (kBits == 8) {
+      out[0] = fma(to_f32(bytes), scale, low);
+    } else {
+      out[0] = fma(half_.low(bytes), scale, low);
+      out[1] = fma(half_.high(bytes), scale, low);
+    }
+  }
+  // A row's 32 elements of a group.
+  HEADROOM_INLINE void decode_row(const uint8_t* from, F32x16 scale, F32x16 low, F32x16* out) const {
+    if constexpr (kBits == 8) {
+      out[0] = fma(to_f32(load_bytes(from)), scale, low);
+      out[1] = fma(to_f32(load_bytes(from + kLanes)), scale, low);
+    } else {
+      const I32x16 bytes = load_bytes(from);
+      out[0] = fma(half_.low(bytes), scale, low);
+      out[1] = fma(half_.high(bytes), scale, low);
+    }
+  }
+
+ private:
+  HalfCodes half_;
+};
+
+template <class Half>
+class CacheCodec<16, Half> {
+ public:
+  static constexpr bool kIsScaled = false;
+  static constexpr int kElements = 1;
+  static constexpr int64_t kStepBytes = 2 * kLanes;
+  static constexpr int64_t kRowBytes = 2 * kCacheGroup;
+
+  HEADROOM_INLINE void decode_step(const uint8_t* from, F32x16, F32x16, F32x16 (&out)[1]) const {
+    out[0] = load(reinterpret_cast<const Half*>(from));
+  }
+  HEADROOM_INLINE void decode_row(const uint8_t* from, F32x16, F32x16, F32x16* out) const {
+    out[0] = load(reinterpret_cast<const Half*>(from));
+    out[1] = load(reinterpret_cast<const Half*>(from) + kLanes);
+  }
+};
+
 // scores[r, j] = the chain over d of q[r, d] * keys[j, d] for kRows rows and kPanels panels of keys. Rows of q are
 // q_stride apart, those of scores 64.
-template <int kBits, int kRows, int kPanels>
+template <class Codec, int kRows, int kPanels>
 void score_panels(const float* q, int64_t q_stride, const CacheHead& keys, int64_t row, float* scores,
                   const CacheHead& ahead, int64_t ahead_row) {
-  const HalfCodes half;
+  const Codec codec;
   F32x16 sums[kRows][kPanels];
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
@@ -107,29 +160,28 @@ void score_panels(const float* q, int64_t q_stride, const CacheHead& keys, int64
   }
   for (int64_t group = 0; group < keys.groups(); ++group) {
     const uint8_t* codes[kPanels];
-    F32x16 scale[kPanels], low[kPanels];
+    F32x16 scale[kPanels] = {}, low[kPanels] = {};
 #pragma GCC unroll 4
     for (int p = 0; p < kPanels; ++p) {
       codes[p] = keys.codes(row + p * kCachePanelRows, group);
-      scale[p] = keys.scales(row + p * kCachePanelRows, group);
-      low[p] = keys.lows(row + p * kCachePanelRows, group);
+      if constexpr (Codec::kIsScaled) {
+        scale[p] = keys.scales(row + p * kCachePanelRows, group);
+        low[p] = keys.lows(row + p * kCachePanelRows, group);
+      }
       if (ahead_row >= 0) ahead.ask(ahead_row + p * kCachePanelRows, group);
     }
-    constexpr int64_t kSteps = kCacheGroup * kBits / 8;
-    const auto add = [&](int p, F32x16 code, int64_t d) {
-      const F32x16 column = fma(code, scale[p], low[p]);
-#pragma GCC unroll 8
-      for (int r = 0; r < kRows; ++r) sums[r][p] = fma(F32x16(q[r * q_stride + d]), column, sums[r][p]);
-    };
-    for (int64_t s = 0; s < kSteps; ++s) {
+    const float* factors = q + group * kCacheGroup;
+    for (int64_t d = 0; d < kCacheGroup; d += Codec::kElements) {
 #pragma GCC unroll 4
       for (int p = 0; p < kPanels; ++p) {
-        const I32x16 bytes = load_bytes(codes[p] + s * kCachePanelRows);
-        if constexpr (kBits == 8) {
-          add(p, to_f32(bytes), group * kCacheGroup + s);
-        } else {
-          add(p, half.low(bytes), group * kCacheGroup + 2 * s);
-          add(p, half.high(bytes), group * kCacheGroup + 2 * s + 1);
+        F32x16 columns[Codec::kElements];
+        codec.decode_step(codes[p] + d / Codec::kElements * Codec::kStepBytes, scale[p], low[p], columns);
+#pragma GCC unroll 2
+        for (int i = 0; i < Codec::kElements; ++i) {
+#pragma GCC unroll 8
+          for (int r = 0; r < kRows; ++r) {
+            sums[r][p] = fma(F32x16(factors[r * q_stride + d + i]), columns[i], sums[r][p]);
+          }
         }
       }
     }
@@ -147,26 +199,26 @@ constexpr int panels_beside(int rows) {
   return rows == 1 ? 2 : 1;
 }
 
-template <int kBits, int kRows>
+template <class Codec, int kRows>
 void score_strip_of_cache(const float* q, int64_t q_stride, const CacheRows& from, float* scores,
                           const CacheRows& ahead) {
   constexpr int kPanels = panels_beside(kRows);
   for (int64_t j = 0; j < kKeyBlock; j += kPanels * kCachePanelRows) {
     const int64_t next = j < ahead.rows ? ahead.first + j : -1;
-    score_panels<kBits, kRows, kPanels>(q, q_stride, from.keys, from.first + j, scores + j, ahead.keys, next);
+    score_panels<Codec, kRows, kPanels>(q, q_stride, from.keys, from.first + j, scores + j, ahead.keys, next);
   }
 }
 
-template <int kBits, size_t... kRowsBelow>
+template <class Codec, size_t... kRowsBelow>
 constexpr auto cache_strip_functions(std::index_sequence<kRowsBelow...>) {
-  return std::array{&score_strip_of_cache<kBits, static_cast<int>(kRowsBelow) + 1>...};
+  return std::array{&score_strip_of_cache<Codec, static_cast<int>(kRowsBelow) + 1>...};
 }
 
 // The scores of `rows` rows, at most kFewRows, with a whole block of keys.
-template <int kBits>
+template <class Codec>
 void score_cache_block(const float* q, int64_t q_stride, int64_t rows, const CacheRows& from, float* scores,
                        CacheRows ahead) {
-  static constexpr auto kFunctions = cache_strip_functions<kBits>(std::make_index_sequence<kStripHeight>());
+  static constexpr auto kFunctions = cache_strip_functions<Codec>(std::make_index_sequence<kStripHeight>());
   for (int64_t row = 0; row < rows; row += kStripHeight) {
     const int64_t height = std::min<int64_t>(kStripHeight, rows - row);
     kFunctions[static_cast<size_t>(height - 1)](q + row * q_stride, q_stride, from, scores + row * kKeyBlock, ahead);
@@ -187,11 +239,11 @@ inline void load_cache_numbers(const CacheRows& from, float* numbers) {
 }
 
 // c[r, d] for kRows rows and kGroups groups of the head from `group` on, as SmallProduct says, the values for b.
-template <int kBits, int kRows, int kGroups>
+template <class Codec, int kRows, int kGroups>
 void multiply_cache_groups(const SmallProduct& product, int64_t row, const CacheRows& from, const float* numbers,
                            int64_t group, const CacheRows& ahead) {
   constexpr int kVectors = 2 * kGroups;
-  const HalfCodes half;
+  const Codec codec;
   const CacheHead& values = from.values;
   float* c = product.c + row * product.c_row + group * kCacheGroup;
   const float* a = product.a + row * product.a_row;
@@ -217,16 +269,12 @@ void multiply_cache_groups(const SmallProduct& product, int64_t row, const Cache
       F32x16 elements[kVectors];
 #pragma GCC unroll 2
       for (int g = 0; g < kGroups; ++g) {
-        const F32x16 scale(scales[g][lane]);
-        const F32x16 low(scales[g][kLanes + lane]);
-        if constexpr (kBits == 8) {
-          elements[2 * g] = fma(to_f32(load_bytes(codes[g] + lane * kCacheGroup)), scale, low);
-          elements[2 * g + 1] = fma(to_f32(load_bytes(codes[g] + lane * kCacheGroup + kLanes)), scale, low);
-        } else {
-          const I32x16 bytes = load_bytes(codes[g] + lane * kLanes);
-          elements[2 * g] = fma(half.low(bytes), scale, low);
-          elements[2 * g + 1] = fma(half.high(bytes), scale, low);
+        F32x16 scale = {}, low = {};
+        if constexpr (Codec::kIsScaled) {
+          scale = F32x16(scales[g][lane]);
+          low = F32x16(scales[g][kLanes + lane]);
         }
+        codec.decode_row(codes[g] + lane * Codec::kRowBytes, scale, low, elements + 2 * g);
       }
 #pragma GCC unroll 4
       for (int r = 0; r < kRows; ++r) {
@@ -247,18 +295,18 @@ void multiply_cache_groups(const SmallProduct& product, int64_t row, const Cache
 inline constexpr int kValueRows = kWideRegisters ? 4 : 2;
 inline constexpr int kValueGroups = kWideRegisters ? 2 : 1;
 
-template <int kBits, size_t... kPlaces>
+template <class Codec, size_t... kPlaces>
 constexpr auto value_functions(std::index_sequence<kPlaces...>) {
-  return std::array{&multiply_cache_groups<kBits, static_cast<int>(kPlaces) / kValueGroups + 1,
+  return std::array{&multiply_cache_groups<Codec, static_cast<int>(kPlaces) / kValueGroups + 1,
                                            static_cast<int>(kPlaces) % kValueGroups + 1>...};
 }
 
 // The product with a whole block of values: a's rows are 64 probabilities. `numbers`: 64 / 16 * D / 32 * 32 floats.
-template <int kBits>
+template <class Codec>
 void multiply_cache_block(const SmallProduct& product, int64_t rows, const CacheRows& from, float* numbers,
                           CacheRows ahead) {
-  static constexpr auto kFunctions = value_functions<kBits>(std::make_index_sequence<kValueRows * kValueGroups>());
-  load_cache_numbers(from, numbers);
+  static constexpr auto kFunctions = value_functions<Codec>(std::make_index_sequence<kValueRows * kValueGroups>());
+  if constexpr (Codec::kIsScaled) load_cache_numbers(from, numbers);
   for (int64_t row = 0; row < rows; row += kValueRows) {
     const int64_t height = std::min<int64_t>(kValueRows, rows - row);
     for (int64_t group = 0; group < from.values.groups(); group += kValueGroups) {
@@ -271,50 +319,46 @@ void multiply_cache_block(const SmallProduct& product, int64_t rows, const Cache
 }
 
 // to[d, j] = key j of the first `rows` <= 64; what follows them up to 16 is what the cache holds there.
-template <int kBits>
+template <class Codec>
 void pack_cache_keys(const CacheRows& from, int64_t rows, const Panels& to) {
-  const HalfCodes half;
-  constexpr int64_t kSteps = kCacheGroup * kBits / 8;
+  const Codec codec;
   for (int64_t j = 0; j < rows; j += kCachePanelRows) {
     for (int64_t group = 0; group < from.keys.groups(); ++group) {
       const uint8_t* codes = from.keys.codes(from.first + j, group);
-      const F32x16 scale = from.keys.scales(from.first + j, group);
-      const F32x16 low = from.keys.lows(from.first + j, group);
-      for (int64_t s = 0; s < kSteps; ++s) {
-        const I32x16 bytes = load_bytes(codes + s * kCachePanelRows);
-        if constexpr (kBits == 8) {
-          store(to.at(group * kCacheGroup + s, j), fma(to_f32(bytes), scale, low));
-        } else {
-          store(to.at(group * kCacheGroup + 2 * s, j), fma(half.low(bytes), scale, low));
-          store(to.at(group * kCacheGroup + 2 * s + 1, j), fma(half.high(bytes), scale, low));
-        }
+      F32x16 scale = {}, low = {};
+      if constexpr (Codec::kIsScaled) {
+        scale = from.keys.scales(from.first + j, group);
+        low = from.keys.lows(from.first + j, group);
+      }
+      for (int64_t d = 0; d < kCacheGroup; d += Codec::kElements) {
+        F32x16 columns[Codec::kElements];
+        codec.decode_step(codes + d / Codec::kElements * Codec::kStepBytes, scale, low, columns);
+        for (int i = 0; i < Codec::kElements; ++i) store(to.at(group * kCacheGroup + d + i, j), columns[i]);
       }
     }
   }
 }
 
 // to[j, d] = value j of the first `rows` <= 64. D is a multiple of 32, so that nothing is left to fill.
-template <int kBits>
+template <class Codec>
 void pack_cache_values(const CacheRows& from, int64_t rows, const Panels& to) {
-  const HalfCodes half;
+  const Codec codec;
   for (int64_t j = 0; j < rows; ++j) {
     const int64_t lane = j % kCachePanelRows;
     for (int64_t group = 0; group < from.values.groups(); ++group) {
       const uint8_t* codes = from.values.codes(from.first + j - lane, group);
-      float numbers[2][kLanes];
-      store(numbers[0], from.values.scales(from.first + j - lane, group));
-      store(numbers[1], from.values.lows(from.first + j - lane, group));
-      const F32x16 scale(numbers[0][lane]);
-      const F32x16 low(numbers[1][lane]);
-      const int64_t d = group * kCacheGroup;
-      if constexpr (kBits == 8) {
-        store(to.at(j, d), fma(to_f32(load_bytes(codes + lane * kCacheGroup)), scale, low));
-        store(to.at(j, d + kLanes), fma(to_f32(load_bytes(codes + lane * kCacheGroup + kLanes)), scale, low));
-      } else {
-        const I32x16 bytes = load_bytes(codes + lane * kLanes);
-        store(to.at(j, d), fma(half.low(bytes), scale, low));
-        store(to.at(j, d + kLanes), fma(half.high(bytes), scale, low));
+      F32x16 scale = {}, low = {};
+      if constexpr (Codec::kIsScaled) {
+        float numbers[2][kLanes];
+        store(numbers[0], from.values.scales(from.first + j - lane, group));
+        store(numbers[1], from.values.lows(from.first + j - lane, group));
+        scale = F32x16(numbers[0][lane]);
+        low = F32x16(numbers[1][lane]);
       }
+      F32x16 elements[2];
+      codec.decode_row(codes + lane * Codec::kRowBytes, scale, low, elements);
+      store(to.at(j, group * kCacheGroup), elements[0]);
+      store(to.at(j, group * kCacheGroup + kLanes), elements[1]);
     }
   }
 }

@@ -179,24 +179,26 @@ class AttentionTile {
       pack_cache_rows(from, count, layout_.padded, keys_, values_);
       return add_packed_block(partials, first, start, count, [](int64_t) {});
     }
-    keys_layout_->bits == 8 ? add_aligned_block<8>(partials, first, start, count, from, ahead)
-                            : add_aligned_block<4>(partials, first, start, count, from, ahead);
+    const auto add = [&]<class Codec>(Codec) { add_aligned_block<Codec>(partials, first, start, count, from, ahead); };
+    if (keys_layout_->element == DType::bf16) return add(CacheCodec<16, Bf16>());
+    if (keys_layout_->element == DType::f16) return add(CacheCodec<16, F16>());
+    keys_layout_->bits == 8 ? add(CacheCodec<8>()) : add(CacheCodec<4>());
   }
 
-  template <int kBits>
+  template <class Codec>
   void add_aligned_block(const Partials& partials, int64_t first, int64_t start, int64_t count, const CacheRows& from,
                          const CacheRows& ahead) {
     const int64_t rows = rows_ - start;
     const bool is_whole = keys_of(start) - first >= kKeyBlock;
     if (!is_whole || rows > kFewRows) {
-      pack_cache_keys<kBits>(from, count, keys_);
-      pack_cache_values<kBits>(from, count, values_);
+      pack_cache_keys<Codec>(from, count, keys_);
+      pack_cache_values<Codec>(from, count, values_);
       return add_packed_block(partials, first, start, count, [](int64_t) {});
     }
-    score_cache_block<kBits>(q_ + start * layout_.padded, layout_.padded, rows, from, scores_, ahead);
+    score_cache_block<Codec>(q_ + start * layout_.padded, layout_.padded, rows, from, scores_, ahead);
     int64_t counts[kFewRows];
     std::fill_n(counts, rows, kKeyBlock);
-    multiply_cache_block<kBits>(carry_softmax_on(partials, first, counts, start, rows), rows, from, keys_.data, ahead);
+    multiply_cache_block<Codec>(carry_softmax_on(partials, first, counts, start, rows), rows, from, keys_.data, ahead);
   }
 
   // Goes on with the packed block in all rows from `start` on; before each chunk ask(rows of them that it completes).

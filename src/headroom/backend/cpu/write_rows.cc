@@ -27,7 +27,21 @@ HEADROOM_INLINE CacheGrid encode_codes(const float* elements, int bits, uint8_t*
   return grid;
 }
 
+template <class Half>
+void encode_halves(const CacheLayout& layout, const float* elements, int64_t group, int64_t lane, std::byte* panel) {
+  auto* out = reinterpret_cast<Half*>(panel + group * layout.group_bytes());
+  if (layout.order == CacheFormat::Order::values) {
+    for (int i = 0; i < 2; ++i) store(out + lane * kVectorGroup + i * kLanes, load(elements + i * kLanes));
+    return;
+  }
+  Half halves[kVectorGroup];
+  for (int i = 0; i < 2; ++i) store(halves + i * kLanes, load(elements + i * kLanes));
+  for (int64_t k = 0; k < kVectorGroup; ++k) out[k * kCachePanelRows + lane] = halves[k];
+}
+
 void encode_group(const CacheLayout& layout, const float* elements, int64_t group, int64_t lane, std::byte* panel) {
+  if (layout.element == DType::bf16) return encode_halves<Bf16>(layout, elements, group, lane, panel);
+  if (layout.element == DType::f16) return encode_halves<F16>(layout, elements, group, lane, panel);
   uint8_t codes[kVectorGroup];
   const CacheGrid grid = encode_codes(elements, layout.bits, codes);
   const int64_t number_at = layout.numbers_of(group) + 2 * lane;
