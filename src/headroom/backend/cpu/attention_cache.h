@@ -14,6 +14,7 @@ namespace headroom::HEADROOM_ISA {
 
 // Groups that vectors decode; kernels read others as their definition says.
 inline constexpr int64_t kCacheGroup = 32;
+inline constexpr int64_t kCacheLine = 64;  // bytes
 
 // One head of a cache. Rows are those of the cache; elements those of the head.
 class CacheHead {
@@ -36,12 +37,8 @@ class CacheHead {
   HEADROOM_INLINE F32x16 scales(int64_t row, int64_t group) const { return numbers(row, group, layout_->scales_at()); }
   HEADROOM_INLINE F32x16 lows(int64_t row, int64_t group) const { return numbers(row, group, layout_->lows_at()); }
 
-  // Asks for what the panel holds of the group, into the first cache: measured, a little better than into the second.
-  HEADROOM_INLINE void ask(int64_t row, int64_t group) const {
-    const uint8_t* first = codes(row, group);
-#pragma GCC unroll 8
-    for (int64_t byte = 0; byte < layout_->group_bytes(); byte += 64) prefetch<1>(first, byte);
-    if (layout_->bits == 16) return;
+  // Asks for the scales and lows of the panel's group.
+  HEADROOM_INLINE void ask_numbers(int64_t row, int64_t group) const {
     prefetch<1>(panel(row), layout_->scales_at() + layout_->numbers_of(group_ + group));
     prefetch<1>(panel(row), layout_->lows_at() + layout_->numbers_of(group_ + group));
   }
@@ -67,12 +64,11 @@ class CacheHead {
   int64_t size_;
 };
 
-// Keys and values of a head from a row on.
+// Keys and values of a head from a row on. What comes ahead is asked for, whole, though there may be less of it.
 struct CacheRows {
   CacheHead keys;
   CacheHead values;
   int64_t first;
-  int64_t rows;
 };
 
 // Codes of 4 bits as floats: the low and the high halves of sixteen bytes that stand in lanes.
@@ -159,28 +155,36 @@ void score_panels(const float* q, int64_t q_stride, const CacheHead& keys, int64
     for (int p = 0; p < kPanels; ++p) sums[r][p] = F32x16(0.0f);
   }
   for (int64_t group = 0; group < keys.groups(); ++group) {
-    const uint8_t* codes[kPanels];
+    const uint8_t *codes[kPanels], *next_codes[kPanels];
     F32x16 scale[kPanels] = {}, low[kPanels] = {};
 #pragma GCC unroll 4
     for (int p = 0; p < kPanels; ++p) {
       codes[p] = keys.codes(row + p * kCachePanelRows, group);
+      next_codes[p] = ahead.codes(ahead_row + p * kCachePanelRows, group);
       if constexpr (Codec::kIsScaled) {
         scale[p] = keys.scales(row + p * kCachePanelRows, group);
         low[p] = keys.lows(row + p * kCachePanelRows, group);
+        ahead.ask_numbers(ahead_row + p * kCachePanelRows, group);
       }
-      if (ahead_row >= 0) ahead.ask(ahead_row + p * kCachePanelRows, group);
     }
     const float* factors = q + group * kCacheGroup;
-    for (int64_t d = 0; d < kCacheGroup; d += Codec::kElements) {
+    // A line of each panel at a time, and as many asked for: more at once would wait for each other.
+    constexpr int64_t kSteps = kCacheLine / Codec::kStepBytes;
+    for (int64_t at = 0; at < kCacheGroup / Codec::kElements; at += kSteps) {
 #pragma GCC unroll 4
-      for (int p = 0; p < kPanels; ++p) {
-        F32x16 columns[Codec::kElements];
-        codec.decode_step(codes[p] + d / Codec::kElements * Codec::kStepBytes, scale[p], low[p], columns);
+      for (int p = 0; p < kPanels; ++p) prefetch<1>(next_codes[p], at * Codec::kStepBytes);
+#pragma GCC unroll 4
+      for (int64_t step = at; step < at + kSteps; ++step) {
+#pragma GCC unroll 4
+        for (int p = 0; p < kPanels; ++p) {
+          F32x16 columns[Codec::kElements];
+          codec.decode_step(codes[p] + step * Codec::kStepBytes, scale[p], low[p], columns);
 #pragma GCC unroll 2
-        for (int i = 0; i < Codec::kElements; ++i) {
+          for (int i = 0; i < Codec::kElements; ++i) {
 #pragma GCC unroll 8
-          for (int r = 0; r < kRows; ++r) {
-            sums[r][p] = fma(F32x16(factors[r * q_stride + d + i]), columns[i], sums[r][p]);
+            for (int r = 0; r < kRows; ++r) {
+              sums[r][p] = fma(F32x16(factors[r * q_stride + step * Codec::kElements + i]), columns[i], sums[r][p]);
+            }
           }
         }
       }
@@ -204,8 +208,8 @@ void score_strip_of_cache(const float* q, int64_t q_stride, const CacheRows& fro
                           const CacheRows& ahead) {
   constexpr int kPanels = panels_beside(kRows);
   for (int64_t j = 0; j < kKeyBlock; j += kPanels * kCachePanelRows) {
-    const int64_t next = j < ahead.rows ? ahead.first + j : -1;
-    score_panels<Codec, kRows, kPanels>(q, q_stride, from.keys, from.first + j, scores + j, ahead.keys, next);
+    score_panels<Codec, kRows, kPanels>(q, q_stride, from.keys, from.first + j, scores + j, ahead.keys,
+                                        ahead.first + j);
   }
 }
 
@@ -217,12 +221,11 @@ constexpr auto cache_strip_functions(std::index_sequence<kRowsBelow...>) {
 // The scores of `rows` rows, at most kFewRows, with a whole block of keys.
 template <class Codec>
 void score_cache_block(const float* q, int64_t q_stride, int64_t rows, const CacheRows& from, float* scores,
-                       CacheRows ahead) {
+                       const CacheRows& ahead) {
   static constexpr auto kFunctions = cache_strip_functions<Codec>(std::make_index_sequence<kStripHeight>());
   for (int64_t row = 0; row < rows; row += kStripHeight) {
     const int64_t height = std::min<int64_t>(kStripHeight, rows - row);
     kFunctions[static_cast<size_t>(height - 1)](q + row * q_stride, q_stride, from, scores + row * kKeyBlock, ahead);
-    ahead.rows = 0;
   }
 }
 
@@ -257,15 +260,21 @@ void multiply_cache_groups(const SmallProduct& product, int64_t row, const Cache
     }
   }
   for (int64_t panel = 0; panel < kKeyBlock; panel += kCachePanelRows) {
-    const uint8_t* codes[kGroups];
+    const uint8_t *codes[kGroups], *next_codes[kGroups];
     const float* scales[kGroups];
 #pragma GCC unroll 2
     for (int g = 0; g < kGroups; ++g) {
       codes[g] = values.codes(from.first + panel, group + g);
       scales[g] = numbers + (panel / kCachePanelRows * values.groups() + group + g) * 2 * kLanes;
-      if (panel < ahead.rows) ahead.values.ask(ahead.first + panel, group + g);
+      next_codes[g] = ahead.values.codes(ahead.first + panel, group + g);
+      if constexpr (Codec::kIsScaled) ahead.values.ask_numbers(ahead.first + panel, group + g);
     }
+    constexpr int64_t kRowsOfLine = kCacheLine / Codec::kRowBytes;
     for (int64_t lane = 0; lane < kCachePanelRows; ++lane, ++a) {
+      if (lane % kRowsOfLine == 0) {
+#pragma GCC unroll 2
+        for (int g = 0; g < kGroups; ++g) prefetch<1>(next_codes[g], lane * Codec::kRowBytes);
+      }
       F32x16 elements[kVectors];
 #pragma GCC unroll 2
       for (int g = 0; g < kGroups; ++g) {
@@ -304,7 +313,7 @@ constexpr auto value_functions(std::index_sequence<kPlaces...>) {
 // The product with a whole block of values: a's rows are 64 probabilities. `numbers`: 64 / 16 * D / 32 * 32 floats.
 template <class Codec>
 void multiply_cache_block(const SmallProduct& product, int64_t rows, const CacheRows& from, float* numbers,
-                          CacheRows ahead) {
+                          const CacheRows& ahead) {
   static constexpr auto kFunctions = value_functions<Codec>(std::make_index_sequence<kValueRows * kValueGroups>());
   if constexpr (Codec::kIsScaled) load_cache_numbers(from, numbers);
   for (int64_t row = 0; row < rows; row += kValueRows) {
@@ -314,7 +323,6 @@ void multiply_cache_block(const SmallProduct& product, int64_t rows, const Cache
       kFunctions[static_cast<size_t>((height - 1) * kValueGroups + width - 1)](product, row, from, numbers, group,
                                                                                ahead);
     }
-    ahead.rows = 0;
   }
 }
 

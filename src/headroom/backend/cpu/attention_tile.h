@@ -164,16 +164,15 @@ class AttentionTile {
                    layout_.size);
   }
 
-  CacheRows cache_from(int64_t kv_head, int64_t key, int64_t rows) const {
+  CacheRows cache_from(int64_t kv_head, int64_t key) const {
     return {CacheHead(call_.inputs[1], *keys_layout_, kv_head, layout_.size),
-            CacheHead(call_.inputs[2], *values_layout_, kv_head, layout_.size), sequence_.first_key + key, rows};
+            CacheHead(call_.inputs[2], *values_layout_, kv_head, layout_.size), sequence_.first_key + key};
   }
 
   // Goes on with a block of a cache in a format of its own in the rows from `start` on.
   void add_block_of_cache(const Partials& partials, int64_t first, int64_t start, int64_t count, const Next& next) {
-    const CacheRows from = cache_from(kv_head_, first, count);
-    const CacheRows ahead =
-        cache_from(next.kv_head, next.first, std::clamp<int64_t>(next.end - next.first, 0, kKeyBlock));
+    const CacheRows from = cache_from(kv_head_, first);
+    const CacheRows ahead = next.first < next.end ? cache_from(next.kv_head, next.first) : from;
     const bool is_aligned = from.first % kCachePanelRows == 0 && keys_layout_->group == kCacheGroup;
     if (!is_aligned) {
       pack_cache_rows(from, count, layout_.padded, keys_, values_);
