@@ -211,6 +211,11 @@ class Bench:
                 self.formats[place] = done.returncode == 0
         return (place, words) if self.formats[place] else (model, "")
 
+    @staticmethod
+    def with_cache(rng, command, words):
+        kind = rng.choice(["f32", "f32", "bf16", "f16", "q8", "q4"])
+        return [*command, "--kv-cache-dtype", kind], f"{words} cache {kind}"
+
     def draw(self, rng, scratch):
         """A command with {run} for the number of its run, words for the table, and its threads."""
         model, config = self.model(rng.randrange(MODELS))
@@ -237,11 +242,16 @@ class Bench:
             compute = rng.choice(["auto", "f32"])
             command += ["--prefill-chunk", chunk, "--threads", threads, "--compute", compute]
             words = f"{weights} {compute} context {context} chunk {chunk} t{threads}"
+            command, words = self.with_cache(rng, command, words)
+            if rng.random() < 0.4:
+                command += ["--disk", scratch]
+                words += " disk"
         else:
             length, threads = rng.choice([32, 128, 512]), 1
             command = ["eval", model, "--data", self.text, "--seq-len", length, "--batch-size", rng.choice([1, 4])]
             command += ["--threads", threads]
             words = f"{weights} s{length}"
+            command, words = self.with_cache(rng, command, words)
         return command, f"{verb} {shape} {words}", threads
 
     def configuration(self, number):

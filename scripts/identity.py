@@ -421,6 +421,7 @@ def generated(matrix):
     for name, words in {
         "greedy": "", "sampled": "--temperature 0.9 --top-p 0.9 --seed 7", "top-k": "--temperature 1.2 --top-k 5",
         "chunks": "--prefill-chunk 8", "cache bf16": "--kv-cache-dtype bf16", "cache f16": "--kv-cache-dtype f16",
+        "cache q8": "--kv-cache-dtype q8", "cache q4": "--kv-cache-dtype q4 --prefill-chunk 5",
         "context": "--context 64 --threads 2", "stopped": "--stop e",
     }.items():  # fmt: skip
         for isa in ("avx2", None):

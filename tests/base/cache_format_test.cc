@@ -35,7 +35,7 @@ class NumpyRows {
 // Read off the drawing, not by the layout's own functions.
 int code_as_drawn(const CacheFormat& format, const uint8_t* panel, int64_t token, int64_t element) {
   const int64_t b = format.bits(), g = format.group();
-  const uint8_t* codes = panel + element / g * 2 * b * g;
+  const uint8_t* codes = panel + element / g * (2 * b * g + 64);
   const int64_t k = element % g;
   if (format.order() == CacheFormat::Order::keys) {
     return b == 8 ? codes[16 * k + token] : codes[16 * (k / 2) + token] >> (k % 2 == 0 ? 0 : 4) & 15;
@@ -58,7 +58,7 @@ TEST(CacheFormat, HasTheBitsOfNumpyWhereTheyAreDrawn) {
         std::vector<std::byte> tensor(static_cast<size_t>(format.bytes(shape)), std::byte{0xee});
         EXPECT_EQ(format.encode(shape, 0, rows, tensor.data(), {}), 6 * 64 + (group == 32 ? 32 : 40));
         const int64_t groups = 64 / group;
-        const int64_t codes_bytes = 2 * bits * 64, panel_bytes = codes_bytes + 2 * 32 * groups;
+        const int64_t group_bytes = 2 * bits * group + 64, panel_bytes = groups * group_bytes;
         ASSERT_EQ(static_cast<int64_t>(tensor.size()), 2 * panel_bytes);
         const std::vector<uint8_t> codes = numpy.read<uint8_t>(name + ".codes");
         const std::vector<uint16_t> scales = numpy.read<uint16_t>(name + ".scales");
@@ -68,11 +68,11 @@ TEST(CacheFormat, HasTheBitsOfNumpyWhereTheyAreDrawn) {
           for (int64_t i = 0; i < 64; ++i) {
             ASSERT_EQ(code_as_drawn(format, panel, row % 16, i), codes[static_cast<size_t>(row * 64 + i)])
                 << row << " " << i;
-            const int64_t number = i / group * 16 + row % 16;
+            const uint8_t* numbers = panel + i / group * group_bytes + 2 * bits * group;
             const size_t expected = static_cast<size_t>(row * groups + i / group);
             uint16_t scale, low;
-            std::memcpy(&scale, panel + codes_bytes + 2 * number, 2);
-            std::memcpy(&low, panel + codes_bytes + 32 * groups + 2 * number, 2);
+            std::memcpy(&scale, numbers + 2 * (row % 16), 2);
+            std::memcpy(&low, numbers + 32 + 2 * (row % 16), 2);
             ASSERT_EQ(scale, scales[expected]) << row << " " << i;
             ASSERT_EQ(low, lows[expected]) << row << " " << i;
           }

@@ -11,7 +11,6 @@
 namespace headroom {
 namespace {
 
-constexpr int64_t kPanelLine = 64;
 constexpr uint16_t kHalfNaN = 0x7e00;
 
 // The byte of a group's codes that holds element k of a panel's row, and how far up in it.
@@ -40,9 +39,8 @@ struct CacheGroup {
       : lane(element / shape[1] % kCachePanelRows),
         codes_at(element / shape[1] / kCachePanelRows * layout.panel_bytes +
                  element % shape[1] / layout.group * layout.group_bytes()),
-        scale_at(element / shape[1] / kCachePanelRows * layout.panel_bytes + layout.scales_at() +
-                 layout.numbers_of(element % shape[1] / layout.group) + 2 * lane),
-        low_at(scale_at + layout.lows_at() - layout.scales_at()) {}
+        scale_at(codes_at + layout.scales_at() + 2 * lane),
+        low_at(codes_at + layout.lows_at() + 2 * lane) {}
   int64_t lane;
   int64_t codes_at, scale_at, low_at;  // bytes of the tensor
 };
@@ -130,7 +128,7 @@ CacheLayout::CacheLayout(const CacheFormat& format, const Shape& shape)
         format.name(), group, to_string(shape));
   }
   groups = shape[1] / group;
-  panel_bytes = round_up(lows_at() + numbers_of(bits == 16 ? 0 : groups), kPanelLine);
+  panel_bytes = groups * group_bytes();
 }
 
 int64_t CacheFormat::bytes(const Shape& shape) const {

@@ -2,12 +2,14 @@
 // attention. docs/weight_formats.md draws them.
 //   C rows (tokens), F elements of a row, in groups of G; b bits
 //
-// 16 rows side by side are a panel:   | codes      | scales            | lows              | to a line of 64 bytes
-//                                       2 b F bytes  32 F / G bytes, f16  as many
-//   Codes: 2 b G bytes a group. Of keys a step of 16 bytes (b = 16: 32) is one element, or two (b = 4: the first in the
-//   low half of the byte), of all 16 rows. Of values the G b / 8 bytes of a row stand together; b = 4: byte i holds i
-//   in its low half and i + G / 2 in its high half. Scales and lows: 16 of the first group, one a row, then 16 of the
-//   second, ...
+// 16 rows side by side are a panel, in it group follows group:
+//
+//   | codes       | scales       | lows         |     whole lines of 64 bytes
+//     2 b G bytes   16 times f16   16 times f16        q8 and q4 alone
+//
+//   Of keys a step of 16 bytes (b = 16: 32) is one element, or two (b = 4: the first in the low half of the byte), of
+//   all 16 rows. Of values the G b / 8 bytes of a row stand together; b = 4: byte i holds i in its low half and
+//   i + G / 2 in its high half.
 //
 // Of 16 bits, bf16 or f16, there are neither scales nor lows; an element is rounded to nearest even. Of fewer an
 // element is fma(code, scale, low). A row is encoded alone, so that its bytes depend on no other row: low is the
@@ -70,11 +72,10 @@ struct CacheLayout {
   // Throws InvalidInput for rows that are no whole groups.
   CacheLayout(const CacheFormat& format, const Shape& shape);
 
-  int64_t group_bytes() const { return 2 * bits * group; }      // of codes, 16 rows
-  int64_t scales_at() const { return groups * group_bytes(); }  // of a panel
-  int64_t lows_at() const { return scales_at() + numbers_of(bits == 16 ? 0 : groups); }
-  // Where the numbers of a group stand, behind the first of scales or of lows.
-  static int64_t numbers_of(int64_t group) { return 2 * kCachePanelRows * group; }
+  // Of a group of 16 rows: codes, scales, lows.
+  int64_t scales_at() const { return 2 * bits * group; }
+  int64_t lows_at() const { return scales_at() + 2 * kCachePanelRows; }
+  int64_t group_bytes() const { return scales_at() + (bits == 16 ? 0 : 4 * kCachePanelRows); }
 
   CacheFormat::Order order;
   int bits;

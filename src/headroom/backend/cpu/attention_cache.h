@@ -37,10 +37,9 @@ class CacheHead {
   HEADROOM_INLINE F32x16 scales(int64_t row, int64_t group) const { return numbers(row, group, layout_->scales_at()); }
   HEADROOM_INLINE F32x16 lows(int64_t row, int64_t group) const { return numbers(row, group, layout_->lows_at()); }
 
-  // Asks for the scales and lows of the panel's group.
+  // Asks for the scales and lows of the panel's group, which are a line.
   HEADROOM_INLINE void ask_numbers(int64_t row, int64_t group) const {
-    prefetch<1>(panel(row), layout_->scales_at() + layout_->numbers_of(group_ + group));
-    prefetch<1>(panel(row), layout_->lows_at() + layout_->numbers_of(group_ + group));
+    prefetch<1>(codes(row, group), layout_->scales_at());
   }
 
   // The head's elements of a row, in f32.
@@ -53,8 +52,8 @@ class CacheHead {
   HEADROOM_INLINE const uint8_t* panel(int64_t row) const {
     return cache_->as<const uint8_t>() + row / kCachePanelRows * layout_->panel_bytes;
   }
-  HEADROOM_INLINE F32x16 numbers(int64_t row, int64_t group, int64_t plane) const {
-    return load(reinterpret_cast<const F16*>(panel(row) + plane + layout_->numbers_of(group_ + group)));
+  HEADROOM_INLINE F32x16 numbers(int64_t row, int64_t group, int64_t at) const {
+    return load(reinterpret_cast<const F16*>(codes(row, group) + at));
   }
 
   const Tensor* cache_;

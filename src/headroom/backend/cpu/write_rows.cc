@@ -44,10 +44,10 @@ void encode_group(const CacheLayout& layout, const float* elements, int64_t grou
   if (layout.element == DType::f16) return encode_halves<F16>(layout, elements, group, lane, panel);
   uint8_t codes[kVectorGroup];
   const CacheGrid grid = encode_codes(elements, layout.bits, codes);
-  const int64_t number_at = layout.numbers_of(group) + 2 * lane;
-  std::memcpy(panel + layout.scales_at() + number_at, &grid.scale_bits, sizeof grid.scale_bits);
-  std::memcpy(panel + layout.lows_at() + number_at, &grid.low_bits, sizeof grid.low_bits);
-  auto* out = reinterpret_cast<uint8_t*>(panel + group * layout.group_bytes());
+  std::byte* place = panel + group * layout.group_bytes();
+  std::memcpy(place + layout.scales_at() + 2 * lane, &grid.scale_bits, sizeof grid.scale_bits);
+  std::memcpy(place + layout.lows_at() + 2 * lane, &grid.low_bits, sizeof grid.low_bits);
+  auto* out = reinterpret_cast<uint8_t*>(place);
   const bool halves = layout.bits == 4;
   if (layout.order == CacheFormat::Order::keys) {
     const int64_t steps = halves ? kVectorGroup / 2 : kVectorGroup;
