@@ -94,6 +94,11 @@ class BenchOfAModel(BenchTest):
             self.assertLessEqual(predicted, job["budget_bytes"])
         self.assertEqual(result["predicted_peak_bytes"], max(job["predicted_peak_bytes"] for job in result["jobs"]))
 
+    def test_a_cache_in_fewer_bits(self):
+        self.check(self.bench("tiny-300k", *self.SHAPE, "--kv-cache-dtype", "q4", "--memory", "64MiB", "--quiet"))
+        words = self.refused("bench", "tiny-300k", *self.SHAPE, "--kv-cache-dtype", "q5")
+        self.assertIn("--kv-cache-dtype q5: expected f32, bf16, f16, q8 or q4", words)
+
     def test_preset_with_random_weights(self):
         result = self.bench("tiny-300k", *self.SHAPE, "--memory", "64MiB", "--report", "report.json", "--quiet")
         self.check(result)

@@ -128,7 +128,7 @@ CacheLayout::CacheLayout(const CacheFormat& format, const Shape& shape)
         format.name(), group, to_string(shape));
   }
   groups = shape[1] / group;
-  panel_bytes = groups * group_bytes();
+  panel_bytes = multiply_sizes(groups, group_bytes(), format.name());
 }
 
 int64_t CacheFormat::bytes(const Shape& shape) const {

@@ -26,7 +26,6 @@ class CacheHead {
         group_(first_ / layout.group),
         size_(head_size) {}
 
-  const CacheLayout& layout() const { return *layout_; }
   int64_t groups() const { return size_ / layout_->group; }
   int64_t size() const { return size_; }
 
