@@ -85,6 +85,30 @@ class Streaming(frame.CommandTest):
         self.assertEqual(process.returncode, frame.BAD_INPUT, words)
         self.assertIn("model.safetensors: it has changed while weights were read from it", words)
 
+    def test_a_vocabulary_need_not_be_in_memory(self):
+        config = {
+            "architectures": ["LlamaForCausalLM"], "vocab_size": 20000, "hidden_size": 256, "intermediate_size": 512,
+            "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 4, "max_position_embeddings": 128,
+        }  # fmt: skip
+        self.write("config.json", config)
+        self.headroom("init", "config.json", "--output", "wide", "--dtype", "bf16", "--quiet")
+        for name in ["tokenizer.json", "tokenizer_config.json"]:
+            self.write(f"wide/{name}", (self.directory / "model" / name).read_bytes())
+        self.headroom("quantize", "wide", "--bits", 4, "--head-bits", 4, "--output", "four", "--quiet")
+        for model, table_bytes in [("wide", 20000 * 256 * 2), ("four", 20000 * 256 // 2)]:
+            text, log, ample = self.generate("1GiB", model)
+            smallest = self.smallest(model)
+            # Neither table nor output layer whole.
+            self.assertLess(smallest, ample["predicted_peak_bytes"] - 1.9 * table_bytes)
+            for budget in [smallest, smallest + table_bytes // 2, ample["predicted_peak_bytes"] - 2**19]:
+                got, got_log, report = self.generate(budget, model)
+                self.assertEqual((got, got_log), (text, log))
+                self.assertLessEqual(report["measured_peak_bytes"], report["predicted_peak_bytes"])
+            flags = ["--data", "text.txt", "--seq-len", 32, "--threads", 1, "--report", "report.json", "--quiet"]
+            loss = self.headroom("eval", model, *flags, "--memory", "1GiB").stdout
+            budget = self.read_json("report.json")["predicted_peak_bytes"] - table_bytes // 2
+            self.assertEqual(self.headroom("eval", model, *flags, "--memory", budget).stdout, loss)
+
     def test_a_prompt_takes_few_sweeps(self):
         self.write("prompt.txt", 12 * TEXT)
         flags = ["--prompt-file", "prompt.txt", "--max-new-tokens", 4, "--threads", 1, "--quiet", "--report", "r.json"]

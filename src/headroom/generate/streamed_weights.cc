@@ -14,9 +14,11 @@
 #include "headroom/formats/weights/grouped_reader.h"
 #include "headroom/generate/spilled_cache.h"
 #include "headroom/graph/op.h"
+#include "headroom/passes/fetch_panels.h"
 #include "headroom/passes/offload.h"
 #include "headroom/passes/pass.h"
 #include "headroom/passes/prefetch.h"
+#include "headroom/passes/rows_from_host.h"
 
 namespace headroom {
 namespace {
@@ -44,6 +46,13 @@ struct Readers {
   std::unordered_set<std::string> in_layers;
 };
 
+// Whether the output layer is the table of the embedding.
+bool is_tied(const Model& model, const std::string& table) {
+  Graph graph = forward_of_one_token(model);
+  Builder build(graph);
+  return graph.value(model.head_weight(build, all_in(DType::f32))).name == table;
+}
+
 // Whether the file's bytes of the tensor are those of the value in memory.
 bool lies_as_kept(const StoredTensor& stored, const Type& type) {
   if (stored.shape != type.shape || stored.size_bytes != type.bytes()) return false;
@@ -58,10 +67,14 @@ bool lies_as_kept(const StoredTensor& stored, const Type& type) {
 }
 
 // Throws InvalidInput for what loading the tensor refuses: a NaN, a scale that is no number.
-void refuse_unusable(const WeightTensor& tensor, const Type& type, const std::byte* bytes) {
+void refuse_unusable(const WeightTensor& tensor, const Tensor& rows, int64_t first_row) {
   const StoredTensor& stored = tensor.stored;
-  if (stored.format != nullptr) return refuse_bad_scales(tensor.file->file(stored), stored, *stored.format, bytes);
-  refuse_nan(tensor.file->file(stored).path(), stored, 0, type.dtype, bytes, type.shape.elements());
+  const File& file = tensor.file->file(stored);
+  if (stored.format != nullptr) {
+    return refuse_bad_scales(file, stored, *stored.format, rows.type.shape, first_row, rows.data);
+  }
+  const int64_t first = first_row * (stored.shape.elements() / stored.shape[0]);
+  refuse_nan(file.path(), stored, first, rows.type.dtype, rows.data, rows.elements());
 }
 
 // The fraction of i times the golden ratio: beginnings of this sequence are spread evenly.
@@ -70,15 +83,36 @@ double spread(size_t i) {
   return turns - std::floor(turns);
 }
 
+// Of a weight of the layers it is between 0 and 1.
+constexpr double kTableTurn = -1.0;
+constexpr double kOutputTurn = 1.0;
+
 using Names = std::unordered_set<std::string>;
 
-void leave_in_files(Job& job, const Names& names, int64_t ahead_bytes, const Processor& processor) {
+// The host fills the rows of ids where the table of rows left the job, and no step reads the ids.
+void fill_rows(Job& job) {
+  for (Schedule& schedule : job.schedules) {
+    for (Row& row : schedule.rows) {
+      for (std::string& name : row.fills) {
+        const std::string rows = name + std::string(kRowsSuffix);
+        if (job.graphs[static_cast<size_t>(row.graph)].find(rows) != kNoValue) name = rows;
+      }
+    }
+  }
+}
+
+// Of a weight that comes in panels, each has about panel_bytes.
+void leave_in_files(Job& job, const Names& names, const std::string& table, int64_t panel_bytes, int64_t ahead_bytes,
+                    const Processor& processor) {
   const OffloadPlan leaving{.values = names, .to = Tier::model};
   for (Graph& graph : job.graphs) {
+    if (names.contains(table)) graph = rows_from_host(std::move(graph), table);
     graph = run_passes(std::move(graph),
-                       {{"stream", [&](Graph one) { return offload(std::move(one), leaving); }, false},
+                       {{"panels", [&](Graph one) { return fetch_panels(std::move(one), names, panel_bytes); }, false},
+                        {"stream", [&](Graph one) { return offload(std::move(one), leaving); }, false},
                         {"prefetch", [&](Graph one) { return prefetch(std::move(one), processor, ahead_bytes); }}});
   }
+  if (names.contains(table)) fill_rows(job);
 }
 
 class Streaming {
@@ -87,10 +121,9 @@ class Streaming {
             const ReserveInputs& reserve)
       : ways_(ways), source_(source), budget_(budget), resident_reserve_(reserve) {}
 
-  // The output layer, which is larger than all others and would want as large a buffer, leaves only where it must.
-  // Nothing where no way fits.
+  // The output layer, which is read whole for every token, leaves only where it must. Nothing where no way fits.
   std::optional<FittedJob> fit() {
-    for (const size_t count : {source_.in_layers(), source_.weights().size()}) {
+    for (const size_t count : {source_.before_output(), source_.weights().size()}) {
       take(count);
       if (std::optional<FittedJob> job = fit_some()) return job;
     }
@@ -107,12 +140,15 @@ class Streaming {
  private:
   void take(size_t count) {
     all_.clear();
-    all_bytes_ = largest_ = 0;
+    all_bytes_ = largest_ = panel_bytes_ = 0;
     bool is_aligned = true;
-    for (const StreamSource::Weight& weight : std::span(source_.weights()).first(count)) {
+    for (size_t i = 0; i < count; ++i) {
+      const StreamSource::Weight& weight = source_.weights()[i];
       all_.insert(weight.name);
       all_bytes_ += weight.bytes;
+      if (weight.name == source_.table()) continue;
       largest_ = std::max(largest_, weight.bytes);
+      if (i < source_.before_output()) panel_bytes_ = largest_;
       is_aligned &= weight.is_aligned;
     }
     reserve_ = resident_reserve_;
@@ -121,7 +157,7 @@ class Streaming {
 
   // The leanest way says whether one fits.
   std::optional<FittedJob> fit_some() {
-    for (const int64_t ahead : {ahead_bytes(), largest_, int64_t{0}}) {
+    for (const int64_t ahead : {ahead_bytes(), piece_bytes(), int64_t{0}}) {
       if (room_of(ways_.size() - 1, ahead) >= 0) return fit_best(ahead);
     }
     return std::nullopt;
@@ -150,8 +186,12 @@ class Streaming {
     return budget_.bytes - bytes;
   }
 
+  // What comes to memory at once, at most.
+  int64_t piece_bytes() const { return panel_bytes_ > 0 ? panel_bytes_ : largest_; }
+
   int64_t ahead_bytes() const {
-    return std::max(std::min(std::max(kBusyBytes, 2 * largest_), all_bytes_ / kPartAhead), largest_);
+    const int64_t piece = piece_bytes();
+    return std::max(std::min(std::max(kBusyBytes, 2 * piece), all_bytes_ / kPartAhead), piece);
   }
 
   FittedJob plan(size_t way, const Names& names, int64_t ahead) const {
@@ -159,18 +199,26 @@ class Streaming {
     for (const StreamSource::Weight& weight : source_.weights()) {
       if (names.contains(weight.name)) bytes += weight.bytes;
     }
-    const std::string choice = fmt::format(
-        "{}; {} of {} of the layers' weights{} stay in the model's files, read for each step", ways_[way].choice,
-        format_bytes(bytes), format_bytes(all_bytes_), all_.size() > source_.in_layers() ? " and the output's" : "");
+    const std::string choice =
+        fmt::format("{}; {} of {} of the weights of {} stay in the model's files, read as steps need them",
+                    ways_[way].choice, format_bytes(bytes), format_bytes(all_bytes_), owners());
     FittedJob job = plan_candidate({choice,
                                     [&] {
                                       Job built = ways_[way].build();
-                                      leave_in_files(built, names, ahead, choose_backend().on(reserve_.threads));
+                                      leave_in_files(built, names, source_.table(), panel_bytes_, ahead,
+                                                     choose_backend().on(reserve_.threads));
                                       return built;
                                     }},
                                    budget_, reserve_);
     job.candidate = way;
     return job;
+  }
+
+  // Of all weights that may leave.
+  const char* owners() const {
+    const bool has_output = all_.size() > source_.before_output();
+    if (source_.table().empty()) return has_output ? "layers and output" : "the layers";
+    return has_output ? "embedding, layers and output" : "embedding and layers";
   }
 
   // The weights that leave where `room` bytes of them stay.
@@ -211,6 +259,7 @@ class Streaming {
   Names all_;
   int64_t all_bytes_ = 0;
   int64_t largest_ = 0;
+  int64_t panel_bytes_ = 0;  // the largest of the layers' weights
   struct Least {
     int64_t bytes = std::numeric_limits<int64_t>::max();
     size_t way = 0;
@@ -221,6 +270,11 @@ class Streaming {
 };
 
 }  // namespace
+
+const std::string& StreamSource::table() const {
+  static const std::string kNone;
+  return table_ ? table_->name : kNone;
+}
 
 StreamSource::StreamSource(const std::string& path, const Model& model) : files_(path) { list_weights(model, false); }
 
@@ -233,8 +287,15 @@ void StreamSource::list_weights(const Model& model, bool in_blocks) {
   std::vector<std::pair<double, Weight>> order;
   for (const Parameter& parameter : model.parameters()) {
     const std::vector<Slice>& slices = parameter.binding->slices;
-    if (parameter.shape.rank() < 2 || readers.by_rows.contains(parameter.name) || slices.size() != 1) continue;
+    if (parameter.shape.rank() < 2 || slices.size() != 1) continue;
     const Type type = {formats(parameter.name), parameter.shape};
+    const bool is_table = readers.by_rows.contains(parameter.name);
+    if (is_table && !is_tied(model, parameter.name)) {
+      table_ = {parameter.name, slices.front()};
+      order.emplace_back(kTableTurn, Weight{parameter.name, round_up(type.bytes(), kPageBytes)});
+      continue;
+    }
+    if (is_table) continue;
     if (in_blocks && as_grouped(type.dtype) != nullptr) continue;
     bool is_aligned = !in_blocks;
     if (files_) {
@@ -242,21 +303,28 @@ void StreamSource::list_weights(const Model& model, bool in_blocks) {
       if (!tensor || !lies_as_kept(tensor->stored, type)) continue;
       is_aligned = tensor->stored.offset_bytes % kPageBytes == 0;
     }
-    const double turn = readers.in_layers.contains(parameter.name) ? spread(number++) : 1.0;
+    const double turn = readers.in_layers.contains(parameter.name) ? spread(number++) : kOutputTurn;
     order.emplace_back(turn, Weight{parameter.name, round_up(type.bytes(), kPageBytes), is_aligned});
   }
-  in_layers_ = number;
+  before_output_ = number + (table_ ? 1 : 0);
   std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   for (auto& [turn, weight] : order) weights_.push_back(std::move(weight));
 }
 
 void StreamSource::add_regions(const Plan& plan, ModelRegions& regions) const {
+  if (table_ && plan.find(table_->name) == nullptr) {
+    const WeightTensor table = files_->require(table_->slice.tensor, table_->slice.shape);
+    regions.set_table(table.file->file(table.stored), [table](int32_t row, std::span<float> to) {
+      const auto features = static_cast<int64_t>(to.size());
+      table.read(row * features, features, DType::f32, to.data(), NanCheck::refuse);
+    });
+  }
   for (const PersistentValue& value : plan.persistent) {
     if (value.tier != Tier::model) continue;
     const Slice& slice = value.binding->slices.front();
     const WeightTensor tensor = files_->require(slice.tensor, slice.shape);
     regions.add(value.name, tensor.file->file(tensor.stored), tensor.stored.offset_bytes,
-                [tensor, type = value.type](const std::byte* bytes) { refuse_unusable(tensor, type, bytes); });
+                [tensor](const Tensor& rows, int64_t first_row) { refuse_unusable(tensor, rows, first_row); });
   }
 }
 

@@ -29,21 +29,28 @@ class StreamSource {
   // As if headroom had written them: for plans. `in_blocks`: into a GGUF file of Q8_0, whose blocks lie otherwise.
   explicit StreamSource(const Model& model, bool in_blocks = false);
 
-  // In the order in which they leave the memory: spread over the layers, so that reading and computing take turns, and
-  // last what is in no layer. Without the table of the embedding, of which a step reads a few rows.
+  // In the order in which they leave the memory: the table of the embedding, of which the host reads the rows of a
+  // step; the layers' weights, spread over the layers, so that reading and computing take turns; last the output's.
   const std::vector<Weight>& weights() const { return weights_; }
-  // How many of them are in layers.
-  size_t in_layers() const { return in_layers_; }
+  // How many of them are not the output's.
+  size_t before_output() const { return before_output_; }
+  // The name of the table that may leave; empty where none may.
+  const std::string& table() const;
 
   // Where the weights that `plan` leaves in the files lie; of a source with files. Throws as ModelRegions::add.
   void add_regions(const Plan& plan, ModelRegions& regions) const;
 
  private:
+  struct Table {
+    std::string name;
+    Slice slice;  // the whole of a tensor
+  };
   void list_weights(const Model& model, bool in_blocks);
 
   std::optional<WeightFiles> files_;
   std::vector<Weight> weights_;
-  size_t in_layers_ = 0;
+  size_t before_output_ = 0;
+  std::optional<Table> table_;
 };
 
 // As fit_job with `ways`, from fastest to leanest. Where none fits, as many weights of `source` (null: none) as must

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "headroom/base/errors.h"
+#include "headroom/base/grouped_format.h"
 #include "headroom/base/page.h"
 #include "headroom/base/row_span.h"
 #include "headroom/ops/expect.h"
@@ -25,6 +26,21 @@ int64_t elements_of_range(std::string_view op, const Type& on_disk, const Attrib
                        to_string(on_disk), elements, first);
   }
   return elements;
+}
+
+// Whole rows of a matrix, which begin a page.
+Type rows_of_range(std::string_view op, const Type& whole, const Attributes& attributes) {
+  const int64_t first = attributes.integer("first_row");
+  const int64_t rows = attributes.integer("rows");
+  const bool inside =
+      whole.shape.rank() == 2 && first >= 0 && rows > 0 && rows <= whole.shape[0] && first <= whole.shape[0] - rows;
+  const Type type{whole.dtype, inside ? Shape{rows, whole.shape[1]} : Shape{}};
+  const int64_t before = inside && first > 0 ? Type{whole.dtype, {first, whole.shape[1]}}.bytes() : 0;
+  if (!inside || before % kPageBytes != 0 || (as_grouped(whole.dtype) != nullptr && first % kPanelRows != 0)) {
+    throw InvalidInput("{}: the rows lie within {} and begin on a page; got {} rows from {}", op, to_string(whole),
+                       rows, first);
+  }
+  return type;
 }
 
 double bytes_of(std::span<const Type> types) {
@@ -54,6 +70,10 @@ class Load : public TransferOp {
     expect_inputs(name(), inputs, 1, kMostOperands);
     std::vector<Type> outputs(inputs.begin(), inputs.end());
     for (Type& type : outputs) {
+      if (attributes.has("first_row")) {
+        type = rows_of_range(name(), type, attributes);
+        continue;
+      }
       const int64_t elements = elements_of_range(name(), type, attributes);
       if (attributes.has("first")) type.shape = {elements};
     }

@@ -14,6 +14,9 @@
 // The attributes `first` and `elements` name the elements [first, first + elements) of every d. load then makes buffers
 // of one dimension. `first` must lie on a page of 4096 bytes of the file, for every d.
 //
+// `first_row` and `rows` name whole rows of a matrix, of grouped formats whole panels, which begin a page, too: fetch
+// makes a matrix of them.
+//
 // Some rows of a value that is written row by row, a KV cache, by r, which write_rows takes (ops/write_rows.h):
 //
 //   b = load_rows(d, r)         as load, but only the rows before the end of the last range of r; the others are

@@ -79,7 +79,8 @@ class Offloading {
   };
 
   bool leaves(const Storage& storage) const {
-    if (!plan_.values.contains(graph_.value(storage.root).name) || storage.is_result) return false;
+    const Value& root = graph_.value(storage.root);
+    if (root.tier != Tier::device || !plan_.values.contains(root.name) || storage.is_result) return false;
     return storage.is_input || storage.visits.size() > 1;
   }
 

@@ -46,7 +46,7 @@ struct OffloadPlan {
 // empty.
 OffloadPlan plan_offload(const Graph& step, const OffloadSettings& settings);
 
-// Any graph of the job. Without a value of the plan it is left as it is.
+// Any graph of the job. Without a value of the plan it is left as it is, as are values that are away already.
 Graph offload(Graph graph, const OffloadPlan& plan);
 
 }  // namespace headroom

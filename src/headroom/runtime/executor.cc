@@ -73,9 +73,11 @@ uint32_t Executor::bind_request(const Node& node, const GraphPlan& plan) {
     const Tensor buffer = place(buffers[i], plan);
     if (value.tier == Tier::model) {
       ModelRegions::Region& region = files_.model->at(value.name);
-      if (region.look) unseen_.push_back({static_cast<uint32_t>(requests_.size()), &region, buffer.data});
+      const int64_t first_row = node.attributes.has("first_row") ? node.attributes.integer("first_row") : 0;
+      if (region.look) unseen_.push_back({static_cast<uint32_t>(requests_.size()), &region, first_row, buffer});
+      const int64_t skipped = first_row == 0 ? 0 : Type{value.type.dtype, {first_row, value.type.shape[1]}}.bytes();
       request.model_file = region.path;
-      request.parts.push_back({region.descriptor, region.offset_bytes, buffer.data, buffer.type.bytes()});
+      request.parts.push_back({region.descriptor, region.offset_bytes + skipped, buffer.data, buffer.type.bytes()});
       continue;
     }
     const int64_t first = node.attributes.has("first") ? node.attributes.integer("first") : 0;
@@ -126,7 +128,7 @@ void Executor::run_on_lane(const Call& call) {
 void Executor::look_at_weights(uint32_t request) {
   std::erase_if(unseen_, [&](const Unseen& weight) {
     if (weight.request != request) return false;
-    if (weight.region->look) std::exchange(weight.region->look, nullptr)(weight.bytes);
+    if (weight.region->seen.insert(weight.first_row).second) weight.region->look(weight.rows, weight.first_row);
     return true;
   });
 }

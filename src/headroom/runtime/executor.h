@@ -106,7 +106,8 @@ class Executor {
   struct Unseen {
     uint32_t request = 0;
     ModelRegions::Region* region = nullptr;
-    const std::byte* bytes = nullptr;
+    int64_t first_row = 0;
+    Tensor rows;  // from that one on
   };
   std::vector<Unseen> unseen_;
   std::unordered_map<ValueId, uint32_t> request_of_buffer_;  // of its first buffer, while binding

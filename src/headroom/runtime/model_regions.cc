@@ -65,8 +65,7 @@ ModelRegions::Source& ModelRegions::source_of(const File& file) {
   return *sources_.back();
 }
 
-void ModelRegions::add(const std::string& value, const File& file, int64_t offset_bytes,
-                       std::function<void(const std::byte* bytes)> look) {
+void ModelRegions::add(const std::string& value, const File& file, int64_t offset_bytes, Look look) {
   const Source& source = source_of(file);
   regions_[value] = {source.descriptor, offset_bytes, &source.path, std::move(look)};
   needs_copies_ |= offset_bytes % kPageBytes != 0;
@@ -76,6 +75,11 @@ ModelRegions::Region& ModelRegions::at(std::string_view value) {
   const auto found = regions_.find(std::string(value));
   ensure(found != regions_.end(), "'{}' has no place in the model's files", value);
   return found->second;
+}
+
+void ModelRegions::set_table(const File& file, TableRow row) {
+  source_of(file);
+  table_row_ = std::move(row);
 }
 
 void ModelRegions::check_unchanged() const {

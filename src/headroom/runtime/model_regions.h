@@ -6,22 +6,29 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "headroom/backend/kernel.h"
 #include "headroom/base/file.h"
 
 namespace headroom {
 
 class ModelRegions {
  public:
+  // At rows of a value from `first_row` on, each part once; throws InvalidInput for what is no weight. Empty: nobody
+  // needs to.
+  using Look = std::function<void(const Tensor& rows, int64_t first_row)>;
   struct Region {
     int descriptor = -1;
     int64_t offset_bytes = 0;
     const std::string* path = nullptr;
-    std::function<void(const std::byte* bytes)> look;  // at the value, once; empty: nobody needs to
+    Look look = nullptr;
+    std::set<int64_t> seen = {};  // first rows of the parts that were looked at
   };
 
   ModelRegions();
@@ -30,13 +37,18 @@ class ModelRegions {
   ModelRegions& operator=(const ModelRegions&) = delete;
 
   // `size_bytes` of `file` from `offset_bytes` on, as they are, are the value. Opens the file once more, whatever has
-  // become of its name. `look` is called with the bytes when they are first read, and throws InvalidInput for what is
-  // no weight. Throws InvalidInput or MachineFailure where it cannot.
-  void add(const std::string& value, const File& file, int64_t offset_bytes,
-           std::function<void(const std::byte* bytes)> look = nullptr);
+  // become of its name. `look` is called when rows are first read. Throws InvalidInput or MachineFailure where it
+  // cannot.
+  void add(const std::string& value, const File& file, int64_t offset_bytes, Look look = nullptr);
+
+  // Of a table that stays in `file`: what reads a row of it, as f32.
+  using TableRow = std::function<void(int32_t row, std::span<float> to)>;
+  void set_table(const File& file, TableRow row);
+  const TableRow& table_row() const { return table_row_; }
 
   // Throws InternalError for a value that has not been added.
   Region& at(std::string_view value);
+  bool is_empty() const { return sources_.empty(); }
   // Whether a region does not begin on a page, and its file is read past the page cache.
   bool needs_copies() const { return needs_copies_; }
   // Throws InvalidInput naming a file that was written, or grew or shrank, since it was added.
@@ -49,6 +61,7 @@ class ModelRegions {
   std::vector<std::unique_ptr<Source>> sources_;
   std::unordered_map<std::string, Region> regions_;
   bool needs_copies_ = false;
+  TableRow table_row_;
 };
 
 }  // namespace headroom

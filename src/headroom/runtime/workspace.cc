@@ -27,7 +27,8 @@ Workspace::Workspace(std::vector<Graph> graphs, Plan plan, const Backend& backen
       plan_(std::move(plan)),
       threads_(plan_.threads),
       backend_(backend),
-      memory_(backend.commit_memory(plan_.arena_bytes, threads_)) {
+      memory_(backend.commit_memory(plan_.arena_bytes, threads_)),
+      model_(model) {
   ensure(graphs_.size() == plan_.graphs.size(), "{} graphs, but the plan is for {}", graphs_.size(),
          plan_.graphs.size());
   if (plan_.disk_bytes > 0) offload_file_ = std::make_unique<OffloadFile>(disk, plan_.disk_bytes);
@@ -35,7 +36,8 @@ Workspace::Workspace(std::vector<Graph> graphs, Plan plan, const Backend& backen
   if (plan_.disk_bytes > 0 || plan_.model_bytes > 0) {
     disk_lane_ = backend.open_disk_lane(disk, count_transfers(graphs_), plan_.model_bytes > 0 && model->needs_copies());
   }
-  const FileHomes files{disk_lane_.get(), offload_file_.get(), plan_.model_bytes > 0 ? model : nullptr};
+  const FileHomes files{disk_lane_.get(), offload_file_.get(),
+                        model != nullptr && !model->is_empty() ? model : nullptr};
   in_further_slots_.resize(graphs_.size());
   for (size_t i = 0; i < graphs_.size(); ++i) {
     for (int32_t slot = 0; slot < plan_.graphs[i].slots; ++slot) {

@@ -44,6 +44,9 @@ class Workspace {
   // Memory for blocks of files: what graphs use while they run, and nobody between them.
   std::span<std::byte> staging() const { return memory().subspan(static_cast<size_t>(plan_.persistent_bytes)); }
 
+  // What the model's files hold, or null.
+  const ModelRegions* model() const { return model_; }
+
   // What is on disk, or null.
   OffloadFile* offload_file() const { return offload_file_.get(); }
 
@@ -77,6 +80,7 @@ class Workspace {
   Threads threads_;
   const Backend& backend_;
   std::unique_ptr<DeviceMemory> memory_;
+  const ModelRegions* model_;
   std::unique_ptr<OffloadFile> offload_file_;
   std::unique_ptr<TransferStream> disk_lane_;
   RunLog log_;

@@ -4,25 +4,38 @@
 #include <array>
 
 #include "headroom/base/errors.h"
+#include "headroom/passes/rows_from_host.h"
 
 namespace headroom {
 StepFiller::StepFiller(const Workspace& workspace, const StepShape& shape)
-    : tokens_(workspace.view<int32_t>(shape.of_tokens + "tokens")),
-      positions_(workspace.view<int32_t>(shape.of_tokens + "positions")),
-      sequences_(workspace.view<int32_t>(shape.of_sequences + "sequences")) {
+    : positions_(workspace.view<int32_t>(shape.of_tokens + "positions")),
+      sequences_(workspace.view<int32_t>(shape.of_sequences + "sequences")),
+      workspace_(workspace) {
   if (shape.cache_rows > 0) cache_range_ = workspace.view<int32_t>(shape.of_sequences + "cache_range");
   const std::string targets = shape.of_tokens + "targets";
   if (workspace.has(targets)) targets_ = workspace.view<int32_t>(targets);
+  const std::string tokens = shape.of_tokens + "tokens";
+  const std::string rows = tokens + std::string(kRowsSuffix);
+  if (workspace.has(tokens)) tokens_ = workspace.view<int32_t>(tokens);
+  if (workspace.has(rows)) rows_ = workspace.view<float>(rows);
 }
 
 void StepFiller::token(int64_t row, int32_t id, int64_t position, int32_t target) {
-  tokens_[row] = id;
+  put(row, id, position, target);
+  if (!rows_.is_bound()) return;
+  const std::span<float> all = rows_.all();
+  const size_t features = all.size() / static_cast<size_t>(rows());
+  workspace_.model()->table_row()(id, all.subspan(static_cast<size_t>(row) * features, features));
+}
+
+void StepFiller::put(int64_t row, int32_t id, int64_t position, int32_t target) {
+  if (tokens_.is_bound()) tokens_[row] = id;
   positions_[row] = static_cast<int32_t>(position);
   if (targets_.is_bound()) targets_[row] = target;
 }
 
 void StepFiller::leave_out(int64_t row, int64_t end) {
-  for (; row < end; ++row) token(row, 0, 0);
+  for (; row < end; ++row) put(row, 0, 0, -1);
 }
 
 void StepFiller::sequence(int64_t first_row, int64_t tokens) { cached_sequence(first_row, tokens, first_row, 0); }

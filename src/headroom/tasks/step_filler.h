@@ -14,12 +14,12 @@ class StepFiller {
   // The inputs of a graph of that shape; `workspace` is borrowed.
   StepFiller(const Workspace& workspace, const StepShape& shape);
 
-  int64_t rows() const { return tokens_.size(); }
+  int64_t rows() const { return positions_.size(); }
 
   // The token in row `row` of the step. `target`: what the loss compares the row's prediction with, where the graph has
   // targets; -1: nothing.
   void token(int64_t row, int32_t id, int64_t position, int32_t target = -1);
-  // Rows from `row` to `end` hold no token of any sequence.
+  // Rows from `row` to `end` hold no token of any sequence. (What a table in files has for them does not matter.)
   void leave_out(int64_t row, int64_t end);
 
   // Forgets the sequences.
@@ -36,11 +36,15 @@ class StepFiller {
   int64_t targets_that_count() const;
 
  private:
-  View<int32_t> tokens_;
+  void put(int64_t row, int32_t id, int64_t position, int32_t target);
+
+  View<int32_t> tokens_;  // unbound where rows of the table take their place
   View<int32_t> positions_;
   View<int32_t> sequences_;
   View<int32_t> cache_range_;  // unbound without a cache
   View<int32_t> targets_;      // unbound where there is no loss
+  View<float> rows_;           // of the embedding's table, unbound where that is in memory
+  const Workspace& workspace_;
   int64_t sequence_count_ = 0;
 };
 

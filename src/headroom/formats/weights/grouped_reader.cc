@@ -95,10 +95,10 @@ void read_grouped(const File& file, const StoredTensor& tensor, int64_t first, i
   }
 }
 
-void refuse_bad_scales(const File& file, const StoredTensor& tensor, const GroupedFormat& format,
-                       const std::byte* bytes) {
-  const int64_t row = find_bad_scale(GroupedLayout(format, tensor.shape), bytes);
-  if (row >= 0) refuse_scale(file, tensor, row);
+void refuse_bad_scales(const File& file, const StoredTensor& tensor, const GroupedFormat& format, const Shape& rows,
+                       int64_t first_row, const std::byte* bytes) {
+  const int64_t row = find_bad_scale(GroupedLayout(format, rows), bytes);
+  if (row >= 0) refuse_scale(file, tensor, first_row + row);
 }
 
 }  // namespace headroom

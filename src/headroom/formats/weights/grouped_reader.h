@@ -12,9 +12,9 @@ namespace headroom {
 // InvalidInput for another `wanted`, and for a scale among what is read that is NaN or infinite.
 void read_grouped(const File& file, const StoredTensor& tensor, int64_t first, int64_t count, DType wanted, void* out);
 
-// Throws InvalidInput naming the tensor, which lies in memory in `format` at `bytes`, for a scale that is NaN or
-// infinite.
-void refuse_bad_scales(const File& file, const StoredTensor& tensor, const GroupedFormat& format,
-                       const std::byte* bytes);
+// Throws InvalidInput naming the tensor, of which the rows from `first_row` on, a matrix of shape `rows`, lie in memory
+// in `format` at `bytes`, for a scale that is NaN or infinite.
+void refuse_bad_scales(const File& file, const StoredTensor& tensor, const GroupedFormat& format, const Shape& rows,
+                       int64_t first_row, const std::byte* bytes);
 
 }  // namespace headroom

@@ -91,7 +91,7 @@ LoadStatistics load_tensors(std::vector<TensorLoad> loads, std::span<std::byte> 
     const StoredTensor& stored = load->source.stored;
     if (is_regrouped(*load)) stored.exact_format->finish(stored.shape, load->out, {});
     if (is_copied(*load) || is_regrouped(*load)) {
-      refuse_bad_scales(load->source.file->file(stored), stored, *as_grouped(load->wanted), load->out);
+      refuse_bad_scales(load->source.file->file(stored), stored, *as_grouped(load->wanted), stored.shape, 0, load->out);
     }
   }
   int64_t done = 0;
