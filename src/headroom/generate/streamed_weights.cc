@@ -14,6 +14,7 @@
 #include "headroom/formats/weights/grouped_reader.h"
 #include "headroom/generate/spilled_cache.h"
 #include "headroom/graph/op.h"
+#include "headroom/ops/embedding.h"
 #include "headroom/passes/fetch_panels.h"
 #include "headroom/passes/offload.h"
 #include "headroom/passes/pass.h"

@@ -46,6 +46,12 @@ KernelCase write_rows() {
   return one;
 }
 
+// Two halves.
+KernelCase join_columns() {
+  const Type half = f32({kTokens, kFeatures / 2});
+  return over_rows("join_columns", {half, half}, Limit::copy);
+}
+
 }  // namespace
 
 std::vector<KernelCase> row_cases() {
@@ -79,6 +85,7 @@ std::vector<KernelCase> row_cases() {
           rope(),
           in_place(rope()),
           write_rows(),
+          join_columns(),
           over_rows("scale", {kRows}, Limit::copy, {{"factor", 2.0}}),
           over_rows("dropout", {kRows, i32({4}), i32({2})}, Limit::copy,
                     {{"rate", 0.1}, {"factor", 2.0}, {"site", int64_t{1}}}),

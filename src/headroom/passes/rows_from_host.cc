@@ -3,6 +3,7 @@
 #include <unordered_set>
 
 #include "headroom/graph/rewrite.h"
+#include "headroom/ops/embedding.h"
 
 namespace headroom {
 

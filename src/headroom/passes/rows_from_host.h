@@ -3,17 +3,14 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "headroom/graph/graph.h"
 
 namespace headroom {
 
-// What stands behind the name of the ids in that of the rows: "decode.tokens" and "decode.tokens.rows".
-inline constexpr std::string_view kRowsSuffix = ".rows";
-
-// Where `table` is read by embedding(), an input f32[T, F] takes the place of that: the rows of its ids, which are an
-// input of the graph. Table and ids are no inputs of the graph any more, unless another node reads them.
+// Where `table` is read by embedding(), an input f32[T, F] takes the place of that, kRowsSuffix behind the name of its
+// ids, which are an input of the graph. Table and ids are no inputs of the graph any more, unless another node reads
+// them.
 Graph rows_from_host(Graph graph, const std::string& table);
 
 }  // namespace headroom

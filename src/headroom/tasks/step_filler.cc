@@ -4,7 +4,7 @@
 #include <array>
 
 #include "headroom/base/errors.h"
-#include "headroom/passes/rows_from_host.h"
+#include "headroom/ops/embedding.h"
 
 namespace headroom {
 StepFiller::StepFiller(const Workspace& workspace, const StepShape& shape)
