@@ -39,10 +39,14 @@ void print(const ModelRate& rate) {
   const double per_second = rate.flops_per_second > 0 ? rate.flops_per_second : rate.bytes_per_second;
   const bool computes = rate.flops_per_second > 0;
   const std::string spread = rate.runs == 1 ? "        one run" : fmt::format("{:>6.1f} % spread", 100 * rate.spread);
-  print_result("{:<24} {:>10.1f} tokens/s {} {:>9.1f} {}", fmt::format("{} {}{}", rate.test, rows, rate.tokens),
+  print_result("{:<24} {:>10.4g} tokens/s {} {:>9.1f} {}", fmt::format("{} {}{}", rate.test, rows, rate.tokens),
                rate.tokens_per_second, spread, per_second / kGiga, computes ? "GFLOP/s" : "GB/s");
   if (rate.share > 0)
     print_result("{} {:>5.1f} % of {}", computes ? "" : "   ", 100 * rate.share, computes ? "fma" : "read");
+  if (rate.file_bytes_per_second > 0) {
+    print_result("; files {:.2f} GB/s", rate.file_bytes_per_second / kGiga);
+    if (rate.file_share > 0) print_result(", {:.1f} % of the disk", 100 * rate.file_share);
+  }
   print_result("\n");
 }
 

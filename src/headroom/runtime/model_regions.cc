@@ -77,6 +77,8 @@ ModelRegions::Region& ModelRegions::at(std::string_view value) {
   return found->second;
 }
 
+const std::string& ModelRegions::path() const { return sources_.front()->path; }
+
 void ModelRegions::set_table(const File& file, TableRow row) {
   source_of(file);
   table_row_ = std::move(row);

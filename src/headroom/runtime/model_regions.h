@@ -49,6 +49,8 @@ class ModelRegions {
   // Throws InternalError for a value that has not been added.
   Region& at(std::string_view value);
   bool is_empty() const { return sources_.empty(); }
+  // Of the first of the files; there is one.
+  const std::string& path() const;
   // Whether a region does not begin on a page, and its file is read past the page cache.
   bool needs_copies() const { return needs_copies_; }
   // Throws InvalidInput naming a file that was written, or grew or shrank, since it was added.

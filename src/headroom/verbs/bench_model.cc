@@ -11,6 +11,7 @@
 #include "headroom/api/output_paths.h"
 #include "headroom/api/run_report.h"
 #include "headroom/backend/isa.h"
+#include "headroom/base/block_reader.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/expect_count.h"
@@ -19,6 +20,7 @@
 #include "headroom/generate/forecast.h"
 #include "headroom/generate/generation_steps.h"
 #include "headroom/generate/streamed_weights.h"
+#include "headroom/measure/disk_probe.h"
 #include "headroom/measure/kernel_bench.h"
 #include "headroom/measure/limit_probes.h"
 #include "headroom/measure/machine.h"
@@ -211,6 +213,19 @@ void decode(GenerationSteps& steps, int64_t sequences, std::span<const int32_t> 
   }
 }
 
+// Bytes a second of reading a file that weights stay in; 0 where there is none or it cannot be measured.
+double reading_rate(const Workspace& workspace) {
+  const std::span<std::byte> staging = workspace.staging();
+  if (workspace.plan().model_bytes == 0 || std::ssize(staging) < BlockReader::kLeastStagingBytes) return 0;
+  return measure_reading(workspace.model()->path(), staging);
+}
+
+// That one run of the step reads of them.
+double file_bytes_of(const Plan& plan, const std::string& step) {
+  const auto found = std::ranges::find(plan.graphs, step, &GraphPlan::name);
+  return found == plan.graphs.end() ? 0 : static_cast<double>(found->disk_read_bytes);
+}
+
 void measure_batch(const ModelBenchOptions& options, const Model& model, const GenerationShape& shape,
                    Workspace& workspace, const OnRate& add) {
   load(options, model, workspace);
@@ -227,11 +242,15 @@ void measure_batch(const ModelBenchOptions& options, const Model& model, const G
   }
   if (options.generate > 0) {
     ModelRate rate{.test = "decode", .batch = options.batch, .tokens = options.generate};
+    const double file_limit = reading_rate(workspace);
     const double fill = static_cast<double>(options.generate + 1) / 2 / static_cast<double>(shape.context);
     const double bytes = bytes_read_by(workspace.at(step_name(shape, options.batch)).graph(), fill);
     repeats.measure(rate, Limit::read, static_cast<double>(options.generate) * bytes, [&] {
       decode(steps, options.batch, std::span(text).first(static_cast<size_t>(options.generate)));
     });
+    const double file_bytes = file_bytes_of(workspace.plan(), step_name(shape, options.batch));
+    rate.file_bytes_per_second = static_cast<double>(options.generate) * file_bytes / rate.seconds;
+    if (file_limit > 0) rate.file_share = rate.file_bytes_per_second / file_limit;
     add(rate);
   }
 }
@@ -254,6 +273,8 @@ Json json_of(const ModelRate& rate) {
   if (rate.flops_per_second > 0) json["flops_per_second"] = rate.flops_per_second;
   if (rate.bytes_per_second > 0) json["bytes_per_second"] = rate.bytes_per_second;
   if (rate.share > 0) json["share"] = rate.share;
+  if (rate.file_bytes_per_second > 0) json["file_bytes_per_second"] = rate.file_bytes_per_second;
+  if (rate.file_share > 0) json["file_share"] = rate.file_share;
   return json;
 }
 

@@ -33,6 +33,8 @@ struct ModelRate {
   double flops_per_second = 0;  // prefill, train: by the prices of the ops (docs/profile.md)
   double bytes_per_second = 0;  // decode: weights and the keys and values so far
   double share = 0;             // of the peak of multiply-adds, or of reading memory, measured beside it; 0: unknown
+  double file_bytes_per_second = 0;  // decode: of weights that stay in the model's files
+  double file_share = 0;             // of reading such a file from one end to the other, measured before; 0: unknown
 };
 
 // `on_rate`, if set, hears of each measurement as it comes. Returns all of it as one object, with the fields of a
