@@ -116,6 +116,12 @@ double measure_reading(const std::string& path, std::span<std::byte> memory) {
   return median(rates);
 }
 
+double measure_model_file(const Workspace& workspace) {
+  const std::span<std::byte> staging = workspace.staging();
+  if (workspace.plan().model_bytes == 0 || std::ssize(staging) < BlockReader::kLeastStagingBytes) return 0;
+  return measure_reading(workspace.model()->path(), staging);
+}
+
 DiskRates measure_disk(const std::string& directory, std::span<std::byte> memory) {
   DiskRates rates;
   try {

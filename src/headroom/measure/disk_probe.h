@@ -7,6 +7,8 @@
 #include <span>
 #include <string>
 
+#include "headroom/runtime/workspace.h"
+
 namespace headroom {
 
 struct DiskRates {
@@ -28,6 +30,9 @@ DiskRates measure_disk(const std::string& directory, std::span<std::byte> memory
 // Bytes a second of reading the file so, its first 512 MiB at most: the median of a few passes; 0 where it is small or
 // offers no direct access. Throws as File::open does.
 double measure_reading(const std::string& path, std::span<std::byte> memory);
+
+// The same of a file that weights of the workspace stay in, by way of its staging memory; 0 where there is none, too.
+double measure_model_file(const Workspace& workspace);
 
 // Of that, for the budget.
 int disk_probe_threads();

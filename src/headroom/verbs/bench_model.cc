@@ -11,7 +11,6 @@
 #include "headroom/api/output_paths.h"
 #include "headroom/api/run_report.h"
 #include "headroom/backend/isa.h"
-#include "headroom/base/block_reader.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/expect_count.h"
@@ -213,13 +212,6 @@ void decode(GenerationSteps& steps, int64_t sequences, std::span<const int32_t> 
   }
 }
 
-// Bytes a second of reading a file that weights stay in; 0 where there is none or it cannot be measured.
-double reading_rate(const Workspace& workspace) {
-  const std::span<std::byte> staging = workspace.staging();
-  if (workspace.plan().model_bytes == 0 || std::ssize(staging) < BlockReader::kLeastStagingBytes) return 0;
-  return measure_reading(workspace.model()->path(), staging);
-}
-
 // That one run of the step reads of them.
 double file_bytes_of(const Plan& plan, const std::string& step) {
   const auto found = std::ranges::find(plan.graphs, step, &GraphPlan::name);
@@ -242,7 +234,7 @@ void measure_batch(const ModelBenchOptions& options, const Model& model, const G
   }
   if (options.generate > 0) {
     ModelRate rate{.test = "decode", .batch = options.batch, .tokens = options.generate};
-    const double file_limit = reading_rate(workspace);
+    const double file_limit = measure_model_file(workspace);
     const double fill = static_cast<double>(options.generate + 1) / 2 / static_cast<double>(shape.context);
     const double bytes = bytes_read_by(workspace.at(step_name(shape, options.batch)).graph(), fill);
     repeats.measure(rate, Limit::read, static_cast<double>(options.generate) * bytes, [&] {
