@@ -107,9 +107,9 @@ TEST(Attention, ReadsACacheAsItsNumbersInF32) {
   };
   Random random(11);
   for (const AttentionCase& c : cases) {
-    for (const CacheKind kind : {CacheKind::bf16, CacheKind::f16, CacheKind::q8, CacheKind::q4}) {
+    for (const CacheKind kind : {CacheKind::f32, CacheKind::bf16, CacheKind::f16, CacheKind::q8, CacheKind::q4}) {
       const CacheTypes types = cache_types(kind, c.head_size);
-      if (as_cache_format(types.keys) == nullptr) continue;  // 16 bits in rows, of heads that are no whole groups
+      if (as_cache_format(types.keys) == nullptr) continue;  // in rows, of heads that are no whole groups
       AttentionOperands x(c);
       spoil(random, {x.q, x.k, x.v});
       const CachedRows k(x.k, types.keys), v(x.v, types.values);
@@ -131,7 +131,7 @@ TEST(Attention, AgreesOnRandomCaches) {
     c.head_size = std::array{32, 64, 8, 24}[static_cast<size_t>(i % 4)];
     AttentionOperands x(c);
     spoil(random, {x.q, x.k, x.v});
-    const CacheKind kind = std::array{CacheKind::q8, CacheKind::q4, CacheKind::bf16, CacheKind::q4,
+    const CacheKind kind = std::array{CacheKind::q8, CacheKind::q4, CacheKind::bf16, CacheKind::f32,
                                       CacheKind::f16}[static_cast<size_t>(i % 5)];
     const CacheTypes types = cache_types(kind, c.head_size);
     if (as_cache_format(types.keys) == nullptr) continue;

@@ -73,7 +73,8 @@ TEST(WriteRows, EncodesRowsOfACache) {
                                       {CacheKind::q8, 40},
                                       {CacheKind::q4, 40},
                                       {CacheKind::bf16, 96},
-                                      {CacheKind::f16, 96}}) {
+                                      {CacheKind::f16, 96},
+                                      {CacheKind::f32, 96}}) {
       const CacheTypes types = cache_types(kind, width);
       const bool is_of_keys = order == CacheFormat::Order::keys;
       const CacheFormat& format = *as_cache_format(is_of_keys ? types.keys : types.values);

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "headroom/base/bytes.h"
+#include "headroom/base/convert.h"
 #include "headroom/base/errors.h"
 
 namespace headroom {
@@ -21,10 +22,10 @@ struct CodePlace {
 
 CodePlace place_of(const CacheLayout& layout, int64_t lane, int64_t k) {
   const bool halves = layout.bits == 4;
-  if (layout.bits == 16) {
+  if (!layout.is_scaled()) {
     const int64_t place =
         layout.order == CacheFormat::Order::keys ? k * kCachePanelRows + lane : lane * layout.group + k;
-    return {2 * place, 0};
+    return {layout.bits / 8 * place, 0};
   }
   if (layout.order == CacheFormat::Order::keys) {
     return {(halves ? k / 2 : k) * kCachePanelRows + lane, halves ? static_cast<int>(k % 2) * 4 : 0};
@@ -53,11 +54,10 @@ uint16_t half_at(const std::byte* from) {
 
 // False where the group is NaN.
 bool encode_group(const CacheLayout& layout, const CacheGroup& at, std::span<const float> elements, std::byte* tensor) {
-  if (layout.bits == 16) {
+  if (!layout.is_scaled()) {
     for (int64_t k = 0; k < layout.group; ++k) {
-      const float x = elements[static_cast<size_t>(k)];
-      const uint16_t half = layout.element == DType::bf16 ? f32_to_bf16(x) : f32_to_f16(x);
-      std::memcpy(tensor + at.codes_at + place_of(layout, at.lane, k).byte, &half, sizeof half);
+      std::byte* place = tensor + at.codes_at + place_of(layout, at.lane, k).byte;
+      convert_elements(DType::f32, &elements[static_cast<size_t>(k)], layout.element, place, 1);
     }
     return true;
   }
@@ -84,6 +84,10 @@ bool encode_group(const CacheLayout& layout, const CacheGroup& at, std::span<con
 // Groups of 32, and of 8 where heads ask for them.
 constexpr auto kKeys = CacheFormat::Order::keys;
 constexpr auto kValues = CacheFormat::Order::values;
+constinit const CacheFormat kKeysF32("keys_f32", kKeys, 32, 32, DType::f32);
+HEADROOM_BLOCK_FORMAT(kKeysF32);
+constinit const CacheFormat kValuesF32("values_f32", kValues, 32, 32, DType::f32);
+HEADROOM_BLOCK_FORMAT(kValuesF32);
 constinit const CacheFormat kKeysBf16("keys_bf16", kKeys, 16, 32, DType::bf16);
 HEADROOM_BLOCK_FORMAT(kKeysBf16);
 constinit const CacheFormat kKeysF16("keys_f16", kKeys, 16, 32, DType::f16);
@@ -142,9 +146,8 @@ void CacheFormat::decode(const Shape& shape, const std::byte* tensor, int64_t fi
   for (int64_t i = first; i < first + count; ++i) {
     const CacheGroup group(layout, shape, i);
     const CodePlace place = place_of(layout, group.lane, i % group_);
-    if (bits_ == 16) {
-      const uint16_t half = half_at(tensor + group.codes_at + place.byte);
-      *out++ = element_ == DType::bf16 ? bf16_to_f32(half) : f16_to_f32(half);
+    if (!layout.is_scaled()) {
+      convert_elements(element_, tensor + group.codes_at + place.byte, DType::f32, out++, 1);
       continue;
     }
     const int code = static_cast<uint8_t>(tensor[group.codes_at + place.byte]) >> place.shift & mask;
@@ -170,8 +173,9 @@ const CacheFormat* as_cache_format(DType dtype) {
 }
 
 const CacheFormat* find_cache_format(CacheFormat::Order order, int bits, int64_t head_size, DType element) {
-  for (const CacheFormat* format : {&kKeysBf16, &kKeysF16, &kValuesBf16, &kValuesF16, &kKeysQ8, &kKeysQ4, &kValuesQ8,
-                                    &kValuesQ4, &kKeysQ8G8, &kKeysQ4G8, &kValuesQ8G8, &kValuesQ4G8}) {
+  for (const CacheFormat* format :
+       {&kKeysF32, &kValuesF32, &kKeysBf16, &kKeysF16, &kValuesBf16, &kValuesF16, &kKeysQ8, &kKeysQ4, &kValuesQ8,
+        &kValuesQ4, &kKeysQ8G8, &kKeysQ4G8, &kValuesQ8G8, &kValuesQ4G8}) {
     const bool fits = format->order() == order && format->bits() == bits && format->element() == element;
     if (fits && head_size % format->group() == 0) return format;
   }

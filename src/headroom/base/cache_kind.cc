@@ -22,18 +22,18 @@ CacheKind parse_cache_kind(std::string_view name, std::string_view what) {
   return static_cast<CacheKind>(place - kCacheKindNames.begin());
 }
 
-int64_t cache_rows_of(CacheKind kind, int64_t tokens) {
-  return kind == CacheKind::f32 ? tokens : round_up(tokens, kCachePanelRows);
-}
+int64_t cache_rows_of(int64_t tokens) { return round_up(tokens, kCachePanelRows); }
 
 CacheTypes cache_types(CacheKind kind, int64_t head_size) {
-  if (kind == CacheKind::f32) return {DType::f32, DType::f32};
-  const bool has_16_bits = kind == CacheKind::bf16 || kind == CacheKind::f16;
-  const DType element = kind == CacheKind::bf16 ? DType::bf16 : kind == CacheKind::f16 ? DType::f16 : DType::u8;
-  const int bits = has_16_bits ? 16 : kind == CacheKind::q8 ? 8 : 4;
+  DType element = DType::u8;
+  int bits = kind == CacheKind::q8 ? 8 : 4;
+  if (kind <= CacheKind::f16) {
+    element = kind == CacheKind::f32 ? DType::f32 : kind == CacheKind::bf16 ? DType::bf16 : DType::f16;
+    bits = static_cast<int>(8 * size_of(element));
+  }
   const CacheFormat* keys = find_cache_format(CacheFormat::Order::keys, bits, head_size, element);
   const CacheFormat* values = find_cache_format(CacheFormat::Order::values, bits, head_size, element);
-  if (has_16_bits && keys == nullptr) return {element, element};
+  if (element != DType::u8 && keys == nullptr) return {element, element};
   if (keys == nullptr || values == nullptr) {
     throw InvalidInput(
         "a KV cache in {}: elements of a head share scales by groups of 32 or 8; expected heads of a multiple of 8 "

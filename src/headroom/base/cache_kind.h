@@ -20,9 +20,10 @@ struct CacheTypes {
   DType keys;
   DType values;
 };
-// Throws InvalidInput for heads that a format cannot keep in whole groups.
+// Panels (base/cache_format.h), or plain rows of f32, bf16 and f16 for heads that are no whole groups. Throws
+// InvalidInput where q8 and q4 cannot keep such heads.
 CacheTypes cache_types(CacheKind kind, int64_t head_size);
 // Rows that a sequence of so many tokens takes among others in one cache: kernels read whole panels at once.
-int64_t cache_rows_of(CacheKind kind, int64_t tokens);
+int64_t cache_rows_of(int64_t tokens);
 
 }  // namespace headroom

@@ -25,8 +25,8 @@ struct EvaluationShape {
   CacheKind cache_kind = CacheKind::f32;
 
   int64_t tokens() const { return rows * row_tokens; }
-  // Rows of the cache from one row of tokens to the next.
-  int64_t sequence_rows() const { return cache_rows_of(cache_kind, row_tokens); }
+  // Rows of the cache, or of the keys of the step, from one row of tokens to the next.
+  int64_t sequence_rows() const { return cache_kind == CacheKind::f32 ? row_tokens : cache_rows_of(row_tokens); }
   StepShape step() const;
 };
 

@@ -47,7 +47,7 @@ StepShape GenerationShape::step(int64_t rows) const {
           .of_sequences = prefix};
 }
 
-int64_t GenerationShape::sequence_rows() const { return sequences == 1 ? context : cache_rows_of(cache_kind, context); }
+int64_t GenerationShape::sequence_rows() const { return sequences == 1 ? context : cache_rows_of(context); }
 
 std::string step_name(const GenerationShape& shape, int64_t rows) {
   if (rows == 1) return "decode";

@@ -89,7 +89,7 @@ struct HalfCodes {
 #endif
 
 // What 16 bytes or twice as many hold: of keys a step, of values two of them a row's 32 elements.
-template <int kBits, class Half = void>
+template <int kBits>
 class CacheCodec {
  public:
   static constexpr bool kIsScaled = true;
@@ -123,20 +123,21 @@ class CacheCodec {
   HalfCodes half_;
 };
 
-template <class Half>
-class CacheCodec<16, Half> {
+// The same of f32, bf16 and f16.
+template <class Number>
+class CacheNumbers {
  public:
   static constexpr bool kIsScaled = false;
   static constexpr int kElements = 1;
-  static constexpr int64_t kStepBytes = 2 * kLanes;
-  static constexpr int64_t kRowBytes = 2 * kCacheGroup;
+  static constexpr int64_t kStepBytes = kLanes * static_cast<int64_t>(sizeof(Number));
+  static constexpr int64_t kRowBytes = 2 * kStepBytes;
 
   HEADROOM_INLINE void decode_step(const uint8_t* from, F32x16, F32x16, F32x16 (&out)[1]) const {
-    out[0] = load(reinterpret_cast<const Half*>(from));
+    out[0] = load(reinterpret_cast<const Number*>(from));
   }
   HEADROOM_INLINE void decode_row(const uint8_t* from, F32x16, F32x16, F32x16* out) const {
-    out[0] = load(reinterpret_cast<const Half*>(from));
-    out[1] = load(reinterpret_cast<const Half*>(from) + kLanes);
+    out[0] = load(reinterpret_cast<const Number*>(from));
+    out[1] = load(reinterpret_cast<const Number*>(from) + kLanes);
   }
 };
 
@@ -267,11 +268,14 @@ void multiply_cache_groups(const SmallProduct& product, int64_t row, const Cache
       next_codes[g] = ahead.values.codes(ahead.first + panel, group + g);
       if constexpr (Codec::kIsScaled) ahead.values.ask_numbers(ahead.first + panel, group + g);
     }
-    constexpr int64_t kRowsOfLine = kCacheLine / Codec::kRowBytes;
+    constexpr int64_t kRowsOfLine = std::max<int64_t>(kCacheLine / Codec::kRowBytes, 1);
     for (int64_t lane = 0; lane < kCachePanelRows; ++lane, ++a) {
       if (lane % kRowsOfLine == 0) {
 #pragma GCC unroll 2
-        for (int g = 0; g < kGroups; ++g) prefetch<1>(next_codes[g], lane * Codec::kRowBytes);
+        for (int g = 0; g < kGroups; ++g) {
+          prefetch<1>(next_codes[g], lane * Codec::kRowBytes);
+          if (Codec::kRowBytes > kCacheLine) prefetch<1>(next_codes[g], lane * Codec::kRowBytes + kCacheLine);
+        }
       }
       F32x16 elements[kVectors];
 #pragma GCC unroll 2

@@ -179,8 +179,9 @@ class AttentionTile {
       return add_packed_block(partials, first, start, count, [](int64_t) {});
     }
     const auto add = [&]<class Codec>(Codec) { add_aligned_block<Codec>(partials, first, start, count, from, ahead); };
-    if (keys_layout_->element == DType::bf16) return add(CacheCodec<16, Bf16>());
-    if (keys_layout_->element == DType::f16) return add(CacheCodec<16, F16>());
+    if (keys_layout_->element == DType::f32) return add(CacheNumbers<float>());
+    if (keys_layout_->element == DType::bf16) return add(CacheNumbers<Bf16>());
+    if (keys_layout_->element == DType::f16) return add(CacheNumbers<F16>());
     keys_layout_->bits == 8 ? add(CacheCodec<8>()) : add(CacheCodec<4>());
   }
 

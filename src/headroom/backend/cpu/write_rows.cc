@@ -27,21 +27,22 @@ HEADROOM_INLINE CacheGrid encode_codes(const float* elements, int bits, uint8_t*
   return grid;
 }
 
-template <class Half>
-void encode_halves(const CacheLayout& layout, const float* elements, int64_t group, int64_t lane, std::byte* panel) {
-  auto* out = reinterpret_cast<Half*>(panel + group * layout.group_bytes());
+template <class Number>
+void encode_numbers(const CacheLayout& layout, const float* elements, int64_t group, int64_t lane, std::byte* panel) {
+  auto* out = reinterpret_cast<Number*>(panel + group * layout.group_bytes());
   if (layout.order == CacheFormat::Order::values) {
     for (int i = 0; i < 2; ++i) store(out + lane * kVectorGroup + i * kLanes, load(elements + i * kLanes));
     return;
   }
-  Half halves[kVectorGroup];
-  for (int i = 0; i < 2; ++i) store(halves + i * kLanes, load(elements + i * kLanes));
-  for (int64_t k = 0; k < kVectorGroup; ++k) out[k * kCachePanelRows + lane] = halves[k];
+  Number numbers[kVectorGroup];
+  for (int i = 0; i < 2; ++i) store(numbers + i * kLanes, load(elements + i * kLanes));
+  for (int64_t k = 0; k < kVectorGroup; ++k) out[k * kCachePanelRows + lane] = numbers[k];
 }
 
 void encode_group(const CacheLayout& layout, const float* elements, int64_t group, int64_t lane, std::byte* panel) {
-  if (layout.element == DType::bf16) return encode_halves<Bf16>(layout, elements, group, lane, panel);
-  if (layout.element == DType::f16) return encode_halves<F16>(layout, elements, group, lane, panel);
+  if (layout.element == DType::f32) return encode_numbers<float>(layout, elements, group, lane, panel);
+  if (layout.element == DType::bf16) return encode_numbers<Bf16>(layout, elements, group, lane, panel);
+  if (layout.element == DType::f16) return encode_numbers<F16>(layout, elements, group, lane, panel);
   uint8_t codes[kVectorGroup];
   const CacheGrid grid = encode_codes(elements, layout.bits, codes);
   std::byte* place = panel + group * layout.group_bytes();
