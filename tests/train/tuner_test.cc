@@ -131,6 +131,20 @@ TEST(Tuner, TheSmallestBudgetWorksAndNoneLess) {
   }
 }
 
+TEST(Tuner, CombinationsThatTakeLongerAreGivenUpEarly) {
+  std::mt19937 random(5);
+  int estimates = 0;
+  constexpr int kRounds = 40;
+  for (int round = 0; round < kRounds; ++round) {
+    RandomPricing job(random, {{2, false}, {4, false}, {18, true}, {34, true}});
+    RandomPricing fresh = job;
+    const Tuned refused = tune(job.levers, job, 1);
+    tune(fresh.levers, fresh, (refused.smallest_bytes + 1000) / 2);
+    estimates += fresh.estimates;
+  }
+  EXPECT_LT(estimates, 95 * kRounds);
+}
+
 TEST(Tuner, AnAmpleBudgetTakesEveryFirstLevelAndIsFoundAtOnce) {
   std::mt19937 random(4);
   RandomPricing job(random, {{2, false}, {2, false}, {33, true}});

@@ -54,7 +54,8 @@ class Offload final : public Technique {
   }
 
   void apply(const TrainingSettings& settings, int level, TrainingWay& way) const override {
-    const OffloadSettings choice = choices(settings)[static_cast<size_t>(level)];
+    if (settings.disk.empty()) return;
+    const OffloadSettings choice = choice_of(kinds_of(settings.flags.text("--offload")), level + first_part(settings));
     if (choice.share == 0) return;
     way.rewrites.job.push_back({JobPhase::residence, [choice, processor = way.processor](Job& job, PassTrace* trace) {
                                   move_out(job, choice, processor, trace);
@@ -83,14 +84,18 @@ class Offload final : public Technique {
     if (settings.disk.empty()) return {{}};
     const OffloadKinds kinds = kinds_of(settings.flags.text("--offload"));
     std::vector<OffloadSettings> choices;
-    if (!is_named(settings)) choices.push_back({});
-    if (!kinds.any()) return choices;
-    for (int part = is_named(settings) ? kParts : 1; part <= kParts; ++part) {
-      choices.push_back({kinds, static_cast<double>(part) / kParts, true});
-    }
-    choices.push_back({kinds, 1, false});
+    const int last = kinds.any() ? kParts + 1 : 0;
+    for (int part = first_part(settings); part <= last; ++part) choices.push_back(choice_of(kinds, part));
     return choices;
   }
+
+  // Nothing, so many parts of all, or one more: all without overlap.
+  static OffloadSettings choice_of(const OffloadKinds& kinds, int part) {
+    if (part == 0) return {};
+    return {kinds, std::min(static_cast<double>(part) / kParts, 1.0), part <= kParts};
+  }
+
+  static int first_part(const TrainingSettings& settings) { return is_named(settings) ? kParts : 0; }
 
   static void move_out(Job& job, const OffloadSettings& choice, const Processor& processor, PassTrace* trace) {
     const auto step = static_cast<size_t>(last_row(job.schedule("update")).graph);

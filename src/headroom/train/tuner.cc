@@ -8,6 +8,10 @@
 namespace headroom {
 namespace {
 
+// Combinations that are beyond others may be faster by so much at some levels.
+constexpr double kAbout = 0.99;
+constexpr int kProbes = 3;  // of levels one by one, before a search
+
 class Search {
  public:
   Search(std::span<const LevelRange> ranges, Pricing& pricing) : ranges_(ranges), pricing_(pricing) {
@@ -18,6 +22,7 @@ class Search {
   std::optional<Choice> fastest(int64_t budget_bytes) {
     budget_bytes_ = budget_bytes;
     best_.reset();
+    searched_.clear();
     best_seconds_ = std::numeric_limits<double>::infinity();
     // A combination takes no less than those it is beyond in every technique.
     std::map<Choice, double> seconds;
@@ -41,6 +46,7 @@ class Search {
       if (floor_seconds_ >= best_seconds_) break;
       Choice one = way;
       search_graded(one, 0);
+      searched_.push_back(way);
     }
     if (best_) {
       is_thorough_ = true;
@@ -136,18 +142,69 @@ class Search {
     return true;
   }
 
+  // The first from `first` on that has levels to choose from; behind the last: none.
+  size_t next_graded(size_t first) const {
+    while (first < ranges_.size() && (!ranges_[first].graded || ranges_[first].levels == 1)) ++first;
+    return first;
+  }
+  bool is_last_graded(size_t technique) const { return next_graded(technique + 1) == ranges_.size(); }
+
+  // What the way takes at least: about as much as those of the combinations searched before that it is beyond, at its
+  // own levels of the graded techniques, as far as they are known.
+  double seconds_of_others(const Choice& way) {
+    double least = 0;
+    for (const Choice& other : searched_) {
+      Choice same = way;
+      bool is_beyond = true;
+      for (size_t i = 0; i < ranges_.size(); ++i) {
+        if (ranges_[i].graded) continue;
+        is_beyond &= other[i] <= way[i];
+        same[i] = other[i];
+      }
+      if (is_beyond && pricing_.has_estimate(same)) least = std::max(least, kAbout * pricing_.estimate(same).seconds);
+    }
+    return least;
+  }
+
+  // Whether no level of the last graded technique, this one, can be better than the best: those that others say take as
+  // long do not count, and the leanest that is left does not fit. All other levels are set.
+  bool is_hopeless(Choice& way, size_t technique) {
+    if (!best_ || technique == ranges_.size() || !is_last_graded(technique)) return false;
+    int level = 0;
+    for (; level <= (*best_)[technique] + 1 && level < ranges_[technique].levels; ++level) {
+      way[technique] = level;
+      if (seconds_of_others(way) >= best_seconds_) break;
+    }
+    // Leaner levels than the best's are for a search that knows where this one's begin to fit.
+    bool hopeless = level == 0;
+    if (level <= (*best_)[technique] + 1) {
+      for (int probes = 0; probes < kProbes && level > 0 && !hopeless; ++probes) {
+        way[technique] = --level;
+        hopeless = is_known_too_large(way, technique) || !may_fit(way);
+        if (!hopeless && seconds(way) < best_seconds_) break;
+      }
+    }
+    way[technique] = 0;
+    return hopeless;
+  }
+
+  // By the estimate of a leaner level.
+  bool is_known_too_large(Choice way, size_t technique) {
+    for (; way[technique] < ranges_[technique].levels; ++way[technique]) {
+      if (pricing_.has_estimate(way) && !may_fit(way)) return true;
+    }
+    return false;
+  }
+
   // Levels of the graded techniques from `first` on; all others are set.
   void search_graded(Choice& way, size_t first) {
-    size_t technique = first;
-    while (technique < ranges_.size() && (!ranges_[technique].graded || ranges_[technique].levels == 1)) ++technique;
+    const size_t technique = next_graded(first);
     if (technique == ranges_.size()) {
       consider(way);
       return;
     }
     if (consider(way)) return;
-    const bool is_last = std::none_of(ranges_.begin() + static_cast<std::ptrdiff_t>(technique) + 1, ranges_.end(),
-                                      [](const LevelRange& range) { return range.graded && range.levels > 1; });
-    if (is_last) {
+    if (is_last_graded(technique)) {
       search_last(way, technique);
     } else if (may_fit(at_end(way, technique))) {
       search_outer(way, technique);
@@ -156,8 +213,8 @@ class Search {
   }
 
   // The first level that fits, where the bytes between two known levels would have it if they fell evenly, and halfway
-  // where that closed in too slowly. Given up at a level that does not fit and takes as long as the best: looked at
-  // first is the best's own.
+  // where that closed in too slowly twice. Given up at a level that does not fit and takes as long as the best: looked
+  // at first is the best's own.
   void search_last(Choice& way, size_t technique) {
     const int last = ranges_[technique].levels - 1;
     int too_fast = 0;
@@ -175,13 +232,15 @@ class Search {
     if (best_ && (*best_)[technique] > 0 && (*best_)[technique] < last && !may_be_better((*best_)[technique])) return;
     if (bytes_at(lean) > budget) return;
     bool halves = bytes_at(too_fast) <= budget;  // only its plan does not fit
+    int slow = 0;                                // closings in a row
     while (lean - too_fast > 1) {
       const int width = lean - too_fast;
       const double bytes_too_fast = bytes_at(too_fast);
       const double part = halves ? 0.5 : (bytes_too_fast - budget) / (bytes_too_fast - bytes_at(lean));
       const int level = std::clamp(too_fast + static_cast<int>(part * width + 0.5), too_fast + 1, lean - 1);
       if (!may_be_better(level)) return;
-      halves = 2 * (lean - too_fast) > width;
+      slow = 2 * (lean - too_fast) > width ? slow + 1 : 0;
+      halves = slow > 1;
     }
     for (way[technique] = lean; way[technique] < ranges_[technique].levels; ++way[technique]) {
       if (consider(way)) break;  // the plan of a level that the bound lets through may yet be too large
@@ -196,7 +255,8 @@ class Search {
       if (level < 0 || level > last || tried[static_cast<size_t>(level)]) return;
       tried[static_cast<size_t>(level)] = true;
       way[technique] = level;
-      if (seconds(way) < best_seconds_) search_graded(way, technique + 1);
+      if (!is_hopeless(way, next_graded(technique + 1)) && seconds(way) < best_seconds_)
+        search_graded(way, technique + 1);
       for (size_t other = technique + 1; other < ranges_.size(); ++other) {
         if (ranges_[other].graded) way[other] = 0;
       }
@@ -221,6 +281,7 @@ class Search {
   int64_t budget_bytes_ = 0;
   double floor_seconds_ = 0;  // of the combination that is searched
   bool is_thorough_ = false;
+  std::vector<Choice> searched_;
   std::optional<Choice> best_;
   double best_seconds_ = 0;
 };
