@@ -35,7 +35,13 @@ class Prompts(frame.CommandTest):
         self.write_prompts(rows)
         arguments = ["--prompts", "prompts.jsonl", "--output", "answers.jsonl", *flags, *QUIET]
         self.headroom("generate", model, *arguments)
-        lines = (self.directory / "answers.jsonl").read_text(encoding="utf-8").splitlines()
+        return self.read_answers()
+
+    def read_answers(self):
+        """And takes the file away, which a run would not replace."""
+        path = self.directory / "answers.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines()
+        path.unlink()
         return [json.loads(line) for line in lines]
 
     def alone(self, prompt, *flags, model=STORIES):
@@ -66,7 +72,7 @@ class Prompts(frame.CommandTest):
             self.assertLessEqual(report["measured_peak_bytes"], report["predicted_peak_bytes"])
             self.assertEqual(report["turns"], len(rows))
             choices.append(json.dumps(report["choices"]))
-            texts.add((self.directory / "answers.jsonl").read_text(encoding="utf-8"))
+            texts.add(json.dumps(self.read_answers()))
         self.assertEqual(len(texts), 1)
         self.assertIn("16 sequences", choices[0])
         self.assertNotIn("sequences", choices[1])
@@ -118,12 +124,14 @@ class Prompts(frame.CommandTest):
 
     def test_flags_that_contradict_are_refused(self):
         self.write_prompts([{"prompt": "Once"}])
+        self.write("old.jsonl", "what somebody waited for")
         for flags, words in [
             (["--prompts", "prompts.jsonl"], "expected --output"),
             (["--prompts", "prompts.jsonl", "--output", "prompts.jsonl"], "prompts.jsonl"),
             (["--prompts", "prompts.jsonl", "--output", "a.jsonl", "--prompt", "x"], "--prompts"),
             (["--prompts", "prompts.jsonl", "--output", "a.jsonl", "--logprobs", "l.json"], "--logprobs"),
             (["--prompts", "prompts.jsonl", "--output", "a.jsonl", "--parallel", "0"], "--parallel"),
+            (["--prompts", "prompts.jsonl", "--output", "old.jsonl"], "old.jsonl: it exists"),
             (["--prompt", "x", "--output", "a.jsonl"], "--output"),
             (["--prompt", "x", "--parallel", "2"], "--parallel"),
         ]:
@@ -140,8 +148,7 @@ class Prompts(frame.CommandTest):
         process.send_signal(signal.SIGTERM)
         process.communicate()
         self.assertEqual(process.returncode, 143)
-        lines = (self.directory / "answers.jsonl").read_text(encoding="utf-8").splitlines()
-        answers = [json.loads(line) for line in lines]
+        answers = self.read_answers()
         self.assertLess(len(answers), len(rows))
         self.assertEqual(len({answer["index"] for answer in answers}), len(answers))
 

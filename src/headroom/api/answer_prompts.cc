@@ -13,6 +13,7 @@ namespace headroom {
 
 GenerateResult answer_prompts(const GenerateOptions& options, const GenerationSettings& settings,
                               const Tokenizer& tokenizer, const Model& model, PromptBatch& batch) {
+  const InterruptGuard interrupt;  // before there is a file that a signal would leave unfinished
   PromptRows rows(options, tokenizer, model);
   AnswerFile answers(options.output);
   Progress progress("answering", options.quiet);
@@ -36,7 +37,7 @@ GenerateResult answer_prompts(const GenerateOptions& options, const GenerationSe
         result.turns, settings.prompts,
         {fmt::format("{:.1f} tokens/s", static_cast<double>(result.new_tokens) / progress.elapsed_seconds())});
   };
-  result.stopped_by_signal = batch.run(next, done);
+  result.stopped_by_signal = batch.run(next, done, interrupt);
   result.seconds = progress.elapsed_seconds();
   result.finish = result.stopped_by_signal == 0 ? "end" : "interrupted";
   answers.finish();

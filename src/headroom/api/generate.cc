@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -88,6 +89,10 @@ void check_prompts_flags(const GenerateOptions& options) {
   }
   if (has_prompt(options)) throw InvalidInput("--prompts: expected no --prompt and no --prompt-file beside it");
   if (options.output.empty()) throw InvalidInput("--prompts: expected --output, the file for the answers");
+  std::error_code error;
+  if (std::filesystem::exists(options.output, error)) {
+    throw InvalidInput("--output {}: it exists; choose another name for the answers", options.output);
+  }
   if (!options.logprobs.empty()) {
     throw InvalidInput("--logprobs: many prompts have no single file of them; try --prompt TEXT");
   }

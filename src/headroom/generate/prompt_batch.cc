@@ -1,7 +1,5 @@
 #include "headroom/generate/prompt_batch.h"
 
-#include "headroom/runtime/interrupt.h"
-
 namespace headroom {
 
 PromptBatch::Text::Text(Prompt given, const PromptBatch& batch)
@@ -20,8 +18,7 @@ PromptBatch::PromptBatch(const GenerationSettings& settings, const GenerationSha
   for (int64_t sequence = shape.sequences; sequence-- > 0;) free_.push_back(sequence);
 }
 
-int PromptBatch::run(const Next& next, const Done& done) {
-  const InterruptGuard interrupt;
+int PromptBatch::run(const Next& next, const Done& done, const InterruptGuard& interrupt) {
   while (interrupt.signal() == 0) {
     while (admit(next)) {
     }

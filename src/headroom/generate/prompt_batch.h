@@ -13,6 +13,7 @@
 #include "headroom/generate/answer.h"
 #include "headroom/generate/generation_steps.h"
 #include "headroom/generate/token_picker.h"
+#include "headroom/runtime/interrupt.h"
 
 namespace headroom {
 
@@ -37,7 +38,7 @@ class PromptBatch {
 
   // Until `next` gives none and all are answered, or a signal, which is returned (0: none): `done` has then been called
   // for all that were complete.
-  int run(const Next& next, const Done& done);
+  int run(const Next& next, const Done& done, const InterruptGuard& interrupt);
 
  private:
   struct Text {
