@@ -40,7 +40,8 @@ void print(const ModelRate& rate) {
   const bool computes = rate.flops_per_second > 0;
   const std::string spread = rate.runs == 1 ? "        one run" : fmt::format("{:>6.1f} % spread", 100 * rate.spread);
   print_result("{:<24} {:>10.{}f} tokens/s {} {:>9.1f} {}", fmt::format("{} {}{}", rate.test, rows, rate.tokens),
-               rate.tokens_per_second, rate.tokens_per_second < 10 ? 3 : 1, spread, per_second / kGiga, computes ? "GFLOP/s" : "GB/s");
+               rate.tokens_per_second, rate.tokens_per_second < 10 ? 3 : 1, spread, per_second / kGiga,
+               computes ? "GFLOP/s" : "GB/s");
   if (rate.share > 0)
     print_result("{} {:>5.1f} % of {}", computes ? "" : "   ", 100 * rate.share, computes ? "fma" : "read");
   if (rate.file_bytes_per_second > 0) {
