@@ -6,6 +6,7 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "headroom/backend/arena.h"
 #include "headroom/base/block_format.h"
 #include "headroom/base/block_reader.h"
 #include "headroom/generate/generation_graphs.h"
@@ -155,7 +156,9 @@ void run(const GenerationSample& sample, const Backend& backend, int threads, Co
 }
 
 void add_disk(MachineRates& rates, const std::string& disk) {
-  std::vector<std::byte> memory(static_cast<size_t>(BlockReader::kMostStagingBytes));
+  Threads threads(1);
+  const Arena arena(BlockReader::kMostStagingBytes, threads);  // in huge pages, as jobs read
+  const std::span<std::byte> memory = arena.bytes();
   std::error_code error;
   if (std::filesystem::is_regular_file(disk, error)) {
     const double read = measure_reading(disk, memory);
