@@ -90,6 +90,7 @@ class SpilledCache(frame.CommandTest):
                 flags = [*common, "--kv-cache-dtype", kind, "--context", "3000", *FLAGS[2:], *more]
                 self.headroom("generate", "model", *flags)
                 answers.append((self.directory / "a.jsonl").read_text(encoding="utf-8"))
+                (self.directory / "a.jsonl").unlink()
         self.assertGreater(self.read_json("r.json")["disk_bytes"], 0)
         self.assertEqual(answers[0], answers[2])
         self.assertEqual(answers[1], answers[3])
