@@ -84,34 +84,26 @@ bool encode_group(const CacheLayout& layout, const CacheGroup& at, std::span<con
 // Groups of 32, and of 8 where heads ask for them.
 constexpr auto kKeys = CacheFormat::Order::keys;
 constexpr auto kValues = CacheFormat::Order::values;
-constinit const CacheFormat kKeysF32("keys_f32", kKeys, 32, 32, DType::f32);
-HEADROOM_BLOCK_FORMAT(kKeysF32);
-constinit const CacheFormat kValuesF32("values_f32", kValues, 32, 32, DType::f32);
-HEADROOM_BLOCK_FORMAT(kValuesF32);
-constinit const CacheFormat kKeysBf16("keys_bf16", kKeys, 16, 32, DType::bf16);
-HEADROOM_BLOCK_FORMAT(kKeysBf16);
-constinit const CacheFormat kKeysF16("keys_f16", kKeys, 16, 32, DType::f16);
-HEADROOM_BLOCK_FORMAT(kKeysF16);
-constinit const CacheFormat kValuesBf16("values_bf16", kValues, 16, 32, DType::bf16);
-HEADROOM_BLOCK_FORMAT(kValuesBf16);
-constinit const CacheFormat kValuesF16("values_f16", kValues, 16, 32, DType::f16);
-HEADROOM_BLOCK_FORMAT(kValuesF16);
-constinit const CacheFormat kKeysQ8("keys_q8", kKeys, 8, 32);
-HEADROOM_BLOCK_FORMAT(kKeysQ8);
-constinit const CacheFormat kKeysQ4("keys_q4", kKeys, 4, 32);
-HEADROOM_BLOCK_FORMAT(kKeysQ4);
-constinit const CacheFormat kValuesQ8("values_q8", kValues, 8, 32);
-HEADROOM_BLOCK_FORMAT(kValuesQ8);
-constinit const CacheFormat kValuesQ4("values_q4", kValues, 4, 32);
-HEADROOM_BLOCK_FORMAT(kValuesQ4);
-constinit const CacheFormat kKeysQ8G8("keys_q8_g8", kKeys, 8, 8);
-HEADROOM_BLOCK_FORMAT(kKeysQ8G8);
-constinit const CacheFormat kKeysQ4G8("keys_q4_g8", kKeys, 4, 8);
-HEADROOM_BLOCK_FORMAT(kKeysQ4G8);
-constinit const CacheFormat kValuesQ8G8("values_q8_g8", kValues, 8, 8);
-HEADROOM_BLOCK_FORMAT(kValuesQ8G8);
-constinit const CacheFormat kValuesQ4G8("values_q4_g8", kValues, 4, 8);
-HEADROOM_BLOCK_FORMAT(kValuesQ4G8);
+#define HEADROOM_CACHE_FORMAT(object, ...)         \
+  constinit const CacheFormat object(__VA_ARGS__); \
+  HEADROOM_BLOCK_FORMAT(object)
+
+HEADROOM_CACHE_FORMAT(kKeysF32, "keys_f32", kKeys, 32, 32, DType::f32);
+HEADROOM_CACHE_FORMAT(kValuesF32, "values_f32", kValues, 32, 32, DType::f32);
+HEADROOM_CACHE_FORMAT(kKeysBf16, "keys_bf16", kKeys, 16, 32, DType::bf16);
+HEADROOM_CACHE_FORMAT(kKeysF16, "keys_f16", kKeys, 16, 32, DType::f16);
+HEADROOM_CACHE_FORMAT(kValuesBf16, "values_bf16", kValues, 16, 32, DType::bf16);
+HEADROOM_CACHE_FORMAT(kValuesF16, "values_f16", kValues, 16, 32, DType::f16);
+HEADROOM_CACHE_FORMAT(kKeysQ8, "keys_q8", kKeys, 8, 32);
+HEADROOM_CACHE_FORMAT(kKeysQ4, "keys_q4", kKeys, 4, 32);
+HEADROOM_CACHE_FORMAT(kValuesQ8, "values_q8", kValues, 8, 32);
+HEADROOM_CACHE_FORMAT(kValuesQ4, "values_q4", kValues, 4, 32);
+HEADROOM_CACHE_FORMAT(kKeysQ8G8, "keys_q8_g8", kKeys, 8, 8);
+HEADROOM_CACHE_FORMAT(kKeysQ4G8, "keys_q4_g8", kKeys, 4, 8);
+HEADROOM_CACHE_FORMAT(kValuesQ8G8, "values_q8_g8", kValues, 8, 8);
+HEADROOM_CACHE_FORMAT(kValuesQ4G8, "values_q4_g8", kValues, 4, 8);
+
+#undef HEADROOM_CACHE_FORMAT
 
 }  // namespace
 

@@ -19,10 +19,10 @@
 //
 // Some rows of a value that is written row by row, a KV cache, by r, which write_rows takes (ops/write_rows.h):
 //
-//   b = load_rows(d, r)         as load, but only the rows before the end of the last range of r; the others are
+//   b = load_rows(d, r)         as load, but only the rows before the end of the last range of r, the others are
 //   garbage d' = store_rows(x, d, r)    as store in place, of the rows from the first range on to the end of the last;
-//   `rows`,
-//                               an attribute, is how many they are at most, for the price
+//   the
+//                               attribute `rows` is how many they are at most, for the price
 //
 // Transfers may be in flight together; those of the same place on disk happen in the order of their begins.
 #pragma once
