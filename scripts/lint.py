@@ -31,22 +31,23 @@ TEXT = CODE + (".md", ".txt", ".json", ".yaml", ".yml")
 # Which floors each floor of src/headroom may include besides itself, from the ground up (docs/architecture.md).
 FLOORS = {
     "base": "",
+    "comm": "base",
     "formats": "base",
     "data": "base formats",
     "graph": "base",
     "backend": "base graph",
     "ops": "base graph backend",
     "plan": "base graph",
-    "runtime": "base formats graph backend plan",
+    "runtime": "base comm formats graph backend plan",
     "measure": "base formats graph backend plan runtime",
     "passes": "base graph ops plan",
     "models": "base formats graph ops runtime",
     "tasks": "base data graph ops runtime models",
     "techniques": "base formats data graph ops plan passes models runtime",
     "generate": "base formats graph backend ops plan runtime measure passes models tasks",
-    "train": "base formats data graph backend ops plan runtime measure passes models tasks techniques",
-    "api": "base formats data graph backend ops plan runtime passes models tasks techniques generate train measure",
-    "verbs": "base formats data graph backend ops plan runtime passes models tasks techniques generate train measure "
+    "train": "base comm formats data graph backend ops plan runtime measure passes models tasks techniques",
+    "api": "base comm formats data graph backend ops plan runtime passes models tasks techniques generate train measure",
+    "verbs": "base comm formats data graph backend ops plan runtime passes models tasks techniques generate train measure "
     "api",
 }
 OPTION_FLOORS = ("api", "verbs")  # who may read the options of the public header; they make settings of them
