@@ -46,9 +46,10 @@ FLOORS = {
     "techniques": "base formats data graph ops plan passes models runtime",
     "generate": "base formats graph backend ops plan runtime measure passes models tasks",
     "train": "base comm formats data graph backend ops plan runtime measure passes models tasks techniques",
-    "api": "base comm formats data graph backend ops plan runtime passes models tasks techniques generate train measure",
-    "verbs": "base comm formats data graph backend ops plan runtime passes models tasks techniques generate train measure "
-    "api",
+    "api": "base comm formats data graph backend ops plan runtime passes models tasks techniques generate train "
+    "measure",
+    "verbs": "base comm formats data graph backend ops plan runtime passes models tasks techniques generate train "
+    "measure api",
 }
 OPTION_FLOORS = ("api", "verbs")  # who may read the options of the public header; they make settings of them
 # Where in the arena a value lies is known here; all others read and write through views (runtime/view.h).
