@@ -128,6 +128,39 @@ TEST(LinearCrossEntropy, KernelsAgreeInSixteenBits) {
   }
 }
 
+// Rows [first, first + rows) of a matrix.
+Array rows_of(const Array& matrix, int64_t first, int64_t rows) {
+  const Type type{matrix.type().dtype, {rows, matrix.type().shape[1]}};
+  const Array part(type);
+  const int64_t row_bytes = type.bytes() / rows;
+  std::memcpy(part.as<std::byte>(), matrix.as<std::byte>() + first * row_bytes, static_cast<size_t>(type.bytes()));
+  return part;
+}
+
+TEST(LinearCrossEntropy, PanelByPanelItIsTheSame) {
+  Random random(8);
+  const int64_t vocabulary = 3 * kVocabularyTile + 77;
+  for (const int64_t tokens : {int64_t{5}, kTokenBlock + 3}) {
+    for (const int64_t rows : {kVocabularyTile, 2 * kVocabularyTile}) {
+      const Head head = random_head(random, tokens, 6, vocabulary, rows == kVocabularyTile ? DType::f32 : DType::bf16);
+      head.targets.set(1, static_cast<double>(vocabulary));  // ignored, and in no panel
+      const std::vector<Array> whole =
+          run_kernel(Isa::reference, "linear_cross_entropy", {head.x, head.w, head.targets});
+      std::vector<Array> left;
+      for (int64_t first = 0; first < vocabulary; first += rows) {
+        const Array panel = rows_of(head.w, first, std::min(rows, vocabulary - first));
+        std::vector<Array> inputs = {head.x, panel, head.targets};
+        inputs.insert(inputs.end(), left.begin(), left.end());
+        left = expect_kernels_agree("linear_cross_entropy_panel", inputs, {{"first_row", first}});
+      }
+      const std::vector<Array> joined =
+          expect_kernels_agree("linear_cross_entropy_of_panels", {left[0], head.targets}, {{"vocabulary", vocabulary}});
+      expect_same_bits(whole[0], joined[0], "loss");
+      expect_same_bits(whole[1], joined[1], "lse");
+    }
+  }
+}
+
 TEST(LinearCrossEntropy, TargetsOutsideTheVocabularyAreIgnored) {
   Random random(4);
   Head head = random_head(random, 4, 5, 9);
@@ -216,6 +249,12 @@ TEST(LinearCrossEntropy, WrongOperandsAreRefused) {
   EXPECT_THROW(op->output_types(targets, {}), InvalidInput);
   const std::vector<Type> empty = {f32({4, 8}), f32({0, 8}), i32({4})};
   EXPECT_THROW(op->output_types(empty, {}), InvalidInput);
+  const Op* panel = find_op("linear_cross_entropy_panel");
+  const std::vector<Type> first = {f32({4, 8}), f32({10, 8}), i32({4})};
+  EXPECT_EQ(panel->output_types(first, {{"first_row", int64_t{0}}})[0], f32({3, 4}));
+  EXPECT_THROW(panel->output_types(first, {{"first_row", kVocabularyTile}}), InvalidInput);
+  const std::vector<Type> next = {first[0], first[1], first[2], f32({3, 4})};
+  EXPECT_THROW(panel->output_types(next, {{"first_row", int64_t{4095}}}), InvalidInput);
 }
 
 }  // namespace

@@ -104,10 +104,43 @@ class Streaming(frame.CommandTest):
                 got, got_log, report = self.generate(budget, model)
                 self.assertEqual((got, got_log), (text, log))
                 self.assertLessEqual(report["measured_peak_bytes"], report["predicted_peak_bytes"])
-            flags = ["--data", "text.txt", "--seq-len", 32, "--threads", 1, "--report", "report.json", "--quiet"]
-            loss = self.headroom("eval", model, *flags, "--memory", "1GiB").stdout
-            budget = self.read_json("report.json")["predicted_peak_bytes"] - table_bytes // 2
-            self.assertEqual(self.headroom("eval", model, *flags, "--memory", budget).stdout, loss)
+            self.check_evaluation([model], 1.6 * table_bytes)
+        self.check_evaluation(["four", "--reference", "wide"], 1.3 * 20000 * 256 * 2)
+
+    def check_evaluation(self, what, saved_bytes):
+        """It is the same at every budget, of which the smallest is less than ample memory by so many bytes."""
+        flags = ["--data", "text.txt", "--seq-len", 32, "--threads", 1, "--report", "report.json", "--quiet"]
+        run = lambda budget: self.headroom("eval", *what, *flags, "--memory", budget).stdout
+        text, ample = run("1GiB"), self.read_json("report.json")
+        self.refused("eval", *what, *flags, "--memory", "12MiB", expect=frame.OVER_BUDGET)
+        smallest = self.read_json("report.json")["smallest_budget_bytes"]
+        self.assertLess(smallest, ample["predicted_peak_bytes"] - saved_bytes)
+        for budget in [smallest, (smallest + ample["predicted_peak_bytes"]) // 2]:
+            self.assertEqual(run(budget), text)
+            report = self.read_json("report.json")
+            self.assertGreater(report["model_bytes"], 0)
+            self.assertLessEqual(report["measured_peak_bytes"], report["predicted_peak_bytes"])
+            self.assertLessEqual(report["predicted_peak_bytes"], budget)
+            for field in ["loss", "reference_loss", "kl_divergence", "largest_kl_divergence", "top1_agreement"]:
+                self.assertEqual(report.get(field), ample.get(field), field)
+
+    def test_a_table_that_is_the_output_layer_leaves_too(self):
+        config = {
+            "architectures": ["LlamaForCausalLM"], "vocab_size": 20000, "hidden_size": 256, "intermediate_size": 512,
+            "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 4, "max_position_embeddings": 128,
+            "tie_word_embeddings": True,
+        }  # fmt: skip
+        self.write("config.json", config)
+        self.headroom("init", "config.json", "--output", "tied", "--dtype", "bf16", "--quiet")
+        for name in ["tokenizer.json", "tokenizer_config.json"]:
+            self.write(f"tied/{name}", (self.directory / "model" / name).read_bytes())
+        text, log, ample = self.generate("1GiB", "tied")
+        smallest = self.smallest("tied")
+        self.assertLess(smallest, ample["predicted_peak_bytes"] - 0.8 * 20000 * 256 * 2)
+        got, got_log, report = self.generate(smallest, "tied")
+        self.assertEqual((got, got_log), (text, log))
+        self.assertLessEqual(report["measured_peak_bytes"], report["predicted_peak_bytes"])
+        self.check_evaluation(["tied"], 0.6 * 20000 * 256 * 2)
 
     def test_a_prompt_takes_few_sweeps(self):
         self.write("prompt.txt", 12 * TEXT)

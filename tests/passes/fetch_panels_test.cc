@@ -37,6 +37,32 @@ TEST(FetchPanels, AProductWithALargeWeightIsOneOfPanelsSideBySide) {
   EXPECT_EQ(products, 4);
 }
 
+TEST(FetchPanels, ALossHeadGoesOnFromPanelToPanelOverWholeTiles) {
+  const Graph before = parse_graph(
+      "graph evaluation\n"
+      "input %h: f32[5, 64] activation\n"
+      "input %targets: i32[5] input\n"
+      "input %head: bf16[9000, 64] weight\n"
+      "%losses: f32[5] activation, %lse: f32[5] activation = linear_cross_entropy(%h, %head, %targets) @head forward\n"
+      "result %losses\n");
+  const Graph after = fetch_panels(before, {"head"}, 1 << 10);
+  verify(after);
+  EXPECT_EQ(after.value(after.find("head")).tier, Tier::model);
+  EXPECT_EQ(after.value(after.results[0]).name, "losses");
+  std::vector<int64_t> rows;
+  std::vector<std::string_view> ops;
+  for (const Node& node : after.nodes) {
+    if (node.op->name() == "fetch") {
+      rows.push_back(node.attributes.integer("rows"));
+    } else if (node.op->name() != "fetched") {
+      ops.push_back(node.op->name());
+    }
+  }
+  EXPECT_EQ(rows, (std::vector<int64_t>{4096, 4096, 808}));
+  const std::string_view panel = "linear_cross_entropy_panel";
+  EXPECT_EQ(ops, (std::vector<std::string_view>{panel, panel, panel, "linear_cross_entropy_of_panels"}));
+}
+
 TEST(FetchPanels, NothingIsDoneForWeightsThatAreNotNamedOrFit) {
   const Graph before = parse_graph(kStepWithVocabulary);
   EXPECT_EQ(to_text(fetch_panels(before, {"w"}, 1 << 10)), to_text(before));
@@ -55,6 +81,11 @@ TEST(RowsFromHost, TakeThePlaceOfTheTableAndItsIds) {
     EXPECT_NE(after.value(id).name, "table");
     EXPECT_NE(after.value(id).name, "decode.tokens");
   }
+}
+
+TEST(RowsFromHost, OfAReferenceHaveANameOfTheirOwn) {
+  const Graph after = rows_from_host(parse_graph(kStepWithVocabulary), "table", "reference.");
+  EXPECT_NE(after.find("reference.decode.tokens.rows"), kNoValue);
 }
 
 TEST(RowsFromHost, ATableThatAnotherNodeReadsStays) {

@@ -327,23 +327,28 @@ EvalResult evaluate(const EvalOptions& options) {
                          options.tokens);
     }
   }
-  const EvaluationShape shape = evaluation_shape(
+  const EvaluationShape leanest = evaluation_shape(
       *model, options.batch_size, reads_text ? task_of(*model).row_tokens(windows.seq_len) - 1 : rows.row_length,
       !options.logits.empty() || !options.reference.empty(), options.adapter, options.compute,
       parse_cache_kind(options.kv_cache_dtype, "--kv-cache-dtype"));
-  if (reference != nullptr && shape.row_tokens > reference->max_positions()) {
+  if (reference != nullptr && leanest.row_tokens > reference->max_positions()) {
     throw InvalidInput("--reference {}: it has {} positions; expected {}, the tokens of a row", options.reference,
-                       reference->max_positions(), shape.row_tokens);
+                       reference->max_positions(), leanest.row_tokens);
   }
   const int64_t tokenizer_bytes = reads_text ? tokenizer_bytes_of(options.model) : 0;
   const int64_t document_bytes = reads_text ? example_bound_bytes(options.model, options.data, windows.seq_len) : 0;
-  const StreamSource source(options.model, *model);
+  StreamSource source(options.model, *model);
+  if (reference != nullptr) source.add_reference(options.reference, *reference);
+  EvaluationShape shape;
   FittedJob job = fit_to_run(options, [&] {
-    return fit_evaluation(*model, reference.get(), shape, resolve_budget(options.memory),
-                          threads_to_use(options.threads), trace_settings(options), tokenizer_bytes, document_bytes,
-                          named_text_bytes(options.data, 0) + named_text_bytes(options.disable_passes, 1) +
-                              config_bytes(options.model) + config_bytes(options.reference),
-                          source);
+    FittedEvaluation fitted =
+        fit_evaluation(*model, reference.get(), leanest, resolve_budget(options.memory),
+                       threads_to_use(options.threads), trace_settings(options), tokenizer_bytes, document_bytes,
+                       named_text_bytes(options.data, 0) + named_text_bytes(options.disable_passes, 1) +
+                           config_bytes(options.model) + config_bytes(options.reference),
+                       source);
+    shape = fitted.shape;
+    return std::move(fitted.job);
   });
   announce_plan(job, options, "plan of the evaluation", options.model);
 

@@ -8,10 +8,12 @@
 
 #include "headroom/base/errors.h"
 #include "headroom/models/constants.h"
+#include "headroom/ops/embedding.h"
 
 namespace headroom {
 Evaluator::Evaluator(Workspace& workspace, const Model& model, const EvaluationShape& shape, LogitSink logits)
     : shape_(shape),
+      workspace_(workspace),
       evaluation_(workspace.at("evaluation")),
       logits_(workspace.find("logits")),
       step_(workspace, shape.step()),
@@ -20,6 +22,8 @@ Evaluator::Evaluator(Workspace& workspace, const Model& model, const EvaluationS
   fill_constants(model, workspace);
   const std::string of_reference = fmt::format("{}sequences", kReferencePrefix);
   if (workspace.has(of_reference)) reference_sequences_ = workspace.view<int32_t>(of_reference);
+  const std::string rows_of_reference = fmt::format("{}tokens{}", kReferencePrefix, kRowsSuffix);
+  if (workspace.has(rows_of_reference)) reference_rows_ = workspace.view<float>(rows_of_reference);
   if (logits_ != nullptr) logit_rows_ = workspace.view<int32_t>("logit_rows");
   if (shape.logit_rows > 0) {
     const View<int32_t> range = workspace.view<int32_t>("hidden_range");
@@ -49,15 +53,27 @@ void Evaluator::add_row(std::span<const int32_t> ids, std::span<const int32_t> t
   }
   step_.leave_out(begin + used, begin + shape_.row_tokens);
   step_.cached_sequence(begin, used, rows_ * shape_.sequence_rows(), 0);
+  add_to_reference(ids.first(static_cast<size_t>(used)));
+  ++rows_seen_;
+  tokens_seen_ += used;
+  if (++rows_ == shape_.rows) run();
+}
+
+void Evaluator::add_to_reference(std::span<const int32_t> ids) {
+  const int64_t begin = rows_ * shape_.row_tokens;
   if (reference_sequences_.is_bound()) {
-    const std::array<int64_t, 4> numbers = {begin, used, begin, 0};
+    const std::array<int64_t, 4> numbers = {begin, static_cast<int64_t>(ids.size()), begin, 0};
     for (int64_t i = 0; i < 4; ++i) {
       reference_sequences_[4 * rows_ + i] = static_cast<int32_t>(numbers[static_cast<size_t>(i)]);
     }
   }
-  ++rows_seen_;
-  tokens_seen_ += used;
-  if (++rows_ == shape_.rows) run();
+  if (!reference_rows_.is_bound()) return;
+  const std::span<float> all = reference_rows_.all();
+  const size_t features = all.size() / static_cast<size_t>(shape_.tokens());
+  for (size_t t = 0; t < ids.size(); ++t) {
+    const size_t row = static_cast<size_t>(begin) + t;
+    workspace_.model()->table_row(Source::reference)(ids[t], all.subspan(row * features, features));
+  }
 }
 
 void Evaluator::finish() {

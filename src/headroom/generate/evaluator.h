@@ -39,14 +39,17 @@ class Evaluator {
   int64_t tokens() const { return tokens_seen_; }  // that went through the model
 
  private:
+  void add_to_reference(std::span<const int32_t> ids);  // of the row that is being added
   void run();
   void pass_logits();
 
   EvaluationShape shape_;
+  const Workspace& workspace_;
   Executor& evaluation_;
   Executor* logits_;
   StepFiller step_;
   View<int32_t> reference_sequences_;  // unbound where the reference reads the model's, or there is none
+  View<float> reference_rows_;         // of its embedding's table, unbound unless that is in its files
   View<int32_t> logit_rows_;
   View<const float> losses_;
   LogitSink sink_;

@@ -12,6 +12,7 @@
 #include "headroom/base/grouped_format.h"
 #include "headroom/base/page.h"
 #include "headroom/formats/weights/grouped_reader.h"
+#include "headroom/generate/evaluation_graphs.h"
 #include "headroom/generate/spilled_cache.h"
 #include "headroom/graph/op.h"
 #include "headroom/ops/embedding.h"
@@ -103,17 +104,19 @@ void fill_rows(Job& job) {
 }
 
 // Of a weight that comes in panels, each has about panel_bytes.
-void leave_in_files(Job& job, const Names& names, const std::string& table, int64_t panel_bytes, int64_t ahead_bytes,
-                    const Processor& processor) {
+void leave_in_files(Job& job, const Names& names, const std::vector<StreamSource::Table>& tables, int64_t panel_bytes,
+                    int64_t ahead_bytes, const Processor& processor) {
   const OffloadPlan leaving{.values = names, .to = Tier::model};
   for (Graph& graph : job.graphs) {
-    if (names.contains(table)) graph = rows_from_host(std::move(graph), table);
+    for (const StreamSource::Table& table : tables) {
+      if (names.contains(table.name)) graph = rows_from_host(std::move(graph), table.name, table.prefix);
+    }
     graph = run_passes(std::move(graph),
                        {{"panels", [&](Graph one) { return fetch_panels(std::move(one), names, panel_bytes); }, false},
                         {"stream", [&](Graph one) { return offload(std::move(one), leaving); }, false},
                         {"prefetch", [&](Graph one) { return prefetch(std::move(one), processor, ahead_bytes); }}});
   }
-  if (names.contains(table)) fill_rows(job);
+  fill_rows(job);
 }
 
 class Streaming {
@@ -147,7 +150,7 @@ class Streaming {
       const StreamSource::Weight& weight = source_.weights()[i];
       all_.insert(weight.name);
       all_bytes_ += weight.bytes;
-      if (weight.name == source_.table()) continue;
+      if (i < source_.before_output() && source_.is_table(weight.name)) continue;
       largest_ = std::max(largest_, weight.bytes);
       if (i < source_.before_output()) panel_bytes_ = largest_;
       is_aligned &= weight.is_aligned;
@@ -206,7 +209,7 @@ class Streaming {
     FittedJob job = plan_candidate({choice,
                                     [&] {
                                       Job built = ways_[way].build();
-                                      leave_in_files(built, names, source_.table(), panel_bytes_, ahead,
+                                      leave_in_files(built, names, source_.tables(), panel_bytes_, ahead,
                                                      choose_backend().on(reserve_.threads));
                                       return built;
                                     }},
@@ -218,7 +221,9 @@ class Streaming {
   // Of all weights that may leave.
   const char* owners() const {
     const bool has_output = all_.size() > source_.before_output();
-    if (source_.table().empty()) return has_output ? "layers and output" : "the layers";
+    const bool has_table =
+        std::any_of(all_.begin(), all_.end(), [&](const std::string& name) { return source_.is_table(name); });
+    if (!has_table) return has_output ? "layers and output" : "the layers";
     return has_output ? "embedding, layers and output" : "embedding and layers";
   }
 
@@ -272,50 +277,73 @@ class Streaming {
 
 }  // namespace
 
-const std::string& StreamSource::table() const {
-  static const std::string kNone;
-  return table_ ? table_->name : kNone;
+std::string_view StreamSource::Part::prefix() const { return source == Source::reference ? kReferencePrefix : ""; }
+
+std::vector<StreamSource::Table> StreamSource::tables() const {
+  std::vector<Table> tables;
+  for (const Part& part : parts_) {
+    if (!part.table.empty()) tables.push_back({part.table, part.prefix()});
+  }
+  return tables;
 }
 
-StreamSource::StreamSource(const std::string& path, const Model& model) : files_(path) { list_weights(model, false); }
+bool StreamSource::is_table(const std::string& name) const {
+  return std::any_of(parts_.begin(), parts_.end(), [&](const Part& part) { return part.table == name; });
+}
 
-StreamSource::StreamSource(const Model& model, bool in_blocks) { list_weights(model, in_blocks); }
+StreamSource::StreamSource(const std::string& path, const Model& model) {
+  list_weights({.source = Source::model, .files = std::optional<WeightFiles>(std::in_place, path)}, model, false);
+}
 
-void StreamSource::list_weights(const Model& model, bool in_blocks) {
+StreamSource::StreamSource(const Model& model, bool in_blocks) { list_weights({}, model, in_blocks); }
+
+void StreamSource::add_reference(const std::string& path, const Model& reference) {
+  list_weights({.source = Source::reference, .files = std::optional<WeightFiles>(std::in_place, path)}, reference,
+               false);
+}
+
+void StreamSource::list_weights(Part part, const Model& model, bool in_blocks) {
   const WeightFormats formats = model.stored_formats();
   const Readers readers(model);
-  size_t number = 0;
-  std::vector<std::pair<double, Weight>> order;
+  size_t number = 0;  // of the layers' weights
   for (const Parameter& parameter : model.parameters()) {
     const std::vector<Slice>& slices = parameter.binding->slices;
     if (parameter.shape.rank() < 2 || slices.size() != 1) continue;
     const Type type = {formats(parameter.name), parameter.shape};
     const bool is_table = readers.by_rows.contains(parameter.name);
-    if (is_table && !is_tied(model, parameter.name)) {
-      table_ = {parameter.name, slices.front()};
-      order.emplace_back(kTableTurn, Weight{parameter.name, round_up(type.bytes(), kPageBytes)});
-      continue;
-    }
-    if (is_table) continue;
-    if (in_blocks && as_grouped(type.dtype) != nullptr) continue;
+    if (!is_table && in_blocks && as_grouped(type.dtype) != nullptr) continue;
+    const bool is_whole = !is_table || is_tied(model, parameter.name);  // that is read
     bool is_aligned = !in_blocks;
-    if (files_) {
-      const std::optional<WeightTensor> tensor = files_->find(slices.front().tensor);
+    if (part.files && is_whole) {
+      const std::optional<WeightTensor> tensor = part.files->find(slices.front().tensor);
       if (!tensor || !lies_as_kept(tensor->stored, type)) continue;
       is_aligned = tensor->stored.offset_bytes % kPageBytes == 0;
     }
-    const double turn = readers.in_layers.contains(parameter.name) ? spread(number++) : kOutputTurn;
-    order.emplace_back(turn, Weight{parameter.name, round_up(type.bytes(), kPageBytes), is_aligned});
+    const std::string name = std::string(part.prefix()) + parameter.name;
+    if (is_table) {
+      part.table = name;
+      part.rows = slices.front();
+    }
+    double turn = is_whole ? kOutputTurn : kTableTurn;
+    if (readers.in_layers.contains(parameter.name)) turn = spread(number++);
+    order_.emplace_back(turn, Weight{name, round_up(type.bytes(), kPageBytes), is_aligned});
   }
-  before_output_ = number + (table_ ? 1 : 0);
-  std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  for (auto& [turn, weight] : order) weights_.push_back(std::move(weight));
+  parts_.push_back(std::move(part));
+  std::stable_sort(order_.begin(), order_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  weights_.clear();
+  before_output_ = 0;
+  for (const auto& [turn, weight] : order_) {
+    weights_.push_back(weight);
+    before_output_ += turn < kOutputTurn ? 1 : 0;
+  }
 }
 
 void StreamSource::add_regions(const Plan& plan, ModelRegions& regions) const {
-  if (table_ && plan.find(table_->name) == nullptr) {
-    const WeightTensor table = files_->require(table_->slice.tensor, table_->slice.shape);
-    regions.set_table(table.file->file(table.stored), [table](int32_t row, std::span<float> to) {
+  for (const Part& part : parts_) {
+    const PersistentValue* resident = plan.find(part.table);
+    if (part.table.empty() || (resident != nullptr && resident->tier != Tier::model)) continue;
+    const WeightTensor table = part.files->require(part.rows.tensor, part.rows.shape);
+    regions.set_table(part.source, table.file->file(table.stored), [table](int32_t row, std::span<float> to) {
       const auto features = static_cast<int64_t>(to.size());
       table.read(row * features, features, DType::f32, to.data(), NanCheck::refuse);
     });
@@ -323,7 +351,9 @@ void StreamSource::add_regions(const Plan& plan, ModelRegions& regions) const {
   for (const PersistentValue& value : plan.persistent) {
     if (value.tier != Tier::model) continue;
     const Slice& slice = value.binding->slices.front();
-    const WeightTensor tensor = files_->require(slice.tensor, slice.shape);
+    const auto of = std::find_if(parts_.begin(), parts_.end(),
+                                 [&](const Part& part) { return part.source == value.binding->source; });
+    const WeightTensor tensor = of->files->require(slice.tensor, slice.shape);
     regions.add(value.name, tensor.file->file(tensor.stored), tensor.stored.offset_bytes,
                 [tensor](const Tensor& rows, int64_t first_row) { refuse_unusable(tensor, rows, first_row); });
   }

@@ -5,7 +5,9 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "headroom/formats/weights/weight_files.h"
@@ -15,7 +17,8 @@
 
 namespace headroom {
 
-// The weights of a model that its files hold byte for byte as they are kept, each in one piece.
+// The weights of a model that its files hold byte for byte as they are kept, each in one piece; and those of a
+// reference beside it, under the names that they have there (generate/evaluation_graphs.h).
 class StreamSource {
  public:
   struct Weight {
@@ -28,29 +31,41 @@ class StreamSource {
   StreamSource(const std::string& path, const Model& model);
   // As if headroom had written them: for plans. `in_blocks`: into a GGUF file of Q8_0, whose blocks lie otherwise.
   explicit StreamSource(const Model& model, bool in_blocks = false);
+  // A reference, which is in the files at `path`.
+  void add_reference(const std::string& path, const Model& reference);
 
-  // In the order in which they leave the memory: the table of the embedding, of which the host reads the rows of a
-  // step; the layers' weights, spread over the layers, so that reading and computing take turns; last the output's.
+  // In the order in which they leave the memory: the tables of embeddings, of which the host reads the rows of a
+  // step; the layers' weights, spread over the layers, so that reading and computing take turns; last the outputs', and
+  // with them tables that are outputs, too.
   const std::vector<Weight>& weights() const { return weights_; }
-  // How many of them are not the output's.
+  // How many of them are not the outputs'.
   size_t before_output() const { return before_output_; }
-  // The name of the table that may leave; empty where none may.
-  const std::string& table() const;
+  // Tables that may leave, and what then stands before the names of the rows that the host reads of them.
+  struct Table {
+    std::string name;
+    std::string_view prefix;
+  };
+  std::vector<Table> tables() const;
+  bool is_table(const std::string& name) const;
 
   // Where the weights that `plan` leaves in the files lie; of a source with files. Throws as ModelRegions::add.
   void add_regions(const Plan& plan, ModelRegions& regions) const;
 
  private:
-  struct Table {
-    std::string name;
-    Slice slice;  // the whole of a tensor
+  // One of the models.
+  struct Part {
+    Source source = Source::model;
+    std::optional<WeightFiles> files;
+    std::string table = "";  // that may leave
+    Slice rows = {};         // where it lies, the whole of a tensor
+    std::string_view prefix() const;
   };
-  void list_weights(const Model& model, bool in_blocks);
+  void list_weights(Part part, const Model& model, bool in_blocks);
 
-  std::optional<WeightFiles> files_;
+  std::vector<Part> parts_;
+  std::vector<std::pair<double, Weight>> order_;  // weights_, each with its turn
   std::vector<Weight> weights_;
   size_t before_output_ = 0;
-  std::optional<Table> table_;
 };
 
 // As fit_job with `ways`, from fastest to leanest. Where none fits, as many weights of `source` (null: none) as must

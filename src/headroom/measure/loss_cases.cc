@@ -1,5 +1,6 @@
 // The loss head against its products alone, and the ops over rows of logits.
 //   T tokens, F features, V vocabulary.
+#include "headroom/backend/vocabulary_tiles.h"
 #include "headroom/measure/kernel_case.h"
 
 namespace headroom {
@@ -43,6 +44,27 @@ KernelCase loss_with_gradients(int64_t tokens, int64_t features, int64_t vocabul
   return one;
 }
 
+// A panel of a large vocabulary, behind others.
+KernelCase panel_of_losses(int64_t tokens, int64_t features) {
+  KernelCase one = loss(false, tokens, features, 2 * kVocabularyTile);
+  one.op = "linear_cross_entropy_panel";
+  one.name = fmt::format("{} {}", one.op, dimensions({tokens, features, 2 * kVocabularyTile}));
+  one.inputs.push_back(f32({3, tokens}));
+  one.attributes = {{"first_row", kVocabularyTile}};
+  return one;
+}
+
+KernelCase losses_of_panels(int64_t tokens) {
+  KernelCase one;
+  one.op = "linear_cross_entropy_of_panels";
+  one.name = fmt::format("{} {}", one.op, tokens);
+  one.inputs = {f32({3, tokens}), i32({tokens})};
+  one.attributes = {{"vocabulary", int64_t{32000}}};
+  one.limit = Limit::read;
+  one.fill = [](std::span<const Tensor> inputs) { fill_constant(inputs[0], 1); };
+  return one;
+}
+
 constexpr int64_t kLossRows = 1024, kLossVocabulary = 32000;
 
 KernelCase over_logits(std::string_view op, std::vector<Type> inputs) {
@@ -64,8 +86,14 @@ std::vector<KernelCase> loss_cases() {
     fill_constant(inputs[1], 10);
     fill_constant(inputs[3], 10);
   };
-  return {loss(false, 1024, 768, 32000),      loss(true, 1024, 768, 32000),    loss_with_gradients(1024, 768, 32000),
-          over_logits("logsumexp", {logits}), over_logits("argmax", {logits}), divergence};
+  return {loss(false, 1024, 768, 32000),
+          loss(true, 1024, 768, 32000),
+          loss_with_gradients(1024, 768, 32000),
+          panel_of_losses(1024, 768),
+          losses_of_panels(1 << 16),
+          over_logits("logsumexp", {logits}),
+          over_logits("argmax", {logits}),
+          divergence};
 }
 
 }  // namespace headroom

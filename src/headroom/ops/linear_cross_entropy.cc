@@ -2,11 +2,14 @@
 //   T tokens, F features, V vocabulary.
 #include "headroom/ops/linear_cross_entropy.h"
 
+#include "headroom/backend/vocabulary_tiles.h"
 #include "headroom/base/errors.h"
 #include "headroom/ops/expect.h"
 
 namespace headroom {
 namespace {
+
+static_assert(kLossPanelRows % kVocabularyTile == 0);
 
 // x [T, F], weight [V, F], targets i32[T].
 void expect_head(std::string_view op, std::span<const Type> inputs) {
@@ -69,6 +72,54 @@ class LinearCrossEntropy : public Op {
     }
     const LossGradients result = linear_cross_entropy_backward(build, x, weight, targets, lse, gradients[0]);
     return {result.dx, result.dweight, kNoValue};
+  }
+};
+
+class LinearCrossEntropyPanel : public Op {
+ public:
+  LinearCrossEntropyPanel() : Op("linear_cross_entropy_panel") {}
+
+  std::vector<Type> output_types(std::span<const Type> inputs, const Attributes& attributes) const override {
+    const int64_t first_row = attributes.integer("first_row");
+    const size_t count = first_row == 0 ? 3 : 4;
+    expect_inputs(name(), inputs, count, count);
+    expect_head(name(), inputs);
+    if (first_row < 0 || first_row % kLossPanelRows != 0) {
+      throw InvalidInput("{}: a panel begins on a multiple of {} rows; got {}", name(), kLossPanelRows, first_row);
+    }
+    const Type left = f32({3, inputs[0].shape[0]});
+    if (count == 4) expect_type(name(), "before is f32[3, T] where x is [T, F]", left, inputs[3]);
+    return {left};
+  }
+
+  std::vector<StoragePair> in_place(const TypedNode& node) const override {
+    if (node.inputs.size() < 4) return {};
+    return {{.output = 0, .input = 3}};
+  }
+
+  Price price(const TypedNode& node) const override {
+    return {.flops = 2 * volume(node) + 20 * logits(node), .bytes = bytes_touched(node)};
+  }
+
+  bool reads_blocks(size_t input) const override { return input == 1; }
+};
+
+class LinearCrossEntropyOfPanels : public Op {
+ public:
+  LinearCrossEntropyOfPanels() : Op("linear_cross_entropy_of_panels") {}
+
+  std::vector<Type> output_types(std::span<const Type> inputs, const Attributes& attributes) const override {
+    expect_inputs(name(), inputs, 2, 2);
+    attributes.integer("vocabulary");
+    expect_rank(name(), "targets are i32[T]", 1, inputs[1]);
+    const int64_t tokens = inputs[1].shape[0];
+    expect_type(name(), "targets are i32[T]", i32({tokens}), inputs[1]);
+    expect_type(name(), "panels is f32[3, T] where targets are i32[T]", f32({3, tokens}), inputs[0]);
+    return {f32({tokens}), f32({tokens})};
+  }
+
+  Price price(const TypedNode& node) const override {
+    return {.flops = 20.0 * static_cast<double>(node.inputs[1].shape[0]), .bytes = bytes_touched(node)};
   }
 };
 
@@ -136,6 +187,19 @@ LossResult linear_cross_entropy(Builder& build, ValueId x, ValueId weight, Value
   return {outputs[0], outputs[1]};
 }
 
+ValueId linear_cross_entropy_panel(Builder& build, ValueId x, ValueId weight, ValueId targets, int64_t first_row,
+                                   ValueId before) {
+  std::vector<ValueId> inputs = {x, weight, targets};
+  if (before != kNoValue) inputs.push_back(before);
+  return build.value("linear_cross_entropy_panel", inputs, {{"first_row", first_row}});
+}
+
+LossResult linear_cross_entropy_of_panels(Builder& build, ValueId panels, ValueId targets, int64_t vocabulary) {
+  const std::vector<ValueId> outputs =
+      build.node("linear_cross_entropy_of_panels", {panels, targets}, {{"vocabulary", vocabulary}});
+  return {outputs[0], outputs[1]};
+}
+
 LossGradients linear_cross_entropy_backward(Builder& build, ValueId x, ValueId weight, ValueId targets, ValueId lse,
                                             ValueId scale, ValueId sum) {
   std::vector<ValueId> inputs = {x, weight, targets, lse, scale};
@@ -158,6 +222,10 @@ LossAndGradients linear_cross_entropy_with_gradients(Builder& build, ValueId x, 
 
 static const headroom::LinearCrossEntropy linear_cross_entropy_op;
 HEADROOM_OP(linear_cross_entropy_op);
+static const headroom::LinearCrossEntropyPanel linear_cross_entropy_panel_op;
+HEADROOM_OP(linear_cross_entropy_panel_op);
+static const headroom::LinearCrossEntropyOfPanels linear_cross_entropy_of_panels_op;
+HEADROOM_OP(linear_cross_entropy_of_panels_op);
 static const headroom::LinearCrossEntropyBackward linear_cross_entropy_backward_op;
 HEADROOM_OP(linear_cross_entropy_backward_op);
 static const headroom::LinearCrossEntropyWithGradients linear_cross_entropy_with_gradients_op;

@@ -16,6 +16,16 @@ struct LossResult {
 // The gradient of loss is one number for all tokens, f32[1]: what the backward takes as `scale`.
 LossResult linear_cross_entropy(Builder& build, ValueId x, ValueId weight, ValueId targets);
 
+// The same a panel of the vocabulary at a time, where the weight comes in panels. `weight` are rows of it from
+// first_row on, a multiple of kLossPanelRows (a tile of the sums), as is the number of rows but of the last panel. What
+// panels leave behind them, f32[3, T]: the maximum of the logits so far, the sum of exp(logit - maximum), the target's
+// logit. It goes on from `before`, in its storage; kNoValue for the first panel. No gradient.
+inline constexpr int64_t kLossPanelRows = 4096;
+ValueId linear_cross_entropy_panel(Builder& build, ValueId x, ValueId weight, ValueId targets, int64_t first_row,
+                                   ValueId before = kNoValue);
+// What the last panel left -> loss and lse.
+LossResult linear_cross_entropy_of_panels(Builder& build, ValueId panels, ValueId targets, int64_t vocabulary);
+
 struct LossGradients {
   ValueId dweight;  // f32[V, F]
   ValueId dx;       // f32[T, F]

@@ -7,7 +7,7 @@
 
 namespace headroom {
 
-Graph rows_from_host(Graph graph, const std::string& table) {
+Graph rows_from_host(Graph graph, const std::string& table, std::string_view prefix) {
   Builder build(graph);
   Replacements rows;
   std::unordered_set<ValueId> spared;  // what the host reads instead
@@ -18,7 +18,7 @@ Graph rows_from_host(Graph graph, const std::string& table) {
                        graph.value(node.inputs[0]).role == Role::weight;
     if (picks) {
       const Type type = graph.value(node.outputs[0]).type;
-      const std::string name = graph.value(node.inputs[1]).name + std::string(kRowsSuffix);
+      const std::string name = std::string(prefix).append(graph.value(node.inputs[1]).name).append(kRowsSuffix);
       rows.put(node.outputs[0], build.input(name, type, Role::input));
       spared.insert(node.inputs.begin(), node.inputs.end());
       return;

@@ -79,9 +79,9 @@ ModelRegions::Region& ModelRegions::at(std::string_view value) {
 
 const std::string& ModelRegions::path() const { return sources_.front()->path; }
 
-void ModelRegions::set_table(const File& file, TableRow row) {
+void ModelRegions::set_table(headroom::Source source, const File& file, TableRow row) {
   source_of(file);
-  table_row_ = std::move(row);
+  table_rows_[source] = std::move(row);
 }
 
 void ModelRegions::check_unchanged() const {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <span>
@@ -15,6 +16,7 @@
 
 #include "headroom/backend/kernel.h"
 #include "headroom/base/file.h"
+#include "headroom/graph/binding.h"
 
 namespace headroom {
 
@@ -41,10 +43,10 @@ class ModelRegions {
   // cannot.
   void add(const std::string& value, const File& file, int64_t offset_bytes, Look look = nullptr);
 
-  // Of a table that stays in `file`: what reads a row of it, as f32.
+  // Of a table that stays in `file`, that of the model or of its reference: what reads a row of it, as f32.
   using TableRow = std::function<void(int32_t row, std::span<float> to)>;
-  void set_table(const File& file, TableRow row);
-  const TableRow& table_row() const { return table_row_; }
+  void set_table(headroom::Source source, const File& file, TableRow row);
+  const TableRow& table_row(headroom::Source source) const { return table_rows_.at(source); }
 
   // Throws InternalError for a value that has not been added.
   Region& at(std::string_view value);
@@ -63,7 +65,7 @@ class ModelRegions {
   std::vector<std::unique_ptr<Source>> sources_;
   std::unordered_map<std::string, Region> regions_;
   bool needs_copies_ = false;
-  TableRow table_row_;
+  std::map<headroom::Source, TableRow> table_rows_;
 };
 
 }  // namespace headroom

@@ -25,7 +25,7 @@ void StepFiller::token(int64_t row, int32_t id, int64_t position, int32_t target
   if (!rows_.is_bound()) return;
   const std::span<float> all = rows_.all();
   const size_t features = all.size() / static_cast<size_t>(rows());
-  workspace_.model()->table_row()(id, all.subspan(static_cast<size_t>(row) * features, features));
+  workspace_.model()->table_row(Source::model)(id, all.subspan(static_cast<size_t>(row) * features, features));
 }
 
 void StepFiller::put(int64_t row, int32_t id, int64_t position, int32_t target) {

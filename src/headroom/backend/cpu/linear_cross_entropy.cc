@@ -61,6 +61,35 @@ struct Head {
   float* of_targets;  // per token of the block: the logit of its target
 };
 
+// What tiles of the vocabulary leave of each token: the maximum of its logits, the sum, the logit of its target.
+struct Tiles {
+  float* max;
+  float* sum;
+  float* of_target;
+};
+
+// Of the tokens [t, t + rows), whose Tiles these are: goes on over the head's rows, which are those of the vocabulary
+// from first_row on.
+void scan_vocabulary(const Head& head, int64_t t, int64_t rows, int64_t first_row, const Tiles& tiles) {
+  for (int64_t v = 0; v < head.vocabulary; v += kVocabularyTile) {
+    const int64_t width = std::min(kVocabularyTile, head.vocabulary - v);
+    head.compute_logits(t, rows, v, width);
+    head.call.threads.split(rows, 1, [&](int64_t begin, int64_t end, int) {
+      for (int64_t i = begin; i < end; ++i) {
+        const float* row = head.logits + i * head.sizes.logits_stride;
+        const MaxAndSum part = max_and_sum(row, width);
+        const bool is_first = first_row + v == 0;
+        const MaxAndSum whole = is_first ? part : merge({tiles.max[i], tiles.sum[i]}, part);
+        tiles.max[i] = whole.max;
+        tiles.sum[i] = whole.sum;
+        const int64_t target = head.targets[t + i] - (first_row + v);
+        if (is_first) tiles.of_target[i] = 0.0f;
+        if (target >= 0 && target < width) tiles.of_target[i] = row[target];
+      }
+    });
+  }
+}
+
 }  // namespace
 
 void linear_cross_entropy(const Invocation& call) {
@@ -69,25 +98,35 @@ void linear_cross_entropy(const Invocation& call) {
   float* lse = call.outputs[1].as<float>();   // between tiles: the maxima so far
   for (int64_t t = 0; t < head.tokens; t += kTokenBlock) {
     const int64_t rows = std::min(kTokenBlock, head.tokens - t);
-    for (int64_t v = 0; v < head.vocabulary; v += kVocabularyTile) {
-      const int64_t width = std::min(kVocabularyTile, head.vocabulary - v);
-      head.compute_logits(t, rows, v, width);
-      call.threads.split(rows, 1, [&](int64_t begin, int64_t end, int) {
-        for (int64_t i = begin; i < end; ++i) {
-          const float* row = head.logits + i * head.sizes.logits_stride;
-          const MaxAndSum part = max_and_sum(row, width);
-          const MaxAndSum whole = v == 0 ? part : merge({lse[t + i], loss[t + i]}, part);
-          lse[t + i] = whole.max;
-          loss[t + i] = whole.sum;
-          const int64_t target = head.targets[t + i] - v;
-          if (target >= 0 && target < width) head.of_targets[i] = row[target];
-        }
-      });
-    }
+    scan_vocabulary(head, t, rows, 0, {lse + t, loss + t, head.of_targets});
     for (int64_t i = 0; i < rows; ++i) {
       lse[t + i] = log_sum_exp({lse[t + i], loss[t + i]});
       loss[t + i] = head.is_ignored(t + i) ? 0.0f : lse[t + i] - head.of_targets[i];
     }
+  }
+}
+
+void linear_cross_entropy_panel(const Invocation& call) {
+  const Head head(call);
+  float* max = call.outputs[0].as<float>();
+  float* sum = max + head.tokens;
+  float* of_target = sum + head.tokens;
+  for (int64_t t = 0; t < head.tokens; t += kTokenBlock) {
+    scan_vocabulary(head, t, std::min(kTokenBlock, head.tokens - t), call.attributes.integer("first_row"),
+                    {max + t, sum + t, of_target + t});
+  }
+}
+
+void linear_cross_entropy_of_panels(const Invocation& call) {
+  const int32_t* targets = call.inputs[1].as<int32_t>();
+  const int64_t tokens = call.inputs[1].dim(0);
+  const int64_t vocabulary = call.attributes.integer("vocabulary");
+  const float* max = call.inputs[0].as<float>();
+  for (int64_t t = 0; t < tokens; ++t) {
+    const float lse = log_sum_exp({max[t], max[tokens + t]});
+    const bool is_ignored = targets[t] < 0 || targets[t] >= vocabulary;
+    call.outputs[0].as<float>()[t] = is_ignored ? 0.0f : lse - max[2 * tokens + t];
+    call.outputs[1].as<float>()[t] = lse;
   }
 }
 
@@ -168,4 +207,6 @@ void linear_cross_entropy_backward(const Invocation& call) {
 }  // namespace headroom::HEADROOM_ISA
 
 HEADROOM_KERNEL(linear_cross_entropy);
+HEADROOM_KERNEL(linear_cross_entropy_panel);
+HEADROOM_KERNEL(linear_cross_entropy_of_panels);
 HEADROOM_KERNEL(linear_cross_entropy_backward);

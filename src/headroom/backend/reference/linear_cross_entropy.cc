@@ -22,30 +22,47 @@ float logit(const X* x, Weight w, int64_t features) {
 
 bool is_ignored(int32_t target, int64_t vocabulary) { return target < 0 || target >= vocabulary; }
 
-template <class X, class Weight>
-void find_losses(const Invocation& call, const X* x, Weight w) {
+// What tiles of the vocabulary leave of a token.
+struct Tiles {
+  MaxAndSum whole;
+  float of_target;
+};
+
+// Calls visit(t, Tiles) for each token when its tiles over the rows of w are done, which are those of the vocabulary
+// from first_row on; they go on from `before(t)` unless they are the first.
+template <class X, class Weight, class Before, class Visit>
+void scan_vocabulary(const Invocation& call, const X* x, Weight w, int64_t first_row, Before before, Visit visit) {
   const int64_t features = call.inputs[0].dim(1);
-  const int64_t vocabulary = call.inputs[1].dim(0);
+  const int64_t rows = call.inputs[1].dim(0);
   call.threads.split(call.inputs[0].dim(0), 1, [&](int64_t begin, int64_t end, int thread) {
     float* logits = reinterpret_cast<float*>(call.scratch.data() + thread * kProductScratchBytes);
     for (int64_t t = begin; t < end; ++t) {
-      const int32_t target = call.inputs[2].as<int32_t>()[t];
-      float of_target = 0.0f;
-      MaxAndSum whole{};
-      for (int64_t tile = 0; tile < vocabulary; tile += kVocabularyTile) {
-        const int64_t width = std::min(vocabulary - tile, kVocabularyTile);
+      const int64_t target = call.inputs[2].as<int32_t>()[t] - first_row;
+      Tiles tiles = first_row == 0 ? Tiles{} : before(t);
+      for (int64_t tile = 0; tile < rows; tile += kVocabularyTile) {
+        const int64_t width = std::min(rows - tile, kVocabularyTile);
         for (int64_t v = 0; v < width; ++v) {
           logits[v] = logit(x + t * features, w + (tile + v) * features, features);
-          if (tile + v == target) of_target = logits[v];
+          if (tile + v == target) tiles.of_target = logits[v];
         }
         const MaxAndSum part = max_and_sum(logits, width);
-        whole = tile == 0 ? part : merge(whole, part);
+        tiles.whole = first_row + tile == 0 ? part : merge(tiles.whole, part);
       }
-      const float lse = whole.max + log(whole.sum);
-      call.outputs[0].as<float>()[t] = is_ignored(target, vocabulary) ? 0.0f : lse - of_target;
-      call.outputs[1].as<float>()[t] = lse;
+      visit(t, tiles);
     }
   });
+}
+
+void store_loss(const Invocation& call, int64_t t, int32_t target, int64_t vocabulary, const Tiles& tiles) {
+  const float lse = tiles.whole.max + log(tiles.whole.sum);
+  call.outputs[0].as<float>()[t] = is_ignored(target, vocabulary) ? 0.0f : lse - tiles.of_target;
+  call.outputs[1].as<float>()[t] = lse;
+}
+
+Tiles tiles_of(const Tensor& panels, int64_t t) {
+  const int64_t tokens = panels.dim(1);
+  const float* of = panels.as<float>() + t;
+  return {{of[0], of[tokens]}, of[2 * tokens]};
 }
 
 // The gradients of logits, too, are rounded to x's format. A row of dx runs its chains in scratch.
@@ -97,8 +114,40 @@ void find_gradients(const Invocation& call, const X* x, Weight w) {
 }  // namespace
 
 void linear_cross_entropy(const Invocation& call) {
-  with_elements(call.inputs[0],
-                [&](auto* x) { with_weights(call.inputs[1], [&](auto w) { find_losses(call, x, w); }); });
+  const auto store = [&](int64_t t, const Tiles& tiles) {
+    store_loss(call, t, call.inputs[2].as<int32_t>()[t], call.inputs[1].dim(0), tiles);
+  };
+  with_elements(call.inputs[0], [&](auto* x) {
+    with_weights(call.inputs[1], [&](auto w) {
+      scan_vocabulary(
+          call, x, w, 0, [](int64_t) { return Tiles{}; }, store);
+    });
+  });
+}
+
+void linear_cross_entropy_panel(const Invocation& call) {
+  const Tensor& left = call.outputs[0];
+  const int64_t tokens = left.dim(1);
+  const auto store = [&](int64_t t, const Tiles& tiles) {
+    float* to = left.as<float>() + t;
+    to[0] = tiles.whole.max;
+    to[tokens] = tiles.whole.sum;
+    to[2 * tokens] = tiles.of_target;
+  };
+  const int64_t first_row = call.attributes.integer("first_row");
+  with_elements(call.inputs[0], [&](auto* x) {
+    with_weights(call.inputs[1], [&](auto w) {
+      scan_vocabulary(
+          call, x, w, first_row, [&](int64_t t) { return tiles_of(call.inputs[3], t); }, store);
+    });
+  });
+}
+
+void linear_cross_entropy_of_panels(const Invocation& call) {
+  const int64_t vocabulary = call.attributes.integer("vocabulary");
+  for (int64_t t = 0; t < call.inputs[1].dim(0); ++t) {
+    store_loss(call, t, call.inputs[1].as<int32_t>()[t], vocabulary, tiles_of(call.inputs[0], t));
+  }
 }
 
 void linear_cross_entropy_backward(const Invocation& call) {
@@ -143,5 +192,7 @@ int64_t linear_cross_entropy_with_gradients_scratch(const TypedNode& node, int t
 }  // namespace headroom::reference
 
 HEADROOM_KERNEL(linear_cross_entropy, linear_cross_entropy_scratch);
+HEADROOM_KERNEL(linear_cross_entropy_panel, linear_cross_entropy_scratch);
+HEADROOM_KERNEL(linear_cross_entropy_of_panels);
 HEADROOM_KERNEL(linear_cross_entropy_backward, linear_cross_entropy_backward_scratch);
 HEADROOM_KERNEL(linear_cross_entropy_with_gradients, linear_cross_entropy_with_gradients_scratch);
