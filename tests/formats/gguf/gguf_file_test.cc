@@ -173,7 +173,7 @@ TEST_F(GgufFileTest, OpensManyTensorsQuickly) {
   for (uint64_t i = 0; i < GgufFile::kMaxTensors; ++i) bytes += tensor(std::to_string(i), {1}, kGgmlF32, 32 * i);
   const size_t table_bytes = bytes.size() - table_begin;
   const std::string path = directory_.write("a.gguf", pad(bytes) + std::string(32 * GgufFile::kMaxTensors, 'd'));
-  const auto begin = std::chrono::steady_clock::now();
+  [[maybe_unused]] const auto begin = std::chrono::steady_clock::now();
   const size_t before = allocated_bytes();
   const GgufFile file(path);
   EXPECT_LE(allocated_bytes() - before, table_bytes + 64 * 1024);

@@ -129,7 +129,7 @@ TEST_F(SafetensorsTest, OpensAHeaderOfManyTensorsQuickly) {
   std::string header = "{";
   for (int i = 0; i < 100000; ++i) header += (i > 0 ? "," : "") + entry(std::to_string(i), "U8", "[]", i, i + 1);
   const std::string path = directory_.write("a.safetensors", make_file(header + "}", 100000));
-  const auto begin = std::chrono::steady_clock::now();
+  [[maybe_unused]] const auto begin = std::chrono::steady_clock::now();
   const HeapPeak heap;
   const SafetensorsFile file(path);
   EXPECT_LE(heap.bytes(), static_cast<int64_t>(header.size()) + 64 * 1024);
