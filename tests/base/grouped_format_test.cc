@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -108,6 +109,53 @@ TEST(GroupedFormat, RoundingLosesAtMostAStep) {
     }
     const double most[] = {0, 0, 0.6, 0.3, 0.13, 0, 0, 0, 0.009};
     EXPECT_LT(std::sqrt(lost / squares), most[format->bits()]);
+  }
+}
+
+// One number by the sentence in docs/weight_formats.md.
+int code_by_definition(float x, float scale, int zero, int bits) {
+  if (scale == 0) return zero;
+  const float code = std::nearbyint(x / scale) + static_cast<float>(zero);
+  return static_cast<int>(std::clamp(code, 0.0f, static_cast<float>((1 << bits) - 1)));
+}
+
+// Groups of many magnitudes, ties among them, and halves of a step; scales that f16 makes denormal or 0.
+TEST(GroupedFormat, CodesAreThoseOfTheDefinition) {
+  const Shape shape = {19, 256};
+  std::vector<float> numbers = normal_numbers(shape.elements());
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    const size_t group = i / 32;
+    if (group % 7 == 1) numbers[i] = std::nearbyint(numbers[i] * 100) / 16;
+    if (group % 7 == 2) numbers[i] = i % 2 == 0 ? -0.5f : 0.5f;
+    if (group % 7 == 3) numbers[i] *= 1e-6f;
+    if (group % 7 == 4) numbers[i] = i % 3 == 0 ? -0.0f : numbers[i] * 1e-9f;
+    if (group % 7 == 5) numbers[i] = std::fabs(numbers[i]) * 1e4f;
+    if (group % 7 == 6) numbers[i] = -0.0f;
+  }
+  for (const GroupedFormat* format : all_formats()) {
+    SCOPED_TRACE(format->name());
+    const GroupedLayout layout(*format, shape);
+    const std::vector<std::byte> tensor = encoded(*format, shape, numbers);
+    const int bits = format->bits();
+    for (int64_t begin = 0; begin < shape.elements(); begin += layout.group) {
+      const std::span<const float> group(numbers.data() + begin, static_cast<size_t>(layout.group));
+      float largest = 0, low = 0, high = 0;
+      for (const float x : group) {
+        largest = std::fabs(x) > std::fabs(largest) ? x : largest;
+        low = std::min(low, x);
+        high = std::max(high, x);
+      }
+      const float range = format->has_zeros() ? (high - low) / static_cast<float>((1 << bits) - 1)
+                                              : -largest / static_cast<float>(1 << (bits - 1));
+      const float scale = f16_to_f32(f32_to_f16(range));
+      int zero = 1 << (bits - 1);
+      if (format->has_zeros()) zero = scale > 0 ? code_by_definition(-low, scale, 0, bits) : 0;
+      for (int64_t i = begin; i < begin + layout.group; ++i) {
+        const auto [code, of_group] = format->element(shape, tensor.data(), i / 256, i % 256);
+        ASSERT_EQ(std::bit_cast<uint32_t>(of_group), std::bit_cast<uint32_t>(scale)) << i;
+        ASSERT_EQ(code + zero, code_by_definition(numbers[static_cast<size_t>(i)], scale, zero, bits)) << i;
+      }
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -54,13 +55,31 @@ int code_at(const Planes& planes, const uint8_t* panel, int64_t lane, int64_t k)
   return code;
 }
 
-void put_code(const Planes& planes, uint8_t* panel, int64_t lane, int64_t k, int code) {
+using Codes = std::array<uint8_t, kLeastGroup>;
+
+// Of a row, from its element k on, a multiple of as many: whole words of four codes.
+void put_codes(const Planes& planes, uint8_t* panel, int64_t lane, int64_t k, const Codes& codes) {
   for (size_t i = 0; i < planes.count; ++i) {
     const Plane& plane = planes.all[i];
-    const Place place = place_of(plane, lane, k);
-    const int mask = (1 << plane.bits) - 1;
-    const int kept = panel[place.byte] & ~(mask << place.shift);
-    panel[place.byte] = static_cast<uint8_t>(kept | (code >> plane.shift & mask) << place.shift);
+    const uint32_t mask = 0x01010101u * ((1u << plane.bits) - 1);
+    uint8_t* to = panel + place_of(plane, lane, k).byte;
+    const auto put = [&]<int kBits>() {
+      for (const uint8_t* from = codes.data(); from < codes.data() + kLeastGroup; to += kLineBytes) {
+        uint32_t bytes = 0;
+        for (int shift = 0; shift < 8; shift += kBits, from += 4) {
+          uint32_t four;
+          std::memcpy(&four, from, sizeof four);
+          bytes |= (four >> plane.shift & mask) << shift;
+        }
+        std::memcpy(to, &bytes, sizeof bytes);
+      }
+    };
+    switch (plane.bits) {
+      case 1: put.template operator()<1>(); break;
+      case 2: put.template operator()<2>(); break;
+      case 4: put.template operator()<4>(); break;
+      default: put.template operator()<8>(); break;
+    }
   }
 }
 
@@ -72,16 +91,70 @@ struct Grid {
   float scale() const { return f16_to_f32(scale_bits); }
 };
 
+// Four elements side by side, on any processor.
+using Four = float __attribute__((vector_size(16)));
+using FourWhole = int32_t __attribute__((vector_size(16)));
+
+Four load_four(const float* from) {
+  Four four;
+  std::memcpy(&four, from, sizeof four);
+  return four;
+}
+
+// Of the largest magnitude, the first of several.
+float find_largest(std::span<const float> group) {
+  constexpr int32_t kWithoutSign = 0x7fffffff;
+  std::array<int32_t, kLeastGroup> most{};  // magnitudes by their bits, which have the same order
+  for (size_t i = 0; i < group.size(); i += kLeastGroup) {
+    for (size_t j = 0; j < kLeastGroup; ++j) {
+      const int32_t magnitude = std::bit_cast<int32_t>(group[i + j]) & kWithoutSign;
+      most[j] = magnitude > most[j] ? magnitude : most[j];
+    }
+  }
+  const int32_t largest = *std::max_element(most.begin(), most.end());
+  if (largest == 0) return 0;
+  return *std::find_if(group.begin(), group.end(),
+                       [&](float x) { return (std::bit_cast<int32_t>(x) & kWithoutSign) == largest; });
+}
+
+// Of kLeastGroup elements; the scale is not 0.
+Codes find_codes(const float* elements, float scale, int zero, int bits) {
+  const Four beyond = Four{} + 512.0f;    // codes are cut long before
+  const Four whole = Four{} + 0x1.8p23f;  // behind a sum with it there is no room for a fraction
+  const Four most = Four{} + static_cast<float>((1 << bits) - 1);
+  std::array<int32_t, kLeastGroup> numbers;
+  for (size_t i = 0; i < kLeastGroup; i += 4) {
+    Four quotient = load_four(elements + i) / scale;
+    quotient = quotient < -beyond ? -beyond : quotient;
+    quotient = quotient > beyond ? beyond : quotient;
+    Four code = (quotient + whole) - whole + static_cast<float>(zero);
+    code = code < Four{} ? Four{} : code;
+    code = code > most ? most : code;
+    const FourWhole four = __builtin_convertvector(code, FourWhole);
+    std::memcpy(&numbers[i], &four, sizeof four);
+  }
+  Codes codes;
+  for (size_t i = 0; i < kLeastGroup; ++i) codes[i] = static_cast<uint8_t>(numbers[i]);
+  return codes;
+}
+
 Grid grid_of(std::span<const float> group, const GroupedLayout& layout) {
   const float steps = static_cast<float>((1 << layout.bits) - 1);
   const int middle = 1 << (layout.bits - 1);
   if (!layout.has_zeros) {
-    float largest = 0;
-    for (const float x : group) largest = std::fabs(x) > std::fabs(largest) ? x : largest;
-    return {f32_to_f16(-largest / static_cast<float>(middle)), middle};
+    return {f32_to_f16(-find_largest(group) / static_cast<float>(middle)), middle};
+  }
+  Four lows{}, highs{};
+  for (size_t i = 0; i < group.size(); i += 4) {
+    const Four x = load_four(group.data() + i);
+    lows = x < lows ? x : lows;
+    highs = x > highs ? x : highs;
   }
   float low = 0, high = 0;
-  for (const float x : group) low = std::min(low, x), high = std::max(high, x);
+  for (int i = 0; i < 4; ++i) {
+    low = std::min(low, lows[i]);
+    high = std::max(high, highs[i]);
+  }
   Grid grid{f32_to_f16((high - low) / steps), 0};
   if (grid.scale() > 0) grid.zero = static_cast<int>(std::clamp(std::nearbyint(-low / grid.scale()), 0.0f, steps));
   return grid;
@@ -118,16 +191,11 @@ class GroupedTensor {
     const int64_t place = k / layout_.group * kPanelRows + lane;
     std::memcpy(panel + layout_.scales_at() + 2 * place, &scale_bits, sizeof scale_bits);
     const int zero = 1 << (layout_.bits - 1);
-    if (layout_.bits == 8) {  // four columns of a row side by side
-      for (size_t i = 0; i < codes.size(); i += 4) {
-        uint32_t four;
-        std::memcpy(&four, codes.data() + i, sizeof four);
-        four ^= 0x80808080;
-        std::memcpy(panel + (k + static_cast<int64_t>(i)) * kPanelRows + 4 * lane, &four, sizeof four);
-      }
-      return;
+    for (size_t i = 0; i < codes.size(); i += kLeastGroup) {
+      Codes with_zero;
+      for (size_t j = 0; j < kLeastGroup; ++j) with_zero[j] = static_cast<uint8_t>(codes[i + j] + zero);
+      put_codes(planes_, panel, lane, k + static_cast<int64_t>(i), with_zero);
     }
-    for (const int8_t& code : codes) put_code(planes_, panel, lane, k + (&code - codes.data()), code + zero);
   }
 
   // A group of a row, from its element k on. False where an element or the scale is infinite.
@@ -140,11 +208,11 @@ class GroupedTensor {
     if (!std::isfinite(scale)) return false;
     std::memcpy(panel + layout_.scales_at() + 2 * place, &grid.scale_bits, sizeof grid.scale_bits);
     if (layout_.has_zeros) panel[layout_.zeros_at() + place] = static_cast<uint8_t>(grid.zero);
-    const float most = static_cast<float>((1 << layout_.bits) - 1);
-    for (const float& x : group) {
-      const float code =
-          scale == 0 ? static_cast<float>(grid.zero) : std::nearbyint(x / scale) + static_cast<float>(grid.zero);
-      put_code(planes_, panel, lane, k + (&x - group.data()), static_cast<int>(std::clamp(code, 0.0f, most)));
+    Codes codes;
+    if (scale == 0) codes.fill(static_cast<uint8_t>(grid.zero));
+    for (size_t i = 0; i < group.size(); i += kLeastGroup) {
+      if (scale != 0) codes = find_codes(group.data() + i, scale, grid.zero, layout_.bits);
+      put_codes(planes_, panel, lane, k + static_cast<int64_t>(i), codes);
     }
     return true;
   }
@@ -226,7 +294,7 @@ void GroupedFormat::finish(const Shape& shape, std::byte* tensor, std::span<cons
   auto* panel = reinterpret_cast<uint8_t*>(tensor) + (layout.panels - 1) * layout.panel_bytes();
   for (int64_t row = layout.rows; row < layout.panels * kPanelRows; ++row) {
     const int64_t lane = row % kPanelRows;
-    for (int64_t k = 0; k < layout.columns; ++k) put_code(planes, panel, lane, k, 0);
+    for (int64_t k = 0; k < layout.columns; k += kLeastGroup) put_codes(planes, panel, lane, k, {});
     for (int64_t g = 0; g < layout.groups; ++g) {
       std::memset(panel + layout.scales_at() + 2 * (g * kPanelRows + lane), 0, 2);
       if (layout.has_zeros) panel[layout.zeros_at() + g * kPanelRows + lane] = 0;
