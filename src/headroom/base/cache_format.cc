@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <string>
+#include <utility>
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/convert.h"
@@ -165,11 +167,12 @@ const CacheFormat* as_cache_format(DType dtype) {
 }
 
 const CacheFormat* find_cache_format(CacheFormat::Order order, int bits, int64_t head_size, DType element) {
-  for (const CacheFormat* format :
-       {&kKeysF32, &kValuesF32, &kKeysBf16, &kKeysF16, &kValuesBf16, &kValuesF16, &kKeysQ8, &kKeysQ4, &kValuesQ8,
-        &kValuesQ4, &kKeysQ8G8, &kKeysQ4G8, &kValuesQ8G8, &kValuesQ4G8}) {
-    const bool fits = format->order() == order && format->bits() == bits && format->element() == element;
-    if (fits && head_size % format->group() == 0) return format;
+  const char* const plane = order == CacheFormat::Order::keys ? "keys" : "values";
+  const std::string kind = element == DType::u8 ? fmt::format("q{}", bits) : std::string(name_of(element));
+  for (const auto& [group, suffix] : {std::pair{32, ""}, std::pair{8, "_g8"}}) {
+    if (head_size % group != 0) continue;
+    const BlockFormat* format = find_block_format(fmt::format("{}_{}{}", plane, kind, suffix));
+    if (format != nullptr) return as_cache_format(format->dtype());
   }
   return nullptr;
 }
