@@ -35,8 +35,9 @@ int open_nameless(const std::string& directory, int flags) {
 }  // namespace
 
 void throw_offload_error(const std::string& directory, const char* verb, int error) {
-  throw MachineFailure("--disk {}: cannot {} what is kept there: {}; the checkpoints are whole; try --resume{}",
-                       directory, verb, describe_errno(error), error == ENOSPC ? " when there is room" : "");
+  throw MachineFailure(
+      "--disk {}: cannot {} what is kept there: {}; {}start again (training with --resume: its checkpoints are whole)",
+      directory, verb, describe_errno(error), error == ENOSPC ? "free some space and " : "");
 }
 
 OffloadSink sink_into(OffloadFile& file, int64_t offset) {
