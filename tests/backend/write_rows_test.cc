@@ -64,17 +64,18 @@ TEST(WriteRows, AgreesOnRandomRows) {
   }
 }
 
-// Ordinary rows, outliers and what is no finite number, into the middle of panels: the bytes of the whole cache.
+// Ordinary rows, outliers and what is no finite number, into the middle of panels, by one thread and by several: the
+// bytes of the whole cache.
 TEST(WriteRows, EncodesRowsOfACache) {
   Random random(4);
   for (const auto order : {CacheFormat::Order::keys, CacheFormat::Order::values}) {
-    for (const auto& [kind, width] : {std::pair(CacheKind::q8, 96),
-                                      {CacheKind::q4, 96},
-                                      {CacheKind::q8, 40},
-                                      {CacheKind::q4, 40},
-                                      {CacheKind::bf16, 96},
+    for (const auto& [kind, width] : {std::pair(CacheKind::q8, 320),
+                                      {CacheKind::q4, 320},
+                                      {CacheKind::q8, 264},
+                                      {CacheKind::q4, 264},
+                                      {CacheKind::bf16, 320},
                                       {CacheKind::f16, 96},
-                                      {CacheKind::f32, 96}}) {
+                                      {CacheKind::f32, 320}}) {
       const CacheTypes types = cache_types(kind, width);
       const bool is_of_keys = order == CacheFormat::Order::keys;
       const CacheFormat& format = *as_cache_format(is_of_keys ? types.keys : types.values);

@@ -6,12 +6,17 @@
 #include "headroom/backend/kernel.h"
 #include "headroom/base/cache_format.h"
 #include "headroom/base/convert.h"
+#include "headroom/base/grouped_format.h"
 
 namespace headroom::HEADROOM_ISA {
 namespace {
 
 // Groups of 32, as CacheFormat::encode has them.
 constexpr int64_t kVectorGroup = 2 * kLanes;
+// Lines that a row writes are far apart, and asked for so many groups before: of keys whole groups of them, in which
+// each element is in a line of its own or nearly so.
+constexpr int64_t kKeysAhead = 2;
+constexpr int64_t kValuesAhead = 8;
 
 // codes[0..32): of the elements, by their group's grid.
 HEADROOM_INLINE CacheGrid encode_codes(const float* elements, int bits, uint8_t* codes) {
@@ -27,10 +32,11 @@ HEADROOM_INLINE CacheGrid encode_codes(const float* elements, int bits, uint8_t*
   return grid;
 }
 
+// Each of these encodes a group of a row that is `lane` of its panel, where the group is at `place`.
 template <class Number>
-void encode_numbers(const CacheLayout& layout, const float* elements, int64_t group, int64_t lane, std::byte* panel) {
-  auto* out = reinterpret_cast<Number*>(panel + group * layout.group_bytes());
-  if (layout.order == CacheFormat::Order::values) {
+HEADROOM_INLINE void encode_numbers(CacheFormat::Order order, const float* elements, int64_t lane, std::byte* place) {
+  auto* out = reinterpret_cast<Number*>(place);
+  if (order == CacheFormat::Order::values) {
     for (int i = 0; i < 2; ++i) store(out + lane * kVectorGroup + i * kLanes, load(elements + i * kLanes));
     return;
   }
@@ -39,13 +45,9 @@ void encode_numbers(const CacheLayout& layout, const float* elements, int64_t gr
   for (int64_t k = 0; k < kVectorGroup; ++k) out[k * kCachePanelRows + lane] = numbers[k];
 }
 
-void encode_group(const CacheLayout& layout, const float* elements, int64_t group, int64_t lane, std::byte* panel) {
-  if (layout.element == DType::f32) return encode_numbers<float>(layout, elements, group, lane, panel);
-  if (layout.element == DType::bf16) return encode_numbers<Bf16>(layout, elements, group, lane, panel);
-  if (layout.element == DType::f16) return encode_numbers<F16>(layout, elements, group, lane, panel);
+HEADROOM_INLINE void encode_few_bits(const CacheLayout& layout, const float* elements, int64_t lane, std::byte* place) {
   uint8_t codes[kVectorGroup];
   const CacheGrid grid = encode_codes(elements, layout.bits, codes);
-  std::byte* place = panel + group * layout.group_bytes();
   std::memcpy(place + layout.scales_at() + 2 * lane, &grid.scale_bits, sizeof grid.scale_bits);
   std::memcpy(place + layout.lows_at() + 2 * lane, &grid.low_bits, sizeof grid.low_bits);
   auto* out = reinterpret_cast<uint8_t*>(place);
@@ -64,52 +66,104 @@ void encode_group(const CacheLayout& layout, const float* elements, int64_t grou
   std::memcpy(out + static_cast<size_t>(lane) * row_bytes, codes, row_bytes);
 }
 
-// The row of `width` elements into row `at` of a cache.
-void encode_row(const CacheFormat& format, const CacheLayout& layout, const float* elements, int64_t width,
-                const Tensor& cache, int64_t at) {
+// Elements that are worth a second thread.
+constexpr int64_t kLeastShared = 8192;
+
+// Rows that are written: ranges of a table, one after the other.
+struct Run {
+  int64_t from;  // its first row among the rows
+  int64_t to;    // and of the target
+  int64_t count;
+};
+
+template <class Visit>
+void for_each_run(const Tensor& ranges, Visit visit) {
+  int64_t next = 0;
+  for (int64_t i = 0; i < ranges.elements(); i += 2) {
+    const int64_t count = std::max<int64_t>(ranges.as<const int32_t>()[i + 1], 0);
+    if (count > 0) visit(Run{next, ranges.as<const int32_t>()[i], count});
+    next += count;
+  }
+}
+
+// Calls encode(elements, lane, place) for groups [begin, end) of a run of rows, panel by panel and in it group by
+// group: what all rows of a panel write there stands together.
+template <class Encode>
+HEADROOM_INLINE void for_each_group(const CacheLayout& layout, const Tensor& rows, const Run& run, int64_t begin,
+                                    int64_t end, const Tensor& cache, Encode encode) {
+  const int64_t width = layout.groups * layout.group;
+  const int64_t group_bytes = layout.group_bytes();
+  const bool of_keys = layout.order == CacheFormat::Order::keys;
+  const int64_t ahead = (of_keys ? kKeysAhead : kValuesAhead) * group_bytes;
+  const int64_t row_bytes = layout.group * layout.bits / 8;  // of values
+  const int64_t run_end = run.to + run.count;
+  for (int64_t to = run.to; to < run_end;) {
+    const int64_t lane = to % kCachePanelRows;
+    const int64_t count = std::min(kCachePanelRows - lane, run_end - to);
+    const float* elements = rows.as<const float>() + (run.from + to - run.to) * width;
+    std::byte* place = cache.data + to / kCachePanelRows * layout.panel_bytes + begin * group_bytes;
+    for (int64_t group = begin; group < end; ++group, place += group_bytes) {
+      const int64_t first = of_keys ? 0 : lane * row_bytes;
+      const int64_t last = of_keys ? group_bytes : (lane + count) * row_bytes;
+      for (int64_t at = first; at < last; at += kLineBytes) __builtin_prefetch(place + ahead + at, 1);
+      for (int64_t i = 0; i < count; ++i) encode(elements + i * width + group * layout.group, lane + i, place);
+    }
+    to += count;
+  }
+}
+
+void encode_groups(const CacheFormat& format, const CacheLayout& layout, const Tensor& rows, const Run& run,
+                   int64_t begin, int64_t end, const Tensor& cache) {
+  const auto each = [&](auto encode) { for_each_group(layout, rows, run, begin, end, cache, encode); };
+  const auto numbers = [&]<class Number>(Number*) {
+    each([order = layout.order](const float* elements, int64_t lane, std::byte* place) {
+      encode_numbers<Number>(order, elements, lane, place);
+    });
+  };
   if (layout.group != kVectorGroup) {
-    const std::span<const float> row(elements, static_cast<size_t>(width));
-    format.encode(cache.type.shape, at * width, row, cache.data, {});
+    const int64_t width = layout.groups * layout.group;
+    for (int64_t i = 0; i < run.count; ++i) {
+      const float* row = rows.as<const float>() + (run.from + i) * width;
+      format.encode(cache.type.shape, (run.to + i) * width + begin * layout.group,
+                    {row + begin * layout.group, row + end * layout.group}, cache.data, {});
+    }
     return;
   }
-  std::byte* panel = cache.data + at / kCachePanelRows * layout.panel_bytes;
-  for (int64_t group = 0; group < layout.groups; ++group) {
-    encode_group(layout, elements + group * kVectorGroup, group, at % kCachePanelRows, panel);
+  switch (layout.element) {
+    case DType::f32: return numbers(static_cast<float*>(nullptr));
+    case DType::bf16: return numbers(static_cast<Bf16*>(nullptr));
+    case DType::f16: return numbers(static_cast<F16*>(nullptr));
+    default: break;
   }
+  each([&layout](const float* elements, int64_t lane, std::byte* place) {
+    encode_few_bits(layout, elements, lane, place);
+  });
 }
 
 }  // namespace
 
+// Threads split the groups of a cache's rows, of which there may be one; otherwise the rows of a run.
 void write_rows(const Invocation& call) {
   const Tensor& target = call.outputs[0];
   const Tensor& rows = call.inputs[1];
   const Tensor& ranges = call.inputs[2];
-  const int64_t width = rows.elements() == 0 ? 0 : rows.elements() / rows.dim(0);
-  // write(row, row of the target, rows).
-  const auto for_each_run = [&](auto&& write) {
-    int64_t next = 0;
-    for (int64_t i = 0; i < ranges.elements(); i += 2) {
-      const int64_t first = ranges.as<const int32_t>()[i];
-      const int64_t count = std::max<int64_t>(ranges.as<const int32_t>()[i + 1], 0);
-      call.threads.split(count, 1,
-                         [&](int64_t begin, int64_t end, int) { write(next + begin, first + begin, end - begin); });
-      next += count;
-    }
-  };
   if (const CacheFormat* format = as_cache_format(target.type.dtype)) {
     const CacheLayout layout(*format, target.type.shape);
-    for_each_run([&](int64_t from, int64_t to, int64_t count) {
-      for (int64_t i = 0; i < count; ++i) {
-        encode_row(*format, layout, rows.as<const float>() + (from + i) * width, width, target, to + i);
-      }
+    const bool is_little = rows.elements() < kLeastShared;
+    call.threads.split(layout.groups, is_little ? layout.groups : 1, [&](int64_t begin, int64_t end, int) {
+      for_each_run(ranges, [&](const Run& run) { encode_groups(*format, layout, rows, run, begin, end, target); });
     });
     return;
   }
+  const int64_t width = rows.elements() == 0 ? 0 : rows.elements() / rows.dim(0);
   const auto row_of = [&](const Tensor& tensor, int64_t row) {
     return tensor.data + row * width * size_of(tensor.type.dtype);
   };
-  for_each_run([&](int64_t from, int64_t to, int64_t count) {
-    convert_elements(rows.type.dtype, row_of(rows, from), target.type.dtype, row_of(target, to), count * width);
+  for_each_run(ranges, [&](const Run& run) {
+    call.threads.split(run.count, 1, [&](int64_t begin, int64_t end, int) {
+      convert_elements(rows.type.dtype, row_of(rows, run.from + begin), target.type.dtype,
+                       row_of(target, run.to + begin), (end - begin) * width);
+    });
   });
 }
 
