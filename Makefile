@@ -19,7 +19,7 @@ help: ## this list
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "  make test LABEL=unit         one label: unit, backend, e2e, fuzz, slow"
+	@echo "  make test LABEL=unit         one label: unit, backend, e2e, mpi, fuzz, slow"
 	@echo "  make test TESTS=rms_norm     tests whose name matches"
 	@echo "  make install PREFIX=~/.local"
 	@echo "  JOBS=N                       build and test with N processes (now $(JOBS))"

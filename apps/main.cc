@@ -7,6 +7,9 @@
 #include "commands.h"
 #include "headroom/base/console.h"
 #include "headroom/base/errors.h"
+#include "headroom/comm/agreement.h"
+#include "headroom/comm/launcher.h"
+#include "headroom/comm/rank_guard.h"
 #include "headroom/runtime/interrupt.h"
 #include "headroom/runtime/process_memory.h"
 
@@ -14,8 +17,8 @@ namespace {
 
 enum ExitCode { kDone = 0, kInternal = 1, kBadInput = 2, kOverBudget = 3, kMachineFailed = 4 };
 
-int complain(const std::string& what, ExitCode code) {
-  headroom::print_note("headroom: {}\n", what);
+int complain(const std::exception& error, const std::string& what, ExitCode code) {
+  if (const auto sentence = headroom::sentence_to_tell(error, what)) headroom::print_note("headroom: {}\n", *sentence);
   return code;
 }
 
@@ -27,7 +30,7 @@ int end_parsing(const CLI::App& app, const CLI::ParseError& error) {
     headroom::write_result(headroom::wrap_help(text.str(), headroom::help_columns()));
     return kDone;
   }
-  return complain(headroom::usage_error(app, error), kBadInput);
+  return complain(error, headroom::usage_error(app, error), kBadInput);
 }
 
 }  // namespace
@@ -38,8 +41,10 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of the write, and so is a file-size limit
   std::signal(SIGXFSZ, SIG_IGN);
   std::signal(SIGHUP, SIG_IGN);  // a terminal that goes away takes nothing but the notes
-  headroom::end_with_sentence_on_signals();
+  // A launcher that ends its ranks says so itself.
+  if (!headroom::find_launch_of_several()) headroom::end_with_sentence_on_signals();
   try {
+    headroom::stand_guard_over_rank();
     CLI::App app{
         "headroom trains and runs DeepSeek-class language models inside a memory budget that you set.\n"
         "It plans every byte before it starts and never runs out of memory on the way."};
@@ -76,16 +81,17 @@ int main(int argc, char** argv) {
                          headroom::name_of_signal(interrupted.signal));
     return 128 + interrupted.signal;
   } catch (const headroom::InvalidInput& error) {
-    return complain(error.what(), kBadInput);
+    return complain(error, error.what(), kBadInput);
   } catch (const headroom::BudgetExceeded& error) {
-    return complain(error.what(), kOverBudget);
+    return complain(error, error.what(), kOverBudget);
   } catch (const headroom::MachineFailure& error) {
-    return complain(error.what(), kMachineFailed);
+    return complain(error, error.what(), kMachineFailed);
   } catch (const std::filesystem::filesystem_error& error) {
-    return complain(fmt::format("{}: {}", error.path1().string(), error.code().message()), kBadInput);
-  } catch (const std::bad_alloc&) {
-    return complain("the machine refused memory for a buffer outside the arena; try a larger --memory", kMachineFailed);
+    return complain(error, fmt::format("{}: {}", error.path1().string(), error.code().message()), kBadInput);
+  } catch (const std::bad_alloc& error) {
+    return complain(error, "the machine refused memory for a buffer outside the arena; try a larger --memory",
+                    kMachineFailed);
   } catch (const std::exception& error) {
-    return complain(error.what(), kInternal);
+    return complain(error, error.what(), kInternal);
   }
 }

@@ -1,6 +1,5 @@
 # `make install`: the command, the shared library with the public headers for C++ programs, and the completion of bash.
 # A program finds them with find_package(headroom) and links headroom::headroom, or with pkg-config headroom.
-include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 # The objects are linked whole, so that ops, kernels, models and passes find themselves in their sections.
@@ -15,6 +14,9 @@ if(TARGET headroom_cli)
   install(TARGETS headroom_cli RUNTIME)
 endif()
 install(TARGETS headroom_shared EXPORT headroom LIBRARY)
+if(TARGET headroom_mpi)
+  install(TARGETS headroom_mpi LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/headroom)
+endif()
 install(DIRECTORY include/headroom DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 install(FILES completions/headroom.bash RENAME headroom
         DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)

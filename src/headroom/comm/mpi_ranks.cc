@@ -1,0 +1,377 @@
+#include "headroom/comm/mpi_ranks.h"
+
+#include <poll.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <exception>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "headroom/base/bytes.h"
+#include "headroom/base/console.h"
+#include "headroom/base/errors.h"
+#include "headroom/comm/collectives.h"
+#include "headroom/comm/exchange_traffic.h"
+
+namespace headroom {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr int64_t kPieceBytes = 4 * kMiB;  // of a message: MPI's counts are int, and a piece is moved in one go
+constexpr int kDataTag = 0, kLifeTag = 1;
+constexpr auto kLifeInterval = seconds(1);
+constexpr auto kProgressInterval = microseconds(100);  // between looks at messages while the others compute
+constexpr auto kYieldTime = milliseconds(1);           // of a wait, before it sleeps between looks
+constexpr auto kSleepTime = microseconds(50);
+constexpr auto kLastWords = seconds(3);  // for the launcher to end this process once another rank has said why
+constexpr auto kMomentToSay = milliseconds(200);
+constexpr int kEndedByMachine = 4;  // the exit code of a MachineFailure (docs/cli.md)
+
+constexpr unsigned char kGoesOn = 1, kEndsByError = 2;  // what ranks say to each other
+
+// The pieces of an exchange between its begin and its wait. Free while `exchange` is null; keeps its room.
+struct MpiFlight {
+  const Exchange* exchange = nullptr;
+  std::vector<HeadroomMpiRequest> requests;
+  size_t arrived = 0;  // of the requests, from the front
+};
+
+struct PeerLife {
+  int rank = 0;
+  HeadroomMpiRequest receive = {}, send = {};
+  unsigned char heard = 0, said = 0;
+  bool is_saying = false;
+  Clock::time_point last_heard;
+};
+
+int64_t pieces_of(const Exchange& exchange) {
+  int64_t pieces = 0;
+  for (const std::vector<Message>* messages : {&exchange.sends, &exchange.receives}) {
+    for (const Message& message : *messages) {
+      pieces += std::max<int64_t>((message.size_bytes + kPieceBytes - 1) / kPieceBytes, 1);
+    }
+  }
+  return pieces;
+}
+
+class MpiRanks : public Communicator {
+ public:
+  MpiRanks(const HeadroomMpi& mpi, const RankSettings& settings)
+      : Communicator(mpi.rank(), mpi.size()),
+        mpi_(mpi),
+        timeout_(seconds(settings.timeout_seconds)),
+        exceptions_(std::uncaught_exceptions()),
+        wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    if (wake_ < 0) throw MachineFailure("the kernel gives no eventfd for the thread that moves messages");
+    peers_.reserve(static_cast<size_t>(size()));  // MPI writes into them
+    for (int peer = 0; peer < size(); ++peer) {
+      if (peer == rank()) continue;
+      peers_.push_back({.rank = peer, .last_heard = Clock::now()});
+      listen_to(peers_.back());
+    }
+    thread_ = std::thread([this] { stand_watch(); });
+  }
+
+  ~MpiRanks() override {
+    const bool by_error = std::uncaught_exceptions() > exceptions_;
+    if (!by_error) meet_others_at_the_end();
+    is_ending_ = true;
+    wake_thread();
+    thread_.join();
+    ::close(wake_);
+    if (by_error) {
+      tell_end_by_error();
+      if (rank() != 0 && has_heard_end_of_rank_0()) note_that_rank_0_ends();
+      return;  // MPI ends with the process: others are in the middle of something
+    }
+    for (PeerLife& peer : peers_) mpi_.cancel(&peer.receive);
+    mpi_.finish();
+  }
+
+  void begin(Exchange& exchange) override {
+    const Traffic traffic = exchange_traffic(exchange, *this);
+    traffic_.sent_bytes += traffic.sent_bytes;
+    traffic_.received_bytes += traffic.received_bytes;
+    {
+      const std::lock_guard lock(mutex_);
+      MpiFlight& flight = free_flight(exchange);
+      for (const Message& message : exchange.receives) begin_message(flight, message, false);
+      for (const Message& message : exchange.sends) begin_message(flight, message, true);
+      flight.exchange = &exchange;
+      ++in_flight_;
+    }
+    if (sleeps_long_.exchange(false)) wake_thread();
+  }
+
+  void wait(Exchange& exchange) override {
+    MpiFlight& flight = flight_of(exchange);
+    const Clock::time_point begin = Clock::now();
+    is_waiting_ = true;
+    while (!has_arrived(flight)) {
+      check_others();
+      if (Clock::now() - begin < kYieldTime) {
+        ::sched_yield();
+      } else {
+        std::this_thread::sleep_for(kSleepTime);
+      }
+    }
+    is_waiting_ = false;
+    bool is_last = false;
+    {
+      const std::lock_guard lock(mutex_);
+      flight.exchange = nullptr;
+      is_last = --in_flight_ == 0;
+    }
+    if (!is_last && sleeps_long_.exchange(false)) wake_thread();
+  }
+
+ private:
+  void check(int error) const {
+    if (error == 0) return;
+    char text[256] = "";
+    mpi_.error_text(error, text, sizeof(text));
+    throw MachineFailure("{} fails to move bytes between ranks: {}", mpi_.library, text);
+  }
+
+  // ---- Messages
+
+  MpiFlight& flight_of(const Exchange& exchange) {
+    const std::lock_guard lock(mutex_);
+    for (const std::unique_ptr<MpiFlight>& flight : flights_) {
+      if (flight->exchange == &exchange) return *flight;
+    }
+    throw InternalError("rank {} waits for an exchange that it has not begun", rank());
+  }
+
+  // The free one with the least room that is enough.
+  MpiFlight& free_flight(const Exchange& exchange) {
+    const auto pieces = static_cast<size_t>(pieces_of(exchange));
+    MpiFlight* best = nullptr;
+    for (const std::unique_ptr<MpiFlight>& flight : flights_) {
+      ensure(flight->exchange != &exchange, "an exchange is begun again before it has been waited for");
+      if (flight->exchange != nullptr || flight->requests.capacity() < pieces) continue;
+      if (best == nullptr || flight->requests.capacity() < best->requests.capacity()) best = flight.get();
+    }
+    if (best == nullptr) {
+      best = flights_.emplace_back(std::make_unique<MpiFlight>()).get();
+      best->requests.reserve(pieces);
+    }
+    best->requests.clear();
+    best->arrived = 0;
+    return *best;
+  }
+
+  void begin_message(MpiFlight& flight, const Message& message, bool sends) {
+    int64_t at = 0;
+    do {
+      const auto piece = static_cast<int>(std::min(kPieceBytes, message.size_bytes - at));
+      HeadroomMpiRequest request = {};
+      check(sends ? mpi_.send(message.data + at, piece, message.peer, kDataTag, &request)
+                  : mpi_.receive(message.data + at, piece, message.peer, kDataTag, &request));
+      flight.requests.push_back(request);
+      at += piece;
+    } while (at < message.size_bytes);
+  }
+
+  bool has_arrived(MpiFlight& flight) {
+    const std::lock_guard lock(mutex_);
+    return advance(flight);
+  }
+
+  // A look at one message lets all of them go on, so the first that has not arrived is enough.
+  bool advance(MpiFlight& flight) {
+    while (flight.arrived < flight.requests.size()) {
+      int done = 0;
+      check(mpi_.test(&flight.requests[flight.arrived], &done));
+      if (done == 0) return false;
+      ++flight.arrived;
+    }
+    return true;
+  }
+
+  // ---- The thread
+
+  void wake_thread() const {
+    const uint64_t one = 1;
+    [[maybe_unused]] const ssize_t written = ::write(wake_, &one, sizeof(one));
+  }
+
+  void stand_watch() {
+    ::prctl(PR_SET_TIMERSLACK, 1000L);
+    Clock::time_point next_sign = Clock::now();
+    while (!is_ending_) {
+      bool has_work = false;
+      sleeps_long_ = true;  // before the look at what is in flight, so that what is begun after it wakes this thread
+      try {
+        const std::lock_guard lock(mutex_);
+        has_work = in_flight_ > 0 && !is_waiting_;
+        for (const std::unique_ptr<MpiFlight>& flight : flights_) {
+          if (has_work && flight->exchange != nullptr) advance(*flight);
+        }
+        if (Clock::now() >= next_sign) {
+          watch_others(Clock::now() > next_sign + kLifeInterval);
+          next_sign = Clock::now() + kLifeInterval;
+        }
+      } catch (const MachineFailure& failure) {
+        give_up({.sentence = failure.what(), .is_told_here = true});
+      }
+      end_if_given_up();
+      if (has_work) sleeps_long_ = false;
+      sleep_for(has_work ? kProgressInterval : kLifeInterval);
+    }
+  }
+
+  void sleep_for(Clock::duration most) const {
+    const auto nanoseconds = std::chrono::nanoseconds(most).count();
+    const timespec time = {nanoseconds / 1'000'000'000, nanoseconds % 1'000'000'000};
+    pollfd woken = {wake_, POLLIN, 0};
+    if (::ppoll(&woken, 1, &time, nullptr) <= 0) return;
+    uint64_t count = 0;
+    [[maybe_unused]] const ssize_t bytes = ::read(wake_, &count, sizeof(count));
+  }
+
+  // ---- Signs of life
+
+  void listen_to(PeerLife& peer) { check(mpi_.receive(&peer.heard, 1, peer.rank, kLifeTag, &peer.receive)); }
+
+  // After a sleep that was too long (this process was stopped) nobody is blamed for what was not heard.
+  void watch_others(bool has_overslept) {
+    int silent = -1;
+    int first_alive = rank();
+    for (PeerLife& peer : peers_) {
+      int done = 0;
+      check(mpi_.test(&peer.receive, &done));
+      if (done != 0 || has_overslept) peer.last_heard = Clock::now();
+      if (done != 0 && peer.heard == kEndsByError) give_up({});
+      if (done != 0) listen_to(peer);
+      if (Clock::now() - peer.last_heard > timeout_) {
+        if (silent < 0) silent = peer.rank;
+      } else {
+        first_alive = std::min(first_alive, peer.rank);
+      }
+      say(peer, kGoesOn);
+    }
+    if (silent < 0) return;
+    give_up(
+        {.sentence = fmt::format("rank {} has not answered for {} s: its machine, its network or the process stands "
+                                 "still; the job ends",
+                                 silent, std::chrono::duration_cast<seconds>(timeout_).count()),
+         .is_told_here = first_alive == rank()});
+  }
+
+  void say(PeerLife& peer, unsigned char what) {
+    int done = 1;
+    if (peer.is_saying) check(mpi_.test(&peer.send, &done));
+    if (done == 0) return;
+    peer.said = what;
+    check(mpi_.send(&peer.said, 1, peer.rank, kLifeTag, &peer.send));
+    peer.is_saying = true;
+  }
+
+  // ---- The end
+
+  // Why the job cannot go on; no sentence where another rank tells it.
+  struct End {
+    std::string sentence;
+    bool is_told_here = false;
+  };
+
+  void give_up(End end) {
+    if (given_up_) return;
+    end_ = std::move(end);
+    given_up_at_ = Clock::now();
+    given_up_ = true;
+  }
+
+  // Of the thread that waits: the one rank that tells it throws; others are to be ended by the launcher meanwhile.
+  void check_others() {
+    if (!given_up_) return;
+    if (!end_.is_told_here) std::this_thread::sleep_for(2 * kLastWords);
+    throw MachineFailure("{}", end_.sentence);
+  }
+
+  // Where nothing has ended the process by now: no wait, no launcher.
+  void end_if_given_up() const {
+    if (!given_up_ || Clock::now() - given_up_at_ < kLastWords) return;
+    if (end_.is_told_here) print_note("headroom: {}\n", end_.sentence);
+    std::_Exit(kEndedByMachine);
+  }
+
+  void meet_others_at_the_end() {
+    try {
+      barrier(*this);
+    } catch (const MachineFailure& failure) {
+      print_note("headroom: {}\n", failure.what());
+      std::_Exit(kEndedByMachine);
+    }
+  }
+
+  // Alone by now. A moment for what was said before to leave.
+  void tell_end_by_error() {
+    try {
+      for (PeerLife& peer : peers_) {
+        if (peer.is_saying) finish_saying(peer);
+        say(peer, kEndsByError);
+      }
+      for (PeerLife& peer : peers_) finish_saying(peer);
+    } catch (const MachineFailure&) {  // the others will miss this rank instead
+    }
+  }
+
+  bool has_heard_end_of_rank_0() {
+    PeerLife& peer = peers_.front();
+    const Clock::time_point begin = Clock::now();
+    while (peer.heard != kEndsByError && Clock::now() - begin < kMomentToSay) {
+      int done = 0;
+      if (mpi_.test(&peer.receive, &done) != 0) return false;
+      if (done != 0 && peer.heard != kEndsByError) listen_to(peer);
+      std::this_thread::sleep_for(kSleepTime);
+    }
+    return peer.heard == kEndsByError;
+  }
+
+  void finish_saying(PeerLife& peer) {
+    const Clock::time_point begin = Clock::now();
+    for (int done = 0; done == 0 && Clock::now() - begin < kMomentToSay; std::this_thread::sleep_for(kSleepTime)) {
+      check(mpi_.test(&peer.send, &done));
+      if (done != 0) peer.is_saying = false;
+    }
+  }
+
+  const HeadroomMpi& mpi_;
+  const Clock::duration timeout_;
+  const int exceptions_;
+  const int wake_;
+  std::mutex mutex_;  // MPI, and what is in flight
+  std::vector<std::unique_ptr<MpiFlight>> flights_;
+  int in_flight_ = 0;
+  std::atomic<bool> is_waiting_ = false;   // the owner looks at messages itself
+  std::atomic<bool> sleeps_long_ = false;  // the thread, until it is woken
+  std::atomic<bool> is_ending_ = false;
+  std::atomic<bool> given_up_ = false;
+  End end_;  // written by the thread before given_up_
+  Clock::time_point given_up_at_;
+  std::vector<PeerLife> peers_;  // of the thread
+  std::thread thread_;
+};
+
+}  // namespace
+
+std::unique_ptr<Communicator> make_mpi_ranks(const HeadroomMpi& mpi, const RankSettings& settings) {
+  return std::make_unique<MpiRanks>(mpi, settings);
+}
+
+}  // namespace headroom

@@ -1,0 +1,18 @@
+"""Ranks under mpirun keep what every Communicator promises, and a process alone pays nothing."""
+
+from mpirun import RanksTest, main, run
+
+
+class Ranks(RanksTest):
+    def test_ranks_keep_every_promise_of_a_communicator(self):
+        for ranks in (2, 3, 4):
+            code, out, errors, _ = run(ranks, "cases")
+            self.assertEqual((code, errors), (0, ""))
+            self.assertEqual(len(out.splitlines()), 8, out)
+
+    def test_one_process_of_a_launcher_is_alone(self):
+        self.assertEqual(run(1, "cases")[:3], (0, "alone\n", ""))
+
+
+if __name__ == "__main__":
+    main()

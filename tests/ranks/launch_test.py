@@ -1,0 +1,31 @@
+"""Ranks that were not started as they must be are refused, once."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mpirun import PIPES, PROGRAM, RanksTest, main, run
+
+
+class Ranks(RanksTest):
+    def test_a_build_without_mpi_says_so_once(self):
+        directory = Path(self.enterContext(TemporaryDirectory()))
+        program = shutil.copy(PROGRAM, directory)
+        code, _, errors, _ = run(2, "cases", program=program)
+        self.assertEqual(code, 2)
+        self.assertIn("this build has no MPI: no headroom_mpi.so", errors)
+        self.assertEqual(len(errors.splitlines()), 1, errors)
+
+    def test_processes_of_another_launcher_are_refused(self):
+        """As MPICH's mpiexec would start them: MPI connects one process each."""
+        environment = {**os.environ, "PMI_RANK": "0", "PMI_SIZE": "2"}
+        done = subprocess.run([PROGRAM, "cases"], env=environment, timeout=60, check=False, **PIPES)
+        words = "headroom: mpiexec of MPICH started 2 processes, but MPI connects 1: headroom was built with"
+        self.assertTrue(done.stderr.startswith(words), done.stderr)
+        self.assertEqual((done.returncode, len(done.stderr.splitlines())), (2, 1))
+
+
+if __name__ == "__main__":
+    main()
