@@ -117,8 +117,8 @@ TEST_P(Transfers, AFileThatWasCutShortEndsTheRun) {
     FAIL();
   } catch (const MachineFailure& error) {
     EXPECT_EQ(std::string(error.what()), "--disk " + directory_.path() +
-                                             ": cannot read what is kept there: No data available; the checkpoints are "
-                                             "whole; try --resume");
+                                             ": cannot read what is kept there: No data available; start again "
+                                             "(training with --resume: its checkpoints are whole)");
   }
   stream->drain();
 }
