@@ -16,15 +16,15 @@ PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-
 SKIPPED = 77
 
 
-def launch(ranks, *scenario, program=PROGRAM):
-    command = ["mpirun", "--quiet", "--oversubscribe", "-n", str(ranks), str(program), *map(str, scenario)]
+def launch(ranks, *scenario, program=PROGRAM, options=()):
+    command = ["mpirun", "--quiet", "--oversubscribe", *options, "-n", str(ranks), str(program), *map(str, scenario)]
     return subprocess.Popen(command, env={**ENVIRONMENT, "RANK_TIMEOUT": str(TIMEOUT)}, **PIPES)
 
 
-def run(ranks, *scenario, program=PROGRAM):
+def run(ranks, *scenario, **how):
     """Returns the exit code, standard output, standard error and seconds of a job."""
     begin = time.monotonic()
-    process = launch(ranks, *scenario, program=program)
+    process = launch(ranks, *scenario, **how)
     try:
         out, errors = process.communicate(timeout=60)
     finally:

@@ -33,8 +33,10 @@ using std::chrono::seconds;
 constexpr int64_t kPieceBytes = 4 * kMiB;  // of a message: MPI's counts are int, and a piece is moved in one go
 constexpr int kDataTag = 0, kLifeTag = 1;
 constexpr auto kLifeInterval = seconds(1);
-constexpr auto kProgressInterval = microseconds(100);  // between looks at messages while the others compute
-constexpr auto kYieldTime = milliseconds(1);           // of a wait, before it sleeps between looks
+constexpr auto kProgressInterval = microseconds(300);  // between looks at messages while the others compute
+// Of a wait: a look after the other, then with its processor offered to others, then asleep between looks.
+constexpr auto kSpinTime = microseconds(200);
+constexpr auto kYieldTime = milliseconds(1);
 constexpr auto kSleepTime = microseconds(50);
 constexpr auto kLastWords = seconds(3);  // for the launcher to end this process once another rank has said why
 constexpr auto kMomentToSay = milliseconds(200);
@@ -122,7 +124,9 @@ class MpiRanks : public Communicator {
     is_waiting_ = true;
     while (!has_arrived(flight)) {
       check_others();
-      if (Clock::now() - begin < kYieldTime) {
+      const Clock::duration waited = Clock::now() - begin;
+      if (waited < kSpinTime) continue;
+      if (waited < kYieldTime) {
         ::sched_yield();
       } else {
         std::this_thread::sleep_for(kSleepTime);
@@ -202,6 +206,14 @@ class MpiRanks : public Communicator {
     return true;
   }
 
+  bool advance_all() {
+    bool have_arrived = true;
+    for (const std::unique_ptr<MpiFlight>& flight : flights_) {
+      if (flight->exchange != nullptr) have_arrived = advance(*flight) && have_arrived;
+    }
+    return have_arrived;
+  }
+
   // ---- The thread
 
   void wake_thread() const {
@@ -217,10 +229,7 @@ class MpiRanks : public Communicator {
       sleeps_long_ = true;  // before the look at what is in flight, so that what is begun after it wakes this thread
       try {
         const std::lock_guard lock(mutex_);
-        has_work = in_flight_ > 0 && !is_waiting_;
-        for (const std::unique_ptr<MpiFlight>& flight : flights_) {
-          if (has_work && flight->exchange != nullptr) advance(*flight);
-        }
+        has_work = !is_waiting_ && !advance_all();
         if (Clock::now() >= next_sign) {
           watch_others(Clock::now() > next_sign + kLifeInterval);
           next_sign = Clock::now() + kLifeInterval;
