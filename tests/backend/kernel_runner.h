@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -65,8 +66,9 @@ class Array {
   T* as() const {
     return reinterpret_cast<T*>(buffer_->data());
   }
-  Array copy() const {
-    Array other(type_);
+  // In a buffer of at least so many bytes.
+  Array copy(int64_t bytes = 0) const {
+    Array other(type_, std::make_shared<Buffer>(std::max(bytes, type_.bytes())));
     std::memcpy(other.buffer_->data(), buffer_->data(), static_cast<size_t>(type_.bytes()));
     return other;
   }
@@ -164,7 +166,7 @@ inline std::vector<Array> run_kernel(Isa isa, std::string_view name, const std::
   for (const StoragePair& pair : shared) {
     const size_t input = static_cast<size_t>(pair.input);
     const size_t output = static_cast<size_t>(pair.output);
-    used[input] = inputs[input].copy();
+    used[input] = inputs[input].copy(output_types[output].bytes());
     outputs[output] = Array(output_types[output], used[input].buffer());
   }
 

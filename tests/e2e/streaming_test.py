@@ -156,7 +156,42 @@ class Streaming(frame.CommandTest):
         self.assertGreaterEqual(chunk, 128)
         self.assertEqual(texts[0], texts[1])
 
-    def test_a_plan_for_blocks_leaves_none_in_a_file(self):
+    def test_files_that_hold_weights_otherwise(self):
+        """Blocks of Q8_0, and rows of queries and keys as GGUF files have them."""
+        for dtype, share in [("q8_0", 0.6), ("f16", 0.6), ("f32", 0.6)]:
+            model = f"{dtype}.gguf"
+            self.headroom("convert", "model", "--format", "gguf", "--dtype", dtype, "--output", model, "--quiet")
+            for compute in ["f32", "int8"] if dtype == "q8_0" else ["auto"]:
+                flags = ["--data", "text.txt", "--seq-len", 32, "--compute", compute, "--threads", 2, "--quiet"]
+                flags += ["--report", "r.json"]
+                run = lambda budget: self.headroom("eval", model, *flags, "--memory", budget).stdout
+                loss, ample = run("1GiB"), self.read_json("r.json")
+                self.refused("eval", model, *flags, "--memory", "10MiB", expect=frame.OVER_BUDGET)
+                smallest = self.read_json("r.json")["smallest_budget_bytes"]
+                for budget in [smallest, (smallest + ample["predicted_peak_bytes"]) // 2]:
+                    self.assertEqual(run(budget), loss, (dtype, compute))
+                    report = self.read_json("r.json")
+                    self.assertLessEqual(report["measured_peak_bytes"], report["predicted_peak_bytes"])
+                    in_files = report["model_bytes"]
+                    if budget == smallest:
+                        self.assertGreater(in_files, share * (self.directory / model).stat().st_size)
+
+    def test_damaged_blocks_are_named_when_they_come(self):
+        self.headroom("convert", "model", "--format", "gguf", "--dtype", "q8_0", "--output", "q8.gguf", "--quiet")
+        path = self.directory / "q8.gguf"
+        smallest = self.smallest("q8.gguf")
+        data = path.read_bytes()
+        self.write("ids.json", {"ids": [[1, 2, 3, 4]]})
+        place = len(data) // 2  # whatever it is: there is a scale in any 34 bytes of it
+        said = set()
+        for budget in (smallest, "1GiB"):
+            path.write_bytes(data[:place] + b"\x00\x7c" * 17 + data[place + 34 :])
+            flags = ["--tokens", "ids.json", "--threads", 1, "--memory", budget, "--quiet"]
+            said.add(self.refused("eval", "q8.gguf", *flags))
+        self.assertEqual(len(said), 1, said)
+        self.assertRegex(said.pop(), r"q8.gguf: tensor model\S+ has a scale in row \d+ that is NaN or infinite")
+
+    def test_a_plan_for_blocks_is_that_of_their_file(self):
         self.headroom("convert", "model", "--format", "gguf", "--dtype", "q8_0", "--output", "q8.gguf", "--quiet")
         flags = ["--context", 64, "--threads", 1, "--memory", "12MiB", "--report", "r.json"]
         needed = []

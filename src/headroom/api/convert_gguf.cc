@@ -13,6 +13,7 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/convert.h"
 #include "headroom/base/errors.h"
+#include "headroom/base/interleaved_rows.h"
 #include "headroom/formats/chat/chat_template_source.h"
 #include "headroom/formats/gguf/gguf_config.h"
 #include "headroom/formats/gguf/gguf_end_tokens.h"

@@ -8,13 +8,16 @@
 
 #include "headroom/backend/backend.h"
 #include "headroom/base/bytes.h"
+#include "headroom/base/convert.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/grouped_format.h"
+#include "headroom/base/interleaved_rows.h"
 #include "headroom/base/page.h"
 #include "headroom/formats/weights/grouped_reader.h"
 #include "headroom/generate/evaluation_graphs.h"
 #include "headroom/generate/spilled_cache.h"
 #include "headroom/graph/op.h"
+#include "headroom/ops/arrange.h"
 #include "headroom/ops/embedding.h"
 #include "headroom/passes/fetch_panels.h"
 #include "headroom/passes/offload.h"
@@ -55,28 +58,40 @@ bool is_tied(const Model& model, const std::string& table) {
   return graph.value(model.head_weight(build, all_in(DType::f32))).name == table;
 }
 
-// Whether the file's bytes of the tensor are those of the value in memory.
-bool lies_as_kept(const StoredTensor& stored, const Type& type) {
-  if (stored.shape != type.shape || stored.size_bytes != type.bytes()) return false;
-  if (stored.format != nullptr) return stored.format->dtype() == type.dtype;
-  if (!stored.in_order) return false;
-  switch (type.dtype) {
-    case DType::f32: return stored.type == StoredType::f32;
-    case DType::f16: return stored.type == StoredType::f16;
-    case DType::bf16: return stored.type == StoredType::bf16;
-    default: return false;
+using Arrangements = std::unordered_map<std::string, FileArrangement>;
+
+// How the file holds a weight of `type`; nothing where it cannot be read as it is needed.
+std::optional<FileArrangement> find_arrangement(const StoredTensor& stored, const Type& type) {
+  if (stored.shape != type.shape) return std::nullopt;
+  FileArrangement found = {type.dtype, stored.head_rows};
+  if (stored.exact_format != nullptr) {
+    if (!comes_of_q8(type.dtype, type.shape[1])) return std::nullopt;
+    found.dtype = q8_blocks();
+  } else if (stored.format != nullptr) {
+    if (stored.format->dtype() != type.dtype) return std::nullopt;
+  } else {
+    const bool is_ordered = stored.in_order || stored.head_rows > 0;
+    if (!is_ordered || dtype_of(stored.type) != type.dtype) return std::nullopt;
   }
+  if (stored.size_bytes != Type{found.dtype, type.shape}.bytes()) return std::nullopt;
+  return found;
 }
 
-// Throws InvalidInput for what loading the tensor refuses: a NaN, a scale that is no number.
+// Throws InvalidInput for what loading the tensor refuses: a NaN, a scale that is no number. `rows` are as in the file.
 void refuse_unusable(const WeightTensor& tensor, const Tensor& rows, int64_t first_row) {
   const StoredTensor& stored = tensor.stored;
   const File& file = tensor.file->file(stored);
   if (stored.format != nullptr) {
     return refuse_bad_scales(file, stored, *stored.format, rows.type.shape, first_row, rows.data);
   }
-  const int64_t first = first_row * (stored.shape.elements() / stored.shape[0]);
-  refuse_nan(file.path(), stored, first, rows.type.dtype, rows.data, rows.elements());
+  if (stored.exact_format != nullptr) return refuse_bad_blocks(file, stored, rows.type.shape, first_row, rows.data);
+  const int64_t columns = rows.type.shape[1];
+  const int64_t bad = find_nan(rows.type.dtype, rows.data, rows.elements());
+  if (bad < 0) return;
+  int64_t row = first_row + bad / columns;
+  if (stored.head_rows > 0) row = halved_row(row, stored.head_rows);
+  const std::byte* element = rows.data + bad * size_of(rows.type.dtype);
+  refuse_nan(file.path(), stored, row * columns + bad % columns, rows.type.dtype, element, 1);
 }
 
 // The fraction of i times the golden ratio: beginnings of this sequence are spread evenly.
@@ -104,9 +119,14 @@ void fill_rows(Job& job) {
 }
 
 // Of a weight that comes in panels, each has about panel_bytes.
-void leave_in_files(Job& job, const Names& names, const std::vector<StreamSource::Table>& tables, int64_t panel_bytes,
-                    int64_t ahead_bytes, const Processor& processor) {
+void leave_in_files(Job& job, const Names& names, const StreamSource& source, int64_t panel_bytes, int64_t ahead_bytes,
+                    const Processor& processor) {
   const OffloadPlan leaving{.values = names, .to = Tier::model};
+  const std::vector<StreamSource::Table> tables = source.tables();
+  Arrangements arrangements;
+  for (const StreamSource::Weight& weight : source.weights()) {
+    if (weight.arrangement) arrangements.emplace(weight.name, *weight.arrangement);
+  }
   for (Graph& graph : job.graphs) {
     for (const StreamSource::Table& table : tables) {
       if (names.contains(table.name)) graph = rows_from_host(std::move(graph), table.name, table.prefix);
@@ -114,6 +134,7 @@ void leave_in_files(Job& job, const Names& names, const std::vector<StreamSource
     graph = run_passes(std::move(graph),
                        {{"panels", [&](Graph one) { return fetch_panels(std::move(one), names, panel_bytes); }, false},
                         {"stream", [&](Graph one) { return offload(std::move(one), leaving); }, false},
+                        {"arrange", [&](Graph one) { return arrange_fetched(std::move(one), arrangements); }, false},
                         {"prefetch", [&](Graph one) { return prefetch(std::move(one), processor, ahead_bytes); }}});
   }
   fill_rows(job);
@@ -209,7 +230,7 @@ class Streaming {
     FittedJob job = plan_candidate({choice,
                                     [&] {
                                       Job built = ways_[way].build();
-                                      leave_in_files(built, names, source_.tables(), panel_bytes_, ahead,
+                                      leave_in_files(built, names, source_, panel_bytes_, ahead,
                                                      choose_backend().on(reserve_.threads));
                                       return built;
                                     }},
@@ -311,12 +332,18 @@ void StreamSource::list_weights(Part part, const Model& model, bool in_blocks) {
     if (parameter.shape.rank() < 2 || slices.size() != 1) continue;
     const Type type = {formats(parameter.name), parameter.shape};
     const bool is_table = readers.by_rows.contains(parameter.name);
-    if (!is_table && in_blocks && as_grouped(type.dtype) != nullptr) continue;
     const bool is_whole = !is_table || is_tied(model, parameter.name);  // that is read
     bool is_aligned = !in_blocks;
+    FileArrangement arrangement = {type.dtype, 0};
+    if (in_blocks && as_grouped(type.dtype) != nullptr) {
+      if (is_whole && !comes_of_q8(type.dtype, type.shape[1])) continue;
+      arrangement.dtype = q8_blocks();
+    }
     if (part.files && is_whole) {
       const std::optional<WeightTensor> tensor = part.files->find(slices.front().tensor);
-      if (!tensor || !lies_as_kept(tensor->stored, type)) continue;
+      const auto found = tensor ? find_arrangement(tensor->stored, type) : std::nullopt;
+      if (!found) continue;
+      arrangement = *found;
       is_aligned = tensor->stored.offset_bytes % kPageBytes == 0;
     }
     const std::string name = std::string(part.prefix()) + parameter.name;
@@ -326,7 +353,9 @@ void StreamSource::list_weights(Part part, const Model& model, bool in_blocks) {
     }
     double turn = is_whole ? kOutputTurn : kTableTurn;
     if (readers.in_layers.contains(parameter.name)) turn = spread(number++);
-    order_.emplace_back(turn, Weight{name, round_up(type.bytes(), kPageBytes), is_aligned});
+    Weight weight = {name, round_up(type.bytes(), kPageBytes), is_aligned};
+    if (is_whole && (arrangement.dtype != type.dtype || arrangement.head_rows > 0)) weight.arrangement = arrangement;
+    order_.emplace_back(turn, std::move(weight));
   }
   parts_.push_back(std::move(part));
   std::stable_sort(order_.begin(), order_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });

@@ -12,24 +12,26 @@
 
 #include "headroom/formats/weights/weight_files.h"
 #include "headroom/models/model.h"
+#include "headroom/passes/arrange_fetched.h"
 #include "headroom/runtime/fit.h"
 #include "headroom/runtime/model_regions.h"
 
 namespace headroom {
 
-// The weights of a model that its files hold byte for byte as they are kept, each in one piece; and those of a
-// reference beside it, under the names that they have there (generate/evaluation_graphs.h).
+// The weights of a model that its files hold each in one piece, as they are kept or as arrange() makes them that; and
+// those of a reference beside it, under the names that they have there (generate/evaluation_graphs.h).
 class StreamSource {
  public:
   struct Weight {
     std::string name;
-    int64_t bytes = 0;       // in memory, whole pages
-    bool is_aligned = true;  // begins on a page of its file
+    int64_t bytes = 0;                                          // in memory, whole pages
+    bool is_aligned = true;                                     // begins on a page of its file
+    std::optional<FileArrangement> arrangement = std::nullopt;  // where the file holds it otherwise
   };
 
   // The files are those at `path`; `model` knows what they hold (models/weights.h).
   StreamSource(const std::string& path, const Model& model);
-  // As if headroom had written them: for plans. `in_blocks`: into a GGUF file of Q8_0, whose blocks lie otherwise.
+  // As if headroom had written them: for plans. `in_blocks`: into a GGUF file of Q8_0.
   explicit StreamSource(const Model& model, bool in_blocks = false);
   // A reference, which is in the files at `path`.
   void add_reference(const std::string& path, const Model& reference);

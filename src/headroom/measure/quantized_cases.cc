@@ -29,6 +29,13 @@ std::vector<KernelCase> quantized_cases() {
   add("matmul", {"int8_g128", "int4_g128", "uint4_g32"});
   add("matmul_int8", {"int8_g128", "int4_g128", "int4_g32", "uint4_g64"});
   for (const char* format : {"nf4", "int8", "q8_0"}) cases.push_back(product("matmul", format, 512));
+  KernelCase regrouped;
+  regrouped.op = "arrange";
+  regrouped.name = fmt::format("arrange {}, q8_0 to int8_g32", dimensions({kOutputs, kInputs}));
+  regrouped.inputs = {{find_block_format("q8_0")->dtype(), {kOutputs, kInputs}}};
+  regrouped.attributes = {{"head_rows", int64_t{0}}};
+  regrouped.limit = Limit::copy;
+  cases.push_back(regrouped);
   return cases;
 }
 

@@ -161,13 +161,14 @@ class Machine {
     }
   }
 
-  // The output at `position` takes its bytes, from an operand that dies here where the op allows it.
+  // The output at `position` takes its bytes, from an operand that dies here where the op allows it, and more behind it
+  // where nobody is.
   void write(const Node& node, int position, const std::vector<StoragePair>& allowed) {
     const Value& value = graph_.value(node.outputs[static_cast<size_t>(position)]);
     const int64_t begin = offset_of(node.outputs[static_cast<size_t>(position)]);
     Held& of_tier = held(value.tier);
     const auto there = of_tier.find(begin);
-    if (there != of_tier.end() && there->second.value >= 0 && there->second.end == begin + value.bytes() &&
+    if (there != of_tier.end() && there->second.value >= 0 && there->second.end <= begin + value.bytes() &&
         may_take(node, position, there->second.value, allowed)) {
       of_tier.erase(there);
     }

@@ -45,13 +45,6 @@ TEST(GgufNames, TranslateBothWays) {
   }
 }
 
-TEST(GgufNames, PutHalvesOfAHeadSideBySide) {
-  std::vector<int64_t> rows;
-  for (int64_t row = 0; row < 16; ++row) rows.push_back(interleaved_row(row, 8));
-  EXPECT_EQ(rows, (std::vector<int64_t>{0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15}));
-  for (int64_t row = 0; row < 16; ++row) EXPECT_EQ(halved_row(rows[static_cast<size_t>(row)], 8), row);
-}
-
 // gqa.gguf was made from gqa/model.safetensors by the Python package and llama.cpp's permutation.
 TEST(GgufWeights, AreThoseOfTheHuggingFaceModel) {
   const WeightFiles ours(kWeightsTestData + "gguf/gqa.gguf");

@@ -9,6 +9,7 @@
 #include "headroom/base/convert.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/grouped_format.h"
+#include "headroom/base/interleaved_rows.h"
 #include "headroom/formats/gguf/gguf_config.h"
 #include "headroom/formats/gguf/gguf_names.h"
 #include "headroom/formats/json/json_reader.h"
@@ -87,6 +88,7 @@ StoredTensor GgufWeights::tensor(int64_t index) const {
   stored.offset_bytes = tensor.offset_bytes;
   stored.size_bytes = tensor.size_bytes;
   stored.in_order = place.head_dim == 0;
+  stored.head_rows = place.head_dim;
   if (tensor.type->number == kGgmlQ8_0 && tensor.shape.rank() == 2) stored.exact_format = find_grouped(8, false, 32);
   return stored;
 }

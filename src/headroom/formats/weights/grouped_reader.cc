@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <cstring>
 
 #include "headroom/base/convert.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/grouped_format.h"
+#include "headroom/base/interleaved_rows.h"
 #include "headroom/formats/json/json_reader.h"
 
 namespace headroom {
@@ -14,6 +17,8 @@ namespace {
 constexpr int64_t kPartBytes = 32 * 1024;
 constexpr int64_t kColumnStep = 32;
 constexpr int64_t kConvertedElements = 1024;
+constexpr int64_t kBlockElements = 32;  // of Q8_0 (base/q8_0.cc), which begin with their scale
+constexpr int64_t kBlockBytes = 34;
 
 [[noreturn]] void refuse_scale(const File& file, const StoredTensor& tensor, int64_t row) {
   throw InvalidInput("{}: tensor {} has a scale in row {} that is NaN or infinite; the file is damaged", file.path(),
@@ -99,6 +104,18 @@ void refuse_bad_scales(const File& file, const StoredTensor& tensor, const Group
                        int64_t first_row, const std::byte* bytes) {
   const int64_t row = find_bad_scale(GroupedLayout(format, rows), bytes);
   if (row >= 0) refuse_scale(file, tensor, first_row + row);
+}
+
+void refuse_bad_blocks(const File& file, const StoredTensor& tensor, const Shape& rows, int64_t first_row,
+                       const std::byte* blocks) {
+  const int64_t in_row = rows[1] / kBlockElements;
+  for (int64_t block = 0; block < rows[0] * in_row; ++block) {
+    uint16_t scale_bits;
+    std::memcpy(&scale_bits, blocks + block * kBlockBytes, sizeof scale_bits);
+    if (std::isfinite(f16_to_f32(scale_bits))) continue;
+    const int64_t row = first_row + block / in_row;
+    refuse_scale(file, tensor, tensor.head_rows > 0 ? halved_row(row, tensor.head_rows) : row);
+  }
 }
 
 }  // namespace headroom

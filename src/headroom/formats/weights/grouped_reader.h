@@ -17,4 +17,9 @@ void read_grouped(const File& file, const StoredTensor& tensor, int64_t first, i
 void refuse_bad_scales(const File& file, const StoredTensor& tensor, const GroupedFormat& format, const Shape& rows,
                        int64_t first_row, const std::byte* bytes);
 
+// The same of rows that lie in memory as blocks of a file of the tensor, which has an exact_format: of Q8_0, whose
+// rows may be interleaved.
+void refuse_bad_blocks(const File& file, const StoredTensor& tensor, const Shape& rows, int64_t first_row,
+                       const std::byte* blocks);
+
 }  // namespace headroom

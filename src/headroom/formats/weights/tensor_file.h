@@ -24,6 +24,8 @@ struct StoredTensor {
   int64_t offset_bytes = 0;  // in the file
   int64_t size_bytes = 0;
   bool in_order = true;  // the elements lie in the file as read() gives them; decode() serves no others
+  // Not 0: that is because rows are interleaved in heads of so many (base/interleaved_rows.h).
+  int64_t head_rows = 0;
   const GroupedFormat* format = nullptr;  // whose bytes in memory are the file's, to be copied; null: there is none
   // That holds each element exactly, though the bytes lie otherwise (TensorFile::regroup); null: there is none.
   const GroupedFormat* exact_format = nullptr;
