@@ -4,9 +4,9 @@
                           [--verbs train,generate,eval,quantize]
 
 Each configuration is a random model shape with random data, settings, techniques and verb; what is generated with and
-evaluated is quantised in a random format more often than not. Under a budget of one byte it is refused, and the
-smallest budget named; 1 MiB less than that is refused as well. Then it runs under exactly the smallest budget and under
-a random larger one, and its report must keep the promise
+evaluated is quantised in a random format more often than not, and evaluation may compare it with its original. Under a
+budget of one byte it is refused, and the smallest budget named; 1 MiB less than that is refused as well. Then it runs
+under exactly the smallest budget and under a random larger one, and its report must keep the promise
 
   measured (VmHWM) <= predicted <= budget,   predicted - measured <= max(1 % of predicted, 8 MiB)
 
@@ -200,15 +200,22 @@ class Bench:
             return self.directory / f"model-{number}", self.models[number]
 
     def in_random_format(self, rng, model):
-        """The model in a random weight format, or as it is where its rows are no whole groups; and words for it."""
+        """The model in a random weight format, some in a GGUF file, or as it is where its rows are no whole groups; and
+        words for it."""
+        if rng.random() < 0.2:
+            dtype = rng.choice(["q8_0", "f16"])
+            flags = ["convert", model, "--format", "gguf", "--dtype", dtype]
+            return self.made(model, model.with_name(f"{model.name}-{dtype}.gguf"), f"gguf {dtype}", flags)
         bits, group = rng.choice([2, 3, 4, 8]), rng.choice([0, 32, 64, 128])
         flags = ["--bits", bits, "--group-size", group, *rng.choice([[], ["--asymmetric"], ["--keep", "lm_head"]])]
         words = f"{bits} bits g{group}" + "".join(f" {flag}" for flag in flags[4:])
         place = model.with_name(f"{model.name}-{words.replace(' ', '-')}")
+        return self.made(model, place, words, ["quantize", model, *flags])
+
+    def made(self, model, place, words, command):
         with self.lock:
             if place not in self.formats:
-                done = self.run(["quantize", model, "--output", place, "--quiet", *flags])
-                self.formats[place] = done.returncode == 0
+                self.formats[place] = self.run([*command, "--output", place, "--quiet"]).returncode == 0
         return (place, words) if self.formats[place] else (model, "")
 
     @staticmethod
@@ -223,7 +230,7 @@ class Bench:
         shape += " tied" if config["tie_word_embeddings"] else ""
         shares = ["train"] * 8 + ["generate"] * 3 + ["eval"] * 2 + ["quantize"]
         verb = rng.choice([one for one in shares if one in self.verbs])
-        weights = ""
+        weights, original = "", model
         if verb in ("generate", "eval") and rng.random() < 0.7:
             model, weights = self.in_random_format(rng, model)
         if verb == "quantize":
@@ -251,6 +258,9 @@ class Bench:
             command = ["eval", model, "--data", self.text, "--seq-len", length, "--batch-size", rng.choice([1, 4])]
             command += ["--threads", threads]
             words = f"{weights} s{length}"
+            if rng.random() < 0.4:
+                command += ["--reference", original]
+                words += " beside the original"
             command, words = self.with_cache(rng, command, words)
         return command, f"{verb} {shape} {words}", threads
 
