@@ -97,6 +97,22 @@ void several_messages_between_two_ranks_keep_their_order(Communicator& ranks) {
   }
 }
 
+void a_long_message_arrives_whole(Communicator& ranks) {
+  if (ranks.size() < 2) return;
+  constexpr int64_t kBytes = 9 * (int64_t{1} << 20) + 5;
+  const int next = (ranks.rank() + 1) % ranks.size();
+  const int before = (ranks.rank() + ranks.size() - 1) % ranks.size();
+  std::vector<std::byte> sent(static_cast<size_t>(kBytes)), received(sent.size());
+  const auto byte_at = [](int rank, int64_t at) { return static_cast<std::byte>((rank + at / 4099) & 255); };
+  for (int64_t at = 0; at < kBytes; ++at) sent[static_cast<size_t>(at)] = byte_at(ranks.rank(), at);
+  Exchange exchange{.sends = {{next, sent.data(), kBytes}}, .receives = {{before, received.data(), kBytes}}};
+  ranks.begin(exchange);
+  ranks.wait(exchange);
+  for (int64_t at = kBytes - 1; at >= 0; at -= 1021) {
+    ensure(received[static_cast<size_t>(at)] == byte_at(before, at), "byte {} from rank {} is wrong", at, before);
+  }
+}
+
 void only_some_ranks_may_take_part(Communicator& ranks) {
   if (ranks.size() < 2 || ranks.rank() > 1) return;
   int64_t number = ranks.rank() == 0 ? 42 : 0;
@@ -181,6 +197,7 @@ std::span<const CommunicatorCase> communicator_cases() {
       {"bytes of every size arrive, again and again", &bytes_of_every_size_arrive_again_and_again},
       {"several in flight are waited for in any order", &several_in_flight_are_waited_for_in_any_order},
       {"several messages between two ranks keep their order", &several_messages_between_two_ranks_keep_their_order},
+      {"a long message arrives whole", &a_long_message_arrives_whole},
       {"only some ranks may take part", &only_some_ranks_may_take_part},
       {"an exchange of nothing ends", &an_exchange_of_nothing_ends},
       {"traffic is counted to the byte", &traffic_is_counted_to_the_byte},

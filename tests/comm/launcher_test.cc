@@ -33,7 +33,7 @@ class LauncherEnvironment {
 std::string launch_in(const std::map<std::string, std::string>& variables) {
   const LauncherEnvironment environment(variables);
   const auto launch = find_launch_of_several();
-  return launch ? fmt::format("{}: {} of {}", launch->launcher, launch->rank, launch->size) : "alone";
+  return launch ? fmt::format("{}: {} of {}", name_of(launch->launcher), launch->rank, launch->size) : "alone";
 }
 
 TEST(Launcher, IsKnownByItsEnvironment) {
@@ -66,13 +66,13 @@ TEST(Launcher, NumbersThatCannotBeAreSomebodyElses) {
 }
 
 TEST(Launcher, OfAnotherLibraryIsRefused) {
-  EXPECT_NO_THROW(check_launch({"srun", 1, 4}, 1, 4, "Open MPI 4.1.4"));
+  EXPECT_NO_THROW(check_launch({Launcher::slurm, 1, 4}, 1, 4, "Open MPI 4.1.4"));
   EXPECT_ERROR(
       InvalidInput,
       "srun started 4 processes, but MPI connects 1: headroom was built with Open MPI 4.1.4; try srun --mpi=pmix",
-      check_launch({"srun", 1, 4}, 0, 1, "Open MPI 4.1.4"));
+      check_launch({Launcher::slurm, 1, 4}, 0, 1, "Open MPI 4.1.4"));
   EXPECT_ERROR(InvalidInput, "try the mpirun of that library",
-               check_launch({"mpiexec of MPICH", 1, 4}, 0, 1, "Open MPI 4.1.4"));
+               check_launch({Launcher::mpich, 1, 4}, 0, 1, "Open MPI 4.1.4"));
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 import os
 import signal
 
-from mpirun import RanksTest, launch, main, ranks_of
+from mpirun import RanksTest, launch, main, parent_of, ranks_of
 
 
 class Ranks(RanksTest):
@@ -16,16 +16,14 @@ class Ranks(RanksTest):
         words = f"headroom: the ranks differ: {words}; try the same program, flags and files for all\n"
         self.expect_end(2, words, "differ", 2)
 
-    def test_a_signal_to_one_rank_or_to_mpirun_stops_all_after_the_same_step(self):
-        for signal_number, to_launcher in ((signal.SIGUSR1, True), (signal.SIGTERM, False)):
+    def test_a_signal_to_a_rank_its_guard_or_mpirun_stops_all_after_the_same_step(self):
+        for number, target in ((signal.SIGUSR1, "mpirun"), (signal.SIGTERM, "rank"), (signal.SIGTERM, "guard")):
             process = launch(3, "vote")
             self.assertEqual(process.stdout.readline(), "ready\n")
-            if to_launcher:
-                process.send_signal(signal_number)
-            else:
-                os.kill(ranks_of(process.pid)[1], signal_number)
+            rank = ranks_of(process.pid)[1]
+            os.kill({"mpirun": process.pid, "rank": rank, "guard": parent_of(rank)}[target], number)
             out, errors = process.communicate(timeout=60)
-            self.assertEqual((process.returncode, out, errors), (0, "stopped together\n", ""))
+            self.assertEqual((process.returncode, out, errors), (0, "stopped together\n", ""), target)
 
 
 if __name__ == "__main__":

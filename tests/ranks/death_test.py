@@ -1,8 +1,9 @@
 """How a job ends when a rank is killed, throws or leaves."""
 
+import os
 import signal
 
-from mpirun import RanksTest, main, run
+from mpirun import RanksTest, is_running, launch, main, parent_of, ranks_of, run
 
 
 class Ranks(RanksTest):
@@ -18,6 +19,15 @@ class Ranks(RanksTest):
 
     def test_the_exit_code_of_a_rank_that_leaves_is_the_jobs(self):
         self.assertEqual(run(3, "exit", 1, 5)[0], 5)
+
+    def test_a_rank_does_not_outlive_its_guard(self):
+        process = launch(3, "vote")
+        self.assertEqual(process.stdout.readline(), "ready\n")
+        ranks = ranks_of(process.pid)
+        os.kill(parent_of(ranks[1]), signal.SIGKILL)
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 128 + signal.SIGKILL)
+        self.assertFalse([rank for rank in ranks if is_running(rank)])
 
 
 if __name__ == "__main__":

@@ -18,6 +18,15 @@ class Ranks(RanksTest):
         self.assertIn("this build has no MPI: no headroom_mpi.so", errors)
         self.assertEqual(len(errors.splitlines()), 1, errors)
 
+    def test_what_is_installed_finds_the_module_below_its_prefix(self):
+        prefix = Path(self.enterContext(TemporaryDirectory()))
+        directory = prefix / os.environ.get("MODULE_DIRECTORY", "lib/headroom")
+        (prefix / "bin").mkdir()
+        directory.mkdir(parents=True)
+        shutil.copy(PROGRAM.parent / "headroom_mpi.so", directory)
+        program = shutil.copy(PROGRAM, prefix / "bin")
+        self.assertEqual(run(3, "end-apart", 0, program=program)[:3], (0, "", ""))
+
     def test_processes_of_another_launcher_are_refused(self):
         """As MPICH's mpiexec would start them: MPI connects one process each."""
         environment = {**os.environ, "PMI_RANK": "0", "PMI_SIZE": "2"}

@@ -11,14 +11,14 @@ from pathlib import Path
 PROGRAM = Path(os.environ.get("TEST_RANKS", Path(__file__).resolve().parent.parent.parent / "build" / "test_ranks"))
 # In a container everybody is root.
 ENVIRONMENT = {**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-TIMEOUT = 2  # of a silent rank, in seconds
+TIMEOUT = 3  # of a silent rank, in seconds, where a test waits for it
 PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
 SKIPPED = 77
 
 
-def launch(ranks, *scenario, program=PROGRAM, options=()):
+def launch(ranks, *scenario, program=PROGRAM, options=(), timeout=60):
     command = ["mpirun", "--quiet", "--oversubscribe", *options, "-n", str(ranks), str(program), *map(str, scenario)]
-    return subprocess.Popen(command, env={**ENVIRONMENT, "RANK_TIMEOUT": str(TIMEOUT)}, **PIPES)
+    return subprocess.Popen(command, env={**ENVIRONMENT, "RANK_TIMEOUT": str(timeout)}, **PIPES)
 
 
 def run(ranks, *scenario, **how):
@@ -32,15 +32,25 @@ def run(ranks, *scenario, **how):
     return process.returncode, out, errors, time.monotonic() - begin
 
 
+def parent_of(process):
+    return int(Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
+
+def is_running(process):
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def ranks_of(launcher):
     """Ids of the processes that do the ranks' work: those below the ones that mpirun started."""
     children = {}
-    for status in Path("/proc").glob("[0-9]*/stat"):
+    for status in Path("/proc").glob("[0-9]*"):
         try:
-            fields = status.read_text().rsplit(")", 1)[1].split()
+            children.setdefault(parent_of(status.name), []).append(int(status.name))
         except OSError:
             continue
-        children.setdefault(int(fields[1]), []).append(int(status.parent.name))
     return [rank for guard in sorted(children.get(launcher, [])) for rank in children.get(guard, [])]
 
 

@@ -79,6 +79,17 @@ void fail_together(Communicator& ranks, const Numbers& numbers) {
   });
 }
 
+// The first rank is done at once, the others exchange something after so many seconds.
+void end_apart(Communicator& ranks, const Numbers& numbers) {
+  if (ranks.rank() == 0) return;
+  std::this_thread::sleep_for(std::chrono::seconds(numbers.at(0)));
+  if (ranks.rank() > 2) return;
+  Exchange exchange{.sends = {}, .receives = {{3 - ranks.rank(), nullptr, 0}}};
+  exchange.sends = exchange.receives;
+  ranks.begin(exchange);
+  ranks.wait(exchange);
+}
+
 volatile std::sig_atomic_t noted = 0;
 
 void vote_on_signals(Communicator& ranks, const Numbers&) {
@@ -87,7 +98,7 @@ void vote_on_signals(Communicator& ranks, const Numbers&) {
   barrier(ranks);
   if (ranks.rank() == 0) print_result("ready\n");
   int steps = 0;
-  while (vote.ask(noted) == 0 && ++steps < 2000) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  while (vote.ask(noted) == 0 && ++steps < 6000) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   const std::vector<std::string> all = all_gather_texts(ranks, std::to_string(steps));
   for (const std::string& one : all) ensure(one == all[0], "ranks stopped after {} and {} steps", one, all[0]);
   if (ranks.rank() == 0) print_result("stopped together\n");
@@ -102,6 +113,7 @@ const std::map<std::string, void (*)(Communicator&, const Numbers&)> kScenarios 
     {"fail-together", &fail_together},
     {"throw-alike", &all_throw_alike},
     {"vote", &vote_on_signals},
+    {"end-apart", &end_apart},
 
     {"speed", &measure_speed},
 };

@@ -10,7 +10,7 @@ namespace headroom {
 namespace {
 
 struct LauncherNames {
-  const char* launcher;
+  Launcher launcher;
   const char* rank;
   const char* size;
 };
@@ -18,9 +18,9 @@ struct LauncherNames {
 // The innermost first: mpirun under Slurm leaves both. A batch script has Slurm's number of tasks without being one of
 // them, but no step.
 constexpr LauncherNames kLaunchers[] = {
-    {"mpirun of Open MPI", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
-    {"mpiexec of MPICH", "PMI_RANK", "PMI_SIZE"},
-    {"srun", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"},
+    {Launcher::open_mpi, "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
+    {Launcher::mpich, "PMI_RANK", "PMI_SIZE"},
+    {Launcher::slurm, "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"},
 };
 
 // The variable's number, or -1.
@@ -35,6 +35,11 @@ int number_in(const char* variable) {
 
 }  // namespace
 
+const char* name_of(Launcher launcher) {
+  constexpr const char* kNames[] = {"mpirun of Open MPI", "mpiexec of MPICH", "srun"};
+  return kNames[static_cast<int>(launcher)];
+}
+
 std::optional<Launch> find_launch_of_several() {
   for (const LauncherNames& names : kLaunchers) {
     const int rank = number_in(names.rank), size = number_in(names.size);
@@ -47,8 +52,8 @@ std::optional<Launch> find_launch_of_several() {
 void check_launch(const Launch& launch, int mpi_rank, int mpi_size, const std::string& library) {
   if (mpi_size == launch.size && mpi_rank == launch.rank) return;
   throw InvalidInput("{} started {} processes, but MPI connects {}: headroom was built with {}; try {}",
-                     launch.launcher, launch.size, mpi_size, library,
-                     launch.launcher == "srun" ? "srun --mpi=pmix" : "the mpirun of that library");
+                     name_of(launch.launcher), launch.size, mpi_size, library,
+                     launch.launcher == Launcher::slurm ? "srun --mpi=pmix" : "the mpirun of that library");
 }
 
 }  // namespace headroom

@@ -6,11 +6,16 @@
 
 namespace headroom {
 
+enum class Launcher { open_mpi, mpich, slurm };
+
 struct Launch {
-  std::string launcher;  // "mpirun of Open MPI", "mpiexec of MPICH", "srun"
+  Launcher launcher = Launcher::open_mpi;
   int rank = 0;
   int size = 1;
 };
+
+// "mpirun of Open MPI", "mpiexec of MPICH", "srun".
+const char* name_of(Launcher launcher);
 
 // What the environment says where several processes were started together; nothing for one that was started by itself,
 // also inside a Slurm batch script.

@@ -4,16 +4,20 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <optional>
 #include <string_view>
 
 #include "headroom/base/bytes.h"
+#include "headroom/comm/launcher.h"
 
 namespace headroom {
 namespace {
 
 // Measured on Debian 12 for 2 to 12 ranks of one machine, bound to cores or not: 10.5 to 14.5 MiB in all.
 constexpr int64_t kLibraryBytes = 14 * kMiB;  // code and data of libmpi and its modules, ours, the thread's stack
-constexpr int64_t kPeerBytes = 160 * kKiB;    // boxes in the shared segments, lists
+constexpr int64_t kMpichBytes =
+    2816 * kKiB;                            // what MPICH 4.0 takes beyond that: its segment is resident from the start
+constexpr int64_t kPeerBytes = 160 * kKiB;  // boxes in the shared segments, lists
 // Where a message cannot be read from the sender's memory it goes through the sender's segment, all of which its
 // receivers then hold.
 constexpr int64_t kSegmentBytes = 512 * kKiB;
@@ -33,7 +37,9 @@ bool may_read_memory_of_others() {
 
 int64_t communicator_reserve_bytes(int ranks) {
   if (ranks <= 1) return 0;
-  return kLibraryBytes + (ranks - 1) * kPeerBytes + (may_read_memory_of_others() ? 0 : ranks * kSegmentBytes);
+  const std::optional<Launch> launch = find_launch_of_several();
+  return kLibraryBytes + (launch && launch->launcher == Launcher::mpich ? kMpichBytes : 0) + (ranks - 1) * kPeerBytes +
+         (may_read_memory_of_others() ? 0 : ranks * kSegmentBytes);
 }
 
 void set_open_mpi_defaults() {

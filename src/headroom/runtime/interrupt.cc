@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "headroom/base/console.h"
+#include "headroom/comm/launcher.h"
 
 namespace headroom {
 namespace {
@@ -14,7 +15,10 @@ volatile std::sig_atomic_t noted_signal = 0;
 
 void note(int number) { noted_signal = number; }
 
-constexpr std::array<int, 2> kSignals = {SIGINT, SIGTERM};
+constexpr std::array<int, 3> kSignals = {SIGINT, SIGTERM, SIGUSR1};
+
+// How many of them are noted.
+size_t noted_signals() { return find_launch_of_several() ? 3 : 2; }
 
 // Returns what was before.
 struct sigaction dispose(int number, void (*handler)(int), int flags) {
@@ -34,10 +38,12 @@ void end_with_sentence(int number) {
 
 }  // namespace
 
-const char* name_of_signal(int signal) { return signal == SIGINT ? "SIGINT" : "SIGTERM"; }
+const char* name_of_signal(int signal) {
+  return signal == SIGINT ? "SIGINT" : signal == SIGTERM ? "SIGTERM" : "SIGUSR1";
+}
 
 void end_with_sentence_on_signals() {
-  for (const int number : kSignals) {
+  for (const int number : {SIGINT, SIGTERM}) {
     const struct sigaction before = dispose(number, &end_with_sentence, 0);
     if (before.sa_handler == SIG_IGN) dispose(number, SIG_IGN, 0);
   }
@@ -45,13 +51,13 @@ void end_with_sentence_on_signals() {
 
 InterruptGuard::InterruptGuard() {
   noted_signal = 0;
-  for (size_t i = 0; i < kSignals.size(); ++i) {
+  for (size_t i = 0; i < noted_signals(); ++i) {
     before_[i] = dispose(kSignals[i], &note, static_cast<int>(SA_RESETHAND) | SA_RESTART);
   }
 }
 
 InterruptGuard::~InterruptGuard() {
-  for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &before_[i], nullptr);
+  for (size_t i = 0; i < noted_signals(); ++i) sigaction(kSignals[i], &before_[i], nullptr);
 }
 
 int InterruptGuard::signal() const { return noted_signal; }

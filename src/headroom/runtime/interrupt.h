@@ -1,4 +1,5 @@
-// SIGINT and SIGTERM as a question that a loop asks between steps, so that it can finish, save and leave.
+// SIGINT and SIGTERM as a question that a loop asks between steps, so that it can finish, save and leave; of a rank
+// that a launcher started SIGUSR1 too, the one signal that launchers pass on to all ranks and let them live.
 #pragma once
 
 #include <array>
@@ -11,7 +12,7 @@ struct Interrupted {
   int signal = 0;
 };
 
-// "SIGINT" or "SIGTERM".
+// "SIGINT", "SIGTERM" or "SIGUSR1".
 const char* name_of_signal(int signal);
 
 // From now on the two signals end the process with one sentence on standard error, but for those that it was started to
@@ -20,7 +21,7 @@ void end_with_sentence_on_signals();
 
 class InterruptGuard {
  public:
-  // From now on the two signals are noted instead of ending the process; a second one of the same kind ends it. One
+  // From now on the signals are noted instead of ending the process; a second one of the same kind ends it. One
   // guard at a time in a process (signal dispositions belong to the process).
   InterruptGuard();
   // Restores what was before.
@@ -34,7 +35,7 @@ class InterruptGuard {
   void check() const;
 
  private:
-  std::array<struct sigaction, 2> before_;
+  std::array<struct sigaction, 3> before_;  // of SIGUSR1 only for a rank
 };
 
 }  // namespace headroom
