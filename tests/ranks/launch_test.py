@@ -18,6 +18,11 @@ class Ranks(RanksTest):
         self.assertIn("this build has no MPI: no headroom_mpi.so", errors)
         self.assertEqual(len(errors.splitlines()), 1, errors)
 
+    def test_a_usage_error_of_the_command_is_told_once(self):
+        code, out, errors, _ = run(3, "train", "--no-such-flag", program=PROGRAM.parent / "headroom")
+        self.assertEqual((code, out, len(errors.splitlines())), (2, "", 1), errors)
+        self.assertTrue(errors.startswith("headroom: "), errors)
+
     def test_what_is_installed_finds_the_module_below_its_prefix(self):
         prefix = Path(self.enterContext(TemporaryDirectory()))
         directory = prefix / os.environ.get("MODULE_DIRECTORY", "lib/headroom")

@@ -14,7 +14,7 @@
 namespace headroom {
 namespace {
 
-constexpr auto kTurnOfRank0 = std::chrono::seconds(3);  // mpirun takes one to end the others
+constexpr auto kTurnOfRank0 = std::chrono::seconds(5);  // mpirun takes one or two to end the others
 constexpr std::string_view kInternalPrefix = "internal error: ";
 
 template <class Base>

@@ -56,7 +56,7 @@ void do_together(Communicator& ranks, Part part) {
 
 // What this process prints of an error that ends it: the sentence, after "rank N: " on another rank than 0; nothing
 // where another rank tells it. What ranks run into alike without having agreed (a flag, a missing file) is told once as
-// well: another rank than 0 waits three seconds where rank 0 fails too, or may, by when the launcher has ended it.
+// well: another rank than 0 waits five seconds where rank 0 fails too, or may, by when the launcher has ended it.
 std::optional<std::string> sentence_to_tell(const std::exception& error, const std::string& sentence);
 
 }  // namespace headroom
