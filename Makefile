@@ -11,8 +11,8 @@ TESTS ?=
 ctest_filter = $(if $(LABEL),-L '$(LABEL)',-LE slow) $(if $(TESTS),-R '$(TESTS)')
 ctest_run = --parallel $(JOBS) --timeout 300 --no-tests=error
 
-.PHONY: help setup configure build quickstart test fuzzers fuzz bench bench-memory bench-pairs bench-large lint tidy \
-        format install asan tsan clang clean
+.PHONY: help setup configure build quickstart test fuzzers fuzz bench bench-memory bench-pairs bench-ranks \
+        bench-large lint tidy format install asan tsan clang clean
 
 help: ## this list
 	@echo "headroom: train and run language models inside a memory budget"
@@ -62,6 +62,9 @@ bench-memory: build ## predicted against measured peak over a random matrix of r
 
 bench-pairs: build ## two runs at once in one container, a hundred times: none is killed
 	python3 bench/pairs.py --headroom build/headroom
+
+bench-ranks: build ## jobs of several ranks against one rank: bits, memory, bytes on the wire
+	python3 bench/ranks.py --headroom build/headroom
 
 # ONLY=llama-1b-full for one of them; SMALL=1 for a small stand-in of each
 bench-large: build ## the large shapes inside their budgets: minutes to an hour each, up to 60 GB of disk

@@ -38,7 +38,6 @@ struct PlanOptions {
   bool measure = false;
   std::string device;
   std::string mesh;
-  int zero = 0;
   std::string dtype;
   TrainOptions train;
   GenerateOptions generate;
@@ -100,9 +99,15 @@ FittedJob fit(PlanOptions& options, std::optional<Forecast>& forecast) {
                       uses_tokenizer(request) ? tokenizer_bytes_of(options.model) : 0);
 }
 
+// What data ranks of a mesh share; nothing where that is left to the budget.
+int zero_of(const PlanOptions& options) {
+  const FlagValues flags(options.train.techniques);
+  return flags.is("--zero", "auto") ? 0 : static_cast<int>(flags.integer("--zero"));
+}
+
 // What a run on this machine does not do: ranks, a model without shapes, a card with weights in another format.
 bool is_of_mesh(const PlanOptions& options) {
-  return !options.mesh.empty() || options.zero != 0 || is_parameter_count(options.model) ||
+  return !options.mesh.empty() || zero_of(options) != 0 || is_parameter_count(options.model) ||
          (!options.dtype.empty() && !options.device.empty());
 }
 
@@ -118,7 +123,7 @@ void print_mesh(const PlanOptions& options) {
   job.model = options.model;
   job.trains = options.task == "train";
   job.mesh = parse_mesh(options.mesh);
-  job.zero = options.zero;
+  job.zero = zero_of(options);
   job.dtype = options.dtype;
   job.train = options.train;
   job.generate = options.generate;
@@ -223,12 +228,6 @@ void add_plan_command(CLI::App& app) {
   command
       ->add_option("--mesh", options->mesh,
                    "Divide the job over ranks: data=D,pipe=P,tensor=T; what is left out is 1. Prints what each holds")
-      ->group("Machines");
-  command
-      ->add_option(
-          "--zero", options->zero,
-          "With --mesh: states that data ranks share; 0 none, 1 the optimizer's, 2 gradients too, 3 weights too")
-      ->check(CLI::Range(0, 3))
       ->group("Machines");
   command
       ->add_option("--dtype", options->dtype,

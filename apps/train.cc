@@ -111,9 +111,13 @@ void add_train_flags(CLI::App& command, TrainOptions& options) {
       .add_option("--grad-clip", options.grad_clip,
                   "Largest norm of the gradient; 0: no clipping, and gradients die at once")
       ->group("Optimizer");
-  for (const std::string_view group : {"Memory", "Lossy", "Output", "Adapter (LoRA)"}) {
+  for (const std::string_view group : {"Memory", "Ranks", "Lossy", "Output", "Adapter (LoRA)"}) {
     add_technique_flags(command, options, group);
   }
+  command
+      .add_option("--timeout", options.timeout_seconds,
+                  "Give up a rank that is silent for so many seconds, and end the job")
+      ->group("Ranks");
   command
       .add_option(
           "--profile", options.profile,

@@ -127,6 +127,7 @@ struct TrainOptions : RunOptions {
   uint64_t seed = 0;
   std::string save_every =
       "10m";                     // a checkpoint every so many steps ("500") or so often ("90s", "2h"); "0": at the end
+  int64_t timeout_seconds = 60;  // of several ranks: one that is silent for so long is given up
   int64_t keep_checkpoints = 2;  // the newest; 0: all
   bool resume = false;
   std::vector<std::string> unset;  // with resume: flags ("--lr") whose value the checkpoint says, where it knows it

@@ -68,7 +68,7 @@ class Usage(frame.CommandTest):
             (["plan", "tiny-4m", "--batch-size", "x"], "--batch-size x: expected a whole number; try"),
             (["plan", "tiny-4m", "--lr", "fast"], "--lr fast: expected a number; try"),
             (["plan", "tiny-4m", "--steps"], "--steps: expected a value; try"),
-            (["plan", "tiny-4m", "--zero", 7], "--zero 7: expected 0 to 3; try"),
+            (["plan", "tiny-4m", "--zero", 7], "--zero 7: expected auto, 0, 1, 2 or 3; try"),
             (["plan", "tiny-4m", "--task", "fly"], "--task fly: expected train or generate; try"),
             (["plan", "tiny-4m", "--lr-schedule", "step"],
              "--lr-schedule step: expected cosine, linear or constant; try"),

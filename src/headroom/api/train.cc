@@ -11,6 +11,7 @@
 #include "headroom/api/job_settings.h"
 #include "headroom/api/model_source.h"
 #include "headroom/api/output_paths.h"
+#include "headroom/api/rank_reports.h"
 #include "headroom/api/resumed_options.h"
 #include "headroom/api/run_report.h"
 #include "headroom/backend/backend.h"
@@ -19,6 +20,8 @@
 #include "headroom/base/directory_lock.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/file.h"
+#include "headroom/comm/do_on_first.h"
+#include "headroom/comm/join_ranks.h"
 #include "headroom/data/data_file.h"
 #include "headroom/measure/machine_profile.h"
 #include "headroom/measure/profile.h"
@@ -132,7 +135,7 @@ nlohmann::ordered_json describe_data(const Dataset& data, int64_t steps) {
 }
 
 void write_report(const TrainOptions& options, const TrainingRequest& request, const FittedJob& job,
-                  const Dataset& data, const TrainResult& result) {
+                  const Dataset& data, const TrainResult& result, const std::vector<RankUse>& ranks) {
   nlohmann::ordered_json report = report_of(job);
   add_load(report, result);
   report["step"] = result.step;
@@ -141,6 +144,7 @@ void write_report(const TrainOptions& options, const TrainingRequest& request, c
   report["seconds"] = result.seconds;
   report["tokens_per_second"] = result.tokens_per_second;
   if (!std::isnan(result.eval_loss)) report["eval_loss"] = result.eval_loss;
+  if (!ranks.empty()) report["ranks"] = rows_of(ranks);
   std::string text = report.dump(2);
   text.resize(text.size() - 2);  // without "\n}": the losses of a long run are streamed behind it
   AtomicFile output(options.report);
@@ -164,13 +168,25 @@ std::unique_ptr<Profile> start_profile(const TrainOptions& options, Workspace& w
                                    limits_for(workspace).value_or(MachineLimits{}), budget);
 }
 
-TrainResult run_training(const TrainOptions& given) {
+// Those of one of several ranks: rank 0 alone says and writes what is for the user.
+TrainOptions options_of_rank(const TrainOptions& given, const Communicator* ranks) {
+  TrainOptions options = given;
+  if (ranks == nullptr) return options;
+  options.memory = memory_of_rank(given.memory, *ranks);
+  if (ranks->rank() == 0) return options;
+  options.quiet = true;
+  options.verbose = false;
+  for (std::string* output : {&options.report, &options.html, &options.profile, &options.dump_passes}) output->clear();
+  return options;
+}
+
+TrainResult run_training(const TrainOptions& given, Communicator* ranks) {
   restart_peak();
   check_options(given);
   check_data_files(given.data);
   check_data_files(given.eval_data);
   check_training_paths(given);
-  const TrainOptions options = take_flags_of_checkpoint(given);
+  const TrainOptions options = options_of_rank(take_flags_of_checkpoint(given), ranks);
   if (!options.resume) check_output(options);
   const Backend& backend = choose_backend();
   const std::unique_ptr<Model> files = open_model_directory(options.model, open_settings(options));
@@ -180,22 +196,30 @@ TrainResult run_training(const TrainOptions& given) {
   note_adapter(FlagValues(options.techniques).text("--adapter"), *model, options.quiet);
   TrainingRequest request = training_request(options);
   request.shard_bytes = parse_shard_size(options.shard_size);
+  if (ranks != nullptr) request.place = {ranks->rank(), ranks->size()};
   take_shape_of_tokens(request);
   TrainingSettings settings = read_training_settings(request, *model);
   if (options.resume) check_resumed(request, settings, *model);
+  const Budget tightest = tightest_budget(resolve_budget(options.memory), ranks);
   FittedJob job = fit_to_run(options, [&] {
-    FittedTraining fitted = fit_training(request, *model, resolve_budget(options.memory),
-                                         uses_tokenizer(request) ? tokenizer_bytes_of(options.model) : 0);
+    const Budget budget = ranks == nullptr ? resolve_budget(options.memory) : tightest;
+    FittedTraining fitted =
+        fit_training(request, *model, budget, uses_tokenizer(request) ? tokenizer_bytes_of(options.model) : 0);
     settings.shape = fitted.shape;
     return fitted;
   });
+  if (ranks != nullptr) check_ranks_agree(*ranks, numbers_of(request, settings, *model), job, backend.variant());
   announce_plan(job, options, "plan of the training step", options.model);
 
   const InterruptGuard interrupt;
-  Output output(options.output);
-  const DirectoryLock lock(options.output);
-  remove_leftovers(options.output);
-  const Dataset data(request, *model, settings.shape.micro_rows, interrupt);
+  std::optional<Output> output;
+  std::optional<DirectoryLock> lock;
+  do_on_first(ranks, [&] {
+    output.emplace(options.output);
+    lock.emplace(options.output);
+    remove_leftovers(options.output);
+  });
+  const Dataset data(request, *model, settings.shape.micro_rows, interrupt, ranks);
   request.lr.steps = decide_steps(options, data);
   if (request.lr.warmup_steps > request.lr.steps) {
     throw InvalidInput("--warmup-steps {}: the run has {} steps; expected at most as many", request.lr.warmup_steps,
@@ -203,13 +227,13 @@ TrainResult run_training(const TrainOptions& given) {
   }
 
   check_commit(job);
-  Workspace workspace(std::move(job.graphs), job.plan, backend, options.disk);
+  Workspace workspace(std::move(job.graphs), job.plan, backend, options.disk, nullptr, ranks);
   const std::unique_ptr<Profile> profile = start_profile(options, workspace, {job.reserve_bytes, job.budget.bytes});
   Trainer trainer(request, *model, *files, settings, data, workspace);
   const LoadUse load = load_use(trainer.load(interrupt));
   trainer.require_disk_space(job.step_seconds);
   interrupt.check();
-  output.keep();
+  if (output) output->keep();
   const Trainer::Outcome outcome = trainer.run(interrupt, job.budget.bytes);
   TrainResult result;
   result.step = outcome.step;
@@ -219,7 +243,7 @@ TrainResult run_training(const TrainOptions& given) {
   result.tokens_per_second = outcome.tokens_per_second;
   result.stopped_by_signal = outcome.stopped_by_signal;
   if (result.stopped_by_signal == 0) {
-    if (!settings.shape.lora.is_on()) {
+    if (!settings.shape.lora.is_on() && lock) {
       write_config(config, settings.shape.weights, options.output);
       copy_tokenizer(options.model, options.output);
     }
@@ -231,12 +255,14 @@ TrainResult run_training(const TrainOptions& given) {
   }
   static_cast<LoadUse&>(result) = load;
   static_cast<MemoryUse&>(result) = memory_use(job);
-  if (!options.report.empty()) write_report(options, request, job, data, result);
+  const std::vector<RankUse> use = use_of_ranks(ranks, result, job, outcome);
+  if (!options.report.empty()) write_report(options, request, job, data, result, use);
   if (!options.quiet) {
     print_note("{} step {}: loss {:.4f}", result.stopped_by_signal != 0 ? "interrupted and saved after" : "trained to",
                result.step, result.loss);
     if (!std::isnan(result.eval_loss)) print_note(", held-out loss {:.4f}", result.eval_loss);
     print_note(", {:.0f} tokens/s\n", result.tokens_per_second);
+    write_note(describe_ranks(use));
   }
   announce_result(result, options.quiet);
   return result;
@@ -246,7 +272,8 @@ TrainResult run_training(const TrainOptions& given) {
 
 TrainResult train(const TrainOptions& options) {
   try {
-    return run_training(options);
+    const std::unique_ptr<Communicator> ranks = join_ranks({options.timeout_seconds});
+    return run_training(options, ranks.get());
   } catch (const Interrupted& interrupted) {
     TrainResult result;
     result.step = -1;

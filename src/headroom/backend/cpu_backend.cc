@@ -80,7 +80,7 @@ class CpuBackend final : public Backend {
     return std::make_unique<Arena>(size_bytes, threads);
   }
 
-  bool has(Lane lane) const override { return lane == Lane::compute || lane == Lane::disk; }
+  bool has(Lane lane) const override { return lane != Lane::link; }
 
   std::unique_ptr<TransferStream> open_disk_lane(const std::string& directory, size_t most_requests,
                                                  bool copies) const override {

@@ -26,4 +26,12 @@ template <class T>
   return begin + call.attributes.integer("first");
 }
 
+// Where the panel's part of `operand` begins that has a number for each `block` elements.
+[[gnu::always_inline]] inline float* blocks_of_panel(const Invocation& call, const Tensor& operand, int64_t block) {
+  float* begin = operand.as<float>();
+  if (!call.attributes.has("first")) return begin;
+  const int64_t own = (call.attributes.integer("elements") + block - 1) / block;
+  return operand.elements() == own ? begin : begin + call.attributes.integer("first") / block;
+}
+
 }  // namespace headroom

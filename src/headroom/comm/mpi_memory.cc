@@ -3,6 +3,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <optional>
 #include <string_view>
@@ -18,6 +19,9 @@ constexpr int64_t kLibraryBytes = 14 * kMiB;  // code and data of libmpi and its
 constexpr int64_t kMpichBytes =
     2816 * kKiB;                            // what MPICH 4.0 takes beyond that: its segment is resident from the start
 constexpr int64_t kPeerBytes = 160 * kKiB;  // boxes in the shared segments, lists
+// The first few peers bring pages of the library with them that others use as well: less is there without them.
+constexpr int64_t kFirstLibraryBytes = kLibraryBytes - 4352 * kKiB;
+constexpr int64_t kFirstPeerBytes = 1792 * kKiB;
 // Where a message cannot be read from the sender's memory it goes through the sender's segment, all of which its
 // receivers then hold.
 constexpr int64_t kSegmentBytes = 512 * kKiB;
@@ -38,7 +42,9 @@ bool may_read_memory_of_others() {
 int64_t communicator_reserve_bytes(int ranks) {
   if (ranks <= 1) return 0;
   const std::optional<Launch> launch = find_launch_of_several();
-  return kLibraryBytes + (launch && launch->launcher == Launcher::mpich ? kMpichBytes : 0) + (ranks - 1) * kPeerBytes +
+  const int64_t peers = ranks - 1;
+  return std::min(kLibraryBytes + peers * kPeerBytes, kFirstLibraryBytes + peers * kFirstPeerBytes) +
+         (launch && launch->launcher == Launcher::mpich ? kMpichBytes : 0) +
          (may_read_memory_of_others() ? 0 : ranks * kSegmentBytes);
 }
 

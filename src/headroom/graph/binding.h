@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "headroom/base/box.h"
+#include "headroom/base/rank_parts.h"
 #include "headroom/graph/graph.h"
 
 namespace headroom {
@@ -31,12 +33,20 @@ struct Initial {
   uint64_t stream = 0;
 };
 
+// Of a value that holds one rank's part of a whole: the whole in rows, and how it is cut. Elements of the value beyond
+// the part's are nobody's.
+struct Cut {
+  Shape whole;
+  RankParts parts;
+};
+
 struct Binding {
   Source source = Source::model;
   std::vector<Slice> slices;  // every element once
   Initial initial = {};
   bool is_trained = true;  // by the job's updates
   bool stays = false;      // small or always in use: it never leaves the memory
+  std::optional<Cut> cut = {};
 };
 
 // Of a value that is the whole of the tensor of that name.

@@ -46,6 +46,7 @@ class Builder {
   void set_segment(const Segment& segment) { segment_ = segment; }
   const Segment& segment() const { return segment_; }
   void set_phase(Phase phase) { phase_ = phase; }
+  Phase phase() const { return phase_; }
 
  private:
   ValueId add_value(std::string name, const Type& type, Role role);

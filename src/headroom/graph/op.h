@@ -38,8 +38,9 @@ Tier tier_behind(Lane lane);
 // stay as it is and what it writes is not there yet. The wait takes all of the buffers that the begin touches.
 enum class Course : uint8_t { whole, begin, wait };
 
-// Where a transfer moves bytes: into the budgeted memory or out of it (ops/transfer.h).
-enum class Transfer : uint8_t { none, load, store };
+// Where a transfer moves bytes: into the budgeted memory or out of it (ops/transfer.h); from all ranks to all, each its
+// part of a whole, or to each of them its part (ops/gather.h, ops/scatter.h).
+enum class Transfer : uint8_t { none, load, store, gather, scatter };
 
 class Op {
  public:
@@ -79,7 +80,7 @@ class Op {
 
   virtual Lane lane() const { return Lane::compute; }
   virtual Course course() const { return Course::whole; }
-  // Not none: the node moves values between tiers, and has no kernel.
+  // Not none: the node moves values between tiers or ranks, and has no kernel.
   virtual Transfer transfer() const { return Transfer::none; }
   // From and to which tier it moves them.
   virtual Tier away() const { return tier_behind(lane()); }

@@ -92,7 +92,7 @@ void initialize_values(const Workspace& workspace, Source source, uint64_t seed,
     if (value.binding == nullptr || value.binding->source != source) continue;
     const StoredValue weight = workspace.stored(value.name);
     threads.split(weight.type.shape.elements(), kStepElements, [&](int64_t begin, int64_t end, int thread) {
-      if (weight.data != nullptr && weight.type.dtype == DType::f32) {
+      if (weight.data != nullptr && !weight.parts && weight.type.dtype == DType::f32) {
         float* numbers = reinterpret_cast<float*>(weight.data) + begin;
         return fill_initial({numbers, static_cast<size_t>(end - begin)}, value.binding->initial, seed, begin);
       }

@@ -112,9 +112,10 @@ LoadStatistics load_bound(const WeightFiles& files, Source source, const Workspa
     for (const Slice& slice : slices) {
       parts.push_back({files.require(slice.tensor, slice.shape), slice.from, slice.to});
     }
-    const bool is_whole = parts.size() == 1 && parts[0].source.stored.shape == value.type.shape;
-    if (!is_whole) assembled.emplace_back(value.name, value.type.shape, parts);
-    loads.push_back({is_whole ? parts[0].source : assembled.back().value(), workspace.stored(value.name)});
+    const StoredValue stored = workspace.stored(value.name);
+    const bool is_whole = parts.size() == 1 && parts[0].source.stored.shape == stored.type.shape;
+    if (!is_whole) assembled.emplace_back(value.name, stored.type.shape, parts);
+    loads.push_back({is_whole ? parts[0].source : assembled.back().value(), stored});
   }
   return load_values(loads, NanCheck::refuse, progress);
 }

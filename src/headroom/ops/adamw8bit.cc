@@ -11,7 +11,7 @@ namespace headroom {
 namespace {
 
 // Inputs: weight, m, m_scale, v, v_scale, gradient, scalars, then random_key where the weight is bf16, then
-// gradient_scale if there is one. Of a panel (ops/panel.h) the scales are whole.
+// gradient_scale if there is one. Of a panel (ops/panel.h) the scales are its own, or whole.
 class Adamw8bit : public Op {
  public:
   Adamw8bit() : Op("adamw8bit") {}
@@ -57,6 +57,7 @@ class Adamw8bit : public Op {
   // Those of a panel hold its blocks, too.
   void expect_scales(const Type& got, std::string_view rule, const Type& weight, const Attributes& attributes) const {
     if (!attributes.has("first")) return expect_type(name(), rule, scales_type(weight.shape), got);
+    if (got == f32({dynamic_blocks(attributes.integer("elements"))})) return;
     const int64_t last = attributes.integer("first") + attributes.integer("elements");
     expect_type(name(), rule, f32({std::max(got.shape.elements(), dynamic_blocks(last))}), got);
   }

@@ -27,7 +27,7 @@ bool has_panels_of(const Graph& graph, const Node& node, ValueId operand) {
 std::vector<Storage> find_storages(const Graph& graph) {
   const std::vector<ValueId> roots = storage_roots(graph);
   std::vector<Storage> storages(graph.values.size());
-  std::vector<bool> panels(graph.values.size(), false);  // whether the last touch of the root was by panels
+  std::vector<int32_t> exchanges(graph.values.size(), 0);  // with other ranks that move the root's bytes now
   for (const ValueId id : graph.inputs) storages[static_cast<size_t>(id)].is_input = true;
   for (const ValueId id : graph.results) {
     storages[static_cast<size_t>(roots[static_cast<size_t>(id)])].is_result = true;
@@ -40,7 +40,8 @@ std::vector<Storage> find_storages(const Graph& graph) {
       Storage& storage = storages[static_cast<size_t>(root)];
       storage.root = root;
       const bool by_panels = has_panels_of(graph, node, id);
-      if (!storage.visits.empty() && belong_together(graph, storage.visits.back().last, at)) {
+      const bool is_moving = exchanges[static_cast<size_t>(root)] > 0;
+      if (!storage.visits.empty() && (is_moving || belong_together(graph, storage.visits.back().last, at))) {
         Visit& visit = storage.visits.back();
         visit.by_panels &= visit.first == at && by_panels;
         visit.last = at;
@@ -50,6 +51,16 @@ std::vector<Storage> find_storages(const Graph& graph) {
     };
     for (const ValueId id : node.inputs) touch(id);
     for (const ValueId id : node.outputs) touch(id);
+    if (node.op->lane() != Lane::network) continue;
+    const auto count = [&](ValueId id, int32_t change) {
+      exchanges[static_cast<size_t>(roots[static_cast<size_t>(id)])] += change;
+    };
+    const bool begins = node.op->course() == Course::begin;
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      if (node.op->reads_input(node, i)) count(node.inputs[i], begins ? 1 : -1);
+    }
+    if (!begins) continue;
+    for (const ValueId id : node.outputs) count(id, 1);
   }
   std::erase_if(storages, [](const Storage& storage) { return storage.root == kNoValue; });
   return storages;

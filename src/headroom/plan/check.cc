@@ -140,10 +140,13 @@ class Machine {
   void begin(const Node& node) {
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       if (static_cast<int>(i) == node.op->rows_input()) continue;  // read when it begins
-      if (tier_of(node.inputs[i]) == Tier::device) in_flight_[node.inputs[i]] = {node.op->lane(), false};
+      if (!node.op->reads_input(node, i)) continue;                // its storage is the output's now
+      if (tier_of(node.inputs[i]) != Tier::device) continue;
+      Flight& flight = in_flight_[node.inputs[i]];
+      flight = {node.op->lane(), false, flight.times + 1};
     }
     for (const ValueId id : node.outputs) {
-      if (tier_of(id) == Tier::device) in_flight_[id] = {node.op->lane(), true};
+      if (tier_of(id) == Tier::device) in_flight_[id] = {node.op->lane(), true, 1};
     }
   }
 
@@ -154,7 +157,7 @@ class Machine {
       ensure(flight != in_flight_.end() && flight->second.lane == node.op->lane(),
              "{}: waits for '{}', which the lane {} does not move", where(), graph_.value(id).name,
              name_of(node.op->lane()));
-      in_flight_.erase(flight);
+      if (--flight->second.times == 0) in_flight_.erase(flight);
     } else {
       ensure(flight == in_flight_.end() || !flight->second.writes, "{}: reads '{}' before the lane {} has written it",
              where(), graph_.value(id).name, name_of(flight->second.lane));
@@ -224,6 +227,7 @@ class Machine {
   struct Flight {
     Lane lane = Lane::compute;
     bool writes = false;
+    int times = 0;  // a lane may send one value several times at once
   };
 
   const Job& job_;

@@ -71,6 +71,7 @@ class FilledTypes {
 
 // Bytes a second. The link to the host's memory is no faster than memory.
 double transfer_rate(const Node& node, const MachineRates& rates) {
+  if (node.op->lane() == Lane::network) return rates.network_bytes_per_second;
   if (node.op->lane() != Lane::disk) return rates.bytes_per_second;
   return node.op->transfer() == Transfer::load ? rates.disk_read_bytes_per_second : rates.disk_write_bytes_per_second;
 }
@@ -141,10 +142,10 @@ double seconds_of(const Graph& graph, const MachineRates& rates, double filled) 
     if (node.op->course() == Course::whole) {
       now += seconds_of(*node.op, narrowest_format(graph, node), node.op->price(types.of(graph, node)), rates);
     } else if (node.op->course() == Course::begin) {
-      const bool reads = node.op->transfer() == Transfer::load;
+      const bool writes = node.op->transfer() == Transfer::store;
       double& end = free[static_cast<size_t>(node.op->lane())];
       end = std::max(end, now) + node.op->price(types.of(graph, node)).bytes / transfer_rate(node, rates);
-      transfer_end[reads ? node.outputs.front() : node.inputs.front()] = end;
+      transfer_end[writes ? node.inputs.front() : node.outputs.front()] = end;
     } else {
       now = std::max(now, transfer_end[node.inputs.front()]);
     }

@@ -32,15 +32,17 @@ struct MachineRates {
   double node_seconds = 0;           // of a node that does next to nothing: waking the threads
   double disk_read_bytes_per_second = 0;
   double disk_write_bytes_per_second = 0;
-  std::vector<OpSample> samples;  // ordered by op; empty: no machine was measured
-  std::string source;             // in words: whose rates these are
+  double network_bytes_per_second = 2e9;  // that a rank sends to the others; of memory or a fast link, not measured
+  std::vector<OpSample> samples;          // ordered by op; empty: no machine was measured
+  std::string source;                     // in words: whose rates these are
 };
 
 // Of a processor with vectors of 8 or more f32, without measurement: orders of magnitude, so that plans compare.
 MachineRates typical_rates(int threads);
 
 // Of one run of the node, of the price alone, of one run of the graph, of whose KV caches the share `filled` holds
-// something. Transfers take the time of the disk, one after the other, while other nodes run until they wait for them.
+// something. Transfers take the time of their lane, one after the other, while other nodes run until they wait for
+// them.
 double seconds_of(const Op& op, DType format, const Price& price, const MachineRates& rates);
 double seconds_of(const Graph& graph, const Node& node, const MachineRates& rates);
 double seconds_of(const Graph& graph, const MachineRates& rates, double filled = 1);

@@ -6,6 +6,7 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/page.h"
+#include "headroom/comm/mpi_memory.h"
 #include "headroom/runtime/process_memory.h"
 
 namespace headroom {
@@ -17,6 +18,7 @@ constexpr int64_t kProgramBytes = 10 * kMiB;
 constexpr int64_t kThreadBytes = 32 * kKiB;  // touched stack and kernel stack of a worker
 // Graph, plan and executor of a node; of the largest graph, and where a way is searched for of each, also what planning
 // takes, and loading its weights.
+constexpr int64_t kExchangeBytes = 64;  // of a node with each other rank; every third or so has messages
 constexpr int64_t kNodeBytes = 1700;
 constexpr int64_t kFurtherNodeBytes = 1152;
 constexpr int64_t kFurtherSearchedNodeBytes = 1280;
@@ -54,9 +56,10 @@ int64_t reserve_bytes(const ReserveInputs& inputs) {
   const int64_t node_bytes = inputs.graph_nodes * kNodeBytes +
                              inputs.further_nodes * (inputs.searched ? kFurtherSearchedNodeBytes : kFurtherNodeBytes) +
                              nodes * inputs.profile_node_bytes;
-  const int64_t beside_arena = program + (inputs.threads + inputs.reading_threads) * kThreadBytes +
+  const int64_t ranks = communicator_reserve_bytes(inputs.ranks) + nodes * (inputs.ranks - 1) * kExchangeBytes;
+  const int64_t beside_arena = program + ranks + (inputs.threads + inputs.reading_threads) * kThreadBytes +
                                inputs.tokenizer_bytes + node_bytes + inputs.buffer_bytes + inputs.arena_bytes / 512;
-  const int64_t before_arena = program + inputs.released_bytes;
+  const int64_t before_arena = program + communicator_reserve_bytes(inputs.ranks) + inputs.released_bytes;
   return round_up(std::max(beside_arena, before_arena - inputs.arena_bytes), kPageBytes);
 }
 

@@ -17,6 +17,7 @@ namespace headroom {
 
 struct ReserveInputs {
   int threads = 1;
+  int ranks = 1;                   // that the process is one of
   int64_t tokenizer_bytes = 0;     // resident bound of the tokenizer (Tokenizer::memory_bound_bytes); 0: none
   int64_t graph_nodes = 0;         // of the job's largest graph: graphs, plans and bindings are on the heap
   int64_t further_nodes = 0;       // of its other graphs

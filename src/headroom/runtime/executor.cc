@@ -21,21 +21,18 @@ int64_t now_ns() {
 }  // namespace
 
 Executor::Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byte> arena, const Backend& backend,
-                   Threads& threads, RunLog& log, const FileHomes& files, int32_t slot)
-    : graph_(graph), arena_(arena), slot_(slot), threads_(threads), log_(log), files_(files) {
+                   Threads& threads, RunLog& log, const Elsewhere& elsewhere, int32_t slot)
+    : graph_(graph), arena_(arena), slot_(slot), threads_(threads), log_(log), elsewhere_(elsewhere) {
   calls_.reserve(graph.nodes.size());
   for (size_t index = 0; index < graph.nodes.size(); ++index) {
     const Node& node = graph.nodes[index];
-    Call call;
     if (node.op->lane() != Lane::compute) {
       ensure(backend.has(node.op->lane()), "graph {}: {} runs on the lane {}, which the backend {} has not", graph.name,
              node.op->name(), name_of(node.op->lane()), backend.name());
-      ensure(files_.lane != nullptr, "graph {}: {} without a file", graph.name, node.op->name());
-      call.begins = node.op->course() == Course::begin;
-      call.request = bind_request(node, plan);
-      calls_.push_back(call);
+      calls_.push_back(bind_transfer(node, plan));
       continue;
     }
+    Call call;
     call.kernel = backend.find_kernel(node.op->name());
     ensure(call.kernel != nullptr, "the op {} has no {} kernel", node.op->name(), backend.variant());
     call.attributes = &node.attributes;
@@ -60,6 +57,24 @@ Executor::Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byt
   }
 }
 
+Executor::Call Executor::bind_transfer(const Node& node, const GraphPlan& plan) {
+  Call call;
+  call.begins = node.op->course() == Course::begin;
+  call.is_exchange = node.op->lane() == Lane::network;
+  ensure(call.is_exchange ? elsewhere_.ranks != nullptr : elsewhere_.lane != nullptr, "graph {}: {} without {}",
+         graph_.name, node.op->name(), call.is_exchange ? "other ranks" : "a file");
+  call.request = call.is_exchange ? bind_exchange_of(node, plan) : bind_request(node, plan);
+  return call;
+}
+
+// Of the exchange that the node begins or waits for.
+uint32_t Executor::bind_exchange_of(const Node& node, const GraphPlan& plan) {
+  if (node.op->course() == Course::wait) return request_of_buffer_.at(node.inputs.front());
+  const ValueId to = node.outputs.front();
+  exchanges_.push_back(bind_exchange(node, place(node.inputs.front(), plan), place(to, plan), *elsewhere_.ranks));
+  return request_of_buffer_[to] = static_cast<uint32_t>(exchanges_.size()) - 1;
+}
+
 // Of the transfer that the node begins or waits for.
 uint32_t Executor::bind_request(const Node& node, const GraphPlan& plan) {
   if (node.op->course() == Course::wait) return request_of_buffer_.at(node.inputs.front());
@@ -72,7 +87,7 @@ uint32_t Executor::bind_request(const Node& node, const GraphPlan& plan) {
     const Value& value = graph_.value(on_disk[i]);
     const Tensor buffer = place(buffers[i], plan);
     if (value.tier == Tier::model) {
-      ModelRegions::Region& region = files_.model->at(value.name);
+      ModelRegions::Region& region = elsewhere_.model->at(value.name);
       const int64_t first_row = node.attributes.has("first_row") ? node.attributes.integer("first_row") : 0;
       if (region.look) unseen_.push_back({static_cast<uint32_t>(requests_.size()), &region, first_row, buffer});
       const int64_t skipped = first_row == 0 ? 0 : Type{value.type.dtype, {first_row, value.type.shape[1]}}.bytes();
@@ -81,7 +96,7 @@ uint32_t Executor::bind_request(const Node& node, const GraphPlan& plan) {
       continue;
     }
     const int64_t first = node.attributes.has("first") ? node.attributes.integer("first") : 0;
-    request.parts.push_back({files_.offload->descriptor(),
+    request.parts.push_back({elsewhere_.offload->descriptor(),
                              plan.offset_of(on_disk[i], slot_) + (first == 0 ? 0 : first * size_of(value.type.dtype)),
                              buffer.data, round_up(buffer.type.bytes(), kPageBytes)});
   }
@@ -118,9 +133,17 @@ void Executor::choose_rows(uint32_t request) {
 }
 
 void Executor::run_on_lane(const Call& call) {
+  if (call.is_exchange) {
+    RankExchange& exchange = exchanges_[call.request];
+    if (call.begins) return exchange.begin(*elsewhere_.ranks);
+    const int64_t begin = now_ns();
+    elsewhere_.ranks->wait(exchange.messages);
+    waited_ns_ += now_ns() - begin;
+    return;
+  }
   TransferRequest& request = requests_[call.request];
   if (call.begins) choose_rows(call.request);
-  call.begins ? files_.lane->begin(request) : files_.lane->wait(request);
+  call.begins ? elsewhere_.lane->begin(request) : elsewhere_.lane->wait(request);
   if (!call.begins && !unseen_.empty()) look_at_weights(call.request);
 }
 
@@ -141,11 +164,11 @@ void Executor::run_kernel(const Call& call) const {
 
 void Executor::run() {
   log_.last = &graph_;
-  if (files_.model != nullptr) files_.model->check_unchanged();
+  if (elsewhere_.model != nullptr) elsewhere_.model->check_unchanged();
   try {
     observer_ != nullptr ? run_observed() : run_all();
   } catch (...) {
-    if (files_.lane != nullptr) files_.lane->drain();
+    if (elsewhere_.lane != nullptr) elsewhere_.lane->drain();
     throw;
   }
 }

@@ -9,9 +9,11 @@
 #include "headroom/backend/backend.h"
 #include "headroom/backend/offload_file.h"
 #include "headroom/backend/transfer_stream.h"
+#include "headroom/comm/communicator.h"
 #include "headroom/graph/op.h"
 #include "headroom/plan/job.h"
 #include "headroom/runtime/model_regions.h"
+#include "headroom/runtime/rank_exchange.h"
 #include "headroom/runtime/view.h"
 
 namespace headroom {
@@ -27,11 +29,13 @@ class RunObserver {
   virtual void on_run(const Graph& graph, std::span<const int64_t> moments_ns) = 0;
 };
 
-// Where values are that are not in memory, and what brings them; borrowed, and null where there are none.
-struct FileHomes {
-  TransferStream* lane = nullptr;
+// Where values are that are not in memory, in files or with other ranks, and what brings them; borrowed, and null where
+// there are none.
+struct Elsewhere {
+  TransferStream* lane = nullptr;  // of files
   const OffloadFile* offload = nullptr;
   ModelRegions* model = nullptr;
+  Communicator* ranks = nullptr;
 };
 
 class Executor {
@@ -40,16 +44,18 @@ class Executor {
   // was made for. Runs in slot `slot` of the plan. Throws InternalError
   // when `backend` has no kernel for an op, or not the lane that it runs on.
   Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byte> arena, const Backend& backend,
-           Threads& threads, RunLog& log, const FileHomes& files = {}, int32_t slot = 0);
+           Threads& threads, RunLog& log, const Elsewhere& elsewhere = {}, int32_t slot = 0);
 
-  // Throws MachineFailure when a transfer fails; nothing is in flight any more then, but what the arena and the offload
-  // file hold is worth nothing.
+  // Throws MachineFailure when a transfer fails or a rank is lost; no file is in flight any more then, but what the
+  // arena and the offload file hold is worth nothing.
   void run();
 
   // `observer`, which is borrowed, hears of every run from now on; without one no clock is read.
   void observe(RunObserver* observer);
 
   const Graph& graph() const { return graph_; }
+  // What runs so far have waited for other ranks.
+  double waited_seconds() const { return static_cast<double>(waited_ns_) * 1e-9; }
   // Of a result of the graph. Throws InternalError when it has no such result.
   template <class T>
   View<const T> result(std::string_view name) const {
@@ -61,9 +67,10 @@ class Executor {
 
  private:
   struct Call {
-    Kernel kernel = nullptr;  // null: of another lane
-    bool begins = false;      // there, or waits
-    uint32_t request = 0;     // there, in requests_
+    Kernel kernel = nullptr;   // null: of another lane
+    bool begins = false;       // there, or waits
+    bool is_exchange = false;  // with other ranks
+    uint32_t request = 0;      // there, in requests_ or exchanges_
     const Attributes* attributes = nullptr;
     uint32_t first_operand = 0;  // inputs, then outputs, in operands_
     uint16_t inputs = 0;
@@ -77,7 +84,9 @@ class Executor {
   };
   const Result& find_result(std::string_view name) const;
   Tensor place(ValueId value, const GraphPlan& plan) const;
+  Call bind_transfer(const Node& node, const GraphPlan& plan);
   uint32_t bind_request(const Node& node, const GraphPlan& plan);
+  uint32_t bind_exchange_of(const Node& node, const GraphPlan& plan);
   void choose_rows(uint32_t request);
   void run_kernel(const Call& call) const;
   void run_on_lane(const Call& call);
@@ -93,8 +102,10 @@ class Executor {
   RunLog& log_;
   std::vector<Tensor> operands_;
   std::vector<Call> calls_;
-  FileHomes files_;
+  Elsewhere elsewhere_;
   std::vector<TransferRequest> requests_;
+  std::vector<RankExchange> exchanges_;
+  int64_t waited_ns_ = 0;
   // Of a request that moves some rows of a value only: what says which, and where the whole value lies.
   struct MovedRows {
     Tensor ranges;
@@ -110,7 +121,7 @@ class Executor {
     Tensor rows;  // from that one on
   };
   std::vector<Unseen> unseen_;
-  std::unordered_map<ValueId, uint32_t> request_of_buffer_;  // of its first buffer, while binding
+  std::unordered_map<ValueId, uint32_t> request_of_buffer_;  // or exchange; of its first buffer, while binding
   std::vector<Result> results_;
   RunObserver* observer_ = nullptr;
   std::vector<int64_t> moments_ns_;  // empty without an observer

@@ -8,13 +8,14 @@
 namespace headroom {
 namespace {
 
-// Transfers that a graph can have in flight together.
+// Transfers of files that a graph can have in flight together.
 size_t count_transfers(const std::vector<Graph>& graphs) {
   size_t most = 0;
   for (const Graph& graph : graphs) {
-    most = std::max(
-        most, static_cast<size_t>(std::count_if(graph.nodes.begin(), graph.nodes.end(),
-                                                [](const Node& node) { return node.op->course() == Course::begin; })));
+    most =
+        std::max(most, static_cast<size_t>(std::count_if(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) {
+                   return node.op->course() == Course::begin && node.op->lane() != Lane::network;
+                 })));
   }
   return most;
 }
@@ -22,13 +23,14 @@ size_t count_transfers(const std::vector<Graph>& graphs) {
 }  // namespace
 
 Workspace::Workspace(std::vector<Graph> graphs, Plan plan, const Backend& backend, const std::string& disk,
-                     ModelRegions* model)
+                     ModelRegions* model, Communicator* ranks)
     : graphs_(std::move(graphs)),
       plan_(std::move(plan)),
       threads_(plan_.threads),
       backend_(backend),
       memory_(backend.commit_memory(plan_.arena_bytes, threads_)),
-      model_(model) {
+      model_(model),
+      ranks_(ranks) {
   ensure(graphs_.size() == plan_.graphs.size(), "{} graphs, but the plan is for {}", graphs_.size(),
          plan_.graphs.size());
   if (plan_.disk_bytes > 0) offload_file_ = std::make_unique<OffloadFile>(disk, plan_.disk_bytes);
@@ -36,14 +38,14 @@ Workspace::Workspace(std::vector<Graph> graphs, Plan plan, const Backend& backen
   if (plan_.disk_bytes > 0 || plan_.model_bytes > 0) {
     disk_lane_ = backend.open_disk_lane(disk, count_transfers(graphs_), plan_.model_bytes > 0 && model->needs_copies());
   }
-  const FileHomes files{disk_lane_.get(), offload_file_.get(),
-                        model != nullptr && !model->is_empty() ? model : nullptr};
+  const Elsewhere elsewhere{disk_lane_.get(), offload_file_.get(),
+                            model != nullptr && !model->is_empty() ? model : nullptr, ranks};
   in_further_slots_.resize(graphs_.size());
   for (size_t i = 0; i < graphs_.size(); ++i) {
     for (int32_t slot = 0; slot < plan_.graphs[i].slots; ++slot) {
       (slot == 0 ? executors_ : in_further_slots_[i])
-          .push_back(
-              std::make_unique<Executor>(graphs_[i], plan_.graphs[i], memory(), backend, threads_, log_, files, slot));
+          .push_back(std::make_unique<Executor>(graphs_[i], plan_.graphs[i], memory(), backend, threads_, log_,
+                                                elsewhere, slot));
     }
   }
 }
@@ -81,6 +83,12 @@ void Workspace::observe(RunObserver* observer) {
 StoredValue Workspace::stored(const PersistentValue& value) const {
   StoredValue stored{.name = value.name, .type = value.type, .staging = staging()};
   ensure(value.tier != Tier::model, "'{}' stays in the model's files", value.name);
+  if (value.binding != nullptr && value.binding->cut) {
+    ensure(ranks_ != nullptr, "nobody has the other parts of '{}'", value.name);
+    stored.type.shape = value.binding->cut->whole;
+    stored.parts = value.binding->cut->parts;
+    stored.ranks = ranks_;
+  }
   if (value.tier == Tier::disk) {
     stored.file = offload_file_.get();
     stored.offset_bytes = value.offset_bytes;

@@ -18,9 +18,10 @@ class Workspace {
  public:
   // Commits plan.arena_bytes (zeros) on `backend`, takes plan.disk_bytes (zeros) in the directory `disk`, and starts
   // plan.threads threads. `plan` must be that of `graphs`; `model` (borrowed) has the regions of what stays in the
-  // model's files. Throws as Backend::commit_memory and OffloadFile do.
+  // model's files; `ranks` (borrowed) are those that graphs exchange values with. Throws as Backend::commit_memory and
+  // OffloadFile do.
   Workspace(std::vector<Graph> graphs, Plan plan, const Backend& backend, const std::string& disk = "",
-            ModelRegions* model = nullptr);
+            ModelRegions* model = nullptr, Communicator* ranks = nullptr);
 
   const Plan& plan() const { return plan_; }
   const Backend& backend() const { return backend_; }
@@ -43,6 +44,9 @@ class Workspace {
   std::span<std::byte> memory() const { return memory_->bytes(); }
   // Memory for blocks of files: what graphs use while they run, and nobody between them.
   std::span<std::byte> staging() const { return memory().subspan(static_cast<size_t>(plan_.persistent_bytes)); }
+
+  // The job's ranks, or null.
+  Communicator* ranks() const { return ranks_; }
 
   // What the model's files hold, or null.
   const ModelRegions* model() const { return model_; }
@@ -81,6 +85,7 @@ class Workspace {
   const Backend& backend_;
   std::unique_ptr<DeviceMemory> memory_;
   const ModelRegions* model_;
+  Communicator* ranks_;
   std::unique_ptr<OffloadFile> offload_file_;
   std::unique_ptr<TransferStream> disk_lane_;
   RunLog log_;

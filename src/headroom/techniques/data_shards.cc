@@ -1,6 +1,10 @@
 // Gradients of parts of the batch, added as a balanced tree (docs/techniques/data_shards.md).
 #include <fmt/format.h>
 
+#include <bit>
+#include <string>
+#include <vector>
+
 #include "headroom/base/errors.h"
 #include "headroom/base/expect_count.h"
 #include "headroom/passes/data_shards.h"
@@ -17,18 +21,28 @@ class DataShards final : public Technique {
     return {{.name = "--data-shards",
              .group = "Batch",
              .help = "Add the gradients of this many equal parts of the batch as a balanced tree: the order that as "
-                     "many machines would add them in. Other numbers, and a few more sets of gradients",
+                     "many ranks add them in, by default one for each. Other numbers, and a few more sets of gradients",
              .standard = "1",
              .kind = FlagKind::integer}};
   }
 
   void read(const Model&, TrainingSettings& settings) const override {
-    const int64_t shards = settings.flags.integer("--data-shards");
+    TrainingShape& shape = settings.shape;
+    const int64_t ranks = shape.place.ranks;
+    const bool is_given = settings.flags.is_given("--data-shards");
+    const int64_t shards = is_given ? settings.flags.integer("--data-shards") : ranks;
     expect_count("--data-shards", shards, 1);
-    if (settings.shape.rows() % shards != 0) {
-      throw InvalidInput("--data-shards {}: expected a divisor of --batch-size {}", shards, settings.shape.rows());
+    if (shape.batch_rows() % shards != 0) {
+      throw InvalidInput("--data-shards {}: expected a divisor of --batch-size {}", shards, shape.batch_rows());
     }
-    settings.shape.data_shards = shards;
+    // Then a rank's shards are a whole subtree of the tree over all.
+    if (shards % ranks != 0 || (ranks > 1 && !std::has_single_bit(static_cast<uint64_t>(shards / ranks)))) {
+      throw InvalidInput(
+          "--data-shards {}: {} ranks do not cut the tree of its sums into whole parts; expected {}, or "
+          "that times a power of two; {}",
+          shards, ranks, ranks, ranks_that_work(shards));
+    }
+    shape.data_shards = shards / ranks;
   }
 
   void apply(const TrainingSettings& settings, int, TrainingWay& way) const override {
@@ -45,7 +59,20 @@ class DataShards final : public Technique {
   }
 
   void add_numbers(const TrainingSettings& settings, const Model&, RunSettings& numbers) const override {
-    numbers.emplace_back("--data-shards", fmt::format("{}", settings.shape.data_shards));
+    const TrainingShape& shape = settings.shape;
+    numbers.emplace_back("--data-shards", fmt::format("{}", shape.data_shards * shape.place.ranks));
+  }
+
+ private:
+  // "it runs on 1, 3 or 6 ranks".
+  static std::string ranks_that_work(int64_t shards) {
+    std::vector<int64_t> ranks = {1};
+    for (int64_t count = 2; count <= shards; ++count) {
+      if (shards % count == 0 && std::has_single_bit(static_cast<uint64_t>(shards / count))) ranks.push_back(count);
+    }
+    const std::string last = fmt::format("{}", ranks.back());
+    ranks.pop_back();
+    return fmt::format("it runs on {}{}{} ranks", fmt::join(ranks, ", "), ranks.empty() ? "" : " or ", last);
   }
 };
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "headroom/base/dtype.h"
+#include "headroom/base/rank_parts.h"
 #include "headroom/models/adapter.h"
 #include "headroom/passes/append_updates.h"
 #include "headroom/passes/pass.h"
@@ -37,7 +38,8 @@ struct TrainingShape {
   int64_t micro_batches = 1;      // of one update
   int64_t seq_len = 0;            // S (Task::row_tokens)
   int64_t documents_per_row = 1;  // D (Task::sequences_of_row)
-  int64_t data_shards = 1;        // of an update; each is the same whole number of micro-batches
+  int64_t data_shards = 1;        // of a rank's rows; each is the same whole number of micro-batches
+  RankPlace place = {};           // among ranks that have as many rows each, one after the other
 
   LoraTraining lora = {};  // what is trained, where it is not all weights
 
@@ -49,8 +51,9 @@ struct TrainingShape {
   // so that no pair is cut wherever the batch is.
   int64_t row_places() const { return seq_len - 1 + (precision == DType::bf16 ? (seq_len - 1) % 2 : 0); }
   int64_t micro_tokens() const { return micro_rows * row_places(); }
-  int64_t rows() const { return micro_rows * micro_batches; }
-  int64_t predictions() const { return micro_tokens() * micro_batches; }
+  int64_t rows() const { return micro_rows * micro_batches; }  // of one rank
+  int64_t batch_rows() const { return rows() * place.ranks; }  // of an update
+  int64_t predictions() const { return micro_tokens() * micro_batches * place.ranks; }
   StepShape step() const {
     return {.tokens = micro_tokens(), .sequences = micro_rows * documents_per_row, .positions = seq_len - 1};
   }
@@ -79,8 +82,9 @@ std::vector<Pass> in_order(std::vector<PhasedPass> passes);
 
 // Where a rewrite of a whole job stands among them; they run in this order.
 enum class JobPhase : uint8_t {
-  shards,    // of the batch: the last graph, the step, makes gradients and has no updates yet
-  clipping,  // the step has its updates
+  shards,  // of the batch: the last graph, the step, makes gradients and has no updates yet
+  ranks,   // that divide the updates, which the step has now
+  clipping,
   residence  // graphs and rows are final, evaluation included; only where values live is still open
 };
 
@@ -115,6 +119,7 @@ struct TechniqueRequest {
   FlagValues flags;
   std::string disk;        // directory for what leaves the memory; empty: nothing does
   std::string disk_limit;  // bytes that may be there; empty: what is free
+  RankPlace place = {};    // among the ranks of the job
 };
 
 // Checked. The shape has as few micro-batches as the flags allow, until the job is fitted.

@@ -47,7 +47,8 @@ int64_t BatchInputs::fill_rows(ReadRow&& read_row) {
 }
 
 int64_t BatchInputs::fill(const TokenBatches& batches, int64_t step, int64_t first_row) {
-  const int64_t rows = std::min(shape_.micro_rows, batches.rows(step) - first_row);
+  const bool is_there = step < batches.steps().value_or(step + 1);
+  const int64_t rows = is_there ? std::min(shape_.micro_rows, batches.rows(step) - first_row) : 0;
   return fill_rows([&](int64_t row) {
     if (row < rows) {
       batches.read_row(step, first_row + row, row_.data());
@@ -65,7 +66,8 @@ void BatchInputs::fill_sample() {
 }
 
 void BatchInputs::set_micro_batch(int64_t index) {
-  loss_range_[0] = static_cast<int32_t>(index * shape_.micro_tokens());
+  const int64_t before = shape_.place.rank * shape_.micro_batches + index;
+  loss_range_[0] = static_cast<int32_t>(before * shape_.micro_tokens());
   loss_range_[1] = static_cast<int32_t>(shape_.micro_tokens());
 }
 

@@ -21,10 +21,10 @@ class BatchInputs {
   int64_t begin_update(const TokenBatches& batches, int64_t step, float loss_scale = 1.0f);
 
   // Tokens, targets, positions and sequences of rows [first_row, first_row + micro_rows) of that step; rows beyond the
-  // batch's are ignored by the loss. Returns the number of predictions that count.
+  // batch's, and all beyond the last step, are ignored by the loss. Returns the number of predictions that count.
   int64_t fill(const TokenBatches& batches, int64_t step, int64_t first_row);
 
-  // Where the losses of micro-batch `index` go.
+  // Where the losses of micro-batch `index` of this rank go.
   void set_micro_batch(int64_t index);
   void set_update_scalars(const std::array<float, 3>& scalars);
   // What the random numbers of update `step` (from 1) are made from, where a graph reads it (ops/random_key.h).

@@ -168,6 +168,14 @@ void Checkpoints::save(const CheckpointState& state, const StateTensors& tensors
   }
 }
 
+void Checkpoints::send_parts(const StateTensors& tensors) {
+  for (const auto& group : {tensors.weights, tensors.optimizer}) {
+    for (const StoredValue& tensor : group) {
+      if (tensor.parts) tensor.for_each_piece(nullptr);
+    }
+  }
+}
+
 // Renamed first, so that a kill in the middle leaves a leftover and not half a checkpoint.
 void Checkpoints::drop(int64_t step) const {
   const std::string path = path_of(step);

@@ -57,6 +57,8 @@ class Checkpoints {
   // step is left as it is. Throws MachineFailure for a full disk, with nothing left of the attempt and older ones
   // untouched.
   void save(const CheckpointState& state, const StateTensors& tensors, int64_t keep) const;
+  // Of the other ranks, while rank 0 saves: sends their parts of the tensors.
+  static void send_parts(const StateTensors& tensors);
 
   CheckpointState read_state(int64_t step) const;
   // Fills the tensors. Throws InvalidInput for one that is missing, left over, or of another type.

@@ -6,6 +6,7 @@
 #include "headroom/base/console.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/plural.h"
+#include "headroom/comm/do_on_first.h"
 #include "headroom/data/data_file.h"
 #include "headroom/data/import_ids.h"
 #include "headroom/data/tokenizer_encoder.h"
@@ -57,20 +58,15 @@ std::string describe_rows(const TokenBatches& batches, int64_t steps) {
   return text + fmt::format("; the last {} tokens fill no row and are left out", batches.tokens_left_out());
 }
 
-std::unique_ptr<TokenFile> encode_files(const std::vector<std::string>& files, TextEncoder& encoder, const Model& model,
-                                        const TrainingRequest& request, const std::string& name,
-                                        const InterruptGuard& interrupt) {
-  const std::string output = request.output + "/" + name;
-  {
-    Progress progress("encoding text", request.quiet);
-    const Task& task = task_of(model);
-    task.encode(files, encoder, model, {task.row_tokens(request.seq_len), request.isolate_documents}, output,
-                [&](int64_t done, int64_t total) {
-                  interrupt.check();
-                  progress.show(done, total);
-                });
-  }
-  return std::make_unique<TokenFile>(output);
+void encode_files(const std::vector<std::string>& files, TextEncoder& encoder, const Model& model,
+                  const TrainingRequest& request, const std::string& output, const InterruptGuard& interrupt) {
+  Progress progress("encoding text", request.quiet);
+  const Task& task = task_of(model);
+  task.encode(files, encoder, model, {task.row_tokens(request.seq_len), request.isolate_documents}, output,
+              [&](int64_t done, int64_t total) {
+                interrupt.check();
+                progress.show(done, total);
+              });
 }
 
 // The rows a step and the row length of a --tokens file, from its first step.
@@ -124,13 +120,23 @@ void take_shape_of_tokens(TrainingRequest& request) {
 }
 
 Dataset::Dataset(const TrainingRequest& request, const Model& model, int64_t micro_rows,
-                 const InterruptGuard& interrupt) {
+                 const InterruptGuard& interrupt, Communicator* ranks) {
   const int64_t row_tokens = task_of(model).row_tokens(request.seq_len);
-  const bool needs_tokenizer = request.tokens.empty() || !request.eval_data.empty();
-  std::unique_ptr<TokenizerEncoder> encoder;
-  if (needs_tokenizer) encoder = std::make_unique<TokenizerEncoder>(request.model, model.vocabulary());
+  const std::string train_path = request.output + "/train.tokens";
+  const std::string evaluation_path = request.output + "/eval.tokens";
+  do_on_first(ranks, [&] {
+    std::unique_ptr<TokenizerEncoder> encoder;
+    if (reads_text(request)) encoder = std::make_unique<TokenizerEncoder>(request.model, model.vocabulary());
+    if (request.tokens.empty()) {
+      encode_files(request.data, *encoder, model, request, train_path, interrupt);
+    } else {
+      tokens_from_batches(request.tokens, model.vocabulary(), train_path);
+    }
+    if (!request.eval_data.empty())
+      encode_files(request.eval_data, *encoder, model, request, evaluation_path, interrupt);
+  });
+  train_file_ = std::make_unique<TokenFile>(train_path);
   if (request.tokens.empty()) {
-    train_file_ = encode_files(request.data, *encoder, model, request, "train.tokens", interrupt);
     const auto make = request.lr.steps == 0 ? TokenBatches::one_pass : TokenBatches::shuffled;
     train_ = make(*train_file_, request.batch_size, row_tokens, request.seed);
     if (!request.quiet) {
@@ -138,13 +144,10 @@ Dataset::Dataset(const TrainingRequest& request, const Model& model, int64_t mic
       write_note(describe_unwritten(train_file_->info()));
     }
   } else {
-    const std::string train_path = request.output + "/train.tokens";
-    tokens_from_batches(request.tokens, model.vocabulary(), train_path);
-    train_file_ = std::make_unique<TokenFile>(train_path);
     train_ = TokenBatches::as_given(*train_file_);
   }
   if (!request.eval_data.empty()) {
-    evaluation_file_ = encode_files(request.eval_data, *encoder, model, request, "eval.tokens", interrupt);
+    evaluation_file_ = std::make_unique<TokenFile>(evaluation_path);
     evaluation_ = TokenBatches::in_order(*evaluation_file_, micro_rows, row_tokens);
     if (!request.quiet) print_note("eval.tokens: {}\n", describe(evaluation_file_->info()));
   }

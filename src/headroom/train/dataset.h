@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "headroom/comm/communicator.h"
 #include "headroom/data/token_batches.h"
 #include "headroom/runtime/interrupt.h"
 #include "headroom/tasks/task.h"
@@ -29,8 +30,10 @@ void take_shape_of_tokens(TrainingRequest& request);
 class Dataset {
  public:
   // Makes (or finds again) DIR/train.tokens and DIR/eval.tokens under request.output, with a progress line.
-  // `micro_rows`: rows of an evaluation step. Throws as Task::encode and TokenBatches do, and Interrupted.
-  Dataset(const TrainingRequest& request, const Model& model, int64_t micro_rows, const InterruptGuard& interrupt);
+  // `micro_rows`: rows of an evaluation step. Throws as Task::encode and TokenBatches do, and Interrupted. Of several
+  // ranks (or null) rank 0 makes them and all read them; all throw what it throws.
+  Dataset(const TrainingRequest& request, const Model& model, int64_t micro_rows, const InterruptGuard& interrupt,
+          Communicator* ranks = nullptr);
 
   const TokenBatches& train() const { return *train_; }
   const TokenBatches* evaluation() const { return evaluation_ ? &*evaluation_ : nullptr; }

@@ -6,10 +6,13 @@
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <numeric>
+#include <span>
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/fingerprint.h"
+#include "headroom/comm/collectives.h"
 #include "headroom/data/text_source.h"
 #include "headroom/formats/gguf/gguf_file.h"
 #include "headroom/formats/json/json_object.h"
@@ -67,6 +70,32 @@ RunSettings course_of(const TrainingRequest& request) {
           {"--ignore-unknown-fields", request.ignore_unknown_fields ? "on" : "off"}};
 }
 
+// To `sum`, of all ranks in their order.
+void add_losses(Communicator* ranks, std::span<const float> own, double& sum) {
+  std::vector<float> all(own.begin(), own.end());
+  if (ranks != nullptr) {
+    all.resize(own.size() * static_cast<size_t>(ranks->size()));
+    all_gather(*ranks, std::as_bytes(own), std::as_writable_bytes(std::span(all)));
+  }
+  for (const float loss : all) sum += static_cast<double>(loss);
+}
+
+// For other ranks, so far.
+double waited_seconds(const Workspace& workspace) {
+  double seconds = 0;
+  for (const auto& executor : workspace.executors()) seconds += executor->waited_seconds();
+  return seconds;
+}
+
+int64_t total_of(Communicator* ranks, int64_t own) {
+  std::vector<int64_t> all = {own};
+  if (ranks != nullptr) {
+    all.resize(static_cast<size_t>(ranks->size()));
+    all_gather(*ranks, std::as_bytes(std::span(&own, 1)), std::as_writable_bytes(std::span(all)));
+  }
+  return std::accumulate(all.begin(), all.end(), int64_t{0});
+}
+
 // "memory 189 of 256 MiB": of the budget.
 std::string describe_memory(int64_t resident_bytes, int64_t budget_bytes) {
   const auto in = [](int64_t bytes, int64_t unit) { return static_cast<double>(bytes) / static_cast<double>(unit); };
@@ -80,7 +109,7 @@ std::string describe_memory(int64_t resident_bytes, int64_t budget_bytes) {
 
 RunSettings numbers_of(const TrainingRequest& request, const TrainingSettings& settings, const Model& model) {
   const UpdateSettings& updates = settings.updates;
-  RunSettings numbers = {{"--batch-size", fmt::format("{}", settings.shape.rows())},
+  RunSettings numbers = {{"--batch-size", fmt::format("{}", settings.shape.batch_rows())},
                          {"--seq-len", fmt::format("{}", request.seq_len)},
                          {"--lr", fmt::format("{}", request.lr.lr)},
                          {"--lr-schedule", std::string(name_of(request.lr.schedule))},
@@ -105,6 +134,8 @@ Trainer::Trainer(const TrainingRequest& request, const Model& model, const Model
       settings_(settings),
       data_(data),
       workspace_(workspace),
+      ranks_(workspace.ranks()),
+      is_first_(ranks_ == nullptr || ranks_->rank() == 0),
       update_(workspace.plan().schedule("update")),
       inputs_(workspace, model, settings.shape),
       checkpoints_(request.output),
@@ -146,6 +177,7 @@ LoadStatistics Trainer::load(const InterruptGuard& interrupt) {
 }
 
 void Trainer::require_disk_space(double step_seconds) const {
+  if (!is_first_) return;
   const SaveEvery& every = request_.save_every;
   const int64_t steps = request_.lr.steps - done_steps_;
   int64_t saves = every.steps > 0 ? steps / every.steps + 1 : 1;
@@ -172,7 +204,7 @@ Trainer::StepLoss Trainer::step(int64_t step, const std::function<void()>& on_gr
   int64_t micro_batch = 0;
   for_each_run(update_, [&](const Row& row) {
     if (!row.fills.empty()) {
-      inputs_.fill(data_.train(), step - 1, micro_batch * shape.micro_rows);
+      inputs_.fill(data_.train(), step - 1, shape.place.rank * shape.rows() + micro_batch * shape.micro_rows);
       inputs_.set_micro_batch(micro_batch++);
     }
     Executor& graph = workspace_.at(row);
@@ -185,32 +217,42 @@ Trainer::StepLoss Trainer::step(int64_t step, const std::function<void()>& on_gr
           .gradient_norm = static_cast<float>(results.at("gradient_norm"))};
 }
 
+// Ranks take the batches in turn; losses are added in the order of the rows.
 double Trainer::evaluate(const std::function<void()>& on_graph) {
   const TokenBatches* batches = data_.evaluation();
   if (batches == nullptr) return std::numeric_limits<double>::quiet_NaN();
+  const RankPlace& place = settings_.shape.place;
+  const int64_t steps = batches->steps().value_or(0);
   double sum = 0;
   int64_t predictions = 0;
-  for (int64_t step = 0; step < batches->steps().value_or(0); ++step) {
+  for (int64_t round = 0; round < steps; round += place.ranks) {
     for_each_run(workspace_.plan().schedule("evaluation"), [&](const Row& row) {
-      if (!row.fills.empty()) predictions += inputs_.fill(*batches, step, 0);
+      int64_t own = 0;
+      if (!row.fills.empty()) own = inputs_.fill(*batches, round + place.rank, 0);
       Executor& graph = workspace_.at(row);
       graph.run();
       on_graph();
       for (const std::string& name : row.reads) {
-        for (const float loss : graph.result<float>(name).all()) sum += static_cast<double>(loss);
+        add_losses(ranks_, graph.result<float>(name).all(), sum);
       }
+      predictions += total_of(ranks_, own);
     });
   }
   return sum / static_cast<double>(predictions);
 }
 
 void Trainer::save(int64_t step) {
+  if (!is_first_) return Checkpoints::send_parts(state());
   const RunSettings carried = scales_loss() ? loss_scaler_.state() : RunSettings();
   checkpoints_.save({step, run_settings(), carried, course_of(request_)}, state(), kept(request_));
 }
 
 void Trainer::require_output(MetricsLog& metrics) {
   if (metrics.is_there()) return;
+  if (ranks_ != nullptr) {
+    throw MachineFailure("--output {}: was deleted or moved while training; try --resume from a copy of it",
+                         request_.output);
+  }
   create_directories(request_.output);
   metrics.restore();
   metrics.sync();
@@ -221,19 +263,29 @@ void Trainer::require_output(MetricsLog& metrics) {
       request_.output, done_steps_);
 }
 
-void Trainer::save_with(MetricsLog& metrics) {
-  require_output(metrics);
-  metrics.sync();
+void Trainer::save_with(std::optional<MetricsLog>& metrics) {
+  if (!metrics) return save(done_steps_);
+  require_output(*metrics);
+  metrics->sync();
   try {
     save(done_steps_);
   } catch (const Error&) {
-    require_output(metrics);  // deleted in this moment
+    require_output(*metrics);  // deleted in this moment
     throw;
   }
 }
 
+Trainer::Boundary Trainer::agree(const Boundary& own) const {
+  if (ranks_ == nullptr) return own;
+  std::vector<Boundary> all(static_cast<size_t>(ranks_->size()));
+  all_gather(*ranks_, std::as_bytes(std::span(&own, 1)), std::as_writable_bytes(std::span(all)));
+  const auto signalled = [](const Boundary& a, const Boundary& b) { return a.signal < b.signal; };
+  return {std::max_element(all.begin(), all.end(), signalled)->signal, all.front().saves};
+}
+
 Trainer::Outcome Trainer::run(const InterruptGuard& interrupt, int64_t budget_bytes) {
-  MetricsLog metrics(request_.output + "/metrics.jsonl", done_steps_);
+  std::optional<MetricsLog> metrics;
+  if (is_first_) metrics.emplace(request_.output + "/metrics.jsonl", done_steps_);
   Progress progress = Progress::of_steps("training", done_steps_, request_.quiet);
   Outcome result;
   result.eval_loss = std::numeric_limits<double>::quiet_NaN();
@@ -253,9 +305,17 @@ Trainer::Outcome Trainer::run(const InterruptGuard& interrupt, int64_t budget_by
     progress.show(done_steps_, steps, notes);
   };
   double before = progress.elapsed_seconds();
-  while (done_steps_ < steps && interrupt.signal() == 0) {
+  int signal = agree({.signal = interrupt.signal()}).signal;
+  while (done_steps_ < steps && signal == 0) {
     const int64_t step = done_steps_ + 1;
+    const Traffic traffic = ranks_ == nullptr ? Traffic{} : ranks_->traffic();
+    const double waited = waited_seconds(workspace_);
     const StepLoss loss = this->step(step, show);
+    if (ranks_ != nullptr) {
+      result.step_traffic = {ranks_->traffic().sent_bytes - traffic.sent_bytes,
+                             ranks_->traffic().received_bytes - traffic.received_bytes};
+      result.step_waited_seconds = waited_seconds(workspace_) - waited;
+    }
     result.loss = loss.mean;
     const float norm = loss.gradient_norm;
     const bool is_skipped = scales_loss() && loss_scaler_.is_dynamic() && !std::isfinite(norm);
@@ -285,27 +345,46 @@ Trainer::Outcome Trainer::run(const InterruptGuard& interrupt, int64_t budget_by
       if (!std::isnan(result.eval_loss)) line += fmt::format(R"(, "eval_loss": {})", result.eval_loss);
       before = progress.elapsed_seconds();
     }
-    metrics.append(line + "}");
+    if (metrics) metrics->append(line + "}");
     show();
-    if (now - looked_at >= kLookSeconds) {
-      require_output(metrics);
+    if (metrics && now - looked_at >= kLookSeconds) {
+      require_output(*metrics);
       looked_at = now;
     }
-    if (is_due(step, progress.elapsed_seconds() - saved_at)) {
+    const Boundary boundary =
+        agree({.signal = interrupt.signal(), .saves = is_due(step, progress.elapsed_seconds() - saved_at)});
+    signal = boundary.signal;
+    if (boundary.saves != 0) {
       save_with(metrics);
       saved = step;
       saved_at = progress.elapsed_seconds();
     }
   }
-  require_output(metrics);
-  if (saved != done_steps_ || !checkpoints_.newest()) save_with(metrics);
+  if (metrics) require_output(*metrics);
+  const bool is_unsaved = agree({.saves = saved != done_steps_ || !checkpoints_.newest()}).saves != 0;
+  if (is_unsaved) save_with(metrics);
   result.step = done_steps_;
-  result.stopped_by_signal = done_steps_ < steps ? interrupt.signal() : 0;
+  result.stopped_by_signal = done_steps_ < steps ? signal : 0;
   if (result.stopped_by_signal == 0 && std::isnan(result.eval_loss)) result.eval_loss = evaluate(show);
-  if (done_steps_ == first) metrics.for_each_loss([&](int64_t, double loss) { result.loss = loss; });
+  if (metrics && done_steps_ == first) metrics->for_each_loss([&](int64_t, double loss) { result.loss = loss; });
   result.seconds = progress.elapsed_seconds();
   result.tokens_per_second = static_cast<double>(tokens_until(done_steps_) - tokens_until(first)) / result.seconds;
   return result;
+}
+
+// What rank 0 writes, in its order.
+void Trainer::send_weights() const {
+  const auto send = [](const StoredValue& tensor) {
+    if (tensor.parts) tensor.for_each_piece(nullptr);
+  };
+  if (settings_.shape.lora.is_on()) {
+    std::for_each(weights_.begin(), weights_.end(), send);
+    return;
+  }
+  const WeightWriter weights = final_weights();
+  for (const std::vector<size_t>& members : weights.shards()) {
+    for (const size_t member : members) send(weights_[member]);
+  }
 }
 
 WeightWriter Trainer::final_weights() const { return WeightWriter(declarations_of(weights_), request_.shard_bytes); }
@@ -327,6 +406,7 @@ void Trainer::save_adapter() const {
 }
 
 void Trainer::save_weights() const {
+  if (!is_first_) return send_weights();
   if (settings_.shape.lora.is_on()) return save_adapter();
   final_weights().write(request_.output, [&](SafetensorsWriter& file, std::span<const size_t> members) {
     for (size_t place = 0; place < members.size(); ++place) {

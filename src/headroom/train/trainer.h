@@ -1,7 +1,9 @@
-// The training loop over a workspace: steps, evaluation, metrics, checkpoints, interruption.
+// The training loop over a workspace: steps, evaluation, metrics, checkpoints, interruption. Of several ranks all walk
+// it together; rank 0 writes what there is to write.
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "headroom/formats/weights/weight_writer.h"
@@ -42,9 +44,11 @@ class Trainer {
     double seconds = 0;
     double tokens_per_second = 0;
     int stopped_by_signal = 0;  // 0: ran to the end
+    Traffic step_traffic = {};  // of the last step, with other ranks
+    double step_waited_seconds = 0;
   };
-  // Runs to the last step, or to a signal: finishes the step and saves. Throws InvalidInput when the loss is no number
-  // any more; the checkpoints stay.
+  // Runs to the last step, or to a signal (of any rank): finishes the step and saves. Throws InvalidInput when the loss
+  // is no number any more; the checkpoints stay.
   Outcome run(const InterruptGuard& interrupt, int64_t budget_bytes);
 
   // The weights in DIR, f32, in files of request.shard_bytes; with LoRA the adapter alone, as PEFT's files.
@@ -56,14 +60,21 @@ class Trainer {
     int64_t predictions = 0;
     float gradient_norm = 0;  // before clipping
   };
+  // What ranks agree on between two steps.
+  struct Boundary {
+    int32_t signal = 0;  // that one of them has got
+    int32_t saves = 0;   // rank 0 wants a checkpoint
+  };
+  Boundary agree(const Boundary& own) const;
+
   // Both call on_graph() whenever a graph has run.
   StepLoss step(int64_t step, const std::function<void()>& on_graph);
   // Saves there again and throws MachineFailure, where the output has been deleted or moved since it began.
   void require_output(MetricsLog& metrics);
   double evaluate(const std::function<void()>& on_graph);
   void save(int64_t step);
-  // With the metrics so far.
-  void save_with(MetricsLog& metrics);
+  // With the metrics so far, which rank 0 has.
+  void save_with(std::optional<MetricsLog>& metrics);
   StateTensors state() const { return {weights_, optimizer_}; }
   bool scales_loss() const { return settings_.loss_scale.has_value(); }
   RunSettings run_settings() const;
@@ -71,6 +82,7 @@ class Trainer {
   bool is_due(int64_t step, double seconds) const;
   WeightWriter final_weights() const;
 
+  void send_weights() const;
   void save_adapter() const;
   int64_t final_bytes() const;
 
@@ -80,6 +92,8 @@ class Trainer {
   const TrainingSettings& settings_;
   const Dataset& data_;
   Workspace& workspace_;
+  Communicator* const ranks_;  // or null
+  const bool is_first_;        // of them, or alone
   const Schedule& update_;
   BatchInputs inputs_;
   Checkpoints checkpoints_;

@@ -124,6 +124,7 @@ Job build_resident_job(const Model& model, const TrainingWay& way, const UpdateS
   rewrite_job(job, way, JobPhase::shards, trace);
   const auto append = [&](Graph graph) { return append_updates(std::move(graph), updates); };
   rewrite(job.graphs.back(), {"append_updates", append, false});
+  rewrite_job(job, way, JobPhase::ranks, trace);
   rewrite_job(job, way, JobPhase::clipping, trace);
   for (Graph& graph : job.graphs) {
     if (has_updates(graph)) rewrite(graph, {"updates_in_backward", updates_in_backward});

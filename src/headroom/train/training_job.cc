@@ -39,9 +39,15 @@ TrainingShape whole_batch(const TrainingRequest& request, const Model& model) {
   if (request.isolate_documents && !request.tokens.empty()) {
     throw InvalidInput("--isolate-documents: expected with --data; --tokens gives rows without documents");
   }
-  return {.micro_rows = batch_size,
+  const RankPlace& place = request.place;
+  if (batch_size % place.ranks != 0) {
+    throw InvalidInput("--batch-size {}: expected a multiple of the ranks, {}; it counts the rows of all of them",
+                       batch_size, place.ranks);
+  }
+  return {.micro_rows = batch_size / place.ranks,
           .seq_len = row_tokens,
-          .documents_per_row = task.sequences_of_row(row_tokens, request.isolate_documents || reads_examples(request))};
+          .documents_per_row = task.sequences_of_row(row_tokens, request.isolate_documents || reads_examples(request)),
+          .place = place};
 }
 
 // `advise`: what a refusal says beside the smallest budget, by the way that takes it.

@@ -24,6 +24,7 @@ ReserveInputs reserve_of(const TrainingRequest& request, const Model& model, boo
                          int64_t tokenizer_bytes) {
   ReserveInputs reserve;
   reserve.threads = request.threads;
+  reserve.ranks = static_cast<int>(request.place.ranks);
   reserve.searched = true;
   reserve.buffer_bytes = kBufferBytes;
   for (const auto* list : {&request.data, &request.eval_data, &request.trace.disabled}) {

@@ -79,8 +79,8 @@ HEADROOM_INLINE void update(const Invocation& call, const Step& step, const Rand
   uint8_t* all_m_codes = panel_of<uint8_t>(call, call.outputs[1]);
   uint8_t* all_v_codes = panel_of<uint8_t>(call, call.outputs[3]);
   const int64_t panel_first = first_of_panel(call);
-  float* m_scales = call.outputs[2].as<float>() + panel_first / kDynamicBlock;
-  float* v_scales = call.outputs[4].as<float>() + panel_first / kDynamicBlock;
+  float* m_scales = blocks_of_panel(call, call.outputs[2], kDynamicBlock);
+  float* v_scales = blocks_of_panel(call, call.outputs[4], kDynamicBlock);
   const float* gradient = panel_of<const float>(call, call.inputs[5]);
   const int64_t elements = panel_elements(call, call.outputs[0].elements());
   call.threads.split(elements, 4 * kDynamicBlock, [&](int64_t begin, int64_t end, int) {

@@ -75,6 +75,26 @@ void squared_norm(const Invocation& call) {
   sum_of_blocks(call, [](F64x16 x, F64x16 lanes) { return fma(x, x, lanes); });
 }
 
+void squared_norms_of_blocks(const Invocation& call) {
+  const float* x = call.inputs[0].as<const float>();
+  const int64_t elements = call.inputs[0].elements();
+  double* sums = call.outputs[0].as<double>();
+  call.threads.split(call.outputs[0].elements(), 1, [&](int64_t begin, int64_t end, int) {
+    for (int64_t block = begin; block < end; ++block) {
+      const int64_t first = block * kSumBlock;
+      sums[block] = block_sum(x + first, std::min(kSumBlock, elements - first),
+                              [](F64x16 element, F64x16 lanes) { return fma(element, element, lanes); });
+    }
+  });
+}
+
+void add_block_sums(const Invocation& call) {
+  const double* sums = call.inputs[0].as<const double>();
+  TreeSum tree;
+  for (int64_t block = 0; block < call.inputs[0].elements(); ++block) tree.add(sums[block]);
+  *call.outputs[0].as<double>() = tree.total();
+}
+
 void clip_scale(const Invocation& call) {
   const double max_norm = call.attributes.real("max_norm");
   const bool unscales = call.attributes.has("unscales");
@@ -96,4 +116,6 @@ void clip_scale(const Invocation& call) {
 
 HEADROOM_KERNEL(sum);
 HEADROOM_KERNEL(squared_norm);
+HEADROOM_KERNEL(squared_norms_of_blocks);
+HEADROOM_KERNEL(add_block_sums);
 HEADROOM_KERNEL(clip_scale);

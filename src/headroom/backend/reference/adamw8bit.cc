@@ -31,9 +31,9 @@ void adamw8bit(const Invocation& call) {
   const int64_t panel_first = first_of_panel(call);
   const int64_t elements = panel_elements(call, weight.elements());
   uint8_t* m_codes = panel_of<uint8_t>(call, call.outputs[1]);
-  float* m_scales = call.outputs[2].as<float>() + panel_first / kDynamicBlock;
+  float* m_scales = blocks_of_panel(call, call.outputs[2], kDynamicBlock);
   uint8_t* v_codes = panel_of<uint8_t>(call, call.outputs[3]);
-  float* v_scales = call.outputs[4].as<float>() + panel_first / kDynamicBlock;
+  float* v_scales = blocks_of_panel(call, call.outputs[4], kDynamicBlock);
   const float* gradient = panel_of<const float>(call, call.inputs[5]);
   const float* scalars = call.inputs[6].as<const float>();
   const bool rounds = weight.type.dtype == DType::bf16;

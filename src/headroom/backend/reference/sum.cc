@@ -20,17 +20,22 @@ double tree_sum(int64_t first, int64_t count, const Leaf& leaf) {
   return left_sum + tree_sum(first + left, count - left, leaf);
 }
 
-// Blocks of kSumBlock elements, 16 lanes of step(element, lane) in each.
+int64_t blocks_of(const Tensor& tensor) { return (tensor.elements() + kSumBlock - 1) / kSumBlock; }
+
+// Block `block` of kSumBlock elements: 16 lanes of step(element, lane).
+template <class Step>
+double sum_of_block(const Tensor& tensor, int64_t block, Step step) {
+  const float* from = tensor.as<const float>() + block * kSumBlock;
+  return sum_16_lanes<double>(std::min(kSumBlock, tensor.elements() - block * kSumBlock),
+                              [&](int64_t i, double lane) { return step(static_cast<double>(from[i]), lane); });
+}
+
 template <class Step>
 double sum_of_blocks(const Tensor& tensor, Step step) {
-  const float* x = tensor.as<const float>();
-  const int64_t elements = tensor.elements();
-  return tree_sum(0, (elements + kSumBlock - 1) / kSumBlock, [&](int64_t block) {
-    const float* from = x + block * kSumBlock;
-    return sum_16_lanes<double>(std::min(kSumBlock, elements - block * kSumBlock),
-                                [&](int64_t i, double lane) { return step(static_cast<double>(from[i]), lane); });
-  });
+  return tree_sum(0, blocks_of(tensor), [&](int64_t block) { return sum_of_block(tensor, block, step); });
 }
+
+double add_square(double x, double lane) { return std::fma(x, x, lane); }
 
 }  // namespace
 
@@ -38,9 +43,17 @@ void sum(const Invocation& call) {
   *call.outputs[0].as<double>() = sum_of_blocks(call.inputs[0], [](double x, double lane) { return lane + x; });
 }
 
-void squared_norm(const Invocation& call) {
-  *call.outputs[0].as<double>() =
-      sum_of_blocks(call.inputs[0], [](double x, double lane) { return std::fma(x, x, lane); });
+void squared_norm(const Invocation& call) { *call.outputs[0].as<double>() = sum_of_blocks(call.inputs[0], add_square); }
+
+void squared_norms_of_blocks(const Invocation& call) {
+  for (int64_t block = 0; block < blocks_of(call.inputs[0]); ++block) {
+    call.outputs[0].as<double>()[block] = sum_of_block(call.inputs[0], block, add_square);
+  }
+}
+
+void add_block_sums(const Invocation& call) {
+  const double* sums = call.inputs[0].as<const double>();
+  *call.outputs[0].as<double>() = tree_sum(0, call.inputs[0].elements(), [&](int64_t block) { return sums[block]; });
 }
 
 // norm = sqrt(sum of the inputs); scale = min(1, max_norm / (norm + 1e-6)), or 1 without a max_norm. With `unscales`
@@ -68,4 +81,6 @@ int64_t sum_scratch(const TypedNode&, int) { return sum_scratch_bytes(); }
 
 HEADROOM_KERNEL(sum, sum_scratch);
 HEADROOM_KERNEL(squared_norm, sum_scratch);
+HEADROOM_KERNEL(squared_norms_of_blocks);
+HEADROOM_KERNEL(add_block_sums);
 HEADROOM_KERNEL(clip_scale);

@@ -31,6 +31,8 @@ class WeightWriter {
   int64_t file_bytes() const { return file_bytes_; }
   int64_t tensor_bytes() const { return tensor_bytes_; }
   int64_t shard_count() const { return static_cast<int64_t>(shards_.size()); }
+  // The members of each file, in the order in which it is filled.
+  std::span<const std::vector<size_t>> shards() const { return shards_; }
 
   // Fills one file: writes all its tensors, which are `members` (indices of declarations, in the order of the file's
   // declarations).

@@ -1,0 +1,21 @@
+// A rank's part of a whole (ops/take_part.h).
+#include <cstring>
+
+#include "headroom/backend/kernel.h"
+
+namespace headroom::HEADROOM_ISA {
+
+void take_part(const Invocation& call) {
+  const int64_t element_bytes = size_of(call.inputs[0].type.dtype);
+  const int64_t held = call.attributes.integer("elements") * element_bytes;
+  const std::byte* from = call.inputs[0].data + call.attributes.integer("first") * element_bytes;
+  std::byte* to = call.outputs[0].data;
+  call.threads.split(held, 4096, [=](int64_t begin, int64_t end, int) {
+    std::memcpy(to + begin, from + begin, static_cast<size_t>(end - begin));
+  });
+  std::memset(to + held, 0, static_cast<size_t>(call.outputs[0].type.bytes() - held));
+}
+
+}  // namespace headroom::HEADROOM_ISA
+
+HEADROOM_KERNEL(take_part);
