@@ -63,8 +63,10 @@ bench-memory: build ## predicted against measured peak over a random matrix of r
 bench-pairs: build ## two runs at once in one container, a hundred times: none is killed
 	python3 bench/pairs.py --headroom build/headroom
 
-bench-ranks: build ## jobs of several ranks against one rank: bits, memory, bytes on the wire
+# PYTHON=~/peers/bin/python for PyTorch's DDP and FSDP2 beside
+bench-ranks: build ## jobs of several ranks: bits, memory, bytes sent; a step of each stage
 	python3 bench/ranks.py --headroom build/headroom
+	python3 bench/ranks_speed.py --headroom build/headroom $(if $(PYTHON),--python $(PYTHON))
 
 # ONLY=llama-1b-full for one of them; SMALL=1 for a small stand-in of each
 bench-large: build ## the large shapes inside their budgets: minutes to an hour each, up to 60 GB of disk

@@ -220,7 +220,7 @@ int64_t visits(const std::string& name) {
 
 TEST(Ranks, EveryStageGivesTheBitsOfOneRankWithAsManyShards) {
   for (const bool tied : {true, false}) {
-    for (const int64_t ranks : {2, 3}) {
+    for (const int64_t ranks : {2, 3, 4}) {
       const Outcome expected = alone({.ranks = ranks, .shards = ranks, .tied = tied});
       for (const std::string stage : {"0", "1", "2", "3"}) {
         for (const int level : {0, 1}) {
