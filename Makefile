@@ -11,8 +11,8 @@ TESTS ?=
 ctest_filter = $(if $(LABEL),-L '$(LABEL)',-LE slow) $(if $(TESTS),-R '$(TESTS)')
 ctest_run = --parallel $(JOBS) --timeout 300 --no-tests=error
 
-.PHONY: help setup configure build quickstart test fuzzers fuzz bench bench-memory bench-pairs bench-ranks \
-        bench-large lint tidy format install asan tsan clang clean
+.PHONY: help setup configure build quickstart quickstart-ranks test fuzzers fuzz bench bench-memory bench-pairs \
+        bench-ranks bench-large lint tidy format install asan tsan clang clean
 
 help: ## this list
 	@echo "headroom: train and run language models inside a memory budget"
@@ -35,6 +35,10 @@ build: configure ## build the command, build/headroom
 
 quickstart: build ## train a small model on real text under 256 MiB and let it write
 	scripts/quickstart.sh
+
+quickstart-ranks: build ## the same, trained by two ranks that divide weights, gradients and states
+	@scripts/setup.sh test
+	QUICKSTART_RANKS=2 scripts/quickstart.sh
 
 # The fuzzers are for whole runs and for LABEL=fuzz, not for one test by name.
 test_fuzzers = $(if $(filter-out fuzz,$(LABEL))$(TESTS),,fuzzers)

@@ -7,7 +7,8 @@
 #   5. it continues a prompt                headroom generate
 #   6. in 4 bits: how much smaller and faster, and what that costs
 #                                           headroom quantize, eval, bench
-# QUICKSTART_STEPS shortens it (the test suite does).
+# QUICKSTART_STEPS shortens it (the test suite does). QUICKSTART_RANKS=2 trains on so many ranks under mpirun, which
+# divide weights, gradients and optimizer state (--zero 3); the weights are those of one rank and as many --data-shards.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,6 +16,14 @@ headroom=${HEADROOM:-build/headroom}
 work=${QUICKSTART_DIR:-build/quickstart}
 steps=${QUICKSTART_STEPS:-800}
 budget=256MiB
+ranks=${QUICKSTART_RANKS:-1}
+launcher=()
+divided=()
+if [ "$ranks" -gt 1 ]; then
+  launcher=(mpirun --quiet --oversubscribe -n "$ranks")
+  divided=(--zero 3)
+  if [ "$(id -u)" -eq 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
+fi
 
 rm -rf "$work"
 mkdir -p "$work"
@@ -27,9 +36,9 @@ echo "text: $(wc -c <"$work/train.txt") bytes to train on, $(wc -c <"$work/held-
 
 "$headroom" init tiny-4m --output "$work/model" --tokenizer-data "$work/train.txt" --vocabulary 512
 
-"$headroom" train "$work/model" --data "$work/train.txt" --eval-data "$work/held-out.txt" --output "$work/trained" \
-  --memory "$budget" --steps "$steps" --batch-size 8 --seq-len 128 --lr 3e-3 --warmup-steps $((steps / 20)) \
-  --report "$work/train.json" --html "$work/plan.html"
+"${launcher[@]}" "$headroom" train "$work/model" --data "$work/train.txt" --eval-data "$work/held-out.txt" \
+  --output "$work/trained" --memory "$budget" --steps "$steps" --batch-size 8 --seq-len 128 \
+  --lr 3e-3 --warmup-steps $((steps / 20)) --report "$work/train.json" --html "$work/plan.html" "${divided[@]}"
 
 python3 scripts/ngram_entropy.py "$work/trained/train.tokens" "$work/trained/eval.tokens" --report "$work/train.json"
 

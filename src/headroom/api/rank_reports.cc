@@ -1,6 +1,9 @@
 #include "headroom/api/rank_reports.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <span>
 
@@ -19,6 +22,14 @@ std::vector<T> gather_all(Communicator& ranks, const T& own) {
   std::vector<T> all(static_cast<size_t>(ranks.size()));
   all_gather(ranks, std::as_bytes(std::span(&own, 1)), std::as_writable_bytes(std::span(all)));
   return all;
+}
+
+int64_t ranks_of_this_machine(Communicator& ranks) {
+  std::array<char, 256> name = {};
+  ::gethostname(name.data(), name.size() - 1);
+  const std::string own = name.data();
+  const std::vector<std::string> all = all_gather_texts(ranks, own);
+  return std::count(all.begin(), all.end(), own);
 }
 
 // Of what the graphs do in which order, without what is each rank's own.
@@ -57,7 +68,7 @@ std::string memory_of_rank(const std::string& flag, const Communicator& ranks) {
 
 Budget tightest_budget(Budget own, Communicator* ranks) {
   if (ranks == nullptr) return own;
-  if (own.automatic) own.bytes /= ranks->size();
+  if (own.automatic) own.bytes /= ranks_of_this_machine(*ranks);
   const std::vector<int64_t> all = gather_all(*ranks, own.bytes);
   own.bytes = *std::min_element(all.begin(), all.end());
   return own;

@@ -18,7 +18,7 @@ namespace headroom {
 std::string memory_of_rank(const std::string& flag, const Communicator& ranks);
 
 // The least of all ranks' budgets, which the one plan for all is made for; `own` where there is one rank. An automatic
-// one is shared by the ranks.
+// one is shared by the ranks of a machine.
 Budget tightest_budget(Budget own, Communicator* ranks);
 
 // Throws InvalidInput, the same on all ranks, where they differ in what makes the numbers, in their instruction set, or
