@@ -139,9 +139,10 @@ Array rows_of(const Array& matrix, int64_t first, int64_t rows) {
 
 TEST(LinearCrossEntropy, PanelByPanelItIsTheSame) {
   Random random(8);
-  const int64_t vocabulary = 3 * kVocabularyTile + 77;
+  const int64_t vocabulary = 2 * kVocabularyTile + 77;
   for (const int64_t tokens : {int64_t{5}, kTokenBlock + 3}) {
     for (const int64_t rows : {kVocabularyTile, 2 * kVocabularyTile}) {
+      if (tokens > 5 && rows > kVocabularyTile) continue;  // sanitizers take minutes for each
       const Head head = random_head(random, tokens, 6, vocabulary, rows == kVocabularyTile ? DType::f32 : DType::bf16);
       head.targets.set(1, static_cast<double>(vocabulary));  // ignored, and in no panel
       const std::vector<Array> whole =

@@ -43,7 +43,8 @@ struct LogitsBlockScratch {
   int64_t tokens = 0;
   int64_t block_bytes = 0;
 
-  LogitsBlockScratch(int64_t all_tokens, int64_t vocabulary) : stride(round_up(vocabulary, 16) + 16) {
+  [[gnu::always_inline]] LogitsBlockScratch(int64_t all_tokens, int64_t vocabulary)
+      : stride(round_up(vocabulary, 16) + 16) {
     const int64_t most = std::clamp<int64_t>(kLogitsBlockBytes / (stride * 4), 16, kTokenBlock);
     const int64_t blocks = (all_tokens + most - 1) / most;
     tokens = round_up((all_tokens + blocks - 1) / blocks, 2);  // pairs of bf16 are not cut

@@ -136,7 +136,7 @@ int64_t CacheFormat::bytes(const Shape& shape) const {
 
 void CacheFormat::decode(const Shape& shape, const std::byte* tensor, int64_t first, int64_t count, float* out) const {
   const CacheLayout layout(*this, shape);
-  const int mask = (1 << bits_) - 1;
+  const int mask = layout.is_scaled() ? (1 << bits_) - 1 : 0;
   for (int64_t i = first; i < first + count; ++i) {
     const CacheGroup group(layout, shape, i);
     const CodePlace place = place_of(layout, group.lane, i % group_);
