@@ -86,6 +86,25 @@ class TrainTest(frame.CommandTest):
         self.expect_same(2, 2, ["--zero", 2], ["--precision", "f16", "--loss-scale", "dynamic"])
         self.expect_same(2, 2, ["--zero", 3], ["--compress-activations", 8])
 
+    def test_adapters(self):
+        for numbers in (["--lora-rank", 8, "--lora-dropout", 0.1], ["--lora-rank", 8, "--base-bits", 4]):
+            flags = ["--data-shards", 2, *numbers]
+            self.headroom(*self.command(*flags, output="one"))
+            self.on(2, "--zero", 3, *flags)
+            files = [self.directory / run / "adapter_model.safetensors" for run in ("out", "one")]
+            self.assertEqual(*(file.read_bytes() for file in files), numbers)
+            for file in files:
+                shutil.rmtree(file.parent)
+
+    def test_ranks_that_were_told_different_things_stop_with_one_sentence(self):
+        command = " ".join(map(str, [frame.HEADROOM, *self.command()])).replace("--lr 0.01", "--lr 0.0${RANK}1")
+        script = f"RANK=$OMPI_COMM_WORLD_RANK; exec {command}"
+        code, _, errors, _ = mpirun.run(2, "-c", script, program="sh")
+        self.assertEqual(code, frame.BAD_INPUT, errors)
+        self.assertIn("the ranks differ: rank 1 has --lr 0.011, rank 0 has --lr 0.001", errors)
+        self.assertEqual(errors.count("headroom: "), 1, errors)
+        self.assertFalse((self.directory / "out").exists())
+
     def test_a_killed_job_goes_on_with_other_ranks(self):
         (self.home / "tokens.json").write_text(json.dumps(tokens(40)), encoding="utf-8")
         self.addCleanup((self.home / "tokens.json").write_text, json.dumps(tokens(STEPS)), encoding="utf-8")
