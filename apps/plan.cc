@@ -27,6 +27,7 @@
 #include "headroom/verbs/bench.h"
 #include "headroom/verbs/device_floor.h"
 #include "headroom/verbs/mesh_plan.h"
+#include "headroom/verbs/rank_plan.h"
 
 namespace headroom {
 namespace {
@@ -54,6 +55,13 @@ std::unique_ptr<Model> open_model_to_plan(const PlanOptions& options) {
   }
   if (options.train.labels.empty()) return open_model_config(options.model, settings);
   return make_model_and_note(config_to_train(options.model, options.train.labels, settings), options.model, settings);
+}
+
+// That of each of `ranks`; an automatic one is shared by them, as when they run on this machine.
+Budget budget_of_rank(const std::string& memory, int64_t ranks) {
+  Budget budget = resolve_budget(memory);
+  if (budget.automatic) budget.bytes /= ranks;
+  return budget;
 }
 
 FittedJob fit(PlanOptions& options, std::optional<Forecast>& forecast) {
@@ -92,10 +100,11 @@ FittedJob fit(PlanOptions& options, std::optional<Forecast>& forecast) {
     return std::move(fitted.job);
   }
   TrainingRequest request = training_request(options.train);
+  request.place = {0, parse_mesh(options.mesh).data};
   check_data_files(request.data);
   check_data_files(request.eval_data);
   take_shape_of_tokens(request);
-  return fit_training(request, *model, resolve_budget(options.run.memory),
+  return fit_training(request, *model, budget_of_rank(options.run.memory, request.place.ranks),
                       uses_tokenizer(request) ? tokenizer_bytes_of(options.model) : 0);
 }
 
@@ -105,10 +114,13 @@ int zero_of(const PlanOptions& options) {
   return flags.is("--zero", "auto") ? 0 : static_cast<int>(flags.integer("--zero"));
 }
 
-// What a run on this machine does not do: ranks, a model without shapes, a card with weights in another format.
+// What no run of headroom does: a model without shapes, one that is cut into parts, ranks that generate or are cards, a
+// card with weights in another format.
 bool is_of_mesh(const PlanOptions& options) {
-  return !options.mesh.empty() || zero_of(options) != 0 || is_parameter_count(options.model) ||
-         (!options.dtype.empty() && !options.device.empty());
+  if (is_parameter_count(options.model) || (!options.dtype.empty() && !options.device.empty())) return true;
+  if (options.task == "generate") return !options.mesh.empty() || zero_of(options) != 0;
+  const Mesh mesh = parse_mesh(options.mesh);
+  return mesh.pipe > 1 || mesh.tensor > 1 || (!options.mesh.empty() && !options.device.empty());
 }
 
 void write_mesh(const PlanOptions& options, const nlohmann::ordered_json& report, const std::string& text) {
@@ -118,7 +130,11 @@ void write_mesh(const PlanOptions& options, const nlohmann::ordered_json& report
 
 void print_mesh(const PlanOptions& options) {
   check_output_paths(outputs_of(options.run), {{"MODEL", options.model}});
-  if (!options.run.html.empty()) throw InvalidInput("--html {}: expected without --mesh", options.run.html);
+  if (!options.run.html.empty()) {
+    throw InvalidInput(
+        "--html {}: expected without --mesh, or with --mesh data=N alone and --task train, which ranks can run",
+        options.run.html);
+  }
   MeshJob job;
   job.model = options.model;
   job.trains = options.task == "train";
@@ -185,6 +201,11 @@ void plan(PlanOptions& options) {
   nlohmann::ordered_json report = report_of(job);
   if (forecast) add_forecast(report, *forecast);
   std::string machine;
+  if (!options.mesh.empty()) {
+    const RankPlan ranks = rank_plan_of(job, parse_mesh(options.mesh).data, FlagValues(options.train.techniques));
+    add_ranks(report, ranks);
+    machine += describe(ranks);
+  }
   if (device != nullptr) {
     const bool trains = options.task == "train";
     const DeviceFloor floor = device_floor(*device, job, trains ? "update" : "token",

@@ -50,18 +50,25 @@ class Machines(frame.CommandTest):
             self.assertEqual(printed[name], [float(figure) for figure in figures], name)
 
     def test_one_rank_is_the_plan_of_the_engine(self):
-        """States by formula and working memory by the planner hold what the engine's own plan holds at its peak."""
+        """On a card, states by formula and working memory by the planner hold what the engine's plan holds at its peak;
+        without one it is that plan."""
         for flags in (["--grad-clip", 0], ["--grad-accum", 4], ["--checkpointing", "full"], ["--optimizer", "sgd"]):
-            own = json.loads(self.headroom("plan", "tiny-10m", *flags, "--json", "--memory", "8GiB").stdout)
-            rank = self.mesh("tiny-10m", *flags, "--mesh", "data=1")
-            self.assertEqual(rank["stages"][0]["parameters"], rank["parameters"])
-            gradients = rank["stages"][0]["gradient_bytes"]
-            planned = rank["needed_bytes"] - rank["stages"][0]["process_bytes"]
+            flags = ["tiny-10m", *flags, "--threads", 1, "--memory", "8GiB"]
+            own = self.mesh(*flags)
+            rank = self.mesh(*flags, *ONE)
+            for key in ("predicted_peak_bytes", "arena_bytes", "lower_bound_bytes", "choices"):
+                self.assertEqual(rank[key], own[key], flags)
+            self.assertEqual([rank["ranks"], rank["zero"], sum(rank["sent_bytes"].values())], [1, 0, 0])
+            card = self.mesh(*flags, *ONE, "--device", "h100")
+            self.assertEqual(card["stages"][0]["parameters"], card["parameters"])
+            gradients = card["stages"][0]["gradient_bytes"]
+            planned = card["needed_bytes"] - card["context_bytes"]
             self.assertGreaterEqual(planned, own["lower_bound_bytes"], flags)
             self.assertLessEqual(planned, own["lower_bound_bytes"] + gradients, flags)
 
     def test_data_ranks_divide_states_and_nothing_else(self):
-        plans = [self.mesh("tiny-124m", "--batch-size", 8, "--mesh", "data=4", "--zero", zero) for zero in range(4)]
+        flags = ["tiny-124m", "--batch-size", 8, "--mesh", "data=4", "--device", "h100"]
+        plans = [self.mesh(*flags, "--zero", zero) for zero in range(4)]
         stages = [plan["stages"][0] for plan in plans]
         parameters = plans[0]["parameters"]
         whole = [4 * parameters, 4 * parameters, 8 * parameters]
@@ -72,6 +79,31 @@ class Machines(frame.CommandTest):
             self.assertEqual(stage["working_bytes"], stages[0]["working_bytes"])
         sent = [plan["sent_bytes"]["states"] for plan in plans]
         self.assertEqual(sent, [2 * 3 * parameters] * 3 + [3 * 3 * parameters])
+
+    def test_ranks_that_train_send_what_the_formulas_say(self):
+        """2, 2, 2 and 3 elements a parameter and (D - 1) / D, and what is small beside them."""
+        flags = ["tiny-124m", "--batch-size", 4, "--seq-len", 64, "--mesh", "data=4", "--memory", "8GiB"]
+        plans = [self.mesh(*flags, "--zero", zero) for zero in range(4)]
+        self.assertEqual([plan["zero"] for plan in plans], [0, 1, 2, 3])
+        predicted = [plan["predicted_peak_bytes"] for plan in plans]
+        self.assertEqual(sorted(predicted, reverse=True), predicted)
+        elements = 4 * 3 / 4 * self.mesh("tiny-124m", "--mesh", "data=4", "--device", "h100")["parameters"]
+        for plan in plans:
+            sent = plan["sent_bytes"]
+            self.assertAlmostEqual(sent["reduce_scatter"] / elements, 1, delta=0.01)
+            self.assertAlmostEqual(sent["all_gather"] / elements, 2 if plan["zero"] == 3 else 1, delta=0.01)
+        words = self.headroom("plan", *flags, "--zero", 1, "--html", "plan.html").stdout
+        self.assertIn("The plan of each of 4 ranks, ZeRO stage 1\n  a rank sends ", words)
+        self.assertGreater((self.directory / "plan.html").stat().st_size, 0)
+
+    def test_zero_is_chosen_for_the_memory_of_a_rank(self):
+        flags = ["tiny-124m", "--seq-len", 64, "--mesh", "data=4"]
+        ample = self.mesh(*flags, "--memory", "8GiB")
+        self.assertEqual(ample["zero"], 2)
+        least = self.mesh(*flags, "--memory", "8GiB", "--zero", 3)["predicted_peak_bytes"]
+        tight = self.mesh(*flags, "--memory", least)
+        self.assertEqual(tight["zero"], 3)
+        self.assertLessEqual(tight["predicted_peak_bytes"], least)
 
     def test_a_device_is_the_budget(self):
         plan = json.loads(self.headroom("plan", "tiny-124m", "--device", "NVIDIA GeForce RTX 4090", "--json").stdout)
@@ -92,9 +124,10 @@ class Machines(frame.CommandTest):
         self.assertLess(plan["device"]["bytes"], 2 * 1.5e9)
 
     def test_techniques_are_chosen_for_the_memory_of_a_rank(self):
-        ample = self.mesh("tiny-124m", "--mesh", "data=2")
+        flags = ["tiny-124m", "--mesh", "data=2", "--device", "h100"]
+        ample = self.mesh(*flags)
         self.assertIn("checkpointing none", ample["stages"][0]["choice"])
-        tight = self.mesh("tiny-124m", "--mesh", "data=2", "--memory", ample["needed_bytes"] - (200 << 20))
+        tight = self.mesh(*flags, "--memory", ample["needed_bytes"] - (200 << 20))
         self.assertNotEqual(tight["stages"][0]["choice"], ample["stages"][0]["choice"])
         self.assertLessEqual(tight["needed_bytes"], ample["needed_bytes"] - (200 << 20))
         # The ends of a pipeline hold a table more than its middle, which may keep more.
@@ -127,12 +160,13 @@ class Machines(frame.CommandTest):
             (["tiny-4m", "--mesh", "data"], "--mesh data: 'data'; expected ranks along each axis, as data=8,pipe=2,"),
             (["tiny-4m", "--mesh", "tensor=3"], "heads of keys and values; expected a divisor or a multiple of that"),
             (["tiny-4m", "--mesh", "pipe=5"], "pipe=5, but the model has 4 layers"),
-            (["tiny-4m", "--mesh", "data=3"], "--batch-size 8: expected a multiple of the data ranks, 3"),
+            (["tiny-4m", "--mesh", "data=3"], "--batch-size 8: expected a multiple of the ranks, 3"),
+            (["tiny-4m", "--mesh", "data=3,pipe=2"], "--batch-size 8: expected a multiple of the data ranks, 3"),
             (["tiny-4m", "--task", "generate", "--zero", "1"], "--zero 1: expected with --task train"),
             (["tiny-4m", "--dtype", "f16"], "--dtype f16: expected with --task generate"),
             (["tiny-4m", "--task", "generate", "--dtype", "i4"], "--dtype i4: expected f32, bf16, f16 or q8_0; with"),
             (["tiny-4m", "--device", "a100"], "--device a100: unknown device; expected one of rtx-3090, rtx-4090"),
-            (["tiny-4m", "--mesh", "data=2", "--html", "x.html"], "--html x.html: expected without --mesh"),
+            (["tiny-4m", "--mesh", "pipe=2", "--html", "x.html"], "--html x.html: expected without --mesh"),
             (["0.0000001M"], "0.0000001M: neither a file nor a directory nor a preset"),
             (["999999T"], "999999T: neither a file nor a directory nor a preset"),
             (["13Q"], "13Q: neither a file nor a directory nor a preset"),

@@ -131,7 +131,7 @@ class Usage(frame.CommandTest):
         self.assertRegex(text, r"Predicted time of a step: [\d.]+ (s|min)")
         text += self.headroom(*plan, "--device", "rtx-4090").stdout
         text += self.headroom("plan", "deepseek-llm-67b", "--memory", "4TiB", "--device", "rtx-4090").stdout
-        text += self.headroom("plan", "tiny-300k", "--mesh", "data=2").stdout
+        text += self.headroom("plan", "tiny-300k", "--mesh", "tensor=2").stdout
         self.assertNotRegex(text, r"\de[+-]\d|0\.00 billion|[+-][\d.]+ % of the time")
         self.assertRegex(text, r"rtx-4090: [\d.]+ [GT]flop and [\d.]+ [GM]B of traffic")
         self.assertRegex(text, r"(?m)^[\d,]+ parameters")

@@ -15,6 +15,7 @@
 #include "headroom/models/fill_random.h"
 #include "headroom/ops/sum.h"
 #include "headroom/passes/divide_updates.h"
+#include "headroom/plan/rank_sends.h"
 #include "headroom/runtime/workspace.h"
 #include "headroom/train/training_graphs.h"
 #include "tests/techniques/read_settings.h"
@@ -60,7 +61,8 @@ struct Outcome {
   std::vector<double> losses;
   std::vector<float> norms;
   int64_t arena_bytes = 0;
-  Traffic traffic;  // of rank 0 in the last update
+  Traffic traffic;    // of rank 0 in the last update
+  RankSends planned;  // of rank 0
   bool operator==(const Outcome& other) const {
     return values == other.values && losses == other.losses && norms == other.norms;
   }
@@ -101,6 +103,7 @@ void run_rank(const Model& model, const RankedRun& run, Communicator* ranks, std
   const int64_t rank = ranks == nullptr ? 0 : ranks->rank();
   Job job = job_of(model, run, rank);
   Plan plan = plan_job(job);
+  const RankSends planned = sends_of(job.graphs, plan.schedule("update"), rank);
   Workspace workspace(std::move(job.graphs), std::move(plan), choose_backend(), "", nullptr, ranks);
   const TrainingShape shape = settings_of(run, rank).shape;
   std::map<std::string, RankParts> parts;
@@ -173,7 +176,10 @@ void run_rank(const Model& model, const RankedRun& run, Communicator* ranks, std
     }
   }
   const std::lock_guard lock(mutex);
-  if (rank == 0) outcome.arena_bytes = workspace.plan().arena_bytes;
+  if (rank == 0) {
+    outcome.arena_bytes = workspace.plan().arena_bytes;
+    outcome.planned = planned;
+  }
   for (const PersistentValue& value : workspace.plan().persistent) {
     if (value.role != Role::weight && value.role != Role::optimizer_state) continue;
     const Tensor tensor = workspace.persistent(value.name);
@@ -295,6 +301,7 @@ TEST(Ranks, SendWhatTheFormulasSay) {
         if (stage > 0) expected += (ranks - 1) * 8 * (parts.first(1) / kNormBlock);    // norms of blocks
       }
       EXPECT_EQ(got.traffic.sent_bytes, expected) << "stage " << stage << " on " << ranks;
+      EXPECT_EQ(got.planned.all_bytes(), expected) << "stage " << stage << " on " << ranks;
     }
   }
 }

@@ -1,5 +1,6 @@
-// `plan` for a mesh of machines: what each rank of it would hold and send. The model states are divided by the formulas
-// of plan/mesh.h; what a rank works in comes from the planner itself, run on the rank's part of the model.
+// `plan` for a mesh of machines that no run uses: what each rank of it would hold and send. The model states are
+// divided by the formulas of plan/mesh.h; what a rank works in comes from the planner itself, run on the rank's part of
+// the model. Ranks that train have the engine's own plan (verbs/rank_plan.h).
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
