@@ -5,11 +5,9 @@
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "headroom/backend/backend.h"
 #include "headroom/base/errors.h"
-#include "headroom/comm/local_ranks.h"
 #include "headroom/formats/json/json_object.h"
 #include "headroom/models/constants.h"
 #include "headroom/models/fill_random.h"
@@ -18,6 +16,7 @@
 #include "headroom/plan/rank_sends.h"
 #include "headroom/runtime/workspace.h"
 #include "headroom/train/training_graphs.h"
+#include "tests/local_rank_threads.h"
 #include "tests/techniques/read_settings.h"
 
 namespace headroom {
@@ -201,12 +200,8 @@ Outcome outcome_of(const RankedRun& run) {
     run_rank(*model, run, nullptr, mutex, outcome);
     return outcome;
   }
-  auto ranks = make_local_ranks(static_cast<int>(run.ranks));
-  std::vector<std::thread> threads;
-  for (auto& rank : ranks) {
-    threads.emplace_back([&, end = std::move(rank)] { run_rank(*model, run, end.get(), mutex, outcome); });
-  }
-  for (std::thread& thread : threads) thread.join();
+  run_local_ranks(static_cast<int>(run.ranks),
+                  [&](Communicator& ranks) { run_rank(*model, run, &ranks, mutex, outcome); });
   return outcome;
 }
 

@@ -17,13 +17,6 @@
 namespace headroom {
 namespace {
 
-template <class T>
-std::vector<T> gather_all(Communicator& ranks, const T& own) {
-  std::vector<T> all(static_cast<size_t>(ranks.size()));
-  all_gather(ranks, std::as_bytes(std::span(&own, 1)), std::as_writable_bytes(std::span(all)));
-  return all;
-}
-
 int64_t ranks_of_this_machine(Communicator& ranks) {
   std::array<char, 256> name = {};
   ::gethostname(name.data(), name.size() - 1);
@@ -69,7 +62,7 @@ std::string memory_of_rank(const std::string& flag, const Communicator& ranks) {
 Budget tightest_budget(Budget own, Communicator* ranks) {
   if (ranks == nullptr) return own;
   if (own.automatic) own.bytes /= ranks_of_this_machine(*ranks);
-  const std::vector<int64_t> all = gather_all(*ranks, own.bytes);
+  const std::vector<int64_t> all = all_gather_of(*ranks, own.bytes);
   own.bytes = *std::min_element(all.begin(), all.end());
   return own;
 }
@@ -85,12 +78,12 @@ void check_ranks_agree(Communicator& ranks, const RunSettings& numbers, const Fi
 std::vector<RankUse> use_of_ranks(Communicator* ranks, const MemoryUse& memory, const FittedJob& job,
                                   const Trainer::Outcome& outcome) {
   if (ranks == nullptr) return {};
-  return gather_all(*ranks, RankUse{.predicted_peak_bytes = memory.predicted_peak_bytes,
-                                    .measured_peak_bytes = memory.measured_peak_bytes,
-                                    .arena_bytes = job.plan.arena_bytes,
-                                    .sent_bytes = outcome.step_traffic.sent_bytes,
-                                    .received_bytes = outcome.step_traffic.received_bytes,
-                                    .waited_seconds = outcome.step_waited_seconds});
+  return all_gather_of(*ranks, RankUse{.predicted_peak_bytes = memory.predicted_peak_bytes,
+                                       .measured_peak_bytes = memory.measured_peak_bytes,
+                                       .arena_bytes = job.plan.arena_bytes,
+                                       .sent_bytes = outcome.step_traffic.sent_bytes,
+                                       .received_bytes = outcome.step_traffic.received_bytes,
+                                       .waited_seconds = outcome.step_waited_seconds});
 }
 
 std::string describe_ranks(const std::vector<RankUse>& ranks) {

@@ -2,6 +2,7 @@
 
 #include "headroom/base/errors.h"
 #include "headroom/graph/rank_attributes.h"
+#include "headroom/ops/exchange_wait.h"
 #include "headroom/ops/expect.h"
 
 namespace headroom {
@@ -44,22 +45,6 @@ class Gather : public Op {
   }
 };
 
-class Gathered : public Op {
- public:
-  Gathered() : Op("gathered") {}
-
-  Lane lane() const override { return Lane::network; }
-  Course course() const override { return Course::wait; }
-  Transfer transfer() const override { return Transfer::gather; }
-
-  std::vector<Type> output_types(std::span<const Type> inputs, const Attributes&) const override {
-    expect_inputs(name(), inputs, 2, 2);
-    return {inputs[0]};
-  }
-  std::vector<StoragePair> in_place(const TypedNode&) const override { return {{.output = 0, .input = 0}}; }
-  Price price(const TypedNode&) const override { return {}; }
-};
-
 }  // namespace
 
 Gathering begin_gather(Builder& build, ValueId part, const Shape& whole, const RankParts& parts, Role role) {
@@ -84,5 +69,5 @@ ValueId wait_for(Builder& build, const Gathering& gathering) {
 
 static const headroom::Gather gather_op;
 HEADROOM_OP(gather_op);
-static const headroom::Gathered gathered_op;
+static const headroom::ExchangeWait gathered_op("gathered", headroom::Transfer::gather);
 HEADROOM_OP(gathered_op);

@@ -2,6 +2,7 @@
 
 #include "headroom/base/errors.h"
 #include "headroom/graph/rank_attributes.h"
+#include "headroom/ops/exchange_wait.h"
 #include "headroom/ops/expect.h"
 
 namespace headroom {
@@ -35,22 +36,6 @@ class Scatter : public Op {
   }
 };
 
-class Scattered : public Op {
- public:
-  Scattered() : Op("scattered") {}
-
-  Lane lane() const override { return Lane::network; }
-  Course course() const override { return Course::wait; }
-  Transfer transfer() const override { return Transfer::scatter; }
-
-  std::vector<Type> output_types(std::span<const Type> inputs, const Attributes&) const override {
-    expect_inputs(name(), inputs, 2, 2);
-    return {inputs[0]};
-  }
-  std::vector<StoragePair> in_place(const TypedNode&) const override { return {{.output = 0, .input = 0}}; }
-  Price price(const TypedNode&) const override { return {}; }
-};
-
 }  // namespace
 
 Scattering begin_scatter(Builder& build, ValueId whole, const RankParts& parts, int64_t first, int64_t elements) {
@@ -68,5 +53,5 @@ ValueId wait_for(Builder& build, const Scattering& scattering) {
 
 static const headroom::Scatter scatter_op;
 HEADROOM_OP(scatter_op);
-static const headroom::Scattered scattered_op;
+static const headroom::ExchangeWait scattered_op("scattered", headroom::Transfer::scatter);
 HEADROOM_OP(scattered_op);

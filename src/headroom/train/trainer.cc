@@ -88,11 +88,8 @@ double waited_seconds(const Workspace& workspace) {
 }
 
 int64_t total_of(Communicator* ranks, int64_t own) {
-  std::vector<int64_t> all = {own};
-  if (ranks != nullptr) {
-    all.resize(static_cast<size_t>(ranks->size()));
-    all_gather(*ranks, std::as_bytes(std::span(&own, 1)), std::as_writable_bytes(std::span(all)));
-  }
+  if (ranks == nullptr) return own;
+  const std::vector<int64_t> all = all_gather_of(*ranks, own);
   return std::accumulate(all.begin(), all.end(), int64_t{0});
 }
 
@@ -141,7 +138,9 @@ Trainer::Trainer(const TrainingRequest& request, const Model& model, const Model
       checkpoints_(request.output),
       weights_(trained_weights(workspace)),
       optimizer_(workspace.stored(Role::optimizer_state)),
-      loss_scaler_(settings.loss_scale.value_or(LossScaleSettings{})) {}
+      loss_scaler_(settings.loss_scale.value_or(LossScaleSettings{})) {
+  if (ranks_ != nullptr) vote_.emplace(*ranks_);
+}
 
 RunSettings Trainer::run_settings() const {
   RunSettings numbers = numbers_of(request_, settings_, model_);
@@ -275,12 +274,9 @@ void Trainer::save_with(std::optional<MetricsLog>& metrics) {
   }
 }
 
-Trainer::Boundary Trainer::agree(const Boundary& own) const {
-  if (ranks_ == nullptr) return own;
-  std::vector<Boundary> all(static_cast<size_t>(ranks_->size()));
-  all_gather(*ranks_, std::as_bytes(std::span(&own, 1)), std::as_writable_bytes(std::span(all)));
-  const auto signalled = [](const Boundary& a, const Boundary& b) { return a.signal < b.signal; };
-  return {std::max_element(all.begin(), all.end(), signalled)->signal, all.front().saves};
+int Trainer::agree(int signal, bool wants_to_save) {
+  const int own = is_first_ && wants_to_save ? kSaves : signal;
+  return vote_ ? vote_->ask(own) : own;
 }
 
 Trainer::Outcome Trainer::run(const InterruptGuard& interrupt, int64_t budget_bytes) {
@@ -305,7 +301,7 @@ Trainer::Outcome Trainer::run(const InterruptGuard& interrupt, int64_t budget_by
     progress.show(done_steps_, steps, notes);
   };
   double before = progress.elapsed_seconds();
-  int signal = agree({.signal = interrupt.signal()}).signal;
+  int signal = agree(interrupt.signal(), false);
   while (done_steps_ < steps && signal == 0) {
     const int64_t step = done_steps_ + 1;
     const Traffic traffic = ranks_ == nullptr ? Traffic{} : ranks_->traffic();
@@ -351,18 +347,16 @@ Trainer::Outcome Trainer::run(const InterruptGuard& interrupt, int64_t budget_by
       require_output(*metrics);
       looked_at = now;
     }
-    const Boundary boundary =
-        agree({.signal = interrupt.signal(), .saves = is_due(step, progress.elapsed_seconds() - saved_at)});
-    signal = boundary.signal;
-    if (boundary.saves != 0) {
+    signal = agree(interrupt.signal(), is_due(step, progress.elapsed_seconds() - saved_at));
+    if (signal == kSaves) {
       save_with(metrics);
       saved = step;
       saved_at = progress.elapsed_seconds();
+      signal = agree(interrupt.signal(), false);
     }
   }
   if (metrics) require_output(*metrics);
-  const bool is_unsaved = agree({.saves = saved != done_steps_ || !checkpoints_.newest()}).saves != 0;
-  if (is_unsaved) save_with(metrics);
+  if (agree(0, saved != done_steps_ || !checkpoints_.newest()) == kSaves) save_with(metrics);
   result.step = done_steps_;
   result.stopped_by_signal = done_steps_ < steps ? signal : 0;
   if (result.stopped_by_signal == 0 && std::isnan(result.eval_loss)) result.eval_loss = evaluate(show);

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "headroom/comm/stop_vote.h"
 #include "headroom/formats/weights/weight_writer.h"
 #include "headroom/runtime/interrupt.h"
 #include "headroom/runtime/workspace.h"
@@ -60,12 +61,10 @@ class Trainer {
     int64_t predictions = 0;
     float gradient_norm = 0;  // before clipping
   };
-  // What ranks agree on between two steps.
-  struct Boundary {
-    int32_t signal = 0;  // that one of them has got
-    int32_t saves = 0;   // rank 0 wants a checkpoint
-  };
-  Boundary agree(const Boundary& own) const;
+  // What all ranks go on with between two steps: the signal that one of them has got, or kSaves where rank 0 `wants` a
+  // checkpoint, which comes first; else 0.
+  static constexpr int kSaves = 128;
+  int agree(int signal, bool wants_to_save);
 
   // Both call on_graph() whenever a graph has run.
   StepLoss step(int64_t step, const std::function<void()>& on_graph);
@@ -92,8 +91,9 @@ class Trainer {
   const TrainingSettings& settings_;
   const Dataset& data_;
   Workspace& workspace_;
-  Communicator* const ranks_;  // or null
-  const bool is_first_;        // of them, or alone
+  Communicator* const ranks_;     // or null
+  std::optional<StopVote> vote_;  // of several ranks
+  const bool is_first_;           // of them, or alone
   const Schedule& update_;
   BatchInputs inputs_;
   Checkpoints checkpoints_;
