@@ -332,5 +332,16 @@ class Resumed(ResumeTest):
         self.assertEqual(self.go_on(UNTIED, *self.flags, "--steps", 5, "--resume"), expected)
 
 
+class Signalled(ResumeTest):
+    def test_a_signal_ends_a_run_that_saves_after_every_step(self):
+        batches = json.loads((UNTIED / "curve_tokens.json").read_text(encoding="utf-8"))["batches"] * 100
+        tokens = self.write("tokens.json", {"batches": batches})
+        flags = ["--output", "long", "--save-every", 1]
+        command = ["train", UNTIED, "--tokens", tokens, *flags]
+        code, _ = self.signal_at(lambda: len(self.checkpoints("long")) > 1, signal.SIGTERM, *command)
+        self.assertEqual(code, frame.TERMINATED)
+        self.assertLess(self.checkpoints("long")[-1], len(batches))
+
+
 if __name__ == "__main__":
     frame.main()
