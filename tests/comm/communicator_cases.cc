@@ -1,13 +1,17 @@
 #include "tests/comm/communicator_cases.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "headroom/base/errors.h"
 #include "headroom/comm/collectives.h"
+#include "headroom/comm/exchange_clock.h"
+#include "headroom/comm/link_rate.h"
 
 namespace headroom {
 namespace {
@@ -147,6 +151,74 @@ void traffic_is_counted_to_the_byte(Communicator& ranks) {
          ranks.traffic().received_bytes - before.received_bytes, expected);
 }
 
+// Rank 0 sends late: 30 ms after the others have told it that they did something else for 30 ms.
+void what_nobody_waits_for_is_hidden(Communicator& ranks) {
+  if (ranks.size() == 1) return;
+  const auto do_something_else = [] { std::this_thread::sleep_for(std::chrono::milliseconds(30)); };
+  std::byte byte{};
+  Exchange from_first, to_first;
+  for (int peer = 1; peer < ranks.size() && ranks.rank() == 0; ++peer) {
+    from_first.sends.push_back({peer, &byte, 1});
+    to_first.receives.push_back({peer, nullptr, 0});
+  }
+  if (ranks.rank() != 0) {
+    from_first.receives.push_back({0, &byte, 1});
+    to_first.sends.push_back({0, nullptr, 0});
+  }
+  barrier(ranks);
+  const Traffic before = ranks.traffic();
+  const int64_t begin_ns = exchange_clock_ns();
+  if (ranks.rank() != 0) {
+    ranks.begin(from_first);
+    do_something_else();
+  }
+  ranks.begin(to_first);
+  ranks.wait(to_first);
+  if (ranks.rank() == 0) {
+    do_something_else();
+    ranks.begin(from_first);
+  }
+  ranks.wait(from_first);
+  const int64_t elapsed_ns = exchange_clock_ns() - begin_ns;
+  const Traffic times = ranks.traffic() - before;
+  ensure(times.under_way_ns <= elapsed_ns && times.waited_ns <= times.under_way_ns, "{} ns waited of {} in {}",
+         times.waited_ns, times.under_way_ns, elapsed_ns);
+  ensure(from_first.done_ns > begin_ns && from_first.done_ns <= begin_ns + elapsed_ns, "done {} ns after the begin",
+         from_first.done_ns - begin_ns);
+  if (ranks.rank() == 0) return;
+  ensure(times.hidden_seconds() >= 0.03, "{} s hidden of a sleep of 0.03", times.hidden_seconds());
+  ensure(times.under_way_ns >= 60'000'000, "{} ns of the 0.06 s that rank 0 is late", times.under_way_ns);
+}
+
+// Exchanges that overlap are under way together: their time counts once.
+void time_under_way_counts_once(Communicator& ranks) {
+  Everybody first(ranks, 1000), second(ranks, 1000);
+  barrier(ranks);
+  const Traffic before = ranks.traffic();
+  const int64_t begin_ns = exchange_clock_ns();
+  first.begin(0);
+  second.begin(1);
+  second.wait(1);
+  first.wait(0);
+  const int64_t elapsed_ns = exchange_clock_ns() - begin_ns;
+  const Traffic times = ranks.traffic() - before;
+  ensure(times.under_way_ns <= elapsed_ns, "{} ns under way in {}", times.under_way_ns, elapsed_ns);
+}
+
+// Whatever the link, all know the same of it, and a megabyte takes longer than a byte.
+void ranks_measure_their_link_together(Communicator& ranks) {
+  if (ranks.size() == 1) return;
+  const LinkRate rate = measure_link(ranks, link_probe_bytes(1'000'000 + ranks.rank(), ranks.size()));
+  for (const LinkRate& other : all_gather_of(ranks, rate)) {
+    ensure(other.bytes_per_second == rate.bytes_per_second && other.exchange_seconds == rate.exchange_seconds &&
+               other.processor_share == rate.processor_share,
+           "rank {} measured another link than its peers", ranks.rank());
+  }
+  ensure(rate.bytes_per_second > 1e6 && rate.bytes_per_second < 1e13, "{} bytes/s", rate.bytes_per_second);
+  ensure(rate.exchange_seconds > 0 && rate.exchange_seconds < 1, "{} s an exchange", rate.exchange_seconds);
+  ensure(rate.processor_share >= 0 && rate.processor_share <= 1, "a share of {}", rate.processor_share);
+}
+
 void collectives_gather_and_send_to_all(Communicator& ranks) {
   for (int root = 0; root < ranks.size(); ++root) {
     int64_t number = ranks.rank() == root ? 7 + root : 0;
@@ -194,6 +266,9 @@ void errors_of_the_caller_are_named(Communicator& ranks) {
 
 std::span<const CommunicatorCase> communicator_cases() {
   static const CommunicatorCase cases[] = {
+      {"what nobody waits for is hidden", &what_nobody_waits_for_is_hidden},
+      {"time under way counts once", &time_under_way_counts_once},
+      {"ranks measure their link together", &ranks_measure_their_link_together},
       {"bytes of every size arrive, again and again", &bytes_of_every_size_arrive_again_and_again},
       {"several in flight are waited for in any order", &several_in_flight_are_waited_for_in_any_order},
       {"several messages between two ranks keep their order", &several_messages_between_two_ranks_keep_their_order},

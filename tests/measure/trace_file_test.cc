@@ -57,5 +57,43 @@ TEST(TraceFile, ShowsTransfersFromTheirBeginToTheEndOfTheWait) {
   expect(transfers[3], "w.next", "store", 2, 15);
 }
 
+class SendsAll final : public Named {
+ public:
+  using Named::Named;
+  Lane lane() const override { return Lane::network; }
+  Transfer transfer() const override { return Transfer::gather; }
+};
+const SendsAll gather("gather");
+
+TEST(TraceFile, ShowsExchangesUntilAllHasArrived) {
+  TemporaryDirectory directory;
+  Graph graph{.name = "step", .values = {}, .inputs = {}, .nodes = {}, .carries = {}, .results = {}};
+  for (const char* name : {"w", "w.whole"}) graph.values.push_back({name, f32({100})});
+  graph.nodes = {{&work, {0}, {0}, {}, {}, Phase::forward}, {&gather, {0}, {1}, {}, {}, Phase::forward}};
+  const std::vector<const Graph*> graphs = {&graph};
+  TraceFile trace(directory / "trace.json", graphs);
+  trace.add(graph, std::vector<int64_t>{1000, 2000, 3000}, std::vector<int64_t>{1, 2});
+  trace.add_exchange(graph, 1, 12000, 15500);
+  trace.finish();
+
+  std::ifstream in(directory / "trace.json");
+  std::vector<nlohmann::json> exchanges;
+  std::vector<std::string> processes;
+  const nlohmann::json file = nlohmann::json::parse(in);
+  for (const auto& event : file["traceEvents"]) {
+    if (event["ph"] == "b" || event["ph"] == "e") exchanges.push_back(event);
+    if (event["name"] == "process_name") processes.push_back(event["args"]["name"]);
+  }
+  EXPECT_EQ(processes, std::vector<std::string>{"network"});
+  ASSERT_EQ(exchanges.size(), 2u);
+  for (const auto& event : exchanges) {
+    EXPECT_EQ(event["name"], "w");
+    EXPECT_EQ(event["cat"], "gather");
+    EXPECT_EQ(event["pid"], 3);
+  }
+  EXPECT_DOUBLE_EQ(exchanges[0]["ts"].get<double>(), 11);
+  EXPECT_DOUBLE_EQ(exchanges[1]["ts"].get<double>(), 14.5);
+}
+
 }  // namespace
 }  // namespace headroom

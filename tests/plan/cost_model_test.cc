@@ -73,5 +73,43 @@ TEST(CostModel, AGraphIsTheSumOfItsNodes) {
   EXPECT_GT(seconds_of(graph, graph.nodes[0], typical_rates(1)), seconds_of(graph, graph.nodes[0], rates));
 }
 
+// 1,000 of 2,000 elements to the other of two ranks, beside a product that takes a millisecond or so.
+Graph gather_beside_a_product() {
+  return parse_graph(
+      "graph step\n"
+      "input %x: f32[512, 512] input\n"
+      "input %p: f32[1024] weight\n"
+      "%b: f32[2048] staging = gather(%p) {ranks=2, rows=2048, unit=1024} forward\n"
+      "%y: f32[512, 512] activation = matmul(%x, %x) {transpose_a=0, transpose_b=0} forward\n"
+      "%w: f32[2048] staging = gathered(%b, %p) forward\n"
+      "result %y\n"
+      "result %w\n");
+}
+
+TEST(CostModel, ATransferCostsWhatGoesOnAfterTheComputationBesideIt) {
+  const Graph graph = gather_beside_a_product();
+  MachineRates rates = plain_rates();
+  const double product = seconds_of(graph, graph.nodes[1], rates);
+  EXPECT_DOUBLE_EQ(seconds_on_lane(graph, Lane::compute, rates), product);
+  rates.network_bytes_per_second = 4096 / (0.5 * product);
+  EXPECT_DOUBLE_EQ(seconds_on_lane(graph, Lane::network, rates), 0.5 * product);
+  EXPECT_DOUBLE_EQ(seconds_of(graph, rates), product);
+  rates.network_bytes_per_second = 4096 / (3 * product);
+  EXPECT_DOUBLE_EQ(seconds_of(graph, rates), 3 * product);
+  rates.network_exchange_seconds = 0.5 * product;
+  EXPECT_DOUBLE_EQ(seconds_of(graph, rates), 3.5 * product);
+}
+
+TEST(CostModel, ATransferThatTheProcessorCopiesIsNotHidden) {
+  const Graph graph = gather_beside_a_product();
+  MachineRates rates = plain_rates();
+  const double product = seconds_of(graph, graph.nodes[1], rates);
+  rates.network_bytes_per_second = 4096 / (0.5 * product);
+  rates.network_processor_share = 1;
+  EXPECT_DOUBLE_EQ(seconds_of(graph, rates), 1.5 * product);
+  rates.network_processor_share = 0.5;
+  EXPECT_DOUBLE_EQ(seconds_of(graph, rates), 1.25 * product);
+}
+
 }  // namespace
 }  // namespace headroom

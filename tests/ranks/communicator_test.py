@@ -8,7 +8,7 @@ class Ranks(RanksTest):
         for ranks in (2, 3, 4):
             code, out, errors, _ = run(ranks, "cases")
             self.assertEqual((code, errors), (0, ""))
-            self.assertEqual(len(out.splitlines()), 9, out)
+            self.assertEqual(len(out.splitlines()), 12, out)
 
     def test_a_rank_that_is_done_waits_for_the_others_beyond_the_timeout(self):
         self.assertEqual(run(3, "end-apart", TIMEOUT + 2, timeout=TIMEOUT)[:3], (0, "", ""))

@@ -75,6 +75,22 @@ class TrainTest(frame.CommandTest):
             self.expect_same(2, 2, ["--zero", stage])
         self.expect_same(3, 3, ["--zero", 3])
 
+    def test_the_report_and_the_trace_say_what_went_over_the_network_and_when(self):
+        self.on(2, "--zero", 3, "--report", self.directory / "r.json", "--profile", self.directory / "profile")
+        report = self.read_json("r.json")
+        for rank in report["ranks"]:
+            self.assertGreater(rank["waited_seconds"], 0)
+            self.assertGreater(rank["hidden_seconds"], 0)
+        self.assertGreater(report["link"]["bytes_per_second"], 1e6)
+        self.assertGreater(report["predicted_transfer_seconds"], 0)
+        self.assertGreaterEqual(report["predicted_step_seconds"], report["predicted_compute_seconds"])
+        events = self.read_json("profile/trace.json")["traceEvents"]
+        begins = {event["id"]: event for event in events if event["ph"] == "b"}
+        ends = {event["id"]: event for event in events if event["ph"] == "e"}
+        self.assertEqual(begins.keys(), ends.keys())
+        self.assertEqual({event["cat"] for event in begins.values()}, {"gather", "scatter"})
+        self.assertTrue(all(ends[at]["ts"] >= begins[at]["ts"] >= 0 for at in begins))
+
     def test_with_what_else_a_run_may_do(self):
         disk = ["--disk", self.directory / "disk", "--offload", "all"]
         self.expect_same(2, 4, ["--zero", 2, "--grad-accum", 2])

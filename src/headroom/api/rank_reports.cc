@@ -83,16 +83,18 @@ std::vector<RankUse> use_of_ranks(Communicator* ranks, const MemoryUse& memory, 
                                        .arena_bytes = job.plan.arena_bytes,
                                        .sent_bytes = outcome.step_traffic.sent_bytes,
                                        .received_bytes = outcome.step_traffic.received_bytes,
-                                       .waited_seconds = outcome.step_waited_seconds});
+                                       .waited_seconds = outcome.step_traffic.waited_seconds(),
+                                       .hidden_seconds = outcome.step_traffic.hidden_seconds()});
 }
 
 std::string describe_ranks(const std::vector<RankUse>& ranks) {
   std::string text;
   for (size_t rank = 0; rank < ranks.size(); ++rank) {
     const RankUse& use = ranks[rank];
-    text += fmt::format("rank {}: memory {} predicted, {} measured; a step sends {}, receives {}, waits {:.3f} s\n",
-                        rank, format_bytes(use.predicted_peak_bytes), format_bytes(use.measured_peak_bytes),
-                        format_bytes(use.sent_bytes), format_bytes(use.received_bytes), use.waited_seconds);
+    text += fmt::format(
+        "rank {}: memory {} predicted, {} measured; a step sends {}, receives {}, waits {:.3f} s and hides {:.3f} s\n",
+        rank, format_bytes(use.predicted_peak_bytes), format_bytes(use.measured_peak_bytes),
+        format_bytes(use.sent_bytes), format_bytes(use.received_bytes), use.waited_seconds, use.hidden_seconds);
   }
   return text;
 }
@@ -107,7 +109,8 @@ nlohmann::ordered_json rows_of(const std::vector<RankUse>& ranks) {
                     {"arena_bytes", use.arena_bytes},
                     {"sent_bytes", use.sent_bytes},
                     {"received_bytes", use.received_bytes},
-                    {"waited_seconds", use.waited_seconds}});
+                    {"waited_seconds", use.waited_seconds},
+                    {"hidden_seconds", use.hidden_seconds}});
   }
   return rows;
 }

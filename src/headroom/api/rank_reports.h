@@ -32,6 +32,7 @@ struct RankUse {
   int64_t sent_bytes = 0;  // of a step
   int64_t received_bytes = 0;
   double waited_seconds = 0;  // of a step, for others and the network
+  double hidden_seconds = 0;  // of transfers, beside which the rank computed
 };
 
 // Of each rank, on all of them; none where there is one.

@@ -70,7 +70,12 @@ std::string describe_time(double share) {
 // What each technique saves and costs, and the time of a step with all of them; empty where nothing was predicted.
 std::string describe_techniques(const FittedJob& job) {
   if (job.step_seconds <= 0) return "";
-  std::string text = fmt::format("Predicted time of a step: {}, by {}\n", format_seconds(job.step_seconds), job.rates);
+  const std::string parts = job.exchange_seconds == 0 ? ""
+                                                      : fmt::format(" ({} of computing, {} of transfers)",
+                                                                    format_seconds(job.compute_seconds),
+                                                                    format_seconds(job.exchange_seconds));
+  std::string text =
+      fmt::format("Predicted time of a step: {}{}, by {}\n", format_seconds(job.step_seconds), parts, job.rates);
   for (const ChosenTechnique& one : job.techniques) {
     if (one.choice.empty() || (one.saved_bytes == 0 && one.seconds == 0 && !one.forced)) continue;
     text += fmt::format("  {:<24}", one.choice);
@@ -135,6 +140,10 @@ nlohmann::ordered_json report_of(const FittedJob& job) {
   report["choices"] = {job.choice};
   if (job.step_seconds > 0) {
     report["predicted_step_seconds"] = job.step_seconds;
+    if (job.exchange_seconds > 0) {
+      report["predicted_compute_seconds"] = job.compute_seconds;
+      report["predicted_transfer_seconds"] = job.exchange_seconds;
+    }
     report["rates"] = job.rates;
     report["techniques"] = nlohmann::ordered_json::array();
     for (const ChosenTechnique& one : job.techniques) report["techniques"].push_back(json_of(one));

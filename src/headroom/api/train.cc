@@ -28,6 +28,7 @@
 #include "headroom/runtime/interrupt.h"
 #include "headroom/runtime/process_memory.h"
 #include "headroom/train/trainer.h"
+#include "headroom/train/training_pricing.h"
 
 namespace headroom {
 namespace {
@@ -144,7 +145,12 @@ void write_report(const TrainOptions& options, const TrainingRequest& request, c
   report["seconds"] = result.seconds;
   report["tokens_per_second"] = result.tokens_per_second;
   if (!std::isnan(result.eval_loss)) report["eval_loss"] = result.eval_loss;
-  if (!ranks.empty()) report["ranks"] = rows_of(ranks);
+  if (!ranks.empty()) {
+    report["link"] = {{"bytes_per_second", request.link->bytes_per_second},
+                      {"exchange_seconds", request.link->exchange_seconds},
+                      {"processor_share", request.link->processor_share}};
+    report["ranks"] = rows_of(ranks);
+  }
   std::string text = report.dump(2);
   text.resize(text.size() - 2);  // without "\n}": the losses of a long run are streamed behind it
   AtomicFile output(options.report);
@@ -201,6 +207,7 @@ TrainResult run_training(const TrainOptions& given, Communicator* ranks) {
   TrainingSettings settings = read_training_settings(request, *model);
   if (options.resume) check_resumed(request, settings, *model);
   const Budget tightest = tightest_budget(resolve_budget(options.memory), ranks);
+  if (ranks != nullptr) request.link = measure_link(*ranks, link_probe_bytes(*model, ranks->size()));
   FittedJob job = fit_to_run(options, [&] {
     const Budget budget = ranks == nullptr ? resolve_budget(options.memory) : tightest;
     FittedTraining fitted =

@@ -20,13 +20,26 @@ struct Message {
 struct Exchange {
   std::vector<Message> sends;
   std::vector<Message> receives;
+  int64_t done_ns = 0;  // when all had left and arrived, of the steady clock: set by wait()
 };
 
 // What went over the wire since the start, of this rank.
 struct Traffic {
   int64_t sent_bytes = 0;
   int64_t received_bytes = 0;
+  // While exchanges were under way, from begin() until all had left and arrived, and the part of it that wait() took.
+  int64_t under_way_ns = 0;
+  int64_t waited_ns = 0;
+
+  double waited_seconds() const { return 1e-9 * static_cast<double>(waited_ns); }
+  // Of transfer, beside which this rank did something else.
+  double hidden_seconds() const { return 1e-9 * static_cast<double>(under_way_ns - waited_ns); }
 };
+
+inline Traffic operator-(const Traffic& now, const Traffic& before) {
+  return {now.sent_bytes - before.sent_bytes, now.received_bytes - before.received_bytes,
+          now.under_way_ns - before.under_way_ns, now.waited_ns - before.waited_ns};
+}
 
 // One rank's end. One thread at a time begins and waits.
 class Communicator {
@@ -46,11 +59,18 @@ class Communicator {
   // Until all of it has left and arrived. Throws MachineFailure that names the rank when a peer is lost or silent.
   virtual void wait(Exchange& exchange) = 0;
 
+  // Bytes as of the last begin(), times as of the last wait().
   const Traffic& traffic() const { return traffic_; }
 
  protected:
   Communicator(int rank, int size) : rank_(rank), size_(size) {}
-  Traffic traffic_;  // counted by begin()
+  // At the end of wait(): when it began, when all was done, and for how long exchanges have been under way so far.
+  void note_wait(Exchange& exchange, int64_t waited_from_ns, int64_t done_ns, int64_t under_way_ns) {
+    exchange.done_ns = done_ns;
+    if (done_ns > waited_from_ns) traffic_.waited_ns += done_ns - waited_from_ns;
+    traffic_.under_way_ns = under_way_ns;
+  }
+  Traffic traffic_;  // bytes are counted by begin()
 
  private:
   int rank_;

@@ -7,6 +7,7 @@
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/comm/exchange_clock.h"
 #include "headroom/comm/exchange_traffic.h"
 
 namespace headroom {
@@ -55,11 +56,13 @@ struct Flight {
   const Exchange* exchange = nullptr;
   int open_ends = 0;
   int lost_peer = kNobody;  // a rank that left before its end of a message was there
+  int64_t done_ns = 0;      // when no end was open any more
 };
 
 struct LocalRankState {
   std::vector<Flight> flights;
   std::condition_variable changed;
+  ExchangeClock clock;
   int left_because_of = kNobody;  // the rank that left first: this one, or one that it waited for
 };
 
@@ -74,16 +77,22 @@ class Mailboxes {
     LocalRankState& own = ranks_[index(rank)];
     ensure(own.left_because_of == kNobody, "rank {} begins an exchange after it has left", rank);
     const size_t slot = free_slot(own, exchange);
-    own.flights[slot] = {&exchange, 0, kNobody};
+    own.flights[slot] = {&exchange, 0, kNobody, 0};
+    own.clock.begin(exchange_clock_ns());
     for (const Message& message : exchange.receives) {
       post(rank, slot, message, receives_[pair(message.peer, rank)], sends_[pair(message.peer, rank)], false);
     }
     for (const Message& message : exchange.sends) {
       post(rank, slot, message, sends_[pair(rank, message.peer)], receives_[pair(rank, message.peer)], true);
     }
+    if (own.flights[slot].open_ends == 0) finish(own, slot);
   }
 
-  void wait(int rank, const Exchange& exchange) {
+  struct Times {
+    int64_t done_ns = 0;
+    int64_t under_way_ns = 0;
+  };
+  Times wait(int rank, const Exchange& exchange) {
     std::unique_lock lock(mutex_);
     LocalRankState& own = ranks_[index(rank)];
     const size_t slot = slot_of(own, exchange);
@@ -91,7 +100,7 @@ class Mailboxes {
     own.changed.wait(lock, [&] { return own.flights[slot].open_ends == 0 || own.flights[slot].lost_peer != kNobody; });
     const Flight flight = own.flights[slot];
     own.flights[slot].exchange = nullptr;
-    if (flight.open_ends == 0) return;
+    if (flight.open_ends == 0) return {flight.done_ns, own.clock.under_way_ns(exchange_clock_ns())};
     const int lost = ranks_[index(flight.lost_peer)].left_because_of;
     leave_locked(rank, lost);
     throw MachineFailure("rank {} has left the job, and rank {} waits for it; what it said last tells why", lost, rank);
@@ -121,6 +130,11 @@ class Mailboxes {
     return rank.flights.size() - 1;
   }
 
+  static void finish(LocalRankState& rank, size_t slot) {
+    rank.clock.done(rank.flights[slot].done_ns = exchange_clock_ns());
+    rank.changed.notify_all();
+  }
+
   // One end of a message: it meets the other end in `others`, or waits for it in `own`.
   void post(int rank, size_t slot, const Message& message, EndQueue& own, EndQueue& others, bool sends) {
     Flight& flight = ranks_[index(rank)].flights[slot];
@@ -133,7 +147,7 @@ class Mailboxes {
         std::memcpy(sends ? other.data : message.data, sends ? message.data : other.data,
                     static_cast<size_t>(message.size_bytes));
       }
-      if (--peer.flights[other.flight].open_ends == 0) peer.changed.notify_all();
+      if (--peer.flights[other.flight].open_ends == 0) finish(peer, other.flight);
       others.pop();
       return;
     }
@@ -179,7 +193,11 @@ class LocalRank : public Communicator {
     traffic_.received_bytes += traffic.received_bytes;
     mailboxes_->begin(rank(), exchange);
   }
-  void wait(Exchange& exchange) override { mailboxes_->wait(rank(), exchange); }
+  void wait(Exchange& exchange) override {
+    const int64_t from_ns = exchange_clock_ns();
+    const Mailboxes::Times times = mailboxes_->wait(rank(), exchange);
+    note_wait(exchange, from_ns, times.done_ns, times.under_way_ns);
+  }
 
  private:
   std::shared_ptr<Mailboxes> mailboxes_;

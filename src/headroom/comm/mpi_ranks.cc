@@ -20,6 +20,7 @@
 #include "headroom/base/console.h"
 #include "headroom/base/errors.h"
 #include "headroom/comm/collectives.h"
+#include "headroom/comm/exchange_clock.h"
 #include "headroom/comm/exchange_traffic.h"
 
 namespace headroom {
@@ -48,7 +49,8 @@ constexpr unsigned char kGoesOn = 1, kEndsByError = 2;  // what ranks say to eac
 struct MpiFlight {
   const Exchange* exchange = nullptr;
   std::vector<HeadroomMpiRequest> requests;
-  size_t arrived = 0;  // of the requests, from the front
+  size_t arrived = 0;   // of the requests, from the front
+  int64_t done_ns = 0;  // when the last of them was seen to have; 0: not yet
 };
 
 struct PeerLife {
@@ -113,6 +115,7 @@ class MpiRanks : public Communicator {
       for (const Message& message : exchange.receives) begin_message(flight, message, false);
       for (const Message& message : exchange.sends) begin_message(flight, message, true);
       flight.exchange = &exchange;
+      clock_.begin(exchange_clock_ns());
       ++in_flight_;
     }
     if (sleeps_long_.exchange(false)) wake_thread();
@@ -120,6 +123,7 @@ class MpiRanks : public Communicator {
 
   void wait(Exchange& exchange) override {
     MpiFlight& flight = flight_of(exchange);
+    const int64_t from_ns = exchange_clock_ns();
     const Clock::time_point begin = Clock::now();
     is_waiting_ = true;
     while (!has_arrived(flight)) {
@@ -136,6 +140,8 @@ class MpiRanks : public Communicator {
     bool is_last = false;
     {
       const std::lock_guard lock(mutex_);
+      advance_all();  // what arrived beside this one is done as well
+      note_wait(exchange, from_ns, flight.done_ns, clock_.under_way_ns(exchange_clock_ns()));
       flight.exchange = nullptr;
       is_last = --in_flight_ == 0;
     }
@@ -175,6 +181,7 @@ class MpiRanks : public Communicator {
     }
     best->requests.clear();
     best->arrived = 0;
+    best->done_ns = 0;
     return *best;
   }
 
@@ -203,6 +210,7 @@ class MpiRanks : public Communicator {
       if (done == 0) return false;
       ++flight.arrived;
     }
+    if (flight.done_ns == 0) clock_.done(flight.done_ns = exchange_clock_ns());
     return true;
   }
 
@@ -364,9 +372,10 @@ class MpiRanks : public Communicator {
   const Clock::duration timeout_;
   const int exceptions_;
   const int wake_;
-  std::mutex mutex_;  // MPI, and what is in flight
+  std::mutex mutex_;  // MPI, what is in flight, and the clock
   std::vector<std::unique_ptr<MpiFlight>> flights_;
   int in_flight_ = 0;
+  ExchangeClock clock_;
   std::atomic<bool> is_waiting_ = false;   // the owner looks at messages itself
   std::atomic<bool> sleeps_long_ = false;  // the thread, until it is woken
   std::atomic<bool> is_ending_ = false;

@@ -86,6 +86,10 @@ void Profile::on_node(const Graph& graph, size_t node, int64_t moment_ns) {
   timeline_.add(moment_ns, graphs_[place].live_bytes[node], static_cast<int32_t>(place), static_cast<int32_t>(node));
 }
 
+void Profile::on_exchange(const Graph& graph, size_t begins, int64_t begin_ns, int64_t done_ns) {
+  if (steps_ >= 1 && steps_ <= kTracedSteps) trace_->add_exchange(graph, begins, begin_ns, done_ns);
+}
+
 void Profile::on_run(const Graph& graph, std::span<const int64_t> moments_ns) {
   if (steps_ == 1 && !warm_) {
     forget();

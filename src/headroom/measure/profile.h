@@ -47,6 +47,7 @@ class Profile : public RunObserver {
   Profile& operator=(const Profile&) = delete;
 
   void on_node(const Graph& graph, size_t node, int64_t moment_ns) override;
+  void on_exchange(const Graph& graph, size_t begins, int64_t begin_ns, int64_t done_ns) override;
   void on_run(const Graph& graph, std::span<const int64_t> moments_ns) override;
 
   // Completes the trace, writes DIRECTORY/ops.json, nodes.csv and memory.html; returns tables for people.

@@ -13,6 +13,7 @@ namespace {
 
 constexpr size_t kBufferBytes = 64 * 1024;
 constexpr int kPhases = 3;
+constexpr int kDisk = 2, kNetwork = 3;  // processes, beside that of compute
 
 // Names of segments come from the models, not from files; but a quote in one must not break the file.
 std::string json_text(std::string_view text) {
@@ -84,32 +85,47 @@ void TraceFile::add(const Graph& graph, std::span<const int64_t> moments_ns, std
   }
 }
 
-// Transfers overlap, so they are asynchronous slices, each with a number of its own.
 void TraceFile::add_transfer(const Graph& graph, size_t wait, std::span<const int64_t> moments_ns) {
   const Node& last = graph.nodes[wait];
   const std::string_view beginner = beginner_of(last.op->name());
   if (beginner.empty()) return;
+  const bool loads = beginner == "load";
   for (size_t begin = wait; begin-- > 0;) {
     const Node& first = graph.nodes[begin];
     if (first.op->name() != beginner) continue;
-    const ValueId buffer = beginner == "load" ? first.outputs.front() : first.inputs.front();
+    const ValueId buffer = loads ? first.outputs.front() : first.inputs.front();
     if (buffer != last.inputs.front()) continue;
-    if (transfers_ == 0) {
-      write(R"(,
-{"ph": "M", "pid": 2, "name": "process_name", "args": {"name": "disk"}})");
-    }
-    const ValueId on_disk = beginner == "load" ? first.inputs.front() : first.outputs.front();
-    const std::string name = json_text(graph.value(on_disk).name);
-    ++transfers_;
-    for (const bool ends : {false, true}) {
-      write(
-          fmt::format(",\n{{\"ph\": \"{}\", \"pid\": 2, \"tid\": {}, \"ts\": {}, \"name\": {}, \"cat\": \"{}\", "
-                      "\"id\": {}, \"args\": {{\"bytes\": {:.0f}, \"values\": {}}}}}",
-                      ends ? "e" : "b", beginner == "load" ? 1 : 2,
-                      microseconds((ends ? moments_ns[wait + 1] : moments_ns[begin]) - origin_ns_), name, beginner,
-                      transfers_, price_of(graph, first).bytes, last.outputs.size()));
-    }
-    return;
+    const ValueId on_disk = loads ? first.inputs.front() : first.outputs.front();
+    return write_transfer(kDisk, {graph, first, on_disk, loads ? 1 : 2, last.outputs.size()}, moments_ns[begin],
+                          moments_ns[wait + 1]);
+  }
+}
+
+void TraceFile::add_exchange(const Graph& graph, size_t begins, int64_t begin_ns, int64_t done_ns) {
+  if (slices_ >= kMostSlices) return;
+  if (origin_ns_ < 0) origin_ns_ = begin_ns;
+  const Node& first = graph.nodes[begins];
+  const int track = first.op->transfer() == Transfer::gather ? 1 : 2;
+  write_transfer(kNetwork, {graph, first, first.inputs.front(), track, 1}, begin_ns, done_ns);
+}
+
+// Transfers overlap, so they are asynchronous slices, each with a number of its own.
+void TraceFile::write_transfer(int process, const Transferred& transfer, int64_t begin_ns, int64_t end_ns) {
+  if (std::find(processes_.begin(), processes_.end(), process) == processes_.end()) {
+    processes_.push_back(process);
+    write(fmt::format(R"({}{{"ph": "M", "pid": {}, "name": "process_name", "args": {{"name": "{}"}}}})",
+                      first_event_ ? "" : ",\n", process, process == kDisk ? "disk" : "network"));
+    first_event_ = false;
+  }
+  const Value& value = transfer.graph.value(transfer.value);
+  ++transfers_;
+  for (const bool ends : {false, true}) {
+    write(
+        fmt::format(",\n{{\"ph\": \"{}\", \"pid\": {}, \"tid\": {}, \"ts\": {}, \"name\": {}, \"cat\": \"{}\", "
+                    "\"id\": {}, \"args\": {{\"bytes\": {:.0f}, \"values\": {}}}}}",
+                    ends ? "e" : "b", process, transfer.track, microseconds((ends ? end_ns : begin_ns) - origin_ns_),
+                    json_text(value.name), transfer.begins.op->name(), transfers_,
+                    price_of(transfer.graph, transfer.begins).bytes, transfer.values));
   }
 }
 

@@ -1,7 +1,8 @@
 // A trace in the JSON of Chrome's trace viewer, which Perfetto (ui.perfetto.dev) reads: a track for each phase of each
-// graph, a slice for each node; and beside compute, as a process of its own, the disk: each load and store from the
-// node that begins it to the end of the one that has waited for it. Written as it comes, so that its size is no matter
-// of memory.
+// graph, a slice for each node; and beside compute, as processes of their own, the disk, each load and store from the
+// node that begins it to the end of the one that has waited for it, and the network, each exchange with other ranks
+// from the node that begins it until all had left and arrived. Written as it comes, so that its size is no matter of
+// memory.
 #pragma once
 
 #include <cstdint>
@@ -26,12 +27,23 @@ class TraceFile {
   // becomes a track of its own.
   void add(const Graph& graph, std::span<const int64_t> moments_ns, std::span<const int64_t> live_bytes);
 
+  // An exchange that node `begins` of one of the graphs began; before the run it belongs to is added.
+  void add_exchange(const Graph& graph, size_t begins, int64_t begin_ns, int64_t done_ns);
+
   // The file appears.
   void finish();
 
  private:
   void write(std::string_view text);
   void add_transfer(const Graph& graph, size_t wait, std::span<const int64_t> moments_ns);
+  struct Transferred {
+    const Graph& graph;
+    const Node& begins;
+    ValueId value = kNoValue;  // that it is called after
+    int track = 0;
+    size_t values = 0;
+  };
+  void write_transfer(int process, const Transferred& transfer, int64_t begin_ns, int64_t end_ns);
   void flush();
   int track_of(const Graph& graph, Phase phase) const;
 
@@ -41,7 +53,8 @@ class TraceFile {
   int64_t written_bytes_ = 0;
   int64_t slices_ = 0;
   int64_t transfers_ = 0;
-  int64_t origin_ns_ = -1;  // the begin of the first run is the trace's zero
+  std::vector<int> processes_;  // that have their names
+  int64_t origin_ns_ = -1;      // the begin of the first run is the trace's zero
   bool first_event_ = true;
 };
 

@@ -144,13 +144,28 @@ double seconds_of(const Graph& graph, const MachineRates& rates, double filled) 
     } else if (node.op->course() == Course::begin) {
       const bool writes = node.op->transfer() == Transfer::store;
       double& end = free[static_cast<size_t>(node.op->lane())];
-      end = std::max(end, now) + node.op->price(types.of(graph, node)).bytes / transfer_rate(node, rates);
-      transfer_end[writes ? node.inputs.front() : node.outputs.front()] = end;
+      const bool is_exchange = node.op->lane() == Lane::network;
+      const double seconds = node.op->price(types.of(graph, node)).bytes / transfer_rate(node, rates);
+      const double own = is_exchange ? rates.network_processor_share * seconds : 0;
+      now += own;
+      end = std::max(end, now) + seconds - own;
+      const double late = is_exchange ? rates.network_exchange_seconds : 0;  // while the next one is under way
+      transfer_end[writes ? node.inputs.front() : node.outputs.front()] = end + late;
     } else {
       now = std::max(now, transfer_end[node.inputs.front()]);
     }
   }
   return now;
+}
+
+double seconds_on_lane(const Graph& graph, Lane lane, const MachineRates& rates) {
+  double seconds = 0;
+  for (const Node& node : graph.nodes) {
+    if (node.op->lane() != lane) continue;
+    if (node.op->course() == Course::whole) seconds += seconds_of(graph, node, rates);
+    if (node.op->course() == Course::begin) seconds += price_of(graph, node).bytes / transfer_rate(node, rates);
+  }
+  return seconds;
 }
 
 }  // namespace headroom

@@ -32,9 +32,13 @@ struct MachineRates {
   double node_seconds = 0;           // of a node that does next to nothing: waking the threads
   double disk_read_bytes_per_second = 0;
   double disk_write_bytes_per_second = 0;
-  double network_bytes_per_second = 2e9;  // that a rank sends to the others; of memory or a fast link, not measured
-  std::vector<OpSample> samples;          // ordered by op; empty: no machine was measured
-  std::string source;                     // in words: whose rates these are
+  // That a rank sends to the others: typical of memory or a fast link, until ranks have measured theirs
+  // (comm/link_rate.h).
+  double network_bytes_per_second = 2e9;
+  double network_exchange_seconds = 0;  // of an exchange of next to nothing
+  double network_processor_share = 0;   // of a transfer's time, during which the rank does not compute
+  std::vector<OpSample> samples;        // ordered by op; empty: no machine was measured
+  std::string source;                   // in words: whose rates these are
 };
 
 // Of a processor with vectors of 8 or more f32, without measurement: orders of magnitude, so that plans compare.
@@ -46,5 +50,7 @@ MachineRates typical_rates(int threads);
 double seconds_of(const Op& op, DType format, const Price& price, const MachineRates& rates);
 double seconds_of(const Graph& graph, const Node& node, const MachineRates& rates);
 double seconds_of(const Graph& graph, const MachineRates& rates, double filled = 1);
+// Of what one run of the graph does on that lane alone: the computation, or transfers one after the other.
+double seconds_on_lane(const Graph& graph, Lane lane, const MachineRates& rates);
 
 }  // namespace headroom

@@ -29,7 +29,7 @@ Executor::Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byt
     if (node.op->lane() != Lane::compute) {
       ensure(backend.has(node.op->lane()), "graph {}: {} runs on the lane {}, which the backend {} has not", graph.name,
              node.op->name(), name_of(node.op->lane()), backend.name());
-      calls_.push_back(bind_transfer(node, plan));
+      calls_.push_back(bind_transfer(index, plan));
       continue;
     }
     Call call;
@@ -57,20 +57,23 @@ Executor::Executor(const Graph& graph, const GraphPlan& plan, std::span<std::byt
   }
 }
 
-Executor::Call Executor::bind_transfer(const Node& node, const GraphPlan& plan) {
+Executor::Call Executor::bind_transfer(size_t index, const GraphPlan& plan) {
+  const Node& node = graph_.nodes[index];
   Call call;
   call.begins = node.op->course() == Course::begin;
   call.is_exchange = node.op->lane() == Lane::network;
   ensure(call.is_exchange ? elsewhere_.ranks != nullptr : elsewhere_.lane != nullptr, "graph {}: {} without {}",
          graph_.name, node.op->name(), call.is_exchange ? "other ranks" : "a file");
-  call.request = call.is_exchange ? bind_exchange_of(node, plan) : bind_request(node, plan);
+  call.request = call.is_exchange ? bind_exchange_of(index, plan) : bind_request(node, plan);
   return call;
 }
 
 // Of the exchange that the node begins or waits for.
-uint32_t Executor::bind_exchange_of(const Node& node, const GraphPlan& plan) {
+uint32_t Executor::bind_exchange_of(size_t index, const GraphPlan& plan) {
+  const Node& node = graph_.nodes[index];
   if (node.op->course() == Course::wait) return request_of_buffer_.at(node.inputs.front());
   const ValueId to = node.outputs.front();
+  exchange_begins_.push_back(index);
   exchanges_.push_back(bind_exchange(node, place(node.inputs.front(), plan), place(to, plan), *elsewhere_.ranks));
   return request_of_buffer_[to] = static_cast<uint32_t>(exchanges_.size()) - 1;
 }
@@ -135,11 +138,10 @@ void Executor::choose_rows(uint32_t request) {
 void Executor::run_on_lane(const Call& call) {
   if (call.is_exchange) {
     RankExchange& exchange = exchanges_[call.request];
-    if (call.begins) return exchange.begin(*elsewhere_.ranks);
-    const int64_t begin = now_ns();
-    elsewhere_.ranks->wait(exchange.messages);
-    waited_ns_ += now_ns() - begin;
-    return;
+    call.begins ? exchange.begin(*elsewhere_.ranks) : elsewhere_.ranks->wait(exchange.messages);
+    if (call.begins || observer_ == nullptr) return;
+    const size_t begins = exchange_begins_[call.request];
+    return observer_->on_exchange(graph_, begins, moments_ns_[begins], exchange.messages.done_ns);
   }
   TransferRequest& request = requests_[call.request];
   if (call.begins) choose_rows(call.request);

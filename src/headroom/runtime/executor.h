@@ -24,6 +24,8 @@ class RunObserver {
   virtual ~RunObserver() = default;
   // After each node, with the moment of its end as below.
   virtual void on_node(const Graph& /*graph*/, size_t /*node*/, int64_t /*moment_ns*/) {}
+  // After the wait for an exchange with other ranks: the node that began it, when, and when all had left and arrived.
+  virtual void on_exchange(const Graph& /*graph*/, size_t /*begins*/, int64_t /*begin_ns*/, int64_t /*done_ns*/) {}
   // After each run, on the thread that runs: moments[0] is its begin and moments[i + 1] the end of node i, in
   // nanoseconds of the steady clock.
   virtual void on_run(const Graph& graph, std::span<const int64_t> moments_ns) = 0;
@@ -54,8 +56,6 @@ class Executor {
   void observe(RunObserver* observer);
 
   const Graph& graph() const { return graph_; }
-  // What runs so far have waited for other ranks.
-  double waited_seconds() const { return static_cast<double>(waited_ns_) * 1e-9; }
   // Of a result of the graph. Throws InternalError when it has no such result.
   template <class T>
   View<const T> result(std::string_view name) const {
@@ -84,9 +84,9 @@ class Executor {
   };
   const Result& find_result(std::string_view name) const;
   Tensor place(ValueId value, const GraphPlan& plan) const;
-  Call bind_transfer(const Node& node, const GraphPlan& plan);
+  Call bind_transfer(size_t index, const GraphPlan& plan);
   uint32_t bind_request(const Node& node, const GraphPlan& plan);
-  uint32_t bind_exchange_of(const Node& node, const GraphPlan& plan);
+  uint32_t bind_exchange_of(size_t index, const GraphPlan& plan);
   void choose_rows(uint32_t request);
   void run_kernel(const Call& call) const;
   void run_on_lane(const Call& call);
@@ -105,7 +105,7 @@ class Executor {
   Elsewhere elsewhere_;
   std::vector<TransferRequest> requests_;
   std::vector<RankExchange> exchanges_;
-  int64_t waited_ns_ = 0;
+  std::vector<size_t> exchange_begins_;  // of each, the node
   // Of a request that moves some rows of a value only: what says which, and where the whole value lies.
   struct MovedRows {
     Tensor ranges;

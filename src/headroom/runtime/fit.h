@@ -39,6 +39,8 @@ struct FittedJob : Job {
   Budget budget;
   std::shared_ptr<const MemoryClaims> claims;  // of a job that is run: what it will hold, claimed
   double step_seconds = 0;                     // predicted; 0: nothing is said about it
+  double compute_seconds = 0;                  // of it, for one of several ranks: of the computation alone
+  double exchange_seconds = 0;                 // and of what ranks exchange, one after the other
   std::string rates;                           // whose rates that is by, in words
   std::vector<ChosenTechnique> techniques;
   std::string forecast;  // lines about what else is predicted, for the plan's table; empty: none

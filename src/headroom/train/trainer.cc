@@ -80,13 +80,6 @@ void add_losses(Communicator* ranks, std::span<const float> own, double& sum) {
   for (const float loss : all) sum += static_cast<double>(loss);
 }
 
-// For other ranks, so far.
-double waited_seconds(const Workspace& workspace) {
-  double seconds = 0;
-  for (const auto& executor : workspace.executors()) seconds += executor->waited_seconds();
-  return seconds;
-}
-
 int64_t total_of(Communicator* ranks, int64_t own) {
   if (ranks == nullptr) return own;
   const std::vector<int64_t> all = all_gather_of(*ranks, own);
@@ -305,13 +298,8 @@ Trainer::Outcome Trainer::run(const InterruptGuard& interrupt, int64_t budget_by
   while (done_steps_ < steps && signal == 0) {
     const int64_t step = done_steps_ + 1;
     const Traffic traffic = ranks_ == nullptr ? Traffic{} : ranks_->traffic();
-    const double waited = waited_seconds(workspace_);
     const StepLoss loss = this->step(step, show);
-    if (ranks_ != nullptr) {
-      result.step_traffic = {ranks_->traffic().sent_bytes - traffic.sent_bytes,
-                             ranks_->traffic().received_bytes - traffic.received_bytes};
-      result.step_waited_seconds = waited_seconds(workspace_) - waited;
-    }
+    if (ranks_ != nullptr) result.step_traffic = ranks_->traffic() - traffic;
     result.loss = loss.mean;
     const float norm = loss.gradient_norm;
     const bool is_skipped = scales_loss() && loss_scaler_.is_dynamic() && !std::isfinite(norm);

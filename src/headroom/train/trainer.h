@@ -46,7 +46,6 @@ class Trainer {
     double tokens_per_second = 0;
     int stopped_by_signal = 0;  // 0: ran to the end
     Traffic step_traffic = {};  // of the last step, with other ranks
-    double step_waited_seconds = 0;
   };
   // Runs to the last step, or to a signal (of any rank): finishes the step and saves. Throws InvalidInput when the loss
   // is no number any more; the checkpoints stay.

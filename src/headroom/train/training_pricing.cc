@@ -36,6 +36,7 @@ ReserveInputs reserve_of(const TrainingRequest& request, const Model& model, boo
                              std::max(example_bound_bytes(request.model, request.data, request.seq_len),
                                       example_bound_bytes(request.model, request.eval_data, request.seq_len));
   }
+  reserve.released_bytes = std::max(reserve.released_bytes, link_probe_bytes(model, request.place.ranks));
   if (request.profiles) {
     reserve.profile_node_bytes = Profile::kNodeBytes;
     reserve.buffer_bytes += Profile::kFixedBytes;
@@ -45,14 +46,30 @@ ReserveInputs reserve_of(const TrainingRequest& request, const Model& model, boo
   return reserve;
 }
 
+MachineRates rates_of(const TrainingRequest& request, const Backend& backend) {
+  MachineRates rates = known_rates(backend, request.threads);
+  if (!request.link) return rates;
+  rates.network_bytes_per_second = request.link->bytes_per_second;
+  rates.network_exchange_seconds = request.link->exchange_seconds;
+  rates.network_processor_share = request.link->processor_share;
+  rates.source += fmt::format(" and a link of {:.3g} GB/s, measured", 1e-9 * rates.network_bytes_per_second);
+  return rates;
+}
+
 }  // namespace
+
+int64_t link_probe_bytes(const Model& model, int64_t ranks) {
+  int64_t elements = 0;
+  for (const Parameter& parameter : model.parameters()) elements += parameter.shape.elements();
+  return link_probe_bytes(elements, ranks);
+}
 
 TrainingPricing::TrainingPricing(const TrainingRequest& request, const Model& model, int64_t tokenizer_bytes)
     : model_(model),
       settings_(read_training_settings(request, model)),
       reserve_(reserve_of(request, model, settings_.shape.lora.is_on(), tokenizer_bytes)),
       backend_(choose_backend()),
-      rates_(known_rates(backend_, reserve_.threads)),
+      rates_(rates_of(request, backend_)),
       evaluates_(!request.eval_data.empty()) {
   trace_.verifies = false;  // the way that is taken is built again, and verified
   trace_.disabled = request.trace.disabled;
@@ -97,6 +114,13 @@ FittedTraining TrainingPricing::fit(const Choice& levels, const Budget& budget, 
                             [&] { return build_training_job(model_, way, settings_.updates, evaluates_, &trace); }};
   FittedTraining job{plan_candidate(candidate, budget, reserve_), way.shape};
   job.step_seconds = step_seconds(job);
+  if (settings_.place.ranks > 1) {
+    const auto on_lane = [&](Lane lane) {
+      return step_seconds(job, [&](const Graph& graph) { return seconds_on_lane(graph, lane, rates_); });
+    };
+    job.compute_seconds = on_lane(Lane::compute);
+    job.exchange_seconds = on_lane(Lane::network);
+  }
   job.rates = rates_.source;
   return job;
 }
@@ -148,13 +172,17 @@ Job TrainingPricing::resident_job(const Choice& levels) {
   return job;
 }
 
-double TrainingPricing::step_seconds(const Job& job) const {
+double TrainingPricing::step_seconds(const Job& job, const std::function<double(const Graph&)>& seconds_of_run) const {
   const std::vector<int64_t> runs = runs_of(job.schedule("update"), job.graphs.size());
   double seconds = 0;
   for (size_t i = 0; i < runs.size(); ++i) {
-    if (runs[i] > 0) seconds += seconds_of(job.graphs[i], rates_) * static_cast<double>(runs[i]);
+    if (runs[i] > 0) seconds += seconds_of_run(job.graphs[i]) * static_cast<double>(runs[i]);
   }
   return seconds;
+}
+
+double TrainingPricing::step_seconds(const Job& job) const {
+  return step_seconds(job, [&](const Graph& graph) { return seconds_of(graph, rates_); });
 }
 
 }  // namespace headroom

@@ -1,6 +1,7 @@
 // What the ways of a training job take: for the tuner that chooses among them, and for the table that says why.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +15,9 @@
 #include "headroom/train/tuner.h"
 
 namespace headroom {
+
+// What measuring the link between the ranks of a job that trains `model` holds (comm/link_rate.h).
+int64_t link_probe_bytes(const Model& model, int64_t ranks);
 
 class TrainingPricing final : public Pricing {
  public:
@@ -46,6 +50,8 @@ class TrainingPricing final : public Pricing {
   // The way's job before values have left the memory. When that of the way before is asked for again it is kept: where
   // two ways in turn differ only in what leaves, more follow.
   Job resident_job(const Choice& levels);
+  // Of what `seconds_of_run` says of each graph.
+  double step_seconds(const Job& job, const std::function<double(const Graph&)>& seconds_of_run) const;
   double step_seconds(const Job& job) const;
 
   const Model& model_;

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "headroom/comm/link_rate.h"
 #include "headroom/passes/pass_dump.h"
 #include "headroom/techniques/training_settings.h"
 #include "headroom/train/lr_schedule.h"
@@ -36,6 +38,7 @@ struct TrainingRequest : TechniqueRequest {
   int64_t eval_every = 0;
   int64_t shard_bytes = 0;  // at most, of a file of the trained model
   int threads = 1;
+  std::optional<LinkRate> link;        // between the ranks of the job, where it was measured
   bool profiles = false;               // what each op takes
   bool ignore_unknown_fields = false;  // of the model's config: for runs that go on with this one
   bool quiet = false;
