@@ -45,11 +45,12 @@ FLOORS = {
     "tasks": "base data graph ops runtime models",
     "techniques": "base formats data graph ops plan passes models runtime",
     "generate": "base formats graph backend ops plan runtime measure passes models tasks",
+    "quantize": "base formats data graph backend ops plan runtime measure models",
     "train": "base comm formats data graph backend ops plan runtime measure passes models tasks techniques",
     "api": "base comm formats data graph backend ops plan runtime passes models tasks techniques generate train "
-    "measure",
+    "quantize measure",
     "verbs": "base comm formats data graph backend ops plan runtime passes models tasks techniques generate train "
-    "measure api",
+    "quantize measure api",
 }
 OPTION_FLOORS = ("api", "verbs")  # who may read the options of the public header; they make settings of them
 # Where in the arena a value lies is known here; all others read and write through views (runtime/view.h).

@@ -203,6 +203,11 @@ inline bool is_same_at(const Array& a, const Array& b, int64_t i) {
 
 inline void expect_same_bits(const Array& expected, const Array& got, const std::string& where) {
   ASSERT_EQ(expected.type(), got.type()) << where;
+  if (!is_scalar(expected.type().dtype)) {
+    const auto bytes = static_cast<size_t>(expected.type().bytes());
+    EXPECT_EQ(std::memcmp(expected.tensor().data, got.tensor().data, bytes), 0) << where;
+    return;
+  }
   int64_t differing = 0;
   for (int64_t i = 0; i < expected.elements(); ++i) {
     if (is_same_at(expected, got, i)) continue;

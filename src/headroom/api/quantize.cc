@@ -5,7 +5,9 @@
 #include <limits>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <optional>
 
+#include "headroom/api/calibrate.h"
 #include "headroom/api/conversion.h"
 #include "headroom/api/model_source.h"
 #include "headroom/api/output_paths.h"
@@ -15,6 +17,7 @@
 #include "headroom/base/errors.h"
 #include "headroom/base/grouped_format.h"
 #include "headroom/base/page.h"
+#include "headroom/data/data_file.h"
 #include "headroom/formats/gguf/gguf_file.h"
 #include "headroom/formats/json/json_reader.h"
 #include "headroom/formats/weights/weight_writer.h"
@@ -71,13 +74,15 @@ class Runs {
 
 class Quantization final : public Conversion {
  public:
-  Quantization(const QuantizeOptions& options, const Model& model)
+  // `calibrated`: files that hold some of the weights in their new formats already.
+  Quantization(const QuantizeOptions& options, const Model& model, const std::vector<std::string>& calibrated)
       : options_(options),
         dtype_(model.stored_dtype()),
         source_(options.model),
         weights_(choose_formats(options, model, source_)),
         writer_(declarations(), parse_shard_size(options.shard_size)),
         threads_(threads_to_use(options.threads)) {
+    for (const std::string& path : calibrated) calibrated_.emplace_back(path);
     for (const QuantizedWeight& weight : weights_) {
       read_bytes_ = add_sizes(read_bytes_, weight.source.stored.size_bytes, "the weights");
       if (is_scalar(weight.type.dtype)) continue;
@@ -114,7 +119,10 @@ class Quantization final : public Conversion {
       for (size_t place = 0; place < members.size(); ++place) {
         const QuantizedWeight& weight = weights_[members[place]];
         const Target target{weight, file, place, staging, slot, progress};
-        is_scalar(weight.type.dtype) ? copy(target, threads) : quantize(target, threads);
+        const std::optional<WeightTensor> made = find_calibrated(weight);
+        is_scalar(weight.type.dtype) ? copy(target, threads)
+        : made                       ? copy_blocks(target, *made)
+                                     : quantize(target, threads);
       }
     });
     output.commit();
@@ -177,6 +185,25 @@ class Quantization final : public Conversion {
     });
   }
 
+  std::optional<WeightTensor> find_calibrated(const QuantizedWeight& weight) const {
+    for (const WeightFiles& files : calibrated_) {
+      if (const auto found = files.find(weight.source.stored.name)) return found;
+    }
+    return std::nullopt;
+  }
+
+  // What calibration has made of a weight.
+  void copy_blocks(const Target& target, const WeightTensor& made) {
+    const int64_t most = target.slot_bytes - kSlackBytes;
+    for (int64_t first = 0; first < made.stored.size_bytes; first += most) {
+      const int64_t count = std::min(most, made.stored.size_bytes - first);
+      std::byte* bytes = place_in_page(target.memory(0), target.file.offset_of(target.place, first));
+      made.file->file(made.stored).read(made.stored.offset_bytes + first, bytes, count);
+      target.file.write_at(target.place, first, bytes, count);
+    }
+    note_done(target, made.stored.shape.elements(), 0);
+  }
+
   void quantize(const Target& target, Threads& threads) {
     const GroupedLayout layout(*as_grouped(target.weight.type.dtype), target.weight.type.shape);
     const int64_t fitting = (target.slot_bytes - kSlackBytes) / panel_memory(layout);
@@ -220,6 +247,7 @@ class Quantization final : public Conversion {
   const std::vector<QuantizedWeight> weights_;
   const WeightWriter writer_;
   const int threads_;
+  std::vector<WeightFiles> calibrated_;
   int64_t slot_bytes_ = kLeastSlotBytes;
   int64_t slots_ = 1;
   int64_t read_bytes_ = 0;
@@ -232,13 +260,29 @@ class Quantization final : public Conversion {
 QuantizeResult quantize(const QuantizeOptions& options) {
   restart_peak();
   if (options.output.empty()) throw InvalidInput("--output: expected a directory for the quantised model");
-  check_output_paths(outputs_of(options, {{"--output", options.output}}), {{"MODEL", options.model}});
+  check_calibration(options);
+  std::vector<InputPath> inputs = {{"MODEL", options.model}};
+  for (const std::string& path : options.calibration) inputs.push_back({"--calibration", path});
+  check_output_paths(outputs_of(options, {{"--output", options.output}}), inputs);
+  check_data_files(options.calibration);
   const std::unique_ptr<Model> model = open_model_directory(options.model, open_settings(options));
   expect_new_directory(options.output);
-  Quantization job(options, *model);
+  Calibrated calibrated;
+  if (is_calibrated(options)) {
+    calibrated = calibrate(options, *model, choose_formats(options, *model, WeightFiles(options.model)));
+    restart_peak();
+  }
   QuantizeResult result;
+  if (calibrated.stopped_by_signal != 0) {
+    result.stopped_by_signal = calibrated.stopped_by_signal;
+    return result;
+  }
+  Quantization job(options, *model, calibrated.files);
   result.formats = formats_of(job.weights());
   result.bits_per_weight = bits_per_weight(job.weights());
+  result.calibration_seconds = calibrated.seconds;
+  for (const WeightLoss& loss : calibrated.losses)
+    result.losses.push_back({loss.weight, loss.loss, loss.rounding_loss});
   static_cast<ConvertResult&>(result) =
       run_conversion(job, options, {options.model, options.output},
                      {"quantising", "quantisation", "the quantised model"}, [&](nlohmann::ordered_json& report) {
@@ -246,7 +290,14 @@ QuantizeResult quantize(const QuantizeOptions& options) {
                          report["weights"][name] = {{"count", format.weights}, {"bytes", format.bytes}};
                        }
                        report["bits_per_weight"] = result.bits_per_weight;
+                       if (is_calibrated(options)) add_calibration(report, calibrated);
                      });
+  if (result.stopped_by_signal != 0 || !is_calibrated(options)) return result;
+  if (calibrated.memory.predicted_peak_bytes > result.predicted_peak_bytes) {
+    static_cast<MemoryUse&>(result) = calibrated.memory;
+  }
+  remove_tree(calibration_directory(options));
+  if (!options.quiet) print_losses(calibrated);
   return result;
 }
 

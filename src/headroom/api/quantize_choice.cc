@@ -7,6 +7,7 @@
 #include <cctype>
 #include <set>
 
+#include "headroom/api/calibrate.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/grouped_format.h"
 #include "headroom/formats/json/json_reader.h"
@@ -75,9 +76,20 @@ class KeptLayers {
   std::vector<Pattern> patterns_;
 };
 
+// Codes of a table are chosen number by number, since it is multiplied with nothing: with a method that does better for
+// the rest, the table would lose most.
+int embedding_bits(const QuantizeOptions& options) {
+  if (options.embedding_bits != 0) return options.embedding_bits;
+  return is_calibrated(options) ? options.head_bits : options.bits;
+}
+
 void check_flags(const QuantizeOptions& options) {
-  if (options.method != "rtn") throw InvalidInput("--method {}: expected rtn", options.method);
-  for (const auto& [flag, bits] : {std::pair{"--bits", options.bits}, {"--head-bits", options.head_bits}}) {
+  if (options.method != "rtn" && !is_calibrated(options)) {
+    throw InvalidInput("--method {}: expected rtn, gptq or best", options.method);
+  }
+  for (const auto& [flag, bits] : {std::pair{"--bits", options.bits},
+                                   {"--head-bits", options.head_bits},
+                                   {"--embedding-bits", embedding_bits(options)}}) {
     if (find_grouped(bits, false, 0) == nullptr) throw InvalidInput("{} {}: expected 8, 4, 3 or 2", flag, bits);
   }
   if (std::find(kGroups.begin(), kGroups.end(), options.group_size) == kGroups.end()) {
@@ -147,6 +159,14 @@ std::string head_of(const Model& model) {
   return graph.value(head).name;
 }
 
+// The name of the table that tokens are looked up in.
+std::string table_of(const Model& model) {
+  const Graph graph = forward_of_one_token(model);
+  const auto found = std::find_if(graph.nodes.begin(), graph.nodes.end(),
+                                  [](const Node& node) { return node.op->name() == "embedding"; });
+  return found == graph.nodes.end() ? "" : graph.value(found->inputs[0]).name;
+}
+
 }  // namespace
 
 std::vector<QuantizedWeight> choose_formats(const QuantizeOptions& options, const Model& model,
@@ -155,6 +175,7 @@ std::vector<QuantizedWeight> choose_formats(const QuantizeOptions& options, cons
   refuse_quantised(options.model, files);
   const std::vector<Alias> aliases = model.aliases();
   const std::string head = head_of(model);
+  const std::string table = table_of(model);
   KeptLayers kept(options.keep);
   std::vector<QuantizedWeight> weights;
   for (const ModelTensor& tensor : model.tensors()) {
@@ -165,7 +186,9 @@ std::vector<QuantizedWeight> choose_formats(const QuantizeOptions& options, cons
       if (alias.parameter == tensor.name && kept.match(layer_of(alias.name))) is_kept = true;
     }
     if (!is_kept) {
-      const int bits = weight.is_head ? options.head_bits : options.bits;
+      const int bits = weight.is_head         ? options.head_bits
+                       : tensor.name == table ? embedding_bits(options)
+                                              : options.bits;
       weight.type.dtype = find_grouped(bits, options.asymmetric, options.group_size)->dtype();
     }
     weights.push_back(weight);

@@ -198,6 +198,21 @@ class GroupedTensor {
     }
   }
 
+  // The same by its codes as they are stored.
+  void put(int64_t row, int64_t k, std::span<const uint8_t> codes, uint16_t scale_bits, uint8_t zero,
+           std::byte* tensor) const {
+    auto* panel = reinterpret_cast<uint8_t*>(tensor) + row / kPanelRows * layout_.panel_bytes();
+    const int64_t lane = row % kPanelRows;
+    const int64_t place = k / layout_.group * kPanelRows + lane;
+    std::memcpy(panel + layout_.scales_at() + 2 * place, &scale_bits, sizeof scale_bits);
+    if (layout_.has_zeros) panel[layout_.zeros_at() + place] = zero;
+    Codes line;
+    for (size_t i = 0; i < codes.size(); i += kLeastGroup) {
+      std::copy_n(codes.begin() + i, kLeastGroup, line.begin());
+      put_codes(planes_, panel, lane, k + static_cast<int64_t>(i), line);
+    }
+  }
+
   // A group of a row, from its element k on. False where an element or the scale is infinite.
   bool encode(int64_t row, int64_t k, std::span<const float> group, std::byte* tensor) const {
     auto* panel = reinterpret_cast<uint8_t*>(tensor) + row / kPanelRows * layout_.panel_bytes();
@@ -285,6 +300,11 @@ int64_t GroupedFormat::encode(const Shape& shape, int64_t first, std::span<const
 void GroupedFormat::put(const GroupedLayout& layout, int64_t first, std::span<const int8_t> codes, uint16_t scale_bits,
                         std::byte* tensor) const {
   GroupedTensor(layout, tensor).put(first / layout.columns, first % layout.columns, codes, scale_bits, tensor);
+}
+
+void GroupedFormat::put_group(const GroupedLayout& layout, int64_t first, std::span<const uint8_t> codes,
+                              uint16_t scale_bits, uint8_t zero, std::byte* tensor) const {
+  GroupedTensor(layout, tensor).put(first / layout.columns, first % layout.columns, codes, scale_bits, zero, tensor);
 }
 
 // What no row fills.

@@ -57,6 +57,10 @@ class GroupedFormat final : public BlockFormat {
   void put(const GroupedLayout& layout, int64_t first, std::span<const int8_t> codes, uint16_t scale_bits,
            std::byte* tensor) const;
 
+  // Of any format, by the codes as they are stored, and the group's zero.
+  void put_group(const GroupedLayout& layout, int64_t first, std::span<const uint8_t> codes, uint16_t scale_bits,
+                 uint8_t zero, std::byte* tensor) const;
+
   // Element k of a row: what the scale is multiplied by, and the scale.
   struct Element {
     int code;  // less the zero
