@@ -91,6 +91,29 @@ class TrainTest(frame.CommandTest):
         self.assertEqual({event["cat"] for event in begins.values()}, {"gather", "scatter"})
         self.assertTrue(all(ends[at]["ts"] >= begins[at]["ts"] >= 0 for at in begins))
 
+    def test_compressed_communication_sends_less_says_so_and_is_repeatable(self):
+        sent, losses = {}, {}
+        for choice in ("none", "both"):
+            way = ["--zero", 3, "--compress-communication", choice, "--report", self.directory / "r.json"]
+            words = self.on(2, *way, output=choice)
+            said = "weights in 8 bits and gradients in 4 bits between ranks, lossy" in words
+            self.assertEqual(said, choice == "both")
+            sent[choice] = self.read_json("r.json")["ranks"][0]["sent_bytes"]
+            losses[choice] = self.read_json("r.json")["loss"]
+        self.assertLess(sent["both"], 0.4 * sent["none"])  # the rest is of weights that are not cut
+        self.assertNotEqual(losses["both"], losses["none"])
+        self.assertAlmostEqual(losses["both"][-1], losses["none"][-1], delta=0.02)
+        self.on(2, "--zero", 3, "--compress-communication", "both", output="again")
+        self.assertEqual(self.files("again"), self.files("both"))
+
+    def test_compressed_communication_is_refused_where_there_is_nothing_to_compress(self):
+        refused = self.headroom(*self.command("--compress-communication", "both"), expect=2)
+        self.assertIn("one rank sends nothing; expected several, under mpirun, or none", refused.stderr)
+        errors = self.on(2, "--zero", 2, "--compress-communication", "weights", expect=2)
+        self.assertIn("expected that, or gradients; got --zero 2", errors)
+        weights = ["--zero", 3, "--compress-communication", "weights", "--master-weights", "bf16"]
+        self.assertIn("compresses weights of f32", self.on(2, *weights, expect=2))
+
     def test_with_what_else_a_run_may_do(self):
         disk = ["--disk", self.directory / "disk", "--offload", "all"]
         self.expect_same(2, 4, ["--zero", 2, "--grad-accum", 2])

@@ -85,6 +85,7 @@ Job job_of(const Model& model, const RankedRun& run, int64_t rank) {
   TrainingWay way{.shape = settings.shape};
   testing::technique_called("data shards").apply(settings, 0, way);
   testing::technique_called("ranks").apply(settings, run.level, way);
+  testing::technique_called("compressed communication").apply(settings, 0, way);
   if (run.two_pass) testing::technique_called("clipping").apply(settings, 1, way);
   Job job = build_training_job(model, way, run.updates, true);
   job.processor = choose_backend().on(1);
@@ -299,6 +300,67 @@ TEST(Ranks, SendWhatTheFormulasSay) {
       EXPECT_EQ(got.planned.all_bytes(), expected) << "stage " << stage << " on " << ranks;
     }
   }
+}
+
+// A block of 1,024 elements is 528 bytes of a gradient, 1,040 of a weight, at each of its visits; all else as it was.
+TEST(Ranks, CompressedSendWhatTheFormulasSay) {
+  const auto model = small_model(false);
+  for (const int64_t ranks : {2, 3}) {
+    const Outcome got = outcome_of({.ranks = ranks,
+                                    .shards = ranks,
+                                    .flags = {{"--zero", "3"}, {"--compress-communication", "both"}},
+                                    .tied = false});
+    int64_t expected = (ranks - 1) * 4 * kBatchRows * kRowTokens / ranks;  // losses
+    for (const Parameter& parameter : model->parameters()) {
+      const RankParts parts = parts_of_weight(parameter.shape.elements(), ranks);
+      if (parts.ranks == 1) {
+        expected += (ranks - 1) * 4 * parts.elements;
+        continue;
+      }
+      const int64_t own = parts.first(1) / kNormBlock;
+      expected += 528 * (parts.blocks() - own);
+      expected += (ranks - 1) * own * (1040 * visits(parameter.name) + 8);
+    }
+    EXPECT_EQ(got.traffic.sent_bytes, expected) << ranks;
+    EXPECT_EQ(got.planned.all_bytes(), expected) << ranks;
+  }
+}
+
+// Lossy, but a function of the run: budgets decide how it is run, and change no bit.
+TEST(Ranks, CompressedGiveTheSameBitsHoweverTheStepIsRun) {
+  for (const std::string choice : {"weights", "gradients", "both"}) {
+    RankedRun run = {.ranks = 2, .shards = 2, .flags = {{"--zero", "3"}, {"--compress-communication", choice}}};
+    const Outcome expected = outcome_of(run);
+    run.level = 1;
+    EXPECT_EQ(outcome_of(run), expected) << choice << ", one transfer at a time";
+    run.two_pass = true;
+    EXPECT_EQ(outcome_of(run), expected) << choice << ", in two passes";
+    run.two_pass = false;
+    run.micro_batches = 3;
+    EXPECT_EQ(outcome_of(run), expected) << choice << ", in micro-batches";
+  }
+}
+
+TEST(Ranks, CompressedChangeNumbersALittle) {
+  const Outcome exact = outcome_of({.ranks = 2, .shards = 2, .flags = {{"--zero", "3"}}});
+  for (const std::string choice : {"weights", "gradients", "both"}) {
+    const Outcome got =
+        outcome_of({.ranks = 2, .shards = 2, .flags = {{"--zero", "3"}, {"--compress-communication", choice}}});
+    EXPECT_EQ(got.losses[0] == exact.losses[0], choice == "gradients") << choice;  // before the first update
+    EXPECT_NE(got.norms[0], exact.norms[0]) << choice;
+    for (int update = 0; update < kUpdates; ++update) {
+      const auto at = static_cast<size_t>(update);
+      EXPECT_NEAR(got.losses[at] / exact.losses[at], 1, 0.01) << choice;
+      EXPECT_NEAR(got.norms[at] / exact.norms[at], 1, 0.1) << choice;
+    }
+  }
+  // Every stage sends gradients alike.
+  const auto with_stage = [](const std::string& stage) {
+    return outcome_of(
+        {.ranks = 3, .shards = 3, .flags = {{"--zero", stage}, {"--compress-communication", "gradients"}}});
+  };
+  const Outcome divided = with_stage("3");
+  for (const std::string stage : {"0", "1", "2"}) EXPECT_EQ(with_stage(stage), divided) << stage;
 }
 
 }  // namespace

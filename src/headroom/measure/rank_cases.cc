@@ -1,4 +1,5 @@
 // What ranks do with their parts of values, beside exchanging them: half of a matrix of 8192 x 2048 on two ranks.
+#include "headroom/backend/exchange_blocks.h"
 #include "headroom/measure/kernel_case.h"
 
 namespace headroom {
@@ -45,10 +46,31 @@ KernelCase add_block_sums() {
   return one;
 }
 
+KernelCase compress_blocks() {
+  KernelCase one;
+  one.name = "compress_blocks, half of 8192x2048 to 4 bits";
+  one.op = "compress_blocks";
+  one.inputs = {f32({kPart}), i32({4})};
+  one.attributes = {{"bits", int64_t{4}}, {"site", int64_t{1}}, {"first", int64_t{0}}};
+  one.limit = Limit::copy;
+  return one;
+}
+
+KernelCase decompress_blocks() {
+  KernelCase one;
+  one.name = "decompress_blocks, half of 8192x2048 of 8 bits";
+  one.op = "decompress_blocks";
+  one.inputs = {u8({exchange_units(kPart) * exchange_unit_bytes(8)})};
+  one.attributes = {{"bits", int64_t{8}}, {"rows", kPart}};
+  one.limit = Limit::copy;
+  return one;
+}
+
 }  // namespace
 
 std::vector<KernelCase> rank_cases() {
-  return {take_part(), add_rank_rows(), squared_norms_of_blocks(), add_block_sums()};
+  return {take_part(),      add_rank_rows(),   squared_norms_of_blocks(),
+          add_block_sums(), compress_blocks(), decompress_blocks()};
 }
 
 }  // namespace headroom

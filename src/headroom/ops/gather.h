@@ -18,7 +18,7 @@ struct Gathering {
   ValueId arriving = kNoValue;  // nobody's to read
 };
 
-// `whole`: f32, f64, bf16 or f16, of at most two dimensions and parts.elements elements; `part` of that dtype.
+// `whole`: f32, f64, bf16, f16 or u8, of at most two dimensions and parts.elements elements; `part` of that dtype.
 Gathering begin_gather(Builder& build, ValueId part, const Shape& whole, const RankParts& parts, Role role);
 // Over what `target`, of the whole's type, held. Keeps its role.
 Gathering begin_gather_into(Builder& build, ValueId target, ValueId part, const RankParts& parts);

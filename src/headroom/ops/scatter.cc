@@ -18,7 +18,7 @@ class Scatter : public Op {
 
   std::vector<Type> output_types(std::span<const Type> inputs, const Attributes& attributes) const override {
     expect_inputs(name(), inputs, 1, 1);
-    expect_dtype(name(), "the whole is f32", DType::f32, inputs[0]);
+    if (inputs[0].dtype != DType::u8) expect_dtype(name(), "the whole is f32 or u8", DType::f32, inputs[0]);
     const RankParts parts = rank_parts_of(attributes, inputs[0].shape.elements());
     const int64_t first = attributes.integer("first");
     const int64_t elements = attributes.integer("elements");
@@ -26,13 +26,14 @@ class Scatter : public Op {
       throw InvalidInput("scatter: the panel lies within a part of {} elements; got {} from {}", parts.room(), elements,
                          first);
     }
-    return {f32({parts.ranks, elements})};
+    return {{inputs[0].dtype, {parts.ranks, elements}}};
   }
 
   // What this rank sends, at most.
   Price price(const TypedNode& node) const override {
     const auto others = static_cast<double>(node.attributes.integer("ranks") - 1);
-    return {.flops = 0, .bytes = others * 4 * static_cast<double>(node.attributes.integer("elements"))};
+    const auto elements = static_cast<double>(node.attributes.integer("elements"));
+    return {.flops = 0, .bytes = others * static_cast<double>(size_of(node.inputs[0].dtype)) * elements};
   }
 };
 

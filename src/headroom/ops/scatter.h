@@ -6,6 +6,8 @@
 //   r = scatter(g)          begins to send the panel of each part of g to its rank and to receive all versions of the
 //                           own part's into the rows of r f32[D, p], by rank; 0 beyond the part's end
 //   r' = scattered(r, g)    waits for that, in r's storage
+//
+// g may be u8, compressed (ops/compress_blocks.h): n, c, p and the cut are of its bytes then, and so is r.
 #pragma once
 
 #include "headroom/base/rank_parts.h"
@@ -18,8 +20,8 @@ struct Scattering {
   ValueId arriving = kNoValue;  // nobody's to read
 };
 
-// `whole` f32 of parts.elements elements; 0 <= first, first + elements <= parts.room().
+// `whole` f32 or u8 of parts.elements elements; 0 <= first, first + elements <= parts.room().
 Scattering begin_scatter(Builder& build, ValueId whole, const RankParts& parts, int64_t first, int64_t elements);
-ValueId wait_for(Builder& build, const Scattering& scattering);  // f32[D, elements]
+ValueId wait_for(Builder& build, const Scattering& scattering);  // [D, elements]
 
 }  // namespace headroom

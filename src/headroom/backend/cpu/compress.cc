@@ -1,75 +1,30 @@
-// Activations in fewer bits, and back (ops/compress.h). Threads split the rows; a block's codes are bytes on the stack
-// before they are packed, and after they are unpacked.
+// Activations in fewer bits, and back (ops/compress.h). Threads split the rows.
 #include <algorithm>
-#include <cstring>
 
-#include "headroom/backend/activation_blocks.h"
+#include "headroom/backend/cpu/compress_codes.h"
 #include "headroom/backend/cpu/random_words.h"
 #include "headroom/backend/cpu/streams.h"
-#include "headroom/backend/stochastic_rounding.h"
 
 namespace headroom::HEADROOM_ISA {
 namespace {
-
-using Codes = uint8_t[kActivationBlock];  // one a byte
-
-template <int64_t kBits>
-HEADROOM_INLINE void pack(const Codes& codes, int64_t count, uint8_t* to) {
-  if constexpr (kBits == 8) {
-    std::memcpy(to, codes, static_cast<size_t>(count));
-  } else if (count == kActivationBlock) {
-    for (int64_t j = 0; j < 64; ++j) to[j] = static_cast<uint8_t>(codes[j] | codes[j + 64] << 4);
-  } else {
-    const int64_t half = (count + 1) / 2;
-    for (int64_t j = 0; j < half; ++j) {
-      to[j] = static_cast<uint8_t>(codes[j] | (j + half < count ? codes[j + half] << 4 : 0));
-    }
-  }
-}
-
-template <int64_t kBits>
-HEADROOM_INLINE void unpack(const uint8_t* from, int64_t count, Codes& codes) {
-  if constexpr (kBits == 8) {
-    std::memcpy(codes, from, static_cast<size_t>(count));
-  } else {
-    const int64_t half = (count + 1) / 2;
-    for (int64_t j = 0; j < half; ++j) {
-      codes[j] = from[j] & 15;
-      codes[j + half] = from[j] >> 4;
-    }
-  }
-}
 
 template <int64_t kBits>
 HEADROOM_INLINE void compress_rows(const Invocation& call, int64_t begin, int64_t end) {
   const int64_t features = call.inputs[0].dim(1);
   const RandomKey key = random_key_of(call.inputs[1], call.attributes);
   const int64_t first_row = *call.inputs[2].as<const int32_t>();
-  const int32_t sides = activation_codes(kBits);
-  const F32x16 zero(static_cast<float>(sides));
-  const F32x16 top(static_cast<float>(2 * sides));
   for (int64_t row = begin; row < end; ++row) {
     const float* x = call.inputs[0].as<const float>() + row * features;
     uint8_t* to = call.outputs[0].as<uint8_t>() + row * activation_row_bytes(features, kBits);
     uint16_t* scales = call.outputs[1].as<uint16_t>() + row * activation_blocks(features);
     for (int64_t first = 0; first < features; first += kActivationBlock) {
       const int64_t count = std::min(kActivationBlock, features - first);
-      F32x16 largest(0.0f);
-      for_each_group(first, first + count,
-                     [&](int64_t i, auto n) { largest = max(largest, absolute(load(x + i, n))); });
-      const uint16_t scale = activation_scale(max_of(largest), sides);
-      *scales++ = scale;
-      const F32x16 inverse(activation_inverse(activation_scale_value(scale)));
       const int64_t element = (first_row + row) * activation_row_pitch(features) + first;
-      alignas(64) Codes codes;
       I32x16 words[4];
-      for_each_group(0, count, [&](int64_t i, auto n) {
+      *scales++ = compress_block<kBits>(x + first, count, to + first * kBits / 8, [&](int64_t i) {
         if (i % kRandomElements == 0) random_words(key, element + i, words);
-        const F32x16 y = fma(load(x + first + i, n), inverse, zero);
-        const F32x16 within = min_or_second(top, max_or_second(F32x16(0.0f), select(is_nan(y), zero, y)));
-        store_bytes(codes + i, round_to_integer_stochastically(within, words[i / kLanes % 4]));
+        return words[i / kLanes % 4];
       });
-      pack<kBits>(codes, count, to + first * kBits / 8);
     }
   }
 }
@@ -77,19 +32,15 @@ HEADROOM_INLINE void compress_rows(const Invocation& call, int64_t begin, int64_
 template <int64_t kBits, class Place>
 HEADROOM_INLINE void decompress_rows(const Invocation& call, int64_t begin, int64_t end, Place place) {
   const int64_t features = call.outputs[0].dim(1);
-  const I32x16 sides(activation_codes(kBits));
   for (int64_t row = begin; row < end; ++row) {
     const uint8_t* from = call.inputs[0].as<const uint8_t>() + row * activation_row_bytes(features, kBits);
     const uint16_t* scales = call.inputs[1].as<const uint16_t>() + row * activation_blocks(features);
     const auto y = place(call.outputs[0]) + row * features;
     for (int64_t first = 0; first < features; first += kActivationBlock) {
       const int64_t count = std::min(kActivationBlock, features - first);
-      const F32x16 scale(activation_scale_value(*scales++));
       alignas(64) Codes codes = {};
       unpack<kBits>(from + first * kBits / 8, count, codes);
-      for_each_group(0, count, [&](int64_t i, auto n) {
-        store(y + (first + i), to_f32(load_bytes(codes + i) - sides) * scale, n);
-      });
+      put_numbers<kBits>(codes, *scales++, count, y + first);
     }
   }
 }
