@@ -22,8 +22,8 @@ void add_quantize_command(CLI::App& app) {
       ->add_option(
           "--method", options->method,
           "How codes are chosen. rtn: each number to the nearest code; gptq: column by column, each making good "
-          "what those before it lost on the text of --calibration; best: gptq with the best of several scales "
-          "for each group")
+          "what those before it lost on the text of --calibration; best: that towards what the whole model "
+          "computes, with searched scales, and gone through twice more")
       ->check(CLI::IsMember({"rtn", "gptq", "best"}));
   command->add_option("--bits", options->bits, "Of each number in the matrices of the model: 8, 4, 3 or 2");
   command->add_option("--group-size", options->group_size,

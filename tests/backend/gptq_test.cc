@@ -99,14 +99,15 @@ struct Solved {
   Array quantized, losses;
 };
 
-Solved solve(const Problem& problem, int64_t search) {
+Solved solve(const Problem& problem, int64_t search, int64_t sweeps = 0, const Array* pull = nullptr) {
   const Type type = {problem.format->dtype(), problem.weight.type().shape};
   const int64_t columns = problem.weight.type().shape[1];
   const int64_t group = problem.format->group() == 0 ? columns : problem.format->group();
   const std::vector<Array> factored =
       expect_kernels_agree("factor_gram", {problem.gram}, {{"damping", 0.01}, {"group", group}});
-  const std::vector<Array> outputs =
-      expect_kernels_agree("gptq", {problem.weight, factored[0], factored[1], Array(type)}, {{"search", search}});
+  std::vector<Array> inputs = {problem.weight, factored[0], factored[1], factored[2], Array(type)};
+  if (pull != nullptr) inputs.push_back(*pull);
+  const std::vector<Array> outputs = expect_kernels_agree("gptq", inputs, {{"search", search}, {"sweeps", sweeps}});
   return {factored, outputs[0], outputs[1]};
 }
 
@@ -254,13 +255,56 @@ TEST(Gptq, KernelsAgreeOnTilesBlocksAndFormatsOfWeights) {
     Problem problem = problem_of(rows, columns, dynamic_cast<const GroupedFormat*>(find_block_format(name)), 9);
     solve(problem, 12);
     problem.weight = Random(4).array({DType::bf16, {rows, columns}}, -1, 1);
-    solve(problem, 1);
+    const Array pull = Random(5).array(f32({rows, columns}), -1, 1);
+    solve(problem, 1, 2, &pull);
   }
 }
 
 TEST(Gptq, ASearchedGridLosesLess) {
   const Problem problem = problem_of(64, 256, dynamic_cast<const GroupedFormat*>(find_block_format("int3_g128")), 21);
   EXPECT_LT(loss_of(problem, solve(problem, 20).quantized), 0.95 * loss_of(problem, solve(problem, 1).quantized));
+}
+
+TEST(Gptq, SweepsLoseLessAndLessAndKnowHowMuch) {
+  for (const char* name : {"int3_g128", "uint2_g32", "int4_channel"}) {
+    const Problem problem = problem_of(40, 384, dynamic_cast<const GroupedFormat*>(find_block_format(name)), 25);
+    double last = 1e300;
+    for (const int64_t sweeps : {0, 1, 3}) {
+      const Solved solved = solve(problem, 1, sweeps);
+      const double loss = loss_of(problem, solved.quantized);
+      EXPECT_LT(loss, sweeps == 0 ? last : 1.0001 * last) << name << ", " << sweeps;
+      double losses = 0;
+      for (int64_t i = 0; i < 40; ++i) losses += solved.losses.at(i);
+      EXPECT_NEAR(losses / loss, 1, 2e-3) << name << ", " << sweeps;
+      if (sweeps == 1 && problem.format->group() > 0) {
+        EXPECT_LT(loss, 0.98 * last) << name;
+      }
+      last = loss;
+    }
+  }
+}
+
+// With a pull p = (w* - w)(G + lambda I), codes are those that w* has without one.
+TEST(Gptq, APullIsAnotherWeight) {
+  Problem problem = problem_of(37, 320, dynamic_cast<const GroupedFormat*>(find_block_format("int4_g64")), 27);
+  const Array wanted = Random(3).array(problem.weight.type(), -1, 1);
+  const int64_t columns = 320;
+  double lambda = 0;
+  for (int64_t i = 0; i < columns; ++i) lambda += 0.01 / 320 * problem.gram.at(i * (columns + 1));
+  const Array pull(problem.weight.type());
+  for (int64_t row = 0; row < 37; ++row) {
+    for (int64_t k = 0; k < columns; ++k) {
+      double sum = 0;
+      for (int64_t j = 0; j < columns; ++j) {
+        const double damped = problem.gram.at(j * columns + k) + (j == k ? lambda : 0);
+        sum += (wanted.at(row * columns + j) - problem.weight.at(row * columns + j)) * damped;
+      }
+      pull.set(row * columns + k, sum);
+    }
+  }
+  const Solved pulled = solve(problem, 1, 1, &pull);
+  problem.weight = wanted;
+  EXPECT_NEAR(loss_of(problem, pulled.quantized) / loss_of(problem, solve(problem, 1, 1).quantized), 1, 0.05);
 }
 
 TEST(GramLosses, AreTheQuadraticForm) {

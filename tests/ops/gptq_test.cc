@@ -22,20 +22,24 @@ TEST(FactorGramOp, ChecksItsOperands) {
 }
 
 TEST(GptqOp, ChecksItsOperands) {
-  const Attributes one = {{"search", int64_t{1}}};
+  const Attributes one = {{"search", int64_t{1}}, {"sweeps", int64_t{0}}};
   const Type weight = {DType::bf16, {48, 64}};
   const Type target = {kInt4, {48, 64}};
-  EXPECT_EQ(output_types("gptq", {weight, f32({64, 64}), i32({64}), target}, one),
+  EXPECT_EQ(output_types("gptq", {weight, f32({64, 64}), i32({64}), f32({64}), target}, one),
             (std::vector<Type>{target, f32({48})}));
-  expect_refused("gptq", {weight, f32({48, 48}), i32({64}), target}, one,
+  expect_refused("gptq", {weight, f32({48, 48}), i32({64}), f32({64}), target}, one,
                  "gptq: factor is f32[K, K] where weight is [N, K]; expected [64, 64], got [48, 48]");
-  expect_refused("gptq", {weight, f32({64, 64}), i32({48}), target}, one,
+  expect_refused("gptq", {weight, f32({64, 64}), i32({48}), f32({64}), target}, one,
                  "gptq: order is i32[K] where weight is [N, K]; expected [64], got [48]");
-  expect_refused("gptq", {weight, f32({64, 64}), i32({64}), weight}, one,
+  expect_refused("gptq", {weight, f32({64, 64}), i32({64}), f32({64}), weight}, one,
                  "gptq: target is weight's shape in a grouped format; expected [48, 64] as int4_g128 or its like, got "
                  "bf16[48, 64]");
-  expect_refused("gptq", {weight, f32({64, 64}), i32({64}), target}, {{"search", int64_t{41}}},
+  const std::vector<Type> good = {weight, f32({64, 64}), i32({64}), f32({64}), target};
+  expect_refused("gptq", good, {{"search", int64_t{41}}, {"sweeps", int64_t{0}}},
                  "gptq: search 41; expected 1 to 40 grids");
+  expect_refused("gptq", good, {{"search", int64_t{1}}, {"sweeps", int64_t{17}}}, "gptq: sweeps 17; expected 0 to 16");
+  expect_refused("gptq", {weight, f32({64, 64}), i32({64}), f32({64}), target, f32({64, 48})}, one,
+                 "gptq: pull is f32[N, K]; expected [48, 64], got [64, 48]");
 }
 
 TEST(GramLossesOp, ChecksItsOperands) {

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "headroom/base/grouped_format.h"
 #include "headroom/models/llama.h"
 
@@ -23,14 +25,15 @@ std::unique_ptr<Model> two_layers() {
   return make_llama(config);
 }
 
-CalibrationGraphs graphs_of(const Model& model, std::initializer_list<std::string_view> kept = {}) {
+CalibrationGraphs graphs_of(const Model& model, std::initializer_list<std::string_view> kept = {},
+                            const SolveSettings& settings = {}) {
   NewFormats formats;
   for (const Parameter& parameter : model.parameters()) {
     const bool is_kept =
         std::any_of(kept.begin(), kept.end(), [&](auto name) { return parameter.name.ends_with(name); });
     if (parameter.shape.rank() == 2 && !is_kept) formats[parameter.name] = find_grouped(4, false, 32)->dtype();
   }
-  return {model, formats, {.tokens = 16}, {}};
+  return {model, formats, {.tokens = 16}, settings};
 }
 
 std::vector<std::string> names_of_inputs(const Graph& graph) {
@@ -67,6 +70,27 @@ TEST(CalibrationGraphs, AStepReadsWhatIsBeforeItInItsNewFormat) {
                                                                 "quantised." + attention + "o_proj.weight"}));
   EXPECT_EQ(step[0].carries.size(), 1u);
   EXPECT_TRUE(step[0].results.empty());
+}
+
+TEST(CalibrationGraphs, TheWholeModelGoesAlongWhereItsChangesAreMadeGood) {
+  const auto model = two_layers();
+  const CalibrationGraphs graphs = graphs_of(*model, {}, {.corrects = true});
+  const std::vector<Graph> step = graphs.choose(1);
+  const std::string attention = "model.layers.0.self_attn.";
+  const std::vector<std::string> inputs = names_of_inputs(step[0]);
+  for (const std::string name : {"hidden", "original_hidden", "gram"}) {
+    EXPECT_EQ(std::count(inputs.begin(), inputs.end(), name), 1) << name;
+  }
+  for (const std::string part : {"q_proj", "k_proj", "v_proj"}) {
+    EXPECT_EQ(std::count(inputs.begin(), inputs.end(), attention + part + ".weight"), 1);
+    EXPECT_EQ(std::count(inputs.begin(), inputs.end(), "quantised." + attention + part + ".weight"), 1);
+  }
+  EXPECT_EQ(step[0].carries.size(), 2u);
+  EXPECT_EQ(names_of_inputs(step[1]),
+            (std::vector<std::string>{"gram", attention + "o_proj.weight", "quantised." + attention + "o_proj.weight",
+                                      attention + "o_proj.weight.pull"}));
+  EXPECT_EQ(graphs.advance(1).results.size(), 2u);
+  EXPECT_EQ(graphs.embed().results.size(), 2u);
 }
 
 TEST(CalibrationGraphs, TheTableIsReadAsItWillBe) {

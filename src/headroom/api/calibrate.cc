@@ -31,14 +31,15 @@ namespace {
 constexpr int64_t kDefaultRowTokens = 2048;
 constexpr int64_t kBufferBytes = 2 * kMiB;    // headers of the model's files and of those that are found
 constexpr int64_t kEncodingBytes = 1 * kMiB;  // while text is read, beside the tokenizer
-constexpr int64_t kBestSearch = 20;
 
 // A method that reads text, and how it chooses codes.
 struct CalibratedMethod {
   std::string_view name;
-  int64_t search;
+  GptqSettings codes;
+  bool corrects;
 };
-constexpr std::array kCalibratedMethods = {CalibratedMethod{"gptq", 1}, CalibratedMethod{"best", kBestSearch}};
+constexpr std::array kCalibratedMethods = {CalibratedMethod{"gptq", {}, false},
+                                           CalibratedMethod{"best", {.search = 20, .sweeps = 2}, true}};
 
 const CalibratedMethod* find_method(const std::string& name) {
   for (const CalibratedMethod& method : kCalibratedMethods) {
@@ -126,7 +127,8 @@ std::string calibration_directory(const QuantizeOptions& options) { return optio
 Calibrated calibrate(const QuantizeOptions& options, const Model& model, const std::vector<QuantizedWeight>& weights) {
   const std::string directory = calibration_directory(options);
   CalibrationSettings settings;
-  settings.solve = {.damping = options.damping, .search = find_method(options.method)->search};
+  const CalibratedMethod& method = *find_method(options.method);
+  settings.solve = {.damping = options.damping, .codes = method.codes, .corrects = method.corrects};
   settings.rows = options.samples;
   settings.row_tokens = row_tokens_of(options, model);
   settings.row_sequences =

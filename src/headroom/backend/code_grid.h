@@ -34,6 +34,14 @@ struct CodeGrid {
   return (code - grid.zero) * grid.scale;
 }
 
+// The grid with that scale, rounded to f16.
+[[gnu::always_inline]] inline CodeGrid with_scale(const CodeGrid& grid, float scale) {
+  CodeGrid other = grid;
+  other.scale_bits = f32_to_f16(scale);
+  other.scale = f16_to_f32(other.scale_bits);
+  return other;
+}
+
 // What a group spans: of an int format its element of the largest magnitude, of a uint format its ends, around 0.
 struct GroupRange {
   float largest = 0;

@@ -8,6 +8,7 @@ namespace headroom {
 namespace {
 
 constexpr int64_t kMostSearched = 40;
+constexpr int64_t kMostSweeps = 16;
 
 void expect_gram(std::string_view op, const Type& weight, const Type& factor, const Type& order) {
   expect_rank(op, "weight is [N, K]", 2, weight);
@@ -28,26 +29,35 @@ class Gptq : public Op {
   Gptq() : Op("gptq") {}
 
   std::vector<Type> output_types(std::span<const Type> inputs, const Attributes& attributes) const override {
-    expect_inputs(name(), inputs, 4, 4);
+    expect_inputs(name(), inputs, 5, 6);
     expect_gram(name(), inputs[0], inputs[1], inputs[2]);
-    if (as_grouped(inputs[3].dtype) == nullptr || inputs[3].shape != inputs[0].shape) {
+    expect_type(name(), "diagonal is f32[K] where weight is [N, K]", f32({inputs[0].shape[1]}), inputs[3]);
+    const Type& target = inputs[4];
+    if (as_grouped(target.dtype) == nullptr || target.shape != inputs[0].shape) {
       throw InvalidInput(
           "gptq: target is weight's shape in a grouped format; expected {} as int4_g128 or its like, got {}",
-          to_string(inputs[0].shape), to_string(inputs[3]));
+          to_string(inputs[0].shape), to_string(target));
     }
     const int64_t search = attributes.integer("search");
     if (search < 1 || search > kMostSearched) {
       throw InvalidInput("gptq: search {}; expected 1 to {} grids", search, kMostSearched);
     }
-    return {inputs[3], f32({inputs[0].shape[0]})};
+    const int64_t sweeps = attributes.integer("sweeps");
+    if (sweeps < 0 || sweeps > kMostSweeps) {
+      throw InvalidInput("gptq: sweeps {}; expected 0 to {}", sweeps, kMostSweeps);
+    }
+    if (inputs.size() == 6) expect_type(name(), "pull is f32[N, K]", f32(inputs[0].shape), inputs[5]);
+    return {target, f32({inputs[0].shape[0]})};
   }
 
-  std::vector<StoragePair> in_place(const TypedNode&) const override { return {{.output = 0, .input = 3}}; }
-  bool reads_input(const Node&, size_t input) const override { return input < 3; }
-  bool reads_blocks(size_t input) const override { return input == 3; }
+  std::vector<StoragePair> in_place(const TypedNode&) const override { return {{.output = 0, .input = 4}}; }
+  bool reads_input(const Node&, size_t input) const override { return input != 4; }
+  bool reads_blocks(size_t input) const override { return input == 4; }
 
   Price price(const TypedNode& node) const override {
-    return {.flops = flops_of_chains(node), .bytes = bytes_touched(node)};
+    const double sweeps = 2 * static_cast<double>(node.attributes.integer("sweeps"));
+    const double corrections = node.inputs.size() == 6 ? 2 : 0;
+    return {.flops = (1 + sweeps + corrections) * flops_of_chains(node), .bytes = bytes_touched(node)};
   }
 };
 
@@ -74,9 +84,12 @@ class GramLosses : public Op {
 
 }  // namespace
 
-QuantizedByGram gptq(Builder& build, ValueId weight, const FactoredGram& gram, ValueId target, int64_t search) {
+QuantizedByGram gptq(Builder& build, ValueId weight, const FactoredGram& gram, ValueId target,
+                     const GptqSettings& settings, ValueId pull) {
+  std::vector<ValueId> inputs = {weight, gram.factor, gram.order, gram.diagonal, target};
+  if (pull != kNoValue) inputs.push_back(pull);
   const std::vector<ValueId> outputs =
-      build.node("gptq", {weight, gram.factor, gram.order, target}, {{"search", search}}, Role::weight);
+      build.node("gptq", inputs, {{"search", settings.search}, {"sweeps", settings.sweeps}}, Role::weight);
   build.graph().value(outputs[1]).role = Role::activation;
   return {outputs[0], outputs[1]};
 }

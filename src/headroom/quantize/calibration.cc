@@ -30,6 +30,12 @@ double sum_of(const Executor& executor, const std::string& result) {
 
 }  // namespace
 
+// What passes between the layers: of the model as it is by now, and where that is asked for, of the whole one.
+struct Calibration::Stream {
+  std::string prefix;  // of its values' names
+  std::unique_ptr<HiddenRows> rows;
+};
+
 // One job of the calibration: the embedding (no layer), the codes of a group, or a layer as it is then.
 struct Calibration::Step {
   enum class Kind : uint8_t { embed, choose, advance };
@@ -98,7 +104,8 @@ FittedJob Calibration::fit(const Budget& budget, ReserveInputs reserve) {
     on_disk_ = on_disk;
     reserve_ = reserve;
     reserve_.buffer_bytes =
-        buffer_bytes + HiddenRows::memory_bytes(settings_.rows, model_.features() * settings_.row_tokens, on_disk);
+        buffer_bytes + (settings_.solve.corrects ? 2 : 1) *
+                           HiddenRows::memory_bytes(settings_.rows, model_.features() * settings_.row_tokens, on_disk);
     predicted_seconds_ = 0;
     largest = {};
     for (const Step& step : steps_left()) {
@@ -159,7 +166,13 @@ void Calibration::run(const TokenFile& text, const Progress& progress) {
   double seconds = 0;
   const auto note = [&](const Graph& graph) { progress(seconds += seconds_of(graph, rates_)); };
   Threads one(1);
-  HiddenRows hidden(settings_.rows, model_.features() * settings_.row_tokens, on_disk_ ? settings_.disk : "", one);
+  const auto rows = [&] {
+    return std::make_unique<HiddenRows>(settings_.rows, model_.features() * settings_.row_tokens,
+                                        on_disk_ ? settings_.disk : "", one);
+  };
+  std::vector<Stream> streams;
+  streams.push_back({"", rows()});
+  if (settings_.solve.corrects) streams.push_back({"original_", rows()});
   std::vector<int32_t> marked(static_cast<size_t>(settings_.row_tokens));
   for (const Step& step : steps) {
     FittedJob job = plan(step);
@@ -174,14 +187,17 @@ void Calibration::run(const TokenFile& text, const Progress& progress) {
         for (size_t t = 0; t < marked.size(); ++t) {
           tokens[static_cast<int64_t>(t)] = marked[t] == kPadding ? 0 : marked_id(marked[t]);
         }
-      } else {
-        hidden.read(row, workspace.view<float>("hidden").all());
+      }
+      for (const Stream& stream : streams) {
+        if (step.kind == Step::Kind::embed) break;
+        stream.rows->read(row, workspace.view<float>(stream.prefix + "hidden").all());
       }
       each_row.run();
-      if (step.kind != Step::Kind::choose) {
-        hidden.write(row, each_row.result<float>("next_hidden").all());
+      for (const Stream& stream : streams) {
+        if (step.kind == Step::Kind::choose) break;
+        stream.rows->write(row, each_row.result<float>(stream.prefix + "next_hidden").all());
+        if (step.kind == Step::Kind::embed) clear_padding(marked, row, *stream.rows);
       }
-      if (step.kind == Step::Kind::embed) clear_padding(marked, row, hidden);
       note(each_row.graph());
     }
     if (step.kind == Step::Kind::choose) {

@@ -60,6 +60,7 @@ class Calibration {
 
  private:
   struct Step;
+  struct Stream;
   std::string path_of(size_t group) const;
   bool is_done(size_t group) const;
   std::vector<Step> steps_left() const;

@@ -6,9 +6,11 @@
 #include "headroom/base/grouped_format.h"
 #include "headroom/graph/rewrite.h"
 #include "headroom/graph/verify.h"
+#include "headroom/ops/add.h"
 #include "headroom/ops/encode.h"
 #include "headroom/ops/gptq.h"
 #include "headroom/ops/matmul.h"
+#include "headroom/ops/scale.h"
 
 namespace headroom {
 namespace {
@@ -54,6 +56,30 @@ Graph part_of(const Graph& whole, const Segment& segment) {
   for (const Node& node : graph.nodes) outside.push_back(node.segment != segment);
   erase_nodes(graph, outside);
   return without_dead_nodes(std::move(graph));
+}
+
+// `graph` and beside it what `original` computes, of the same inputs but for the hidden state, whose names are the
+// original's then, as those of all it makes. Returns what stands for each value of `original`.
+std::vector<ValueId> add_original(Graph& graph, const Graph& original) {
+  std::vector<ValueId> now;
+  for (size_t id = 0; id < original.values.size(); ++id) {
+    const Value& value = original.values[id];
+    const auto input = std::find(original.inputs.begin(), original.inputs.end(), static_cast<ValueId>(id));
+    const bool is_input = input != original.inputs.end();
+    const ValueId same = is_input && value.name != kHidden ? graph.find(value.name) : kNoValue;
+    now.push_back(same != kNoValue ? same : static_cast<ValueId>(graph.values.size()));
+    if (same != kNoValue) continue;
+    graph.values.push_back(value);
+    if (is_input) graph.inputs.push_back(now.back());
+    if (!is_input || value.name == kHidden) graph.values.back().name = "original_" + value.name;
+  }
+  for (Node node : original.nodes) {
+    for (ValueId& id : node.inputs) id = now[static_cast<size_t>(id)];
+    for (ValueId& id : node.outputs) id = now[static_cast<size_t>(id)];
+    graph.nodes.push_back(std::move(node));
+  }
+  for (const ValueId id : original.results) graph.results.push_back(now[static_cast<size_t>(id)]);
+  return now;
 }
 
 // The place of a weight in its new format, as a graph input.
@@ -115,7 +141,8 @@ void CalibrationGraphs::find_groups() {
 Graph CalibrationGraphs::layer(int64_t number) const { return part_of(forward_, layer_segment(number)); }
 
 Graph CalibrationGraphs::embed() const {
-  Graph graph = part_of(forward_, {"embedding"});
+  const Graph original = part_of(forward_, {"embedding"});
+  Graph graph = original;
   Builder build(graph);
   Replacements replacements;
   std::vector<Node> nodes = std::move(graph.nodes);
@@ -128,6 +155,7 @@ Graph CalibrationGraphs::embed() const {
     replacements.apply(node.inputs);
     graph.nodes.push_back(std::move(node));
   }
+  if (settings_.corrects) add_original(graph, original);
   return finished(std::move(graph), "embed");
 }
 
@@ -141,6 +169,12 @@ std::vector<Graph> CalibrationGraphs::choose(size_t group) const {
   }
   read_quantised(collect, formats_, done);
   Graph solve;
+  ValueId original = kNoValue;  // what x is in the whole model
+  if (settings_.corrects) {
+    const Graph whole = layer(chosen.layer);
+    const std::vector<ValueId> now = add_original(collect, whole);
+    original = now[static_cast<size_t>(product_with(whole, chosen.weights[0]).inputs[0])];
+  }
   Builder collecting(collect);
   const ValueId x = product_with(collect, chosen.weights[0]).inputs[0];
   const int64_t columns = collecting.type(x).shape[1];
@@ -148,6 +182,15 @@ std::vector<Graph> CalibrationGraphs::choose(size_t group) const {
   collecting.set_segment(layer_segment(chosen.layer));
   collect.results.clear();
   collecting.carry(gram, matmul(collecting, x, x, {.a = true}, gram));
+  if (settings_.corrects) {
+    const ValueId change = add(collecting, original, scale(collecting, x, -1));
+    for (const std::string& name : chosen.weights) {
+      const ValueId weight = collect.find(name);
+      const ValueId pull = collecting.input(pull_name(name), f32(collecting.type(weight).shape), Role::activation);
+      const ValueId lacking = linear(collecting, change, weight);
+      collecting.carry(pull, matmul(collecting, lacking, x, {.a = true}, pull));
+    }
+  }
 
   Builder build(solve);
   build.set_segment(layer_segment(chosen.layer));
@@ -168,7 +211,9 @@ std::vector<Graph> CalibrationGraphs::choose(size_t group) const {
     const Value& declared = forward_.value(forward_.find(name));
     const ValueId weight = build.input(name, declared.type, Role::weight, declared.binding);
     const ValueId target = quantised_input(build, name, {formats_.at(name), declared.type.shape});
-    const QuantizedByGram quantised = gptq(build, weight, factored, target, settings_.search);
+    ValueId pull = kNoValue;
+    if (settings_.corrects) pull = build.input(pull_name(name), f32(declared.type.shape), Role::activation);
+    const QuantizedByGram quantised = gptq(build, weight, factored, target, settings_.codes, pull);
     build.carry(target, quantised.weight);
     result(quantised.losses, loss_name(name));
     result(gram_losses(build, weight, factored, encode(build, weight, formats_.at(name))), rounding_loss_name(name));
@@ -178,10 +223,12 @@ std::vector<Graph> CalibrationGraphs::choose(size_t group) const {
 }
 
 Graph CalibrationGraphs::advance(int64_t number) const {
-  Graph graph = layer(number);
+  const Graph original = layer(number);
+  Graph graph = original;
   for (const LinearGroup& group : groups_) {
     if (group.layer == number) read_quantised(graph, formats_, group.weights);
   }
+  if (settings_.corrects) add_original(graph, original);
   return finished(std::move(graph), "advance");
 }
 

@@ -10,6 +10,9 @@
 // "positions", "sequences" and "rotary_table" as everywhere (models/step_inputs.h), where a graph reads them; "gram"
 // f32[K, K], zeros at first. Weights as the model has them are bound to its files, those in their new formats, under
 // quantised_name(), to Source::reference.
+//
+// Where codes make good what layers before have changed, the whole model goes along: "original_hidden" and
+// "original_next_hidden" beside the others, and of each weight a pull, pull_name() f32[N, K], zeros at first.
 #pragma once
 
 #include <map>
@@ -18,13 +21,16 @@
 
 #include "headroom/graph/graph.h"
 #include "headroom/models/model.h"
+#include "headroom/ops/gptq.h"
 
 namespace headroom {
 
 // How codes are chosen.
 struct SolveSettings {
   double damping = 0.01;  // of the mean of the Gram matrix' diagonal
-  int64_t search = 1;     // grids that are tried for a group
+  GptqSettings codes = {};
+  // Whether codes also make good what the layers before have changed (ops/gptq.h, pull).
+  bool corrects = false;
 };
 
 // Which weights become what: formats by names, of the weights that are quantised.
@@ -43,6 +49,7 @@ struct LinearGroup {
 };
 
 inline std::string quantised_name(const std::string& weight) { return "quantised." + weight; }
+inline std::string pull_name(const std::string& weight) { return weight + ".pull"; }
 // Results of "solve", f32[N] each: the rows' losses with the codes that were chosen, with each number to its nearest
 // code, and with zeros.
 inline std::string loss_name(const std::string& weight) { return weight + ".loss"; }
