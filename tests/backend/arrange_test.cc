@@ -45,31 +45,33 @@ TEST(Arrange, RowsOfHeadsAreInOrder) {
   }
 }
 
-// A whole number of panels and not; heads that are no panels.
-TEST(Arrange, BlocksBecomeGroupsOfTheSameNumbers) {
+// A whole number of panels and not; heads that are no panels. Blocks that are no groups only change places.
+TEST(Arrange, BlocksKeepTheirNumbers) {
   Random random(2);
-  const BlockFormat& blocks = block_format(q8_blocks());
-  for (const auto& [rows, columns, head_rows] :
-       {std::array<int64_t, 3>{48, 128, 0}, {48, 64, 12}, {40, 192, 8}, {35, 64, 0}, {1, 64, 0}}) {
-    SCOPED_TRACE(fmt::format("{} x {}, heads of {}", rows, columns, head_rows));
-    const Shape shape = {rows, columns};
-    const Array numbers = random.array(f32(shape), -3, 3);
-    const Array raw({blocks.dtype(), shape});
-    const std::span<const float> all(numbers.as<float>(), static_cast<size_t>(shape.elements()));
-    ASSERT_EQ(blocks.encode(shape, 0, all, raw.as<std::byte>(), {}), -1);
-    std::vector<float> expected(all.size()), values(all.size());
-    blocks.decode(shape, raw.as<std::byte>(), 0, shape.elements(), expected.data());
-    const std::vector<Array> every = arranged_everywhere(raw, head_rows);
-    const int64_t used = (rows + 15) / 16 * 16 * columns / 32 * 34;  // what follows is padding of zeros
-    for (const Array& got : every) {
-      const BlockFormat& grouped = block_format(got.type().dtype);
-      grouped.decode(shape, got.as<std::byte>(), 0, shape.elements(), values.data());
-      for (int64_t i = 0; i < shape.elements(); ++i) {
-        const int64_t from = row_of_file(i / columns, head_rows) * columns + i % columns;
-        ASSERT_EQ(values[static_cast<size_t>(i)], expected[static_cast<size_t>(from)]) << i;
+  for (const auto& [format, used_bytes] : {std::pair{"q8_0", 34}, {"q4_0", 18}, {"q6_k", 0}}) {
+    const BlockFormat& blocks = *find_block_format(format);
+    for (const auto& [rows, columns, head_rows] :
+         {std::array<int64_t, 3>{48, 256, 0}, {48, 64, 12}, {40, 192, 8}, {35, 64, 0}, {1, 64, 0}, {24, 256, 8}}) {
+      SCOPED_TRACE(fmt::format("{}, {} x {}, heads of {}", format, rows, columns, head_rows));
+      const Shape shape = {rows, columns};
+      if (columns % blocks.block_elements(shape) != 0) continue;
+      const Array raw = random_blocks(format, shape, random);
+      std::vector<float> expected(static_cast<size_t>(shape.elements())), values(expected);
+      blocks.decode(shape, raw.as<std::byte>(), 0, shape.elements(), expected.data());
+      const std::vector<Array> every = arranged_everywhere(raw, head_rows);
+      // Of groups; what follows is padding of zeros.
+      const int64_t used = used_bytes == 0 ? raw.type().bytes() : (rows + 15) / 16 * 16 * columns / 32 * used_bytes;
+      for (const Array& got : every) {
+        const BlockFormat& kept = block_format(got.type().dtype);
+        kept.decode(shape, got.as<std::byte>(), 0, shape.elements(), values.data());
+        for (int64_t i = 0; i < shape.elements(); ++i) {
+          const int64_t from = row_of_file(i / columns, head_rows) * columns + i % columns;
+          ASSERT_EQ(values[static_cast<size_t>(i)], expected[static_cast<size_t>(from)]) << i;
+        }
+        for (int64_t i = used; i < got.type().bytes(); ++i) ASSERT_EQ(got.as<uint8_t>()[i], 0) << i;
+        const auto bytes = static_cast<size_t>(got.type().bytes());
+        ASSERT_EQ(std::memcmp(got.as<std::byte>(), every[0].as<std::byte>(), bytes), 0);
       }
-      for (int64_t i = used; i < got.type().bytes(); ++i) ASSERT_EQ(got.as<uint8_t>()[i], 0) << i;
-      ASSERT_EQ(std::memcmp(got.as<std::byte>(), every[0].as<std::byte>(), static_cast<size_t>(got.type().bytes())), 0);
     }
   }
 }

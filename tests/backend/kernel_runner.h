@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "headroom/backend/isa.h"
+#include "headroom/base/block_format.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/dtype.h"
 #include "headroom/base/errors.h"
@@ -134,6 +135,21 @@ class Random {
  private:
   std::mt19937 engine_;
 };
+
+// A weight in blocks that a file may hold (BlockFormat::has_rows): random bytes, but no block whose scale is no number.
+inline Array random_blocks(std::string_view format, const Shape& shape, Random& random) {
+  const BlockFormat& blocks = *find_block_format(format);
+  const Array result(Type{blocks.dtype(), shape});
+  const Shape one = {blocks.block_elements(shape)};
+  const int64_t block_bytes = blocks.bytes(one);
+  for (int64_t at = 0; at < blocks.bytes(shape); at += block_bytes) {
+    std::byte* block = result.as<std::byte>() + at;
+    do {
+      for (int64_t i = 0; i < block_bytes; ++i) block[i] = static_cast<std::byte>(random.integer(0, 255));
+    } while (blocks.find_bad_scale(one, block) >= 0);
+  }
+  return result;
+}
 
 // The same numbers, rounded to another format.
 inline Array in_format(const Array& from, DType dtype) {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "headroom/base/atomic_file.h"
+#include "headroom/base/bytes.h"
 #include "headroom/base/console.h"
 #include "headroom/base/did_you_mean.h"
 #include "headroom/base/errors.h"
@@ -50,6 +51,15 @@ void copy_file(const std::string& from, const std::string& to) {
   target.commit();
 }
 
+// Of weights that take more in memory than in their files, because kernels know no format that holds them.
+void note_widened(const std::string& path, const Model& model) {
+  for (const KeptWeights& some : kept_weights(path, model)) {
+    if (!is_scalar(some.kept)) continue;
+    print_note("headroom: note: {}: {} weights stored as {} are held as {}, in {} instead of {}\n", path, some.tensors,
+               some.stored, name_of(some.kept), format_bytes(some.bytes), format_bytes(some.file_bytes));
+  }
+}
+
 }  // namespace
 
 OpenSettings open_settings(const RunOptions& options) { return {options.ignore_unknown_fields, options.quiet}; }
@@ -72,6 +82,7 @@ std::unique_ptr<Model> open_model_directory(const std::string& path, const OpenS
   std::unique_ptr<Model> model = make_model_and_note(config_of_model(path, settings), path, settings);
   check_weights(path, *model);
   take_stored_formats(path, *model);
+  if (!settings.quiet) note_widened(path, *model);
   return model;
 }
 
@@ -93,7 +104,10 @@ bool has_weight_files(const std::string& path) {
 
 std::unique_ptr<Model> open_model_config(const std::string& path, const OpenSettings& settings) {
   std::unique_ptr<Model> model = make_model_and_note(config_of_model(path, settings), path, settings);
-  if (has_weight_files(path)) take_stored_formats(path, *model);
+  if (has_weight_files(path)) {
+    take_stored_formats(path, *model);
+    if (!settings.quiet) note_widened(path, *model);
+  }
   return model;
 }
 

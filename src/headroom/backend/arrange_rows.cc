@@ -1,22 +1,21 @@
 #include "headroom/backend/arrange_rows.h"
 
-#include <array>
+#include <algorithm>
 #include <cstring>
 
 #include "headroom/base/bytes.h"
-#include "headroom/base/grouped_format.h"
+#include "headroom/base/group_blocks.h"
 #include "headroom/base/interleaved_rows.h"
 
 namespace headroom {
 namespace {
 
-constexpr int64_t kBlockElements = 32;  // of Q8_0 (base/q8_0.cc): the scale, then the codes
-constexpr int64_t kBlockBytes = 34;
-
 int64_t bytes_of_row(const Type& raw) { return Type{raw.dtype, {1, raw.shape[1]}}.bytes(); }
 
+bool is_regrouped(const Type& raw) { return arranged_format(raw.dtype) != raw.dtype; }
+
 int64_t bytes_of_thread(const Type& raw) {
-  return round_up(bytes_of_row(raw) * (is_scalar(raw.dtype) ? 1 : kPanelRows), 64);
+  return round_up(bytes_of_row(raw) * (is_regrouped(raw) ? kPanelRows : 1), 64);
 }
 
 // Of one head, cycle by cycle of the permutation; `spare` holds a row.
@@ -41,14 +40,11 @@ void halve_rows(std::byte* head, int64_t head_rows, int64_t row_bytes, std::byte
 void regroup_panel(const GroupedFormat& format, const GroupedLayout& layout, int64_t panel, std::byte* tensor,
                    std::byte* copy) {
   const int64_t blocks = std::min(kPanelRows, layout.rows - panel * kPanelRows) * layout.groups;
-  std::memcpy(copy, tensor + panel * layout.panel_bytes(), static_cast<size_t>(blocks * kBlockBytes));
+  const int64_t block_bytes = layout.panel_bytes() / (kPanelRows * layout.groups);
+  std::memcpy(copy, tensor + panel * layout.panel_bytes(), static_cast<size_t>(blocks * block_bytes));
   for (int64_t block = 0; block < blocks; ++block) {
-    const std::byte* in = copy + block * kBlockBytes;
-    uint16_t scale_bits;
-    std::memcpy(&scale_bits, in, sizeof scale_bits);
-    std::array<int8_t, kBlockElements> codes;
-    std::memcpy(codes.data(), in + sizeof scale_bits, codes.size());
-    format.put(layout, panel * kPanelRows * layout.columns + block * kBlockElements, codes, scale_bits, tensor);
+    put_block(format, layout, panel * kPanelRows * layout.columns + block * kGroupBlockElements,
+              copy + block * block_bytes, tensor);
   }
 }
 
@@ -67,7 +63,7 @@ void arrange_rows(const Invocation& call) {
       }
     });
   }
-  if (is_scalar(raw.dtype)) return;
+  if (!is_regrouped(raw)) return;
   const GroupedFormat& format = *as_grouped(call.outputs[0].type.dtype);
   const GroupedLayout layout(format, raw.shape);
   call.threads.split(layout.panels, 1, [&](int64_t begin, int64_t end, int thread) {

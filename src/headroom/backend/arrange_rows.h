@@ -6,7 +6,7 @@
 namespace headroom {
 
 void arrange_rows(const Invocation& call);
-// For each thread a row, of q8_0 a panel of them.
+// For each thread a row, of blocks that become groups a panel of them.
 int64_t arrange_rows_scratch(const TypedNode& node, int threads);
 
 }  // namespace headroom

@@ -32,6 +32,10 @@ DType BlockFormat::dtype() const {
   return static_cast<DType>(kScalarFormats + (place - formats.begin()));
 }
 
+int64_t BlockFormat::encode(const Shape&, int64_t, std::span<const float>, std::byte*, std::span<float>) const {
+  throw InternalError("{} is only read", name_);
+}
+
 const BlockFormat& block_format(DType dtype) {
   const size_t place = static_cast<size_t>(dtype) - kScalarFormats;
   ensure(place < table().size(), "no format has the number {}", static_cast<int>(dtype));

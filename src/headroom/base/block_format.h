@@ -31,12 +31,19 @@ class BlockFormat {
   // definition.
   virtual void decode(const Shape& shape, const std::byte* tensor, int64_t first, int64_t count, float* out) const = 0;
 
-  // Puts the elements from number `first` on into the tensor at `tensor`: whole blocks, or the tensor's last elements.
-  // Pieces come in any order, on any threads; then finish(). What the format must know of a whole tensor it keeps in
-  // `waiting`, waiting_floats() long, meanwhile. Returns the first element of a block that the format cannot hold
-  // because of an infinity or a scale beyond its range, -1 where there is none. No element is NaN.
+  // Whether rows of the last dimension lie one behind the other, each in whole blocks, so that they can change places.
+  virtual bool has_rows() const { return false; }
+  // Of a tensor that comes from a file: the row of the first block that holds what is no number, in the order of its
+  // bytes; -1: there is none, or files hold no such tensors.
+  virtual int64_t find_bad_scale(const Shape& /*shape*/, const std::byte* /*tensor*/) const { return -1; }
+
+  // Of formats that headroom writes. Puts the elements from number `first` on into the tensor at `tensor`: whole
+  // blocks, or the tensor's last. Pieces come in any order, on any threads; then finish(). What the format must know of
+  // a whole tensor it keeps in `waiting`, waiting_floats() long, meanwhile. Returns the first element of a block that
+  // the format cannot hold because of an infinity or a scale beyond its range, -1 where there is none. No element is
+  // NaN.
   virtual int64_t encode(const Shape& shape, int64_t first, std::span<const float> elements, std::byte* tensor,
-                         std::span<float> waiting) const = 0;
+                         std::span<float> waiting) const;
   virtual int64_t waiting_floats(const Shape&) const { return 0; }
   virtual void finish(const Shape&, std::byte* /*tensor*/, std::span<const float> /*waiting*/) const {}
 

@@ -184,21 +184,7 @@ class GroupedTensor {
     for (int64_t i = 0; i < count; ++i) out[i] = static_cast<float>(code(row, k + i) - of_group.zero) * scale;
   }
 
-  // A group of a row, from its element k on, by its codes less the zero.
-  void put(int64_t row, int64_t k, std::span<const int8_t> codes, uint16_t scale_bits, std::byte* tensor) const {
-    auto* panel = reinterpret_cast<uint8_t*>(tensor) + row / kPanelRows * layout_.panel_bytes();
-    const int64_t lane = row % kPanelRows;
-    const int64_t place = k / layout_.group * kPanelRows + lane;
-    std::memcpy(panel + layout_.scales_at() + 2 * place, &scale_bits, sizeof scale_bits);
-    const int zero = 1 << (layout_.bits - 1);
-    for (size_t i = 0; i < codes.size(); i += kLeastGroup) {
-      Codes with_zero;
-      for (size_t j = 0; j < kLeastGroup; ++j) with_zero[j] = static_cast<uint8_t>(codes[i + j] + zero);
-      put_codes(planes_, panel, lane, k + static_cast<int64_t>(i), with_zero);
-    }
-  }
-
-  // The same by its codes as they are stored.
+  // Elements of a row, of one group, from k on, by their codes as they are stored.
   void put(int64_t row, int64_t k, std::span<const uint8_t> codes, uint16_t scale_bits, uint8_t zero,
            std::byte* tensor) const {
     auto* panel = reinterpret_cast<uint8_t*>(tensor) + row / kPanelRows * layout_.panel_bytes();
@@ -297,9 +283,8 @@ int64_t GroupedFormat::encode(const Shape& shape, int64_t first, std::span<const
   return -1;
 }
 
-void GroupedFormat::put(const GroupedLayout& layout, int64_t first, std::span<const int8_t> codes, uint16_t scale_bits,
-                        std::byte* tensor) const {
-  GroupedTensor(layout, tensor).put(first / layout.columns, first % layout.columns, codes, scale_bits, tensor);
+int64_t GroupedFormat::find_bad_scale(const Shape& shape, const std::byte* tensor) const {
+  return headroom::find_bad_scale(GroupedLayout(*this, shape), tensor);
 }
 
 void GroupedFormat::put_group(const GroupedLayout& layout, int64_t first, std::span<const uint8_t> codes,

@@ -51,13 +51,10 @@ class GroupedFormat final : public BlockFormat {
                  std::span<float> waiting) const override;
   void finish(const Shape& shape, std::byte* tensor, std::span<const float> waiting) const override;
   int64_t block_elements(const Shape& shape) const override;
+  int64_t find_bad_scale(const Shape& shape, const std::byte* tensor) const override;
 
-  // Of an int format: a group from element number `first` on by its codes, less the zero, and the bits of its scale, as
-  // they are. Any groups in any order, on any threads; then finish().
-  void put(const GroupedLayout& layout, int64_t first, std::span<const int8_t> codes, uint16_t scale_bits,
-           std::byte* tensor) const;
-
-  // Of any format, by the codes as they are stored, and the group's zero.
+  // Elements of a group from number `first` on, a multiple of 32, by their codes as they are stored, the bits of its
+  // scale, as they are, and its zero (of an int format 2^(b-1)). In any order, on any threads; then finish().
   void put_group(const GroupedLayout& layout, int64_t first, std::span<const uint8_t> codes, uint16_t scale_bits,
                  uint8_t zero, std::byte* tensor) const;
 

@@ -5,71 +5,38 @@
 //
 // An element is d * code, which is exact in f32. Encoded, d is the block's largest magnitude / 127 and a code x * (1 /
 // d) rounded half away from zero, all in f32 before d is rounded to f16: the bits of ggml's reference.
-#include <algorithm>
-#include <cmath>
-#include <cstring>
-
-#include "headroom/base/block_format.h"
-#include "headroom/base/errors.h"
+#include "headroom/base/ggml_blocks.h"
 
 namespace headroom {
 namespace {
 
-constexpr int64_t kElements = 32;
-constexpr int64_t kBytes = 34;
+struct Q8 {
+  static constexpr std::string_view kName = "q8_0";
+  static constexpr int64_t kElements = 32, kBytes = 34;
 
-class Q8 final : public BlockFormat {
- public:
-  constexpr Q8() : BlockFormat("q8_0", kElements) {}
-
-  int64_t bytes(const Shape& shape) const override {
-    const int64_t row = shape.rank() == 0 ? 0 : shape[shape.rank() - 1];
-    if (row % kElements != 0) {
-      throw InvalidInput("q8_0: rows are whole blocks; expected a multiple of {} elements, got {}", kElements,
-                         to_string(shape));
-    }
-    return shape.elements() / kElements * kBytes;
+  static void decode(const uint8_t* block, float* out) {
+    const float d = f16_at(block);
+    for (int64_t i = 0; i < kElements; ++i) out[i] = static_cast<float>(static_cast<int8_t>(block[2 + i])) * d;
   }
 
-  void decode(const Shape&, const std::byte* tensor, int64_t first, int64_t count, float* out) const override {
-    for (int64_t i = first; i < first + count;) {
-      const std::byte* block = tensor + i / kElements * kBytes;
-      uint16_t d_bits;
-      std::memcpy(&d_bits, block, sizeof d_bits);
-      const float d = f16_to_f32(d_bits);
-      const auto* codes = reinterpret_cast<const int8_t*>(block + 2) + i % kElements;
-      const int64_t run = std::min(kElements - i % kElements, first + count - i);
-      if (run == kElements) {  // of a length that the compiler knows
-        for (int64_t k = 0; k < kElements; ++k) out[k] = static_cast<float>(codes[k]) * d;
-      } else {
-        for (int64_t k = 0; k < run; ++k) out[k] = static_cast<float>(codes[k]) * d;
-      }
-      i += run;
-      out += run;
-    }
-  }
+  static bool is_sound(const uint8_t* block) { return std::isfinite(f16_at(block)); }
 
-  int64_t encode(const Shape&, int64_t first, std::span<const float> elements, std::byte* tensor,
-                 std::span<float>) const override {
-    int64_t at = first;
-    for (const float* in = elements.data(); in < elements.data() + elements.size(); in += kElements, at += kElements) {
-      float largest = 0;
-      for (int64_t i = 0; i < kElements; ++i) largest = std::max(largest, std::fabs(in[i]));
-      const float d = largest / 127.0f;
-      const float inverse = d == 0 ? 0.0f : 1.0f / d;
-      const uint16_t d_bits = f32_to_f16(d);
-      if (!std::isfinite(f16_to_f32(d_bits))) return at;
-      std::byte* block = tensor + at / kElements * kBytes;
-      std::memcpy(block, &d_bits, sizeof d_bits);
-      for (int64_t i = 0; i < kElements; ++i) {
-        block[2 + i] = static_cast<std::byte>(static_cast<int8_t>(std::round(in[i] * inverse)));
-      }
+  static bool encode(const float* in, uint8_t* block) {
+    float largest = 0;
+    for (int64_t i = 0; i < kElements; ++i) largest = std::max(largest, std::fabs(in[i]));
+    const float d = largest / 127.0f;
+    const float inverse = d == 0 ? 0.0f : 1.0f / d;
+    const uint16_t d_bits = f32_to_f16(d);
+    if (!std::isfinite(f16_to_f32(d_bits))) return false;
+    std::memcpy(block, &d_bits, sizeof d_bits);
+    for (int64_t i = 0; i < kElements; ++i) {
+      block[2 + i] = static_cast<uint8_t>(static_cast<int8_t>(std::round(in[i] * inverse)));
     }
-    return -1;
+    return true;
   }
 };
 
-constinit const Q8 kQ8;
+constinit const GgmlBlocks<Q8> kQ8;
 
 }  // namespace
 

@@ -48,8 +48,8 @@ std::optional<FileArrangement> find_arrangement(const StoredTensor& stored, cons
   if (stored.shape != type.shape) return std::nullopt;
   FileArrangement found = {type.dtype, stored.head_rows};
   if (stored.exact_format != nullptr) {
-    if (!comes_of_q8(type.dtype, type.shape[1])) return std::nullopt;
-    found.dtype = q8_blocks();
+    if (stored.blocks == nullptr || !comes_of(stored.blocks->dtype(), type)) return std::nullopt;
+    found.dtype = stored.blocks->dtype();
   } else if (stored.format != nullptr) {
     if (stored.format->dtype() != type.dtype) return std::nullopt;
   } else {
@@ -65,9 +65,11 @@ void refuse_unusable(const WeightTensor& tensor, const Tensor& rows, int64_t fir
   const StoredTensor& stored = tensor.stored;
   const File& file = tensor.file->file(stored);
   if (stored.format != nullptr) {
-    return refuse_bad_scales(file, stored, *stored.format, rows.type.shape, first_row, rows.data);
+    return refuse_bad_scales(file.path(), stored, *stored.format, rows.type.shape, first_row, rows.data, true);
   }
-  if (stored.exact_format != nullptr) return refuse_bad_blocks(file, stored, rows.type.shape, first_row, rows.data);
+  if (stored.blocks != nullptr) {
+    return refuse_bad_scales(file.path(), stored, *stored.blocks, rows.type.shape, first_row, rows.data, true);
+  }
   const int64_t columns = rows.type.shape[1];
   const int64_t bad = find_nan(rows.type.dtype, rows.data, rows.elements());
   if (bad < 0) return;
@@ -127,7 +129,7 @@ void StreamSource::list_weights(Part part, const Model& model, bool in_blocks) {
     bool is_aligned = !in_blocks;
     FileArrangement arrangement = {type.dtype, 0};
     if (in_blocks && as_grouped(type.dtype) != nullptr) {
-      if (is_whole && !comes_of_q8(type.dtype, type.shape[1])) continue;
+      if (is_whole && !comes_of(q8_blocks(), type)) continue;
       arrangement.dtype = q8_blocks();
     }
     if (part.files && is_whole) {

@@ -35,7 +35,7 @@ void check(const WeightFiles& files, const std::string& path, const Model& model
 
 // `is_whole`: and alone, as a weight.
 DType format_of(const StoredTensor& tensor, bool is_whole) {
-  if (tensor.format != nullptr) return tensor.format->dtype();
+  if (tensor.format != nullptr && is_whole) return tensor.format->dtype();
   if (tensor.exact_format != nullptr && is_whole) return tensor.exact_format->dtype();
   switch (tensor.type) {
     case StoredType::bf16: return DType::bf16;
@@ -63,6 +63,26 @@ void take_stored_formats(const std::string& path, Model& model) {
     if (format && *format != model.stored_dtype()) formats.emplace(parameter.name, *format);
   }
   model.set_stored_formats(std::move(formats));
+}
+
+std::vector<KeptWeights> kept_weights(const std::string& path, const Model& model) {
+  const WeightFiles files(path);
+  const WeightFormats formats = model.stored_formats();
+  std::vector<KeptWeights> all;
+  for (const Parameter& parameter : model.parameters()) {
+    const std::vector<Slice>& slices = parameter.binding->slices;
+    const std::optional<WeightTensor> tensor = slices.size() == 1 ? files.find(slices.front().tensor) : std::nullopt;
+    if (!tensor || tensor->stored.type != StoredType::encoded) continue;
+    const DType kept = formats(parameter.name);
+    const std::string_view stored = tensor->stored.type_name;
+    auto place = std::find_if(all.begin(), all.end(),
+                              [&](const KeptWeights& one) { return one.stored == stored && one.kept == kept; });
+    if (place == all.end()) place = all.insert(all.end(), KeptWeights{std::string(stored), kept});
+    ++place->tensors;
+    place->file_bytes += tensor->stored.size_bytes;
+    place->bytes += Type{kept, parameter.shape}.bytes();
+  }
+  return all;
 }
 
 std::string names_of_formats(const Model& model) {

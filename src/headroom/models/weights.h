@@ -16,9 +16,20 @@ namespace headroom {
 void check_weights(const std::string& path, const Model& model);
 
 // Tells the model what the files at `path` hold each of its weights in, as far as kernels read that: f16, bf16 and
-// grouped formats as they are, blocks that a grouped format holds exactly (Q8_0) in that, all else as f32. What the
-// files lack stays with the config.
+// block formats as they are, what such a format holds exactly (Q8_0, GPTQ) in that, all else as f32. What the files
+// lack stays with the config.
 void take_stored_formats(const std::string& path, Model& model);
+
+// Of the weights that files hold in a quantised form, those of one: what they are kept in, and what that takes.
+struct KeptWeights {
+  std::string stored;  // "Q4_K", "GPTQ, 4 bits"
+  DType kept = DType::f32;
+  int64_t tensors = 0;
+  int64_t file_bytes = 0;
+  int64_t bytes = 0;  // in memory
+};
+// In the order of their first tensors; after take_stored_formats.
+std::vector<KeptWeights> kept_weights(const std::string& path, const Model& model);
 // Those that the model's weights are kept in, in words: "f16", or "f32 and int4_g128".
 std::string names_of_formats(const Model& model);
 

@@ -1,7 +1,7 @@
 #include "headroom/ops/arrange.h"
 
 #include "headroom/base/errors.h"
-#include "headroom/base/grouped_format.h"
+#include "headroom/base/group_blocks.h"
 #include "headroom/ops/expect.h"
 
 namespace headroom {
@@ -23,13 +23,16 @@ class Arrange : public Op {
       throw InvalidInput("arrange: {} is no whole number of heads of {} rows", to_string(raw), head_rows);
     }
     if (is_scalar(raw.dtype)) {
-      expect_rows(name(), "raw is in f32, bf16, f16 or q8_0", raw);
+      expect_rows(name(), "raw is in f32, bf16, f16 or blocks", raw);
       return {raw};
     }
-    if (raw.dtype != q8_blocks() || raw.shape[1] % kColumnUnit != 0) {
-      throw InvalidInput("arrange: raw is q8_0 with a multiple of {} columns; got {}", kColumnUnit, to_string(raw));
+    const Type kept = {arranged_format(raw.dtype), raw.shape};
+    if (!comes_of(raw.dtype, kept)) {
+      throw InvalidInput(
+          "arrange: rows lie one behind the other, of q8_0 and q4_0 with a multiple of {} columns; got {}", kColumnUnit,
+          to_string(raw));
     }
-    return {{find_grouped(8, false, 32)->dtype(), raw.shape}};
+    return {kept};
   }
 
   std::vector<StoragePair> in_place(const TypedNode&) const override { return {{.output = 0, .input = 0}}; }
@@ -47,8 +50,10 @@ ValueId arrange(Builder& build, ValueId raw, int64_t head_rows) {
 
 DType q8_blocks() { return find_block_format("q8_0")->dtype(); }
 
-bool comes_of_q8(DType kept, int64_t columns) {
-  return kept == find_grouped(8, false, 32)->dtype() && columns % kColumnUnit == 0;
+bool comes_of(DType raw, const Type& kept) {
+  if (is_scalar(raw)) return raw == kept.dtype;
+  if (!block_format(raw).has_rows() || arranged_format(raw) != kept.dtype) return false;
+  return raw == kept.dtype || kept.shape[1] % kColumnUnit == 0;
 }
 
 }  // namespace headroom

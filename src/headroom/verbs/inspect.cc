@@ -16,6 +16,7 @@
 #include "headroom/formats/tokenizer/tokenizer_parts.h"
 #include "headroom/formats/weights/adapter_config.h"
 #include "headroom/formats/weights/weight_files.h"
+#include "headroom/models/weights.h"
 
 namespace headroom {
 namespace {
@@ -115,6 +116,17 @@ Json describe_model(const std::string& path, bool ignore_unknown_fields) {
                {"features", model->features()},
                {"vocabulary", model->vocabulary()},
                {"max_positions", model->max_positions()}};
+  if (has_weight_files(path)) {
+    Json quantised = Json::array();
+    for (const KeptWeights& some : kept_weights(path, *model)) {
+      quantised.push_back({{"stored", some.stored},
+                           {"kept", name_of(some.kept)},
+                           {"tensors", some.tensors},
+                           {"file_bytes", some.file_bytes},
+                           {"bytes", some.bytes}});
+    }
+    if (!quantised.empty()) json["quantised"] = std::move(quantised);
+  }
   if (const std::vector<std::string> labels = model->labels(); !labels.empty()) json["labels"] = labels;
   return json;
 }

@@ -2,7 +2,8 @@
 
 pip install gguf safetensors; then: python make.py (needs ../llama and ../tokenizer)
 
-values.gguf     metadata of every type; tensors of every type that headroom reads, and one that it does not
+values.gguf     metadata of every type; tensors of single elements and of Q8_0, and of a type that headroom does not read
+blocks.gguf     for each type of blocks random ones, and under NAME.numbers what they stand for
 gqa.gguf        the model ../llama/gqa: names, permuted rows and metadata as llama.cpp's converter writes them
 gqa-0000N-of-...  the same in parts of a few tensors
 vocab-*.gguf    the tokenizers ../tokenizer/*.json as vocabularies without a model
@@ -12,8 +13,8 @@ import json
 from pathlib import Path
 
 import numpy
+from gguf import GGML_QUANT_SIZES, GGUFWriter, RopeScalingType, dequantize, quantize
 from gguf import GGMLQuantizationType as Type
-from gguf import GGUFWriter, RopeScalingType, dequantize, quantize
 from safetensors.numpy import load_file
 
 HERE = Path(__file__).parent
@@ -53,7 +54,49 @@ def write_values():
     writer.add_tensor("q8_0", blocks, raw_dtype=Type.Q8_0)
     writer.add_tensor("q8_0.source", random)
     writer.add_tensor("q8_0.numbers", dequantize(blocks, Type.Q8_0))
-    writer.add_tensor("q4_0", quantize(random, Type.Q4_0), raw_dtype=Type.Q4_0)
+    writer.add_tensor("tq1_0", quantize(numpy.ones((1, 256), dtype=numpy.float32), Type.TQ1_0), raw_dtype=Type.TQ1_0)
+    finish(writer)
+
+
+# Of a block, the places of its f16 scales in bytes.
+SCALES = {
+    Type.Q4_0: [0],
+    Type.Q4_1: [0, 2],
+    Type.Q5_0: [0],
+    Type.Q5_1: [0, 2],
+    Type.Q2_K: [80, 82],
+    Type.Q3_K: [108],
+    Type.Q4_K: [0, 2],
+    Type.Q5_K: [0, 2],
+    Type.Q6_K: [208],
+    Type.IQ4_NL: [0],
+    Type.IQ4_XS: [0],
+    Type.MXFP4: [],
+}
+
+
+def random_blocks(kind, rows, columns, generator):
+    """Any codes and small scales of either sign, a scale of zero, and one that is denormal in f16."""
+    elements, size = GGML_QUANT_SIZES[kind]
+    blocks = generator.integers(0, 256, (rows * columns // elements, size), dtype=numpy.uint8)
+    for place in SCALES[kind]:
+        scales = generator.uniform(-0.02, 0.02, len(blocks)).astype(numpy.float16)
+        scales[1] = 0
+        scales[2] = 3e-7
+        blocks[:, place : place + 2] = scales.view(numpy.uint8).reshape(-1, 2)
+    if kind == Type.MXFP4:
+        blocks[:, 0] = generator.integers(110, 126, len(blocks))
+        blocks[:4, 0] = [0, 1, 2, 252]
+    return blocks.reshape(rows, -1)
+
+
+def write_blocks():
+    writer = GGUFWriter(HERE / "blocks.gguf", "test")
+    generator = numpy.random.default_rng(11)
+    for kind in SCALES:
+        blocks = random_blocks(kind, 4, 512, generator)
+        writer.add_tensor(kind.name.lower(), blocks, raw_dtype=kind)
+        writer.add_tensor(f"{kind.name.lower()}.numbers", dequantize(blocks, kind))
     finish(writer)
 
 
@@ -139,6 +182,7 @@ def write_vocabulary(name):
 
 
 write_values()
+write_blocks()
 write_model()
 write_model(split_max_tensors=8)
 for name in [*PRE, "llama"]:

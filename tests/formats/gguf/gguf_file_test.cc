@@ -67,7 +67,7 @@ TEST_F(GgufFileTest, ReadsWhatThePythonPackageWrote) {
   file.file().read(f32.offset_bytes, values, sizeof values);
   EXPECT_EQ(values[5], 2.0f);
   EXPECT_EQ(file.tensor(file.find("q8_0")).size_bytes, 4 * 3 * 34);
-  EXPECT_EQ(file.tensor(file.find("q4_0")).type->name, "Q4_0");
+  EXPECT_EQ(file.tensor(file.find("tq1_0")).type->name, "TQ1_0");
   EXPECT_EQ(file.find("none"), -1);
 }
 

@@ -153,6 +153,53 @@ TEST_F(GgufWeightsTest, BlocksOfQ8AreLoadedAsGroupsWithoutLosingABit) {
   }
 }
 
+// What is kept as the file has it is copied, rows of queries in their order; Q4_0 becomes groups.
+TEST_F(GgufWeightsTest, BlocksAreLoadedWithoutLosingABit) {
+  const GgufFile values(kWeightsTestData + "gguf/blocks.gguf");
+  for (const auto& [name, number, kept] : {std::tuple{"q4_0", 2, "int4_g32"},
+                                           {"q4_1", 3, "q4_1"},
+                                           {"q5_0", 6, "q5_0"},
+                                           {"q4_k", 12, "q4_k"},
+                                           {"q6_k", 14, "q6_k"},
+                                           {"iq4_xs", 23, "iq4_xs"}}) {
+    const GgufTensor blocks = values.tensor(values.find(name));
+    std::string bytes(static_cast<size_t>(blocks.size_bytes), '\0');
+    values.file().read(blocks.offset_bytes, bytes.data(), blocks.size_bytes);
+    const auto rows = static_cast<uint64_t>(16);
+    std::string content;
+    while (content.size() < bytes.size() / static_cast<size_t>(blocks.shape[0]) * rows) content += bytes;
+    for (const char* weight : {"blk.0.attn_q.weight", "blk.0.ffn_up.weight"}) {
+      SCOPED_TRACE(fmt::format("{}, {}", name, weight));
+      const std::string entry = tensor(weight, {512, rows}, static_cast<uint32_t>(number), 0);
+      const WeightFiles files(directory_.write("k.gguf", pad(head(1, 3) + llama_keys() + entry) + content));
+      const WeightTensor source = files.tensor(0);
+      const BlockFormat& format = *find_block_format(kept);
+      ASSERT_EQ(source.stored.exact_format != nullptr ? source.stored.exact_format : source.stored.format, &format);
+      const Shape shape = source.stored.shape;
+      std::vector<std::byte> loaded(static_cast<size_t>(format.bytes(shape)), std::byte{0xcc});
+      std::vector<std::byte> staging(static_cast<size_t>(BlockReader::kLeastStagingBytes));
+      load_tensors({{.source = source, .wanted = format.dtype(), .out = loaded.data()}}, staging, NanCheck::refuse);
+      std::vector<float> expected(static_cast<size_t>(shape.elements())), got(expected);
+      source.read(0, shape.elements(), DType::f32, expected.data());
+      format.decode(shape, loaded.data(), 0, shape.elements(), got.data());
+      EXPECT_EQ(std::memcmp(got.data(), expected.data(), got.size() * sizeof(float)), 0);
+    }
+  }
+}
+
+TEST_F(GgufWeightsTest, ALargeBlockWhoseScaleIsNoNumberIsRefusedByItsTensor) {
+  std::string blocks(144 * 32, '\0');
+  blocks.replace(144 * 5 + 2, 2, bytes_of(uint16_t{0xfc00}));  // dmin of row 2
+  const std::string entry = tensor("blk.0.ffn_up.weight", {512, 16}, 12, 0);
+  const WeightFiles files(directory_.write("k.gguf", pad(head(1, 3) + llama_keys() + entry) + blocks));
+  std::vector<std::byte> loaded(blocks.size());
+  std::vector<std::byte> staging(static_cast<size_t>(BlockReader::kLeastStagingBytes));
+  EXPECT_ERROR(
+      InvalidInput, "mlp.up_proj.weight has a scale in row 2 that is NaN or infinite; the file is damaged",
+      load_tensors({{.source = files.tensor(0), .wanted = find_block_format("q4_k")->dtype(), .out = loaded.data()}},
+                   staging, NanCheck::refuse));
+}
+
 TEST_F(GgufWeightsTest, ABlockWhoseScaleIsNoNumberIsRefusedByItsTensor) {
   std::string blocks = q8_blocks(32);
   blocks.replace(34 * 5, 2, bytes_of(uint16_t{0x7e00}));
@@ -167,8 +214,8 @@ TEST_F(GgufWeightsTest, ABlockWhoseScaleIsNoNumberIsRefusedByItsTensor) {
 }
 
 TEST_F(GgufWeightsTest, RefusesWhatItCannotRead) {
-  EXPECT_ERROR(InvalidInput, "tensor t is stored as Q4_0, which headroom does not read yet; expected F32, F16, BF16",
-               open(tensor("t", {32}, 2, 0), std::string(18, 'x')));
+  EXPECT_ERROR(InvalidInput, "tensor t is stored as IQ1_S, which headroom does not read yet; expected F32, F16, BF16",
+               open(tensor("t", {256}, 19, 0), std::string(50, 'x')));
   EXPECT_ERROR(InvalidInput, "tensor blk.0.attn_q.weight has shape [8, 16]; expected 16 rows, for the heads in the",
                open(tensor("blk.0.attn_q.weight", {16, 8}, kGgmlF32, 0), std::string(512, '\0')));
   const GgufWeights nan = open(tensor("t", {4}, kGgmlF32, 0), std::string(16, '\xff'));

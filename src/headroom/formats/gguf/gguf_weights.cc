@@ -8,7 +8,7 @@
 #include "headroom/base/block_format.h"
 #include "headroom/base/convert.h"
 #include "headroom/base/errors.h"
-#include "headroom/base/grouped_format.h"
+#include "headroom/base/group_blocks.h"
 #include "headroom/base/interleaved_rows.h"
 #include "headroom/formats/gguf/gguf_config.h"
 #include "headroom/formats/gguf/gguf_names.h"
@@ -46,8 +46,8 @@ void check_type(const GgufTensor& tensor) {
   }
   if (tensor.type->blocks() != nullptr) return;
   throw InvalidInput(
-      "{}: tensor {} is stored as {}, which headroom does not read yet; expected F32, F16, BF16 or Q8_0; try such a "
-      "file of the same model",
+      "{}: tensor {} is stored as {}, which headroom does not read yet; expected F32, F16, BF16, Q8_0, Q4_0, Q4_1, "
+      "Q5_0, Q5_1, Q2_K to Q6_K, IQ4_NL, IQ4_XS or MXFP4; try such a file of the same model",
       tensor.file->path(), printable(tensor.name), tensor.type->name);
 }
 
@@ -89,7 +89,15 @@ StoredTensor GgufWeights::tensor(int64_t index) const {
   stored.size_bytes = tensor.size_bytes;
   stored.in_order = place.head_dim == 0;
   stored.head_rows = place.head_dim;
-  if (tensor.type->number == kGgmlQ8_0 && tensor.shape.rank() == 2) stored.exact_format = find_grouped(8, false, 32);
+  const BlockFormat* blocks = tensor.type->blocks();
+  if (blocks == nullptr || tensor.shape.rank() != 2) return stored;
+  const DType kept = arranged_format(blocks->dtype());
+  if (kept == blocks->dtype() && place.head_dim == 0) {
+    stored.format = blocks;
+  } else {
+    stored.exact_format = &block_format(kept);
+    stored.blocks = blocks;
+  }
   return stored;
 }
 
@@ -147,24 +155,27 @@ void GgufWeights::decode(const StoredTensor& tensor, int64_t first, std::span<co
   }
 }
 
-// A block of Q8_0 is a scale and 32 codes, which is what a group of int8_g32 is.
 void GgufWeights::regroup(const StoredTensor& stored, int64_t first, std::span<const std::byte> bytes,
                           std::byte* out) const {
   const Place& place = places_.at(static_cast<size_t>(find(stored.name)));
   const GgmlType& type = *file_.tensor(place.tensor).type;
-  const GroupedLayout layout(*stored.exact_format, stored.shape);
-  const int64_t blocks = static_cast<int64_t>(bytes.size()) / type.block_bytes;
-  for (int64_t block = 0; block < blocks; ++block) {
-    const std::byte* in = bytes.data() + block * type.block_bytes;
-    uint16_t scale_bits;
-    std::memcpy(&scale_bits, in, sizeof scale_bits);
-    std::array<int8_t, 32> codes;
-    std::memcpy(codes.data(), in + sizeof scale_bits, codes.size());
-    const int64_t element = first + block * type.block_elements;
-    const int64_t file_row = element / layout.columns;
-    const int64_t row = place.head_dim == 0 ? file_row : halved_row(file_row, place.head_dim);
-    stored.exact_format->put(layout, row * layout.columns + element % layout.columns, codes, scale_bits, out);
+  const int64_t columns = stored.shape[1];
+  const auto put = [&](const auto& take) {
+    for (int64_t block = 0; block < static_cast<int64_t>(bytes.size()) / type.block_bytes; ++block) {
+      const int64_t element = first + block * type.block_elements;
+      const int64_t file_row = element / columns;
+      const int64_t row = place.head_dim == 0 ? file_row : halved_row(file_row, place.head_dim);
+      take(bytes.data() + block * type.block_bytes, row * columns + element % columns);
+    }
+  };
+  if (stored.exact_format == stored.blocks) {
+    return put([&](const std::byte* block, int64_t element) {
+      std::memcpy(out + element / type.block_elements * type.block_bytes, block, static_cast<size_t>(type.block_bytes));
+    });
   }
+  const GroupedFormat& format = *as_grouped(stored.exact_format->dtype());
+  const GroupedLayout layout(format, stored.shape);
+  put([&](const std::byte* block, int64_t element) { put_block(format, layout, element, block, out); });
 }
 
 void GgufWeights::read(const StoredTensor& stored, int64_t first, int64_t count, DType wanted, void* out,

@@ -31,7 +31,7 @@ class GgufWeights final : public TensorFile {
   int64_t unit_bytes(const StoredTensor& tensor) const override;
   void decode(const StoredTensor& tensor, int64_t first, std::span<const std::byte> bytes, DType wanted, void* out,
               NanCheck nan_check) const override;
-  // Q8_0 as int8_g32.
+  // Blocks that are groups (base/group_blocks.h), and rows of blocks that are interleaved.
   void regroup(const StoredTensor& tensor, int64_t first, std::span<const std::byte> bytes,
                std::byte* out) const override;
 

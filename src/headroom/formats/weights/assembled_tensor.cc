@@ -48,6 +48,7 @@ StoredTensor AssembledTensor::tensor(int64_t) const {
   }
   stored.in_order = false;
   stored.format = nullptr;
+  stored.exact_format = nullptr;
   return stored;
 }
 

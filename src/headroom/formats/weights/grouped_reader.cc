@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <cstring>
 
 #include "headroom/base/convert.h"
 #include "headroom/base/errors.h"
@@ -17,11 +15,9 @@ namespace {
 constexpr int64_t kPartBytes = 32 * 1024;
 constexpr int64_t kColumnStep = 32;
 constexpr int64_t kConvertedElements = 1024;
-constexpr int64_t kBlockElements = 32;  // of Q8_0 (base/q8_0.cc), which begin with their scale
-constexpr int64_t kBlockBytes = 34;
 
-[[noreturn]] void refuse_scale(const File& file, const StoredTensor& tensor, int64_t row) {
-  throw InvalidInput("{}: tensor {} has a scale in row {} that is NaN or infinite; the file is damaged", file.path(),
+[[noreturn]] void refuse_scale(const std::string& path, const StoredTensor& tensor, int64_t row) {
+  throw InvalidInput("{}: tensor {} has a scale in row {} that is NaN or infinite; the file is damaged", path,
                      printable(tensor.name), row);
 }
 
@@ -37,7 +33,7 @@ class Part {
  public:
   Part(const File& file, const StoredTensor& tensor, const GroupedLayout& whole, int64_t panel, int64_t column,
        int64_t columns)
-      : format_(*tensor.format), shape_{kPanelRows, columns} {
+      : format_(*as_grouped(tensor.format->dtype())), shape_{kPanelRows, columns} {
     const GroupedLayout layout(format_, shape_);
     const int64_t begin = tensor.offset_bytes + panel * whole.panel_bytes();
     const PanelRuns runs = columns_of_panel(whole, layout, column);
@@ -45,7 +41,7 @@ class Part {
       file.read(begin + runs.all[i].from, bytes_.data() + runs.all[i].to, runs.all[i].bytes);
     }
     const int64_t lane = find_bad_scale(layout, bytes_.data());
-    if (lane >= 0) refuse_scale(file, tensor, panel * kPanelRows + lane);
+    if (lane >= 0) refuse_scale(file.path(), tensor, panel * kPanelRows + lane);
   }
 
   void decode(int64_t lane, int64_t first, int64_t count, DType wanted, std::byte* out) const {
@@ -73,9 +69,10 @@ void read_grouped(const File& file, const StoredTensor& tensor, int64_t first, i
                        printable(tensor.name), tensor.type_name, name_of(wanted));
   }
   if (count == 0) return;
-  const GroupedLayout whole(*tensor.format, tensor.shape);
+  const GroupedFormat& format = *as_grouped(tensor.format->dtype());
+  const GroupedLayout whole(format, tensor.shape);
   const int64_t columns = whole.columns;
-  const int64_t step = part_columns(*tensor.format, whole);
+  const int64_t step = part_columns(format, whole);
   const int64_t first_row = first / columns, last_row = (first + count - 1) / columns;
   for (int64_t panel = first_row / kPanelRows; panel <= last_row / kPanelRows; ++panel) {
     const int64_t begin = std::max(first_row, panel * kPanelRows);
@@ -100,22 +97,12 @@ void read_grouped(const File& file, const StoredTensor& tensor, int64_t first, i
   }
 }
 
-void refuse_bad_scales(const File& file, const StoredTensor& tensor, const GroupedFormat& format, const Shape& rows,
-                       int64_t first_row, const std::byte* bytes) {
-  const int64_t row = find_bad_scale(GroupedLayout(format, rows), bytes);
-  if (row >= 0) refuse_scale(file, tensor, first_row + row);
-}
-
-void refuse_bad_blocks(const File& file, const StoredTensor& tensor, const Shape& rows, int64_t first_row,
-                       const std::byte* blocks) {
-  const int64_t in_row = rows[1] / kBlockElements;
-  for (int64_t block = 0; block < rows[0] * in_row; ++block) {
-    uint16_t scale_bits;
-    std::memcpy(&scale_bits, blocks + block * kBlockBytes, sizeof scale_bits);
-    if (std::isfinite(f16_to_f32(scale_bits))) continue;
-    const int64_t row = first_row + block / in_row;
-    refuse_scale(file, tensor, tensor.head_rows > 0 ? halved_row(row, tensor.head_rows) : row);
-  }
+void refuse_bad_scales(const std::string& path, const StoredTensor& tensor, const BlockFormat& format,
+                       const Shape& rows, int64_t first_row, const std::byte* bytes, bool as_in_file) {
+  const int64_t bad = format.find_bad_scale(rows, bytes);
+  if (bad < 0) return;
+  const int64_t row = first_row + bad;
+  refuse_scale(path, tensor, as_in_file && tensor.head_rows > 0 ? halved_row(row, tensor.head_rows) : row);
 }
 
 }  // namespace headroom

@@ -13,13 +13,8 @@ namespace headroom {
 void read_grouped(const File& file, const StoredTensor& tensor, int64_t first, int64_t count, DType wanted, void* out);
 
 // Throws InvalidInput naming the tensor, of which the rows from `first_row` on, a matrix of shape `rows`, lie in memory
-// in `format` at `bytes`, for a scale that is NaN or infinite.
-void refuse_bad_scales(const File& file, const StoredTensor& tensor, const GroupedFormat& format, const Shape& rows,
-                       int64_t first_row, const std::byte* bytes);
-
-// The same of rows that lie in memory as blocks of a file of the tensor, which has an exact_format: of Q8_0, whose
-// rows may be interleaved.
-void refuse_bad_blocks(const File& file, const StoredTensor& tensor, const Shape& rows, int64_t first_row,
-                       const std::byte* blocks);
+// in `format` at `bytes`, for a scale that is NaN or infinite. `as_in_file`: in the file's order of rows.
+void refuse_bad_scales(const std::string& path, const StoredTensor& tensor, const BlockFormat& format,
+                       const Shape& rows, int64_t first_row, const std::byte* bytes, bool as_in_file);
 
 }  // namespace headroom

@@ -18,4 +18,8 @@ void TensorFile::regroup(const StoredTensor& tensor, int64_t, std::span<const st
   throw InternalError("{}: {} has no grouped format that holds it", path(), tensor.name);
 }
 
+void TensorFile::fill(const StoredTensor& tensor, std::byte*) const {
+  throw InternalError("{}: {} lies in one piece", path(), tensor.name);
+}
+
 }  // namespace headroom

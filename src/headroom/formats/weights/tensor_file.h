@@ -13,7 +13,7 @@
 
 namespace headroom {
 
-class GroupedFormat;
+class BlockFormat;
 
 struct StoredTensor {
   std::string_view name;  // lives as long as its file
@@ -26,9 +26,11 @@ struct StoredTensor {
   bool in_order = true;  // the elements lie in the file as read() gives them; decode() serves no others
   // Not 0: that is because rows are interleaved in heads of so many (base/interleaved_rows.h).
   int64_t head_rows = 0;
-  const GroupedFormat* format = nullptr;  // whose bytes in memory are the file's, to be copied; null: there is none
-  // That holds each element exactly, though the bytes lie otherwise (TensorFile::regroup); null: there is none.
-  const GroupedFormat* exact_format = nullptr;
+  const BlockFormat* format = nullptr;  // whose bytes in memory are the file's, to be copied; null: there is none
+  // That holds each element exactly, though the bytes lie otherwise; null: there is none. Where `blocks` is not null,
+  // the file holds those in one piece (TensorFile::regroup); otherwise the tensor comes of several (TensorFile::fill).
+  const BlockFormat* exact_format = nullptr;
+  const BlockFormat* blocks = nullptr;
 };
 
 enum class NanCheck : uint8_t { allow, refuse };
@@ -71,6 +73,8 @@ class TensorFile {
   // `out`, wherever they belong. `first` is the first one's number in the file. Then the format's finish() is due.
   virtual void regroup(const StoredTensor& tensor, int64_t first, std::span<const std::byte> bytes,
                        std::byte* out) const;
+  // Puts a tensor that has an exact_format as a whole into it at `out`, finished. Throws as read().
+  virtual void fill(const StoredTensor& tensor, std::byte* out) const;
 };
 
 }  // namespace headroom

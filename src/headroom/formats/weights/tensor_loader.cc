@@ -5,10 +5,10 @@
 #include <cstring>
 #include <functional>
 
+#include "headroom/base/block_format.h"
 #include "headroom/base/block_reader.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
-#include "headroom/base/grouped_format.h"
 #include "headroom/formats/weights/encode_tensors.h"
 #include "headroom/formats/weights/grouped_reader.h"
 
@@ -17,15 +17,16 @@ namespace {
 
 // Whether the file holds the bytes that are wanted.
 bool is_copied(const TensorLoad& load) {
-  const GroupedFormat* format = load.source.stored.format;
+  const BlockFormat* format = load.source.stored.format;
   return format != nullptr && format->dtype() == load.wanted;
 }
 
-// Whether what it holds is put into the format that is wanted as it is.
-bool is_regrouped(const TensorLoad& load) {
-  const GroupedFormat* format = load.source.stored.exact_format;
+// Whether what it holds is put into the format that is wanted as it is: piece by piece, or by the file itself.
+bool is_exact(const TensorLoad& load) {
+  const BlockFormat* format = load.source.stored.exact_format;
   return format != nullptr && format->dtype() == load.wanted;
 }
+bool is_regrouped(const TensorLoad& load) { return is_exact(load) && load.source.stored.blocks != nullptr; }
 
 // In pieces that the staging memory holds. Elements of a piece are whole blocks of any quantised format.
 void pour(const TensorLoad& load, std::span<std::byte> staging, NanCheck nan_check) {
@@ -53,7 +54,7 @@ LoadStatistics load_tensors(std::vector<TensorLoad> loads, std::span<std::byte> 
                    [](const TensorLoad& a, const TensorLoad& b) { return is_before(a.source, b.source); });
   // What becomes blocks comes last; before it, tensor by tensor, what lies in another order or goes to a sink.
   const auto encoded = std::stable_partition(loads.begin(), loads.end(), [](const TensorLoad& a) {
-    return is_scalar(a.wanted) || is_copied(a) || is_regrouped(a);
+    return is_scalar(a.wanted) || is_copied(a) || is_exact(a);
   });
   const auto one_by_one = std::stable_partition(loads.begin(), encoded, [](const TensorLoad& a) {
     return is_copied(a) || is_regrouped(a) || (a.source.stored.in_order && a.out != nullptr);
@@ -91,14 +92,17 @@ LoadStatistics load_tensors(std::vector<TensorLoad> loads, std::span<std::byte> 
     const StoredTensor& stored = load->source.stored;
     if (is_regrouped(*load)) stored.exact_format->finish(stored.shape, load->out, {});
     if (is_copied(*load) || is_regrouped(*load)) {
-      refuse_bad_scales(load->source.file->file(stored), stored, *as_grouped(load->wanted), stored.shape, 0, load->out);
+      refuse_bad_scales(load->source.file->file(stored).path(), stored, block_format(load->wanted), stored.shape, 0,
+                        load->out, false);
     }
   }
   int64_t done = 0;
   for (const ReadRange& range : ranges) done += range.size_bytes;
   for (auto load = one_by_one; load != encoded; ++load) {
     const StoredTensor& stored = load->source.stored;
-    if (load->out != nullptr) {
+    if (is_exact(*load)) {
+      load->source.file->fill(stored, load->out);
+    } else if (load->out != nullptr) {
       load->source.read(0, stored.shape.elements(), load->wanted, load->out, nan_check);
     } else {
       pour(*load, staging, nan_check);
