@@ -47,9 +47,9 @@ TEST(DecoderConfig, TakesWeightsThatHeadroomHasQuantised) {
   };
   expect("bits", 8, "accepted");
   expect("bits", 16, "config.json: quantization_config.bits: expected an integer from 2 to 8, got 16");
-  expect("quant_method", "gptq",
-         "config.json: quantization_config: quantized weights are not supported; expected a model in float32, bfloat16 "
-         "or float16");
+  expect("quant_method", "quanto",
+         "config.json: quantization_config.quant_method: quanto is not supported; expected one of headroom, gptq, awq, "
+         "compressed-tensors, fp8, fbgemm_fp8 and bitsandbytes; try the model before it was quantised");
   expect("desc_act", true,
          "config.json: quantization_config.desc_act: this field is unknown; it may be a newer headroom's");
 }
@@ -64,7 +64,8 @@ TEST(DecoderConfig, RefusesWhatWouldChangeTheNumbers) {
   expect({{"is_encoder_decoder", true}}, "is_encoder_decoder: true is not supported; expected false");
   expect({{"pruned_heads", {{"0", {1}}}}}, "pruned_heads: {\"0\":[1]} is not supported; expected no pruned heads");
   expect({{"quantization_config", {{"bits", 4}}}},
-         "quantization_config: quantized weights are not supported; expected a model in float32, bfloat16 or float16");
+         "quantization_config.quant_method: absent is not supported; expected one of headroom, gptq, awq, "
+         "compressed-tensors, fp8, fbgemm_fp8 and bitsandbytes; try the model before it was quantised");
   expect({{"logit_scale", 2}}, "logit_scale: 2 is not supported; expected 1");
   expect({{"bias", true}}, "bias: true is not supported; expected false");
   expect({{"sliding_window", 64}}, "sliding_window: 64 is not supported; expected absent");

@@ -75,6 +75,7 @@ WeightTensor AdapterMerge::merged(const WeightTensor& base) {
   merged.file = this;
   merged.stored.in_order = false;
   merged.stored.format = nullptr;
+  merged.stored.exact_format = nullptr;
   return merged;
 }
 

@@ -124,6 +124,12 @@ class HuggingFaceConversion final : public Conversion {
     const bool is_quantised = std::any_of(sources_.begin(), sources_.end(), [](const WeightTensor& tensor) {
       return tensor.stored.type == StoredType::encoded;
     });
+    if (!dtype_ && is_quantised && !options_.adapter.empty()) {
+      throw InvalidInput(
+          "{}: its weights are quantised, and an adapter merged into them would be rounded with them; expected --dtype "
+          "f32, bf16 or f16, in which the sums are written; try --dtype f32, and headroom quantize behind it",
+          options_.model);
+    }
     if (!dtype_ && (is_quantised || GgufFile::is_gguf(options_.model))) dtype_ = model.stored_dtype();
     std::vector<TensorDeclaration> declarations;
     for (const WeightTensor& tensor : sources_) {

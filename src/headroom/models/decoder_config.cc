@@ -6,6 +6,7 @@
 
 #include "headroom/base/errors.h"
 #include "headroom/formats/json/json_object.h"
+#include "headroom/formats/weights/quantization_config.h"
 #include "headroom/models/decoder.h"
 #include "headroom/models/known_fields.h"
 #include "headroom/models/labels.h"
@@ -45,20 +46,9 @@ void read_heads(const JsonObject& config, DecoderConfig& decoder) {
                decoder.head_dim % 2 == 0 && decoder.head_dim <= 256, "an even head size up to 256");
 }
 
-// Of weights that headroom has quantised, the files themselves say what each of them is.
+// The files say what each of the weights is (formats/weights/foreign_weights.h); here, that they can be read.
 void check_quantization(const JsonObject& config) {
-  if (!config.has("quantization_config")) return;
-  const JsonObject quantization = config.object("quantization_config");
-  if (quantization.text_or("quant_method", "") != "headroom") {
-    throw InvalidInput("{}: quantized weights are not supported; expected a model in float32, bfloat16 or float16",
-                       config.where("quantization_config"));
-  }
-  quantization.integer("bits", 2, 8);
-  quantization.integer("group_size", 0, kLargest);
-  quantization.boolean("symmetric");
-  for (const std::string& key : quantization.unread()) {
-    throw InvalidInput("{}: this field is unknown; it may be a newer headroom's", quantization.where(key));
-  }
+  if (config.has("quantization_config")) read_quantization_config(config.object("quantization_config"));
 }
 
 // What the field would change is not computed; the value that changes nothing is accepted.

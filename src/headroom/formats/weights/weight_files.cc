@@ -9,6 +9,7 @@
 #include "headroom/formats/gguf/gguf_parts.h"
 #include "headroom/formats/gguf/gguf_weights.h"
 #include "headroom/formats/json/json_reader.h"
+#include "headroom/formats/weights/foreign_weights.h"
 
 namespace headroom {
 namespace {
@@ -81,15 +82,16 @@ bool is_before(const WeightTensor& a, const WeightTensor& b) {
 WeightFiles::WeightFiles(const std::string& path) : path_(path) {
   std::error_code error;
   std::string single = path;
+  std::optional<QuantizationConfig> quantization;
   if (fs::is_directory(path, error)) {
     single = path + "/model.safetensors";
+    quantization = quantization_of_model(path);
     const std::string index = path + "/model.safetensors.index.json";
     if (!fs::exists(single, error)) {
-      if (fs::exists(index, error)) {
-        open_sharded(path, index);
-        return;
-      }
-      refuse_without_weights(path);
+      if (!fs::exists(index, error)) refuse_without_weights(path);
+      open_sharded(path, index);
+      if (quantization) assemble_foreign_weights(*quantization);
+      return;
     }
   }
   std::unique_ptr<TensorFile> file;
@@ -100,6 +102,7 @@ WeightFiles::WeightFiles(const std::string& path) : path_(path) {
     file = std::make_unique<SafetensorsFile>(single);
   }
   take_file(std::move(file));
+  if (quantization) assemble_foreign_weights(*quantization);
 }
 
 WeightFiles::WeightFiles(std::unique_ptr<TensorFile> file) : path_(file->path()) { take_file(std::move(file)); }
@@ -168,6 +171,19 @@ void WeightFiles::sort_places() {
                                         [this](Place a, Place b) { return at(a).stored.name == at(b).stored.name; });
   if (twice == places_.end()) return;
   throw InvalidInput("{}: tensor {} is listed twice in the index", path_, printable(at(*twice).stored.name));
+}
+
+// Weights take the places of their tensors.
+void WeightFiles::assemble_foreign_weights(const QuantizationConfig& config) {
+  if (count() == 0) return;
+  ForeignWeights found = find_foreign_weights(*this, config);
+  std::erase_if(places_, [&](Place place) { return found.parts.contains(std::string(at(place).stored.name)); });
+  const auto shard = static_cast<uint32_t>(shards_.size());
+  for (int64_t index = 0; index < found.weights->count(); ++index) {
+    places_.push_back({shard, static_cast<uint32_t>(index)});
+  }
+  shards_.push_back({"", std::move(found.weights)});
+  sort_places();
 }
 
 WeightTensor WeightFiles::at(Place place) const {

@@ -1,6 +1,7 @@
 // The weights of a model as one set of tensors under Hugging Face's names: of a model directory, model.safetensors or
 // the shards that model.safetensors.index.json names (other safetensors files in it are none of the model's), or of a
-// GGUF file.
+// GGUF file. What other programs have quantised, as the directory's config.json says, is a tensor a weight
+// (foreign_weights.h), too.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +28,8 @@ struct WeightTensor {
 
 // The order in which files are read: by their paths, and in a file as it holds them.
 bool is_before(const WeightTensor& a, const WeightTensor& b);
+
+struct QuantizationConfig;
 
 class WeightFiles {
  public:
@@ -63,6 +66,7 @@ class WeightFiles {
   };
 
   void take_file(std::unique_ptr<TensorFile> file);
+  void assemble_foreign_weights(const QuantizationConfig& config);
   void open_sharded(const std::string& directory, const std::string& index_path);
   void collect_shards(const File& index, const std::string& directory);
   void check_listing(const File& index);
