@@ -68,9 +68,10 @@ bench-pairs: build ## two runs at once in one container, a hundred times: none i
 	python3 bench/pairs.py --headroom build/headroom
 
 # PYTHON=~/peers/bin/python for PyTorch's DDP and FSDP2 beside
-bench-ranks: build ## jobs of several ranks: bits, memory, bytes sent; a step of each stage
+bench-ranks: build ## jobs of several ranks: bits, memory, bytes sent; a step of each stage, and over weak links
 	python3 bench/ranks.py --headroom build/headroom
 	python3 bench/ranks_speed.py --headroom build/headroom $(if $(PYTHON),--python $(PYTHON))
+	python3 bench/weak_links.py --headroom build/headroom
 
 # ONLY=llama-1b-full for one of them; SMALL=1 for a small stand-in of each
 bench-large: build ## the large shapes inside their budgets: minutes to an hour each, up to 60 GB of disk

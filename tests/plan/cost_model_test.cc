@@ -111,5 +111,24 @@ TEST(CostModel, ATransferThatTheProcessorCopiesIsNotHidden) {
   EXPECT_DOUBLE_EQ(seconds_of(graph, rates), 1.25 * product);
 }
 
+TEST(CostModel, ALinkServesOneTransferAfterTheOther) {
+  const Graph graph = parse_graph(
+      "graph step\n"
+      "input %p: f32[1024] weight\n"
+      "input %q: f32[1024] weight\n"
+      "%a: f32[2048] staging = gather(%p) {ranks=2, rows=2048, unit=1024} forward\n"
+      "%b: f32[2048] staging = gather(%q) {ranks=2, rows=2048, unit=1024} forward\n"
+      "%x: f32[2048] staging = gathered(%a, %p) forward\n"
+      "%y: f32[2048] staging = gathered(%b, %q) forward\n"
+      "result %x\n"
+      "result %y\n");
+  MachineRates rates = plain_rates();
+  rates.network_bytes_per_second = 4096;
+  for (const double share : {0.0, 0.5, 1.0}) {
+    rates.network_processor_share = share;
+    EXPECT_DOUBLE_EQ(seconds_of(graph, rates), 2);
+  }
+}
+
 }  // namespace
 }  // namespace headroom

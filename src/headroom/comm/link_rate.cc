@@ -1,6 +1,7 @@
 #include "headroom/comm/link_rate.h"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -13,35 +14,41 @@ namespace headroom {
 namespace {
 
 constexpr int64_t kLeastBytes = kMiB, kMostBytes = 16 * kMiB;  // each way
-constexpr int64_t kFirstBytes = 32 * kKiB;
-constexpr double kLongEnough = 20e-3;  // seconds of an exchange that says something
-constexpr int kSmallRounds = 32, kRounds = 5;
+constexpr int64_t kFirstBytes = 16 * kKiB;
+constexpr double kLongEnough = 50e-3;  // seconds of a stream of exchanges that says something
+constexpr int kSmallRounds = 32, kRounds = 3;
 
 double seconds_since(int64_t begin_ns) { return 1e-9 * static_cast<double>(exchange_clock_ns() - begin_ns); }
 
+// As steps do it, the next exchange is begun before the one before has been waited for.
 class LinkProbe {
  public:
   LinkProbe(Communicator& ranks, int64_t probe_bytes)
       : ranks_(ranks),
-        most_bytes_(probe_bytes / 2 / (ranks.size() - 1)),
+        most_bytes_(probe_bytes / kMessages / (ranks.size() - 1)),
         memory_(std::make_unique<std::byte[]>(static_cast<size_t>(probe_bytes))) {}
 
   LinkRate run() {
     LinkRate rate;
-    rate.exchange_seconds = median(kSmallRounds, [&] { return exchange(1, 0); });
+    rate.exchange_seconds = median(kSmallRounds, [&] { return stream(1, 1, 0); });
     int64_t bytes = std::min(kFirstBytes, most_bytes_);
-    while (bytes < most_bytes_ && slowest(exchange(bytes, 0)) < kLongEnough) bytes = std::min(2 * bytes, most_bytes_);
-    const double seconds = median(kRounds, [&] { return exchange(bytes, 0); });
-    const double sent = static_cast<double>(bytes * (ranks_.size() - 1));
+    int64_t exchanges = 2;
+    while (slowest(stream(bytes, exchanges, 0)) < kLongEnough) {
+      bytes < most_bytes_ ? bytes = std::min(2 * bytes, most_bytes_) : exchanges *= 2;
+    }
+    const double seconds = median(kRounds, [&] { return stream(bytes, exchanges, 0); });
+    const double sent = static_cast<double>(bytes * exchanges * (ranks_.size() - 1));
     rate.bytes_per_second = sent / std::max(seconds - rate.exchange_seconds, seconds / 2);  // of a busy machine
     const int64_t work = work_of(seconds);
     const double alone = median(kRounds, [&] { return compute(work); });
-    const double beside = median(kRounds, [&] { return exchange(bytes, work); });
+    const double beside = median(kRounds, [&] { return stream(bytes, exchanges, work); });
     rate.processor_share = std::clamp((beside - std::max(alone, seconds)) / std::min(alone, seconds), 0.0, 1.0);
     return rate;
   }
 
  private:
+  static constexpr int64_t kMessages = 4;  // with each other rank: out and in, of the exchange before and the next
+
   // Of all ranks.
   double slowest(double seconds) const {
     const std::vector<double> all = all_gather_of(ranks_, seconds);
@@ -56,21 +63,29 @@ class LinkProbe {
     return seconds[seconds.size() / 2];
   }
 
-  // So many bytes to and from each other rank, beside so much work.
-  double exchange(int64_t bytes, int64_t work) {
-    exchange_.sends.clear();
-    exchange_.receives.clear();
+  void set_size(int64_t bytes) {
     int64_t place = 0;
-    for (int peer = 0; peer < ranks_.size(); ++peer) {
-      if (peer == ranks_.rank()) continue;
-      exchange_.sends.push_back({peer, memory_.get() + place++ * most_bytes_, bytes});
-      exchange_.receives.push_back({peer, memory_.get() + place++ * most_bytes_, bytes});
+    for (Exchange& exchange : exchanges_) {
+      exchange = {};
+      for (int peer = 0; peer < ranks_.size(); ++peer) {
+        if (peer == ranks_.rank()) continue;
+        exchange.sends.push_back({peer, memory_.get() + place++ * most_bytes_, bytes});
+        exchange.receives.push_back({peer, memory_.get() + place++ * most_bytes_, bytes});
+      }
     }
+  }
+
+  // So many exchanges of so many bytes to and from each other rank, beside so much work.
+  double stream(int64_t bytes, int64_t exchanges, int64_t work) {
+    set_size(bytes);
     barrier(ranks_);
     const int64_t begin_ns = exchange_clock_ns();
-    ranks_.begin(exchange_);
-    compute(work);
-    ranks_.wait(exchange_);
+    ranks_.begin(exchanges_[0]);
+    for (int64_t i = 0; i < exchanges; ++i) {
+      if (i + 1 < exchanges) ranks_.begin(exchanges_[static_cast<size_t>((i + 1) % 2)]);
+      compute(work / exchanges);
+      ranks_.wait(exchanges_[static_cast<size_t>(i % 2)]);
+    }
     return seconds_since(begin_ns);
   }
 
@@ -92,7 +107,7 @@ class LinkProbe {
   Communicator& ranks_;
   const int64_t most_bytes_;  // of a message
   const std::unique_ptr<std::byte[]> memory_;
-  Exchange exchange_;
+  std::array<Exchange, 2> exchanges_;
   double sum_ = 0;
 };
 

@@ -18,7 +18,7 @@ struct LinkRate {
 // 1 to 16 MiB each way.
 int64_t link_probe_bytes(int64_t elements, int64_t ranks);
 
-// In a third of a second, on slow links in a few; the same numbers on all ranks. Holds the least `probe_bytes` of all.
+// In half a second, on slow links in a few; the same numbers on all ranks. Holds the least `probe_bytes` of all.
 LinkRate measure_link(Communicator& ranks, int64_t probe_bytes);
 
 }  // namespace headroom

@@ -146,9 +146,8 @@ double seconds_of(const Graph& graph, const MachineRates& rates, double filled) 
       double& end = free[static_cast<size_t>(node.op->lane())];
       const bool is_exchange = node.op->lane() == Lane::network;
       const double seconds = node.op->price(types.of(graph, node)).bytes / transfer_rate(node, rates);
-      const double own = is_exchange ? rates.network_processor_share * seconds : 0;
-      now += own;
-      end = std::max(end, now) + seconds - own;
+      end = std::max(end, now) + seconds;
+      if (is_exchange) now += rates.network_processor_share * seconds;
       const double late = is_exchange ? rates.network_exchange_seconds : 0;  // while the next one is under way
       transfer_end[writes ? node.inputs.front() : node.outputs.front()] = end + late;
     } else {
