@@ -17,8 +17,12 @@ void add_convert_command(CLI::App& app) {
   command
       ->add_option("--output", options->output, "Directory for the converted model, new or empty; with gguf a new file")
       ->required();
-  command->add_option("--format", options->format, "hf: a Hugging Face directory; gguf: one file for llama.cpp")
-      ->check(CLI::IsMember({"hf", "gguf"}));
+  command
+      ->add_option("--format", options->format,
+                   "hf: a Hugging Face directory; gguf: one file for llama.cpp; gptq, awq: a directory whose layers "
+                   "keep the codes "
+                   "of `headroom quantize`, packed as those programs do")
+      ->check(CLI::IsMember({"hf", "gguf", "gptq", "awq"}));
   command->add_option("--dtype", options->dtype,
                       "f32, bf16 or f16, with gguf also q8_0; default: each tensor keeps its own");
   command->add_option("--adapter", options->adapter, "Merge this PEFT adapter (LoRA) into the weights");

@@ -12,7 +12,7 @@ namespace headroom {
 namespace {
 
 // Every format that convert writes.
-constexpr std::array<const ConvertFormat*, 2> kFormats = {&kHuggingFaceFormat, &kGgufFormat};
+constexpr std::array<const ConvertFormat*, 4> kFormats = {&kHuggingFaceFormat, &kGgufFormat, &kGptqFormat, &kAwqFormat};
 
 const ConvertFormat& format_of(const ConvertOptions& options) {
   std::string names;

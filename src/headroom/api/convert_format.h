@@ -21,4 +21,8 @@ extern const ConvertFormat kHuggingFaceFormat;
 // One GGUF file: F32, F16, BF16 or Q8_0, with metadata and vocabulary. --format gguf
 extern const ConvertFormat kGgufFormat;
 
+// Hugging Face directories whose layers' codes are packed as GPTQ or AWQ does. --format gptq, awq
+extern const ConvertFormat kGptqFormat;
+extern const ConvertFormat kAwqFormat;
+
 }  // namespace headroom

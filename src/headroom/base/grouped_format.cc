@@ -292,6 +292,18 @@ void GroupedFormat::put_group(const GroupedLayout& layout, int64_t first, std::s
   GroupedTensor(layout, tensor).put(first / layout.columns, first % layout.columns, codes, scale_bits, zero, tensor);
 }
 
+GroupedFormat::Group GroupedFormat::take_group(const GroupedLayout& layout, int64_t first, const std::byte* tensor,
+                                               std::span<uint8_t> codes) const {
+  const GroupedTensor from(layout, tensor);
+  const int64_t row = first / layout.columns;
+  const int64_t k = first % layout.columns;
+  for (size_t i = 0; i < codes.size(); ++i) {
+    codes[i] = static_cast<uint8_t>(from.code(row, k + static_cast<int64_t>(i)));
+  }
+  const Grid grid = from.grid(row, k);
+  return {grid.scale_bits, static_cast<uint8_t>(grid.zero)};
+}
+
 // What no row fills.
 void GroupedFormat::finish(const Shape& shape, std::byte* tensor, std::span<const float>) const {
   const GroupedLayout layout(*this, shape);

@@ -58,6 +58,13 @@ class GroupedFormat final : public BlockFormat {
   void put_group(const GroupedLayout& layout, int64_t first, std::span<const uint8_t> codes, uint16_t scale_bits,
                  uint8_t zero, std::byte* tensor) const;
 
+  // The same the other way: a group's codes as they are stored, into `codes`, and what they mean.
+  struct Group {
+    uint16_t scale_bits;
+    uint8_t zero;
+  };
+  Group take_group(const GroupedLayout& layout, int64_t first, const std::byte* tensor, std::span<uint8_t> codes) const;
+
   // Element k of a row: what the scale is multiplied by, and the scale.
   struct Element {
     int code;  // less the zero
