@@ -53,6 +53,13 @@ void add_quantize_command(CLI::App& app) {
       ->add_option("--disk", options->disk,
                    "Directory for what the layers pass on of each row, where memory has no room for it")
       ->group("Calibration");
+  command
+      ->add_option("--eval-data", options->eval_data,
+                   "Text that the calibration does not see: when all is written, compare with the whole model on it")
+      ->group("Cost");
+  command
+      ->add_option("--html", options->html, "Write a picture of what each layer loses to this page; for gptq and best")
+      ->group("Cost");
   command->add_option("--shard-size", options->shard_size, "Cut the weights into files of at most this size: 5GB");
   add_memory_and_report_flags(*command, *options);
   command->add_option("--threads", options->threads, "Threads; 0: one for each available processor")->group("Memory");

@@ -83,44 +83,6 @@ struct ConvertResult : MemoryUse {
 };
 ConvertResult convert(const ConvertOptions& options);
 
-// Of --memory, --disk, --threads, --report, --quiet and --verbose.
-struct QuantizeOptions : RunOptions {
-  std::string model;
-  std::string output;
-  std::string method = "rtn";
-  int bits = 4;              // of matrices: 8, 4, 3 or 2
-  int64_t group_size = 128;  // elements of a row that share a scale: 32, 64, 128; 0: the whole row
-  bool asymmetric = false;   // with a zero point beside each scale
-  int head_bits = 8;         // of the output layer, which decides the logits; of a tied table, too
-  int embedding_bits = 0;    // of the table of embeddings; 0: as bits, where text is read as head_bits
-  std::string keep;          // layers that stay as they are stored: "lm_head,*down_proj"
-  std::string shard_size = "50GB";
-  // Of methods that look at what weights are multiplied with:
-  std::vector<std::string> calibration;  // text, as `train` reads it
-  int64_t samples = 128;                 // rows of it, spread evenly
-  int64_t seq_len = 0;                   // tokens of a row; 0: 2048, or as many as the model has positions for
-  double damping = 0.01;                 // added to the Gram matrix' diagonal, of its mean
-};
-
-struct QuantizeResult : ConvertResult {
-  struct Format {
-    int64_t weights = 0;
-    int64_t bytes = 0;
-  };
-  std::map<std::string, Format> formats;  // what weights are stored in: "int4_g128", "f32"
-  double bits_per_weight = 0;             // of all weights together
-  // Of a calibration: what the codes of each weight lose of what its layer gives, relative squares, and what they
-  // would lose if each number went to its nearest code.
-  struct Loss {
-    std::string weight;
-    double loss = 0;
-    double rounding_loss = 0;
-  };
-  std::vector<Loss> losses;
-  double calibration_seconds = 0;
-};
-QuantizeResult quantize(const QuantizeOptions& options);
-
 struct TrainOptions : RunOptions {
   std::string model;               // directory with config.json, weights, tokenizer.json
   std::vector<std::string> data;   // text or JSONL files (docs/data.md)
@@ -253,5 +215,45 @@ struct EvalResult : MemoryUse, LoadUse {
   int stopped_by_signal = 0;  // 0: all was evaluated
 };
 EvalResult evaluate(const EvalOptions& options);
+
+// Of --memory, --disk, --threads, --report, --html, --quiet and --verbose.
+struct QuantizeOptions : RunOptions {
+  std::string model;
+  std::string output;
+  std::string method = "rtn";
+  int bits = 4;              // of matrices: 8, 4, 3 or 2
+  int64_t group_size = 128;  // elements of a row that share a scale: 32, 64, 128; 0: the whole row
+  bool asymmetric = false;   // with a zero point beside each scale
+  int head_bits = 8;         // of the output layer, which decides the logits; of a tied table, too
+  int embedding_bits = 0;    // of the table of embeddings; 0: as bits, where text is read as head_bits
+  std::string keep;          // layers that stay as they are stored: "lm_head,*down_proj"
+  std::string shard_size = "50GB";
+  // Of methods that look at what weights are multiplied with:
+  std::vector<std::string> calibration;  // text, as `train` reads it
+  int64_t samples = 128;                 // rows of it, spread evenly
+  int64_t seq_len = 0;                   // tokens of a row; 0: 2048, or as many as the model has positions for
+  double damping = 0.01;                 // added to the Gram matrix' diagonal, of its mean
+  std::vector<std::string> eval_data;    // text on which the result is compared with MODEL; empty: it is not
+};
+
+struct QuantizeResult : ConvertResult {
+  struct Format {
+    int64_t weights = 0;
+    int64_t bytes = 0;
+  };
+  std::map<std::string, Format> formats;  // what weights are stored in: "int4_g128", "f32"
+  double bits_per_weight = 0;             // of all weights together
+  // Of a calibration: what the codes of each weight lose of what its layer gives, relative squares, and what they
+  // would lose if each number went to its nearest code.
+  struct Loss {
+    std::string weight;
+    double loss = 0;
+    double rounding_loss = 0;
+  };
+  std::vector<Loss> losses;
+  double calibration_seconds = 0;
+  std::optional<EvalResult> evaluation;  // on eval_data, beside MODEL
+};
+QuantizeResult quantize(const QuantizeOptions& options);
 
 }  // namespace headroom

@@ -132,6 +132,17 @@ class Calibration(frame.CommandTest):
                 self.assertIn(words, self.refused("quantize", "model", "--output", "no", *FLAGS, *arguments))
                 self.assertFalse((self.directory / "no").exists())
 
+    def test_what_it_cost_is_said_and_drawn(self):
+        report = self.quantize("drawn", "--eval-data", "held-out.txt", "--html", "page.html")
+        self.headroom("eval", "drawn", "--data", "held-out.txt", "--reference", "model", "--seq-len", "64", "--quiet",
+                      "--report", "e.json")  # fmt: skip
+        expected = self.read_json("e.json")
+        for key, value in report["evaluation"].items():
+            self.assertEqual(value, expected[key], key)
+        page = (self.directory / "page.html").read_text()
+        self.assertEqual(page.count("<tr>"), 14)
+        self.assertIn(f"divergence {expected['kl_divergence']:.6f} nats", page)
+
     def test_rows_of_examples(self):
         lines = [{"prompt": f"What is {n}?", "completion": f"It is {n * 3}."} for n in range(200)]
         self.write("text.jsonl", "".join(json.dumps(line) + "\n" for line in lines))

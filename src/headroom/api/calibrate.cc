@@ -154,6 +154,11 @@ Calibrated calibrate(const QuantizeOptions& options, const Model& model, const s
     fit(most);
   }
 
+  int64_t file_bytes = 0;
+  for (const QuantizedWeight& weight : weights) {
+    file_bytes = add_sizes(file_bytes, weight.type.bytes(), "the quantised model");
+  }
+  require_disk_space(options.output, 2 * file_bytes, "the quantised model and its calibration");
   Calibrated result;
   create_directories(directory);
   const DirectoryLock lock(directory);
@@ -174,7 +179,9 @@ Calibrated calibrate(const QuantizeOptions& options, const Model& model, const s
     take_up(directory, settings_text(options, model, settings, formats, text));
     Calibration calibration(model, formats, settings);
     const FittedJob job = fit(calibration);
-    announce_plan(job, options, "plan of the calibration's largest step", options.model);
+    RunOptions shown = options;  // --html is for what is lost
+    shown.html = "";
+    announce_plan(job, shown, "plan of the calibration's largest step", options.model);
     check_commit(job);
     result.predicted_seconds = calibration.predicted_seconds();
     if (!options.quiet) print_note("Predicted: {}\n", format_duration(result.predicted_seconds));

@@ -9,6 +9,7 @@
 
 #include "headroom/api/calibrate.h"
 #include "headroom/api/conversion.h"
+#include "headroom/api/loss_page.h"
 #include "headroom/api/model_source.h"
 #include "headroom/api/output_paths.h"
 #include "headroom/api/quantize_choice.h"
@@ -255,6 +256,48 @@ class Quantization final : public Conversion {
   const int64_t tokenizer_bytes_ = GgufFile::is_gguf(options_.model) ? tokenizer_bytes_of(options_.model) : 0;
 };
 
+void finish_calibration(const QuantizeOptions& options, const Calibrated& calibrated, QuantizeResult& result) {
+  if (calibrated.memory.predicted_peak_bytes > result.predicted_peak_bytes) {
+    static_cast<MemoryUse&>(result) = calibrated.memory;
+  }
+  remove_tree(calibration_directory(options));
+  if (!options.quiet) print_losses(calibrated);
+}
+
+// What it cost, on text that the calibration has not seen; into the report as well.
+void compare(const QuantizeOptions& options, QuantizeResult& result) {
+  EvalOptions evaluation;
+  static_cast<RunOptions&>(evaluation) = options;
+  evaluation.report = evaluation.html = evaluation.disk = "";
+  evaluation.quiet = true;
+  evaluation.model = options.output;
+  evaluation.reference = options.model;
+  evaluation.data = options.eval_data;
+  evaluation.seq_len = options.seq_len;
+  result.evaluation = evaluate(evaluation);
+  const EvalResult& cost = *result.evaluation;
+  result.stopped_by_signal = cost.stopped_by_signal;
+  if (result.stopped_by_signal != 0) return;
+  if (!options.quiet) {
+    print_note(
+        "perplexity {:.4f}, where the whole model has {:.4f} ({:+.3f} %); divergence {:.6f} nats; the same token is "
+        "the likeliest in {:.3f} % of predictions\n",
+        cost.perplexity, cost.reference_perplexity, 100 * (cost.perplexity / cost.reference_perplexity - 1),
+        cost.kl_divergence, 100 * cost.top1_agreement);
+  }
+  if (options.report.empty()) return;
+  const File file = File::open(options.report);
+  std::string text(static_cast<size_t>(file.size_bytes()), '\0');
+  file.read(0, text.data(), file.size_bytes());
+  nlohmann::ordered_json report = nlohmann::ordered_json::parse(text);
+  report["evaluation"] = {{"perplexity", cost.perplexity},
+                          {"reference_perplexity", cost.reference_perplexity},
+                          {"kl_divergence", cost.kl_divergence},
+                          {"top1_agreement", cost.top1_agreement},
+                          {"predictions", cost.predictions}};
+  write_json(options.report, report);
+}
+
 }  // namespace
 
 QuantizeResult quantize(const QuantizeOptions& options) {
@@ -263,8 +306,10 @@ QuantizeResult quantize(const QuantizeOptions& options) {
   check_calibration(options);
   std::vector<InputPath> inputs = {{"MODEL", options.model}};
   for (const std::string& path : options.calibration) inputs.push_back({"--calibration", path});
+  for (const std::string& path : options.eval_data) inputs.push_back({"--eval-data", path});
   check_output_paths(outputs_of(options, {{"--output", options.output}}), inputs);
   check_data_files(options.calibration);
+  check_data_files(options.eval_data);
   const std::unique_ptr<Model> model = open_model_directory(options.model, open_settings(options));
   expect_new_directory(options.output);
   Calibrated calibrated;
@@ -292,12 +337,10 @@ QuantizeResult quantize(const QuantizeOptions& options) {
                        report["bits_per_weight"] = result.bits_per_weight;
                        if (is_calibrated(options)) add_calibration(report, calibrated);
                      });
-  if (result.stopped_by_signal != 0 || !is_calibrated(options)) return result;
-  if (calibrated.memory.predicted_peak_bytes > result.predicted_peak_bytes) {
-    static_cast<MemoryUse&>(result) = calibrated.memory;
-  }
-  remove_tree(calibration_directory(options));
-  if (!options.quiet) print_losses(calibrated);
+  if (result.stopped_by_signal != 0) return result;
+  if (is_calibrated(options)) finish_calibration(options, calibrated, result);
+  if (!options.eval_data.empty()) compare(options, result);
+  if (!options.html.empty() && result.stopped_by_signal == 0) write_loss_page(options.html, options, result);
   return result;
 }
 
