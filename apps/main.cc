@@ -33,6 +33,14 @@ int end_parsing(const CLI::App& app, const CLI::ParseError& error) {
   return complain(error, headroom::usage_error(app, error), kBadInput);
 }
 
+// Each process would do all of it: several write one output, or print one text several times.
+void refuse_ranks_of(const CLI::App& verb) {
+  const auto launch = headroom::find_launch_of_several();
+  if (!launch || verb.get_name() == "train") return;
+  throw headroom::InvalidInput("{} started {} processes, and {} is the work of one; expected train; try {} without it",
+                               headroom::name_of(launch->launcher), launch->size, verb.get_name(), verb.get_name());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -68,6 +76,9 @@ int main(int argc, char** argv) {
         "  headroom train model --data *.txt --output trained --memory 256MiB --steps 200\n"
         "  headroom generate trained --prompt \"Once upon\"\n"
         "headroom VERB --help explains a verb and shows its defaults.");
+    app.parse_complete_callback([&app] {  // before the verb's own
+      if (!app.get_subcommands().empty()) refuse_ranks_of(*app.get_subcommands().front());
+    });
     try {
       app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -23,6 +23,13 @@ class Ranks(RanksTest):
         self.assertEqual((code, out, len(errors.splitlines())), (2, "", 1), errors)
         self.assertTrue(errors.startswith("headroom: "), errors)
 
+    def test_a_verb_that_is_the_work_of_one_process_is_refused_once(self):
+        code, out, errors, _ = run(2, "inspect", "model", program=PROGRAM.parent / "headroom")
+        words = "headroom: mpirun of Open MPI started 2 processes, and inspect is the work of one; expected train; try "
+        self.assertEqual((code, out, errors), (2, "", words + "inspect without it\n"))
+        code, out, errors, _ = run(2, "generate", "--help", program=PROGRAM.parent / "headroom")
+        self.assertEqual((code, errors), (0, ""))
+
     def test_what_is_installed_finds_the_module_below_its_prefix(self):
         prefix = Path(self.enterContext(TemporaryDirectory()))
         directory = prefix / os.environ.get("MODULE_DIRECTORY", "lib/headroom")
