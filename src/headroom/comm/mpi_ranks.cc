@@ -31,7 +31,9 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr int64_t kPieceBytes = 4 * kMiB;  // of a message: MPI's counts are int, and a piece is moved in one go
+constexpr int64_t kPieceBytes = kMiB;  // of a message: MPI's counts are int, and a piece is moved in one go
+// Of pieces that are on their way to one rank together; the others wait, so that what was begun first arrives first.
+constexpr int64_t kWindowBytes = 4 * kMiB;
 constexpr int kDataTag = 0, kLifeTag = 1;
 constexpr auto kLifeInterval = seconds(1);
 constexpr auto kProgressInterval = microseconds(300);  // between looks at messages while the others compute
@@ -48,9 +50,37 @@ constexpr unsigned char kGoesOn = 1, kEndsByError = 2;  // what ranks say to eac
 // The pieces of an exchange between its begin and its wait. Free while `exchange` is null; keeps its room.
 struct MpiFlight {
   const Exchange* exchange = nullptr;
-  std::vector<HeadroomMpiRequest> requests;
-  size_t arrived = 0;   // of the requests, from the front
-  int64_t done_ns = 0;  // when the last of them was seen to have; 0: not yet
+  std::vector<HeadroomMpiRequest> receives;
+  size_t arrived = 0;    // of the receives, from the front
+  int64_t to_leave = 0;  // pieces that it sends
+  int64_t done_ns = 0;   // when the last of all was seen to have come or gone; 0: not yet
+};
+
+struct SendPiece {
+  MpiFlight* flight = nullptr;
+  const std::byte* data = nullptr;
+  int size_bytes = 0;
+  HeadroomMpiRequest request = {};
+};
+
+// What goes to one rank, in the order in which it was begun; keeps its room.
+struct SendQueue {
+  std::vector<SendPiece> pieces;
+  size_t first = 0;  // that is on its way
+  size_t next = 0;   // that waits
+  int64_t under_way_bytes = 0;
+
+  void push(const SendPiece& piece) {
+    if (pieces.size() == pieces.capacity() && first > 0) {
+      pieces.erase(pieces.begin(), pieces.begin() + static_cast<std::ptrdiff_t>(first));
+      next -= first;
+      first = 0;
+    }
+    pieces.push_back(piece);
+  }
+  bool has_room() const {
+    return next < pieces.size() && (under_way_bytes == 0 || under_way_bytes + pieces[next].size_bytes <= kWindowBytes);
+  }
 };
 
 struct PeerLife {
@@ -61,14 +91,23 @@ struct PeerLife {
   Clock::time_point last_heard;
 };
 
-int64_t pieces_of(const Exchange& exchange) {
+int64_t pieces_of(const std::vector<Message>& messages) {
   int64_t pieces = 0;
-  for (const std::vector<Message>* messages : {&exchange.sends, &exchange.receives}) {
-    for (const Message& message : *messages) {
-      pieces += std::max<int64_t>((message.size_bytes + kPieceBytes - 1) / kPieceBytes, 1);
-    }
+  for (const Message& message : messages) {
+    pieces += std::max<int64_t>((message.size_bytes + kPieceBytes - 1) / kPieceBytes, 1);
   }
   return pieces;
+}
+
+// Calls visit(first byte, bytes) for each piece; one of nothing for a message of nothing.
+template <class Visit>
+void for_each_piece(const Message& message, Visit visit) {
+  int64_t at = 0;
+  do {
+    const auto size = static_cast<int>(std::min(kPieceBytes, message.size_bytes - at));
+    visit(message.data + at, size);
+    at += size;
+  } while (at < message.size_bytes);
 }
 
 class MpiRanks : public Communicator {
@@ -78,7 +117,8 @@ class MpiRanks : public Communicator {
         mpi_(mpi),
         timeout_(seconds(settings.timeout_seconds)),
         exceptions_(std::uncaught_exceptions()),
-        wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+        wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+        sends_(static_cast<size_t>(mpi.size())) {
     if (wake_ < 0) throw MachineFailure("the kernel gives no eventfd for the thread that moves messages");
     peers_.reserve(static_cast<size_t>(size()));  // MPI writes into them
     for (int peer = 0; peer < size(); ++peer) {
@@ -112,9 +152,9 @@ class MpiRanks : public Communicator {
     {
       const std::lock_guard lock(mutex_);
       MpiFlight& flight = free_flight(exchange);
-      for (const Message& message : exchange.receives) begin_message(flight, message, false);
-      for (const Message& message : exchange.sends) begin_message(flight, message, true);
       flight.exchange = &exchange;
+      for (const Message& message : exchange.receives) begin_receive(flight, message);
+      for (const Message& message : exchange.sends) begin_send(flight, message);
       clock_.begin(exchange_clock_ns());
       ++in_flight_;
     }
@@ -168,54 +208,85 @@ class MpiRanks : public Communicator {
 
   // The free one with the least room that is enough.
   MpiFlight& free_flight(const Exchange& exchange) {
-    const auto pieces = static_cast<size_t>(pieces_of(exchange));
+    const auto pieces = static_cast<size_t>(pieces_of(exchange.receives));
     MpiFlight* best = nullptr;
     for (const std::unique_ptr<MpiFlight>& flight : flights_) {
       ensure(flight->exchange != &exchange, "an exchange is begun again before it has been waited for");
-      if (flight->exchange != nullptr || flight->requests.capacity() < pieces) continue;
-      if (best == nullptr || flight->requests.capacity() < best->requests.capacity()) best = flight.get();
+      if (flight->exchange != nullptr || flight->receives.capacity() < pieces) continue;
+      if (best == nullptr || flight->receives.capacity() < best->receives.capacity()) best = flight.get();
     }
     if (best == nullptr) {
       best = flights_.emplace_back(std::make_unique<MpiFlight>()).get();
-      best->requests.reserve(pieces);
+      best->receives.reserve(pieces);
     }
-    best->requests.clear();
+    best->receives.clear();
     best->arrived = 0;
+    best->to_leave = pieces_of(exchange.sends);
     best->done_ns = 0;
     return *best;
   }
 
-  void begin_message(MpiFlight& flight, const Message& message, bool sends) {
-    int64_t at = 0;
-    do {
-      const auto piece = static_cast<int>(std::min(kPieceBytes, message.size_bytes - at));
+  void begin_receive(MpiFlight& flight, const Message& message) {
+    for_each_piece(message, [&](std::byte* data, int size_bytes) {
       HeadroomMpiRequest request = {};
-      check(sends ? mpi_.send(message.data + at, piece, message.peer, kDataTag, &request)
-                  : mpi_.receive(message.data + at, piece, message.peer, kDataTag, &request));
-      flight.requests.push_back(request);
-      at += piece;
-    } while (at < message.size_bytes);
+      check(mpi_.receive(data, size_bytes, message.peer, kDataTag, &request));
+      flight.receives.push_back(request);
+    });
+  }
+
+  void begin_send(MpiFlight& flight, const Message& message) {
+    SendQueue& queue = sends_[static_cast<size_t>(message.peer)];
+    for_each_piece(message, [&](std::byte* data, int size_bytes) { queue.push({&flight, data, size_bytes, {}}); });
+    send_on(message.peer);
+  }
+
+  // Takes out what has left, and begins to send what there is room for.
+  void send_on(int peer) {
+    SendQueue& queue = sends_[static_cast<size_t>(peer)];
+    for (; queue.first < queue.next; ++queue.first) {
+      SendPiece& piece = queue.pieces[queue.first];
+      int done = 0;
+      check(mpi_.test(&piece.request, &done));
+      if (done == 0) break;
+      queue.under_way_bytes -= piece.size_bytes;
+      --piece.flight->to_leave;
+    }
+    for (; queue.has_room(); ++queue.next) {
+      SendPiece& piece = queue.pieces[queue.next];
+      check(mpi_.send(piece.data, piece.size_bytes, peer, kDataTag, &piece.request));
+      queue.under_way_bytes += piece.size_bytes;
+    }
+    if (queue.first < queue.pieces.size()) return;
+    queue.pieces.clear();
+    queue.first = queue.next = 0;
+  }
+
+  void send_on_to_all() {
+    for (int peer = 0; peer < size(); ++peer) send_on(peer);
   }
 
   bool has_arrived(MpiFlight& flight) {
     const std::lock_guard lock(mutex_);
+    send_on_to_all();
     return advance(flight);
   }
 
   // A look at one message lets all of them go on, so the first that has not arrived is enough.
   bool advance(MpiFlight& flight) {
-    while (flight.arrived < flight.requests.size()) {
+    while (flight.arrived < flight.receives.size()) {
       int done = 0;
-      check(mpi_.test(&flight.requests[flight.arrived], &done));
+      check(mpi_.test(&flight.receives[flight.arrived], &done));
       if (done == 0) return false;
       ++flight.arrived;
     }
+    if (flight.to_leave > 0) return false;
     if (flight.done_ns == 0) clock_.done(flight.done_ns = exchange_clock_ns());
     return true;
   }
 
   bool advance_all() {
     bool have_arrived = true;
+    send_on_to_all();
     for (const std::unique_ptr<MpiFlight>& flight : flights_) {
       if (flight->exchange != nullptr) have_arrived = advance(*flight) && have_arrived;
     }
@@ -374,6 +445,7 @@ class MpiRanks : public Communicator {
   const int wake_;
   std::mutex mutex_;  // MPI, what is in flight, and the clock
   std::vector<std::unique_ptr<MpiFlight>> flights_;
+  std::vector<SendQueue> sends_;  // by rank
   int in_flight_ = 0;
   ExchangeClock clock_;
   std::atomic<bool> is_waiting_ = false;   // the owner looks at messages itself
