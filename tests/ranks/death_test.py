@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 from mpirun import RanksTest, is_running, launch, main, parent_of, ranks_of, run
 
@@ -27,6 +28,10 @@ class Ranks(RanksTest):
         os.kill(parent_of(ranks[1]), signal.SIGKILL)
         process.communicate(timeout=60)
         self.assertEqual(process.returncode, 128 + signal.SIGKILL)
+        # The kernel ends them when their guards are gone, but they must run once more for it.
+        end = time.monotonic() + 10
+        while any(is_running(rank) for rank in ranks) and time.monotonic() < end:
+            time.sleep(0.01)
         self.assertFalse([rank for rank in ranks if is_running(rank)])
 
 

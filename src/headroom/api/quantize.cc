@@ -256,6 +256,18 @@ class Quantization final : public Conversion {
   const int64_t tokenizer_bytes_ = GgufFile::is_gguf(options_.model) ? tokenizer_bytes_of(options_.model) : 0;
 };
 
+// Blocks and codes of other programs are read as the numbers that they mean.
+void note_second_rounding(const std::string& model) {
+  const WeightFiles files(model);
+  for (int64_t i = 0; i < files.count(); ++i) {
+    const StoredTensor tensor = files.tensor(i).stored;
+    if (tensor.type != StoredType::encoded || tensor.format != nullptr) continue;  // those are refused
+    print_note("{} is quantised already ({} as {}): its numbers are rounded once more\n", model, printable(tensor.name),
+               tensor.type_name);
+    return;
+  }
+}
+
 void finish_calibration(const QuantizeOptions& options, const Calibrated& calibrated, QuantizeResult& result) {
   if (calibrated.memory.predicted_peak_bytes > result.predicted_peak_bytes) {
     static_cast<MemoryUse&>(result) = calibrated.memory;
@@ -312,6 +324,7 @@ QuantizeResult quantize(const QuantizeOptions& options) {
   check_data_files(options.eval_data);
   const std::unique_ptr<Model> model = open_model_directory(options.model, open_settings(options));
   expect_new_directory(options.output);
+  if (!options.quiet) note_second_rounding(options.model);
   Calibrated calibrated;
   if (is_calibrated(options)) {
     calibrated = calibrate(options, *model, choose_formats(options, *model, WeightFiles(options.model)));
