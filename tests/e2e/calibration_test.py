@@ -1,6 +1,7 @@
 """quantize with text: what it gains, what changes no byte, how it goes on after a kill, and what it refuses."""
 
 import json
+import resource
 import signal
 import time
 
@@ -102,6 +103,21 @@ class Calibration(frame.CommandTest):
             self.quantize(output)
             self.assertEqual(self.bytes_of(output), self.bytes_of("whole"))
 
+    def test_a_run_whose_last_write_failed_only_writes(self):
+        self.quantize("whole")
+        size = len(self.bytes_of("whole"))
+        arguments = ["--method", "gptq", "--calibration", "text.txt", *ROWS, *FLAGS]
+
+        def limit():  # what is found fits, the model does not
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size - 1, size - 1))
+
+        late = ["quantize", "model", "--output", "late", *arguments]
+        self.headroom(*late, expect=frame.MACHINE_FAILED, preexec_fn=limit)
+        found = list((self.directory / "late.calibration").glob("group-*.safetensors"))
+        self.assertEqual(len(found), 8)
+        self.headroom(*late)
+        self.assertEqual(self.bytes_of("late"), self.bytes_of("whole"))
+
     def test_a_signal_leaves_what_was_done(self):
         process, _ = self.start_and_wait("stopped", 1)
         process.send_signal(signal.SIGTERM)
@@ -121,6 +137,7 @@ class Calibration(frame.CommandTest):
             (["--calibration", "short.txt", "--seq-len", "64"], "expected 64 at least, one row"),
             (["--samples", "0"], "--samples 0: expected a number of 1 or more"),
             (["--damping", "0"], "--damping 0: expected more than 0"),
+            (["--keep", "*_proj"], "--keep *_proj: keeps all matrices of the layers"),
             (["--seq-len", "129"], "--seq-len 129: the model has 128 positions"),
             (["--embedding-bits", "5"], "--embedding-bits 5: expected"),
         ]:

@@ -101,6 +101,25 @@ TokenFileInfo encode_text(const QuantizeOptions& options, const Model& model, in
   });
 }
 
+// What is left to find, in the memory of `job`, which the calibration has been fitted to.
+void run_steps(const QuantizeOptions& options, Calibration& calibration, const FittedJob& job,
+               const std::string& tokens, const InterruptGuard& interrupt, Calibrated& result) {
+  RunOptions shown = options;  // --html is for what is lost
+  shown.html = "";
+  announce_plan(job, shown, "plan of the calibration's largest step", options.model);
+  check_commit(job);
+  result.predicted_seconds = calibration.predicted_seconds();
+  if (!options.quiet) print_note("Predicted: {}\n", format_duration(result.predicted_seconds));
+  Progress progress("calibrating", options.quiet);
+  const auto milliseconds = [](double seconds) { return static_cast<int64_t>(1000 * seconds); };
+  calibration.run(TokenFile(tokens), [&](double seconds) {
+    interrupt.check();
+    progress.show(milliseconds(seconds), milliseconds(result.predicted_seconds));
+  });
+  result.seconds = progress.elapsed_seconds();
+  result.memory = memory_use(job);
+}
+
 }  // namespace
 
 bool is_calibrated(const QuantizeOptions& options) { return find_method(options.method) != nullptr; }
@@ -151,7 +170,11 @@ Calibrated calibrate(const QuantizeOptions& options, const Model& model, const s
   // Before the text is read, for as many rows as there may be.
   {
     Calibration most(model, formats, settings);
-    fit(most);
+    if (most.files().empty()) {
+      throw InvalidInput("--keep {}: keeps all matrices of the layers; expected --method rtn for what is left",
+                         options.keep);
+    }
+    if (!most.is_complete()) fit(most);
   }
 
   int64_t file_bytes = 0;
@@ -178,24 +201,10 @@ Calibrated calibrate(const QuantizeOptions& options, const Model& model, const s
     }
     take_up(directory, settings_text(options, model, settings, formats, text));
     Calibration calibration(model, formats, settings);
-    const FittedJob job = fit(calibration);
-    RunOptions shown = options;  // --html is for what is lost
-    shown.html = "";
-    announce_plan(job, shown, "plan of the calibration's largest step", options.model);
-    check_commit(job);
-    result.predicted_seconds = calibration.predicted_seconds();
-    if (!options.quiet) print_note("Predicted: {}\n", format_duration(result.predicted_seconds));
-    Progress progress("calibrating", options.quiet);
-    const auto milliseconds = [](double seconds) { return static_cast<int64_t>(1000 * seconds); };
-    calibration.run(TokenFile(tokens), [&](double seconds) {
-      interrupt.check();
-      progress.show(milliseconds(seconds), milliseconds(result.predicted_seconds));
-    });
+    if (!calibration.is_complete()) run_steps(options, calibration, fit(calibration), tokens, interrupt, result);
     result.rows = settings.rows;
-    result.seconds = progress.elapsed_seconds();
     result.files = calibration.files();
     result.losses = calibration.losses();
-    result.memory = memory_use(job);
   } catch (const Interrupted& interrupted) {
     result.stopped_by_signal = interrupted.signal;
     if (!options.quiet) print_note("{}: the same command goes on from here\n", directory);

@@ -79,6 +79,8 @@ std::vector<Calibration::Step> Calibration::steps_left() const {
   return steps;
 }
 
+bool Calibration::is_complete() const { return steps_left().empty(); }
+
 Candidate Calibration::candidate_of(const Step& step) const {
   const auto build = [this, step]() -> Job {
     switch (step.kind) {

@@ -46,8 +46,12 @@ class Calibration {
   // `reserve` needs no nodes and arena_bytes. Throws BudgetExceeded as fit_job does.
   FittedJob fit(const Budget& budget, ReserveInputs reserve);
 
+  // Whether all has been found, by earlier runs: there is nothing to fit and to run.
+  bool is_complete() const;
+
   // As predicted for this machine, of what is not done already.
   double predicted_seconds() const { return predicted_seconds_; }
+
   // Called with the predicted seconds that are over; may throw to stop.
   using Progress = std::function<void(double seconds)>;
   // After fit(). `text` has settings.rows rows. Throws InvalidInput for inputs of a layer that are no numbers.
