@@ -35,7 +35,7 @@ void read_weight(const headroom::TensorFile& file, const headroom::StoredTensor&
   if (std::memcmp(out.data() + first, part.data(), static_cast<size_t>(count) * sizeof(float)) != 0) std::abort();
   if (tensor.exact_format == nullptr) return;
   std::vector<std::byte> kept(static_cast<size_t>(tensor.exact_format->bytes(tensor.shape)));
-  file.fill(tensor, kept.data());
+  file.fill(tensor, kept.data(), {});
   tensor.exact_format->decode(tensor.shape, kept.data(), 0, elements, part.data());
   for (size_t i = 0; i < out.size(); ++i) {
     if (out[i] != part[i]) std::abort();

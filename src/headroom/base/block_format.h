@@ -33,6 +33,10 @@ class BlockFormat {
 
   // Whether rows of the last dimension lie one behind the other, each in whole blocks, so that they can change places.
   virtual bool has_rows() const { return false; }
+  // Where matrices of that shape stand one behind the other in a stack [n, rows, columns], whose bytes are those of one
+  // matrix of all their rows: bytes from one to the next, of formats in several planes in the first. 0: they cannot,
+  // because a piece of the format, a panel or the elements of a scale, would be of two of them.
+  virtual int64_t stack_stride(const Shape& matrix) const { return has_rows() ? bytes(matrix) : 0; }
   // Of a tensor that comes from a file: the row of the first block that holds what is no number, in the order of its
   // bytes; -1: there is none, or files hold no such tensors.
   virtual int64_t find_bad_scale(const Shape& /*shape*/, const std::byte* /*tensor*/) const { return -1; }

@@ -73,6 +73,15 @@ void Float8Format::decode(const Shape& shape, const std::byte* tensor, int64_t f
   }
 }
 
+int64_t Float8Format::stack_stride(const Shape& matrix) const {
+  return rows_of(matrix) % piece_rows_ == 0 ? matrix.elements() : 0;
+}
+
+// What neither codes nor scales fill.
+void Float8Format::finish(const Shape& shape, std::byte* tensor, std::span<const float>) const {
+  std::memset(tensor + shape.elements(), 0, static_cast<size_t>(scales_at(shape) - shape.elements()));
+}
+
 namespace {
 
 constinit const Float8Format kFloat8Blocks("float8_b128", kFloat8Block, kFloat8Block);

@@ -26,6 +26,9 @@ class Float8Format final : public BlockFormat {
   int64_t bytes(const Shape& shape) const override;
   void decode(const Shape& shape, const std::byte* tensor, int64_t first, int64_t count, float* out) const override;
 
+  int64_t stack_stride(const Shape& matrix) const override;
+  void finish(const Shape& shape, std::byte* tensor, std::span<const float> waiting) const override;
+
   int64_t piece_rows() const { return piece_rows_; }
   int64_t piece_columns(const Shape& shape) const;
   // Of a tensor, in bytes from its beginning, and how many of them are side by side.

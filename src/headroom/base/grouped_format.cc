@@ -283,6 +283,11 @@ int64_t GroupedFormat::encode(const Shape& shape, int64_t first, std::span<const
   return -1;
 }
 
+int64_t GroupedFormat::stack_stride(const Shape& matrix) const {
+  const GroupedLayout layout(*this, matrix);
+  return layout.rows % kPanelRows == 0 ? layout.panels * layout.panel_bytes() : 0;
+}
+
 int64_t GroupedFormat::find_bad_scale(const Shape& shape, const std::byte* tensor) const {
   return headroom::find_bad_scale(GroupedLayout(*this, shape), tensor);
 }

@@ -52,6 +52,7 @@ class GroupedFormat final : public BlockFormat {
   void finish(const Shape& shape, std::byte* tensor, std::span<const float> waiting) const override;
   int64_t block_elements(const Shape& shape) const override;
   int64_t find_bad_scale(const Shape& shape, const std::byte* tensor) const override;
+  int64_t stack_stride(const Shape& matrix) const override;
 
   // Elements of a group from number `first` on, a multiple of 32, by their codes as they are stored, the bits of its
   // scale, as they are, and its zero (of an int format 2^(b-1)). In any order, on any threads; then finish().

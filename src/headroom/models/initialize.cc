@@ -14,6 +14,7 @@
 #include "headroom/base/threads.h"
 #include "headroom/formats/weights/weight_writer.h"
 #include "headroom/models/fill_random.h"
+#include "headroom/models/stack.h"
 
 namespace headroom {
 namespace {
@@ -30,28 +31,52 @@ struct Buffers {
   std::byte* place(int64_t file_offset) { return place_in_page(stored.data(), file_offset); }
 };
 
-// The parameters of one file in pieces, for threads to take one after the other until one of them fails.
+// A tensor of a new model's files: elements from number `first` on of what its parameter is.
+struct NewTensor {
+  std::string name;
+  Shape shape;
+  std::shared_ptr<const Binding> binding;
+  int64_t first = 0;
+};
+
+std::vector<NewTensor> new_tensors(const Model& model) {
+  std::vector<NewTensor> tensors;
+  for (const Parameter& parameter : model.parameters()) {
+    if (!is_stack(*parameter.binding, parameter.shape)) {
+      tensors.push_back({parameter.name, parameter.shape, parameter.binding});
+      continue;
+    }
+    int64_t first = 0;
+    for (const Slice& slice : parameter.binding->slices) {
+      tensors.push_back({slice.tensor, slice.shape, parameter.binding, first});
+      first += slice.shape.elements();
+    }
+  }
+  return tensors;
+}
+
+// The tensors of one file in pieces, for threads to take one after the other until one of them fails.
 class PieceQueue {
  public:
   struct Piece {
-    size_t parameter = 0;
+    size_t tensor = 0;
     size_t place = 0;  // in the file
     int64_t first = 0;
     int64_t count = 0;
   };
 
-  PieceQueue(const std::vector<Parameter>& parameters, std::span<const size_t> members)
-      : parameters_(parameters), members_(members) {}
+  PieceQueue(const std::vector<NewTensor>& tensors, std::span<const size_t> members)
+      : tensors_(tensors), members_(members) {}
 
   bool next(Piece& piece) {
     const std::lock_guard lock(mutex_);
-    while (place_ < members_.size() && first_ == parameters_[members_[place_]].shape.elements()) {
+    while (place_ < members_.size() && first_ == tensors_[members_[place_]].shape.elements()) {
       ++place_;
       first_ = 0;
     }
     if (place_ == members_.size() || error_) return false;
-    const size_t parameter = members_[place_];
-    piece = {parameter, place_, first_, std::min(kPieceElements, parameters_[parameter].shape.elements() - first_)};
+    const size_t tensor = members_[place_];
+    piece = {tensor, place_, first_, std::min(kPieceElements, tensors_[tensor].shape.elements() - first_)};
     first_ += piece.count;
     return true;
   }
@@ -66,7 +91,7 @@ class PieceQueue {
   }
 
  private:
-  const std::vector<Parameter>& parameters_;
+  const std::vector<NewTensor>& tensors_;
   std::span<const size_t> members_;
   std::mutex mutex_;
   size_t place_ = 0;
@@ -127,9 +152,9 @@ void fill_new_weights(const Model& other, const Workspace& workspace, uint64_t s
 void write_initial_weights(const Model& model, const std::string& directory, DType dtype, uint64_t seed,
                            int64_t shard_bytes,
                            const std::function<void(int64_t done_bytes, int64_t total_bytes)>& progress) {
-  const std::vector<Parameter> parameters = model.parameters();
+  const std::vector<NewTensor> tensors = new_tensors(model);
   std::vector<TensorDeclaration> declarations;
-  for (const Parameter& parameter : parameters) declarations.push_back({parameter.name, {dtype, parameter.shape}});
+  for (const NewTensor& tensor : tensors) declarations.push_back({tensor.name, {dtype, tensor.shape}});
   const WeightWriter weights(std::move(declarations), shard_bytes);
   require_disk_space(directory, weights.file_bytes(), "the model " + directory);
   // More than there are processors, so that some compute while others wait for the disk; 4 MiB each at most.
@@ -141,17 +166,17 @@ void write_initial_weights(const Model& model, const std::string& directory, DTy
   }
   std::atomic<int64_t> done_bytes{0};
   weights.write(directory, [&](SafetensorsWriter& file, std::span<const size_t> members) {
-    PieceQueue pieces(parameters, members);
+    PieceQueue pieces(tensors, members);
     threads.run([&](int thread) {
       Buffers& buffer = buffers[static_cast<size_t>(thread)];
       for (PieceQueue::Piece piece; pieces.next(piece);) {
         try {
-          const Parameter& parameter = parameters[piece.parameter];
+          const NewTensor& tensor = tensors[piece.tensor];
           std::byte* stored = buffer.place(file.offset_of(piece.place, piece.first));
           for (int64_t done = 0; done < piece.count; done += kStepElements) {
             const int64_t count = std::min(kStepElements, piece.count - done);
             const std::span<float> values(buffer.values.data(), static_cast<size_t>(count));
-            fill_initial(values, parameter.binding->initial, seed, piece.first + done);
+            fill_initial(values, tensor.binding->initial, seed, tensor.first + piece.first + done);
             convert_elements(DType::f32, values.data(), dtype, stored + done * size_of(dtype), count);
           }
           file.write_at(piece.place, piece.first, stored, piece.count);

@@ -10,8 +10,10 @@
 #include "headroom/base/errors.h"
 #include "headroom/base/fingerprint.h"
 #include "headroom/base/grouped_format.h"
+#include "headroom/formats/json/json_reader.h"
 #include "headroom/formats/weights/assembled_tensor.h"
 #include "headroom/formats/weights/weight_files.h"
+#include "headroom/models/stack.h"
 
 namespace headroom {
 namespace {
@@ -33,15 +35,60 @@ void check(const WeightFiles& files, const std::string& path, const Model& model
   }
 }
 
-// `is_whole`: and alone, as a weight.
-DType format_of(const StoredTensor& tensor, bool is_whole) {
-  if (tensor.format != nullptr && is_whole) return tensor.format->dtype();
-  if (tensor.exact_format != nullptr && is_whole) return tensor.exact_format->dtype();
+// What holds the tensor exactly, or null.
+const BlockFormat* block_format_of(const StoredTensor& tensor) {
+  return tensor.format != nullptr ? tensor.format : tensor.exact_format;
+}
+
+// `keeps_blocks`: the weight can be in the block format that the tensor is in.
+DType format_of(const StoredTensor& tensor, bool keeps_blocks) {
+  if (const BlockFormat* format = block_format_of(tensor); format != nullptr && keeps_blocks) return format->dtype();
   switch (tensor.type) {
     case StoredType::bf16: return DType::bf16;
     case StoredType::f16: return DType::f16;
     default: return DType::f32;
   }
+}
+
+// Those of one layer are in one format, in which all of them are multiplied at once.
+void expect_one_format(const WeightTensor& first, const WeightTensor& tensor) {
+  if (tensor.stored.type == first.stored.type && tensor.stored.type_name == first.stored.type_name) return;
+  throw InvalidInput("{}: tensor {} is stored as {}; expected {}, as {} beside it; try files in one format for them",
+                     tensor.file->path(), printable(tensor.stored.name), tensor.stored.type_name,
+                     first.stored.type_name, printable(first.stored.name));
+}
+
+// What the files hold the weight in, as far as it can be kept so; nothing where they lack it.
+std::optional<DType> format_in_files(const WeightFiles& files, const Parameter& parameter) {
+  const std::vector<Slice>& slices = parameter.binding->slices;
+  const bool in_stack = is_stack(*parameter.binding, parameter.shape);
+  std::optional<WeightTensor> first;
+  std::optional<DType> format;
+  for (const Slice& slice : slices) {
+    const std::optional<WeightTensor> tensor = files.find(slice.tensor);
+    if (!tensor) continue;
+    bool keeps_blocks = slices.size() == 1 && tensor->stored.shape == parameter.shape;
+    if (in_stack && tensor->stored.shape == slice.shape) {
+      if (!first) first = tensor;
+      expect_one_format(*first, *tensor);
+      const BlockFormat* blocks = block_format_of(tensor->stored);
+      keeps_blocks = blocks != nullptr && blocks->stack_stride(slice.shape) > 0;
+    }
+    const DType of_slice = format_of(tensor->stored, keeps_blocks);
+    format = !format || *format == of_slice ? of_slice : DType::f32;
+  }
+  return format;
+}
+
+// Whether each tensor of a stack goes to its place by itself, in the order of the files.
+bool loads_by_tensors(const StoredValue& value, std::span<const TensorPart> parts) {
+  if (value.data == nullptr || value.parts) return false;
+  if (is_scalar(value.type.dtype)) return true;
+  return std::all_of(parts.begin(), parts.end(), [&](const TensorPart& part) {
+    const BlockFormat* format = block_format_of(part.source.stored);
+    return format != nullptr && format->dtype() == value.type.dtype &&
+           format->stack_stride(part.source.stored.shape) > 0;
+  });
 }
 
 }  // namespace
@@ -52,14 +99,7 @@ void take_stored_formats(const std::string& path, Model& model) {
   const WeightFiles files(path);
   std::unordered_map<std::string, DType> formats;
   for (const Parameter& parameter : model.parameters()) {
-    std::optional<DType> format;
-    for (const Slice& slice : parameter.binding->slices) {
-      const std::optional<WeightTensor> tensor = files.find(slice.tensor);
-      if (!tensor) continue;
-      const bool is_whole = parameter.binding->slices.size() == 1 && tensor->stored.shape == parameter.shape;
-      const DType of_slice = format_of(tensor->stored, is_whole);
-      format = !format || *format == of_slice ? of_slice : DType::f32;
-    }
+    const std::optional<DType> format = format_in_files(files, parameter);
     if (format && *format != model.stored_dtype()) formats.emplace(parameter.name, *format);
   }
   model.set_stored_formats(std::move(formats));
@@ -71,16 +111,19 @@ std::vector<KeptWeights> kept_weights(const std::string& path, const Model& mode
   std::vector<KeptWeights> all;
   for (const Parameter& parameter : model.parameters()) {
     const std::vector<Slice>& slices = parameter.binding->slices;
-    const std::optional<WeightTensor> tensor = slices.size() == 1 ? files.find(slices.front().tensor) : std::nullopt;
-    if (!tensor || tensor->stored.type != StoredType::encoded) continue;
+    if (slices.size() > 1 && !is_stack(*parameter.binding, parameter.shape)) continue;
+    const std::optional<WeightTensor> first = files.find(slices.front().tensor);
+    if (!first || first->stored.type != StoredType::encoded) continue;
     const DType kept = formats(parameter.name);
-    const std::string_view stored = tensor->stored.type_name;
+    const std::string_view stored = first->stored.type_name;
     auto place = std::find_if(all.begin(), all.end(),
                               [&](const KeptWeights& one) { return one.stored == stored && one.kept == kept; });
     if (place == all.end()) place = all.insert(all.end(), KeptWeights{std::string(stored), kept});
-    ++place->tensors;
-    place->file_bytes += tensor->stored.size_bytes;
     place->bytes += Type{kept, parameter.shape}.bytes();
+    for (const Slice& slice : slices) {
+      ++place->tensors;
+      place->file_bytes += files.require(slice.tensor, slice.shape).stored.size_bytes;
+    }
   }
   return all;
 }
@@ -100,7 +143,8 @@ void take_formats_of_q8(Model& model) {
   for (const Parameter& parameter : model.parameters()) {
     const Shape& shape = parameter.shape;
     const bool in_blocks = shape.rank() > 1 && shape[shape.rank() - 1] % format.group() == 0;
-    const DType held = shape.rank() < 2 ? DType::f32 : in_blocks ? format.dtype() : DType::f16;
+    DType held = shape.rank() < 2 ? DType::f32 : in_blocks ? format.dtype() : DType::f16;
+    if (shape.rank() == 3 && in_blocks && format.stack_stride({shape[1], shape[2]}) == 0) held = DType::f32;
     if (held != model.stored_dtype()) formats.emplace(parameter.name, held);
   }
   model.set_stored_formats(std::move(formats));
@@ -133,6 +177,11 @@ LoadStatistics load_bound(const WeightFiles& files, Source source, const Workspa
       parts.push_back({files.require(slice.tensor, slice.shape), slice.from, slice.to});
     }
     const StoredValue stored = workspace.stored(value.name);
+    if (is_stack(*value.binding, stored.type.shape) && loads_by_tensors(stored, parts)) {
+      const auto count = static_cast<int64_t>(parts.size());
+      for (int64_t i = 0; i < count; ++i) loads.push_back({parts[static_cast<size_t>(i)].source, stored, {i, count}});
+      continue;
+    }
     const bool is_whole = parts.size() == 1 && parts[0].source.stored.shape == stored.type.shape;
     if (!is_whole) assembled.emplace_back(value.name, stored.type.shape, parts);
     loads.push_back({is_whole ? parts[0].source : assembled.back().value(), stored});

@@ -117,7 +117,7 @@ LoadStatistics load_values(const std::vector<ValueLoad>& loads, NanCheck nan_che
   std::vector<TensorLoad> tensors;
   for (const ValueLoad& load : loads) {
     const StoredValue& value = load.value;
-    tensors.push_back({load.source, value.type.dtype, value.parts ? nullptr : value.data});
+    tensors.push_back({load.source, value.type.dtype, value.parts ? nullptr : value.data, load.place});
     if (value.parts) {
       tensors.back().sink = [&value](int64_t first_byte, const std::byte* data, int64_t size_bytes) {
         value.write_bytes(first_byte, {data, static_cast<size_t>(size_bytes)});

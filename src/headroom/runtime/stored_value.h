@@ -42,6 +42,7 @@ struct StoredValue {
 struct ValueLoad {
   WeightTensor source;
   StoredValue value;
+  StackPlace place = {};  // of values in memory that ranks hold whole: the source is one of their tensors
 };
 
 // As load_tensors, into values of one job, in their dtypes.

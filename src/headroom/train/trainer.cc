@@ -28,20 +28,6 @@ namespace {
 
 constexpr double kLookSeconds = 1;  // from one look at the output to the next
 
-std::vector<StoredValue> trained_weights(const Workspace& workspace) {
-  std::vector<StoredValue> tensors;
-  for (const PersistentValue& value : workspace.plan().persistent) {
-    if (is_trained(value.role, value.binding.get())) tensors.push_back(workspace.stored(value.name));
-  }
-  return tensors;
-}
-
-std::vector<TensorDeclaration> declarations_of(std::span<const StoredValue> tensors) {
-  std::vector<TensorDeclaration> declarations;
-  for (const StoredValue& tensor : tensors) declarations.push_back({tensor.name, tensor.type});
-  return declarations;
-}
-
 int64_t kept(const TrainingRequest& request) {
   return request.keep_checkpoints == 0 ? std::numeric_limits<int32_t>::max() : request.keep_checkpoints;
 }
@@ -130,6 +116,7 @@ Trainer::Trainer(const TrainingRequest& request, const Model& model, const Model
       inputs_(workspace, model, settings.shape),
       checkpoints_(request.output),
       weights_(trained_weights(workspace)),
+      saved_(saved_tensors(workspace)),
       optimizer_(workspace.stored(Role::optimizer_state)),
       loss_scaler_(settings.loss_scale.value_or(LossScaleSettings{})) {
   if (ranks_ != nullptr) vote_.emplace(*ranks_);
@@ -356,34 +343,28 @@ Trainer::Outcome Trainer::run(const InterruptGuard& interrupt, int64_t budget_by
 
 // What rank 0 writes, in its order.
 void Trainer::send_weights() const {
-  const auto send = [](const StoredValue& tensor) {
-    if (tensor.parts) tensor.for_each_piece(nullptr);
-  };
-  if (settings_.shape.lora.is_on()) {
-    std::for_each(weights_.begin(), weights_.end(), send);
-    return;
-  }
+  if (settings_.shape.lora.is_on()) return send_tensors(saved_, all_saved(), weights_);
   const WeightWriter weights = final_weights();
-  for (const std::vector<size_t>& members : weights.shards()) {
-    for (const size_t member : members) send(weights_[member]);
-  }
+  for (const std::vector<size_t>& members : weights.shards()) send_tensors(saved_, members, weights_);
 }
 
-WeightWriter Trainer::final_weights() const { return WeightWriter(declarations_of(weights_), request_.shard_bytes); }
+WeightWriter Trainer::final_weights() const { return WeightWriter(declarations_of(saved_), request_.shard_bytes); }
+
+std::vector<size_t> Trainer::all_saved() const {
+  std::vector<size_t> members(saved_.size());
+  std::iota(members.begin(), members.end(), size_t{0});
+  return members;
+}
 
 int64_t Trainer::final_bytes() const {
-  return settings_.shape.lora.is_on() ? SafetensorsWriter::file_bytes(declarations_of(weights_))
+  return settings_.shape.lora.is_on() ? SafetensorsWriter::file_bytes(declarations_of(saved_))
                                       : final_weights().file_bytes();
 }
 
 void Trainer::save_adapter() const {
   write_adapter_config(settings_.shape.lora.config, request_.model, request_.output);
-  SafetensorsWriter file(request_.output + "/" + kAdapterWeights, declarations_of(weights_));
-  for (const StoredValue& tensor : weights_) {
-    tensor.for_each_piece([&](int64_t, const std::byte* data, int64_t elements) {
-      file.write(tensor.name, tensor.type.dtype, data, elements);
-    });
-  }
+  SafetensorsWriter file(request_.output + "/" + kAdapterWeights, declarations_of(saved_));
+  write_tensors(file, saved_, all_saved(), weights_);
   file.finish();
 }
 
@@ -391,10 +372,7 @@ void Trainer::save_weights() const {
   if (!is_first_) return send_weights();
   if (settings_.shape.lora.is_on()) return save_adapter();
   final_weights().write(request_.output, [&](SafetensorsWriter& file, std::span<const size_t> members) {
-    for (size_t place = 0; place < members.size(); ++place) {
-      weights_[members[place]].for_each_piece(
-          [&](int64_t first, const std::byte* data, int64_t elements) { file.write_at(place, first, data, elements); });
-    }
+    write_tensors(file, saved_, members, weights_);
   });
 }
 

@@ -15,6 +15,7 @@
 #include "headroom/train/dataset.h"
 #include "headroom/train/loss_scaler.h"
 #include "headroom/train/metrics_log.h"
+#include "headroom/train/saved_tensors.h"
 #include "headroom/train/training_job.h"
 #include "headroom/train/training_request.h"
 
@@ -79,6 +80,7 @@ class Trainer {
   // Whether --save-every asks for a checkpoint after that step, so long after the last.
   bool is_due(int64_t step, double seconds) const;
   WeightWriter final_weights() const;
+  std::vector<size_t> all_saved() const;
 
   void send_weights() const;
   void save_adapter() const;
@@ -97,6 +99,7 @@ class Trainer {
   BatchInputs inputs_;
   Checkpoints checkpoints_;
   std::vector<StoredValue> weights_;
+  std::vector<SavedTensor> saved_;  // of the weights
   std::vector<StoredValue> optimizer_;
   LossScaler loss_scaler_;
   int64_t done_steps_ = 0;

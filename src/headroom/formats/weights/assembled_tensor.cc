@@ -24,11 +24,16 @@ int64_t elements_before(const Box& box, const Shape& shape, int64_t place) {
 AssembledTensor::AssembledTensor(std::string name, const Shape& shape, std::vector<TensorPart> parts)
     : name_(std::move(name)), shape_(shape), parts_(std::move(parts)) {
   int64_t elements = 0;
+  is_stack_ = true;
   for (const TensorPart& part : parts_) {
     expect_inside(part.from, part.source.stored.shape);
     expect_inside(part.to, shape_);
     ensure(part.from.elements() == part.to.elements(), "{}: a part of {} elements for {}", name_, part.from.elements(),
            part.to.elements());
+    const Run first = run_from(part.to, shape_, 0);
+    is_stack_ = is_stack_ && part.source.stored.shape.elements() == parts_[0].to.elements() &&
+                part.to.elements() == parts_[0].to.elements() && first.first == elements &&
+                first.count == part.to.elements();
     elements += part.to.elements();
   }
   ensure(elements == shape_.elements(), "{}: parts of {} elements for {}", name_, elements, to_string(shape_));
@@ -52,9 +57,16 @@ StoredTensor AssembledTensor::tensor(int64_t) const {
   return stored;
 }
 
+std::span<const TensorPart> AssembledTensor::parts_of(int64_t first, int64_t count) const {
+  if (!is_stack_ || count == 0) return parts_;
+  const int64_t elements = parts_[0].to.elements();
+  const int64_t begin = first / elements, end = (first + count - 1) / elements + 1;
+  return std::span(parts_).subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
+}
+
 void AssembledTensor::read(const StoredTensor&, int64_t first, int64_t count, DType wanted, void* out,
                            NanCheck nan_check) const {
-  for (const TensorPart& part : parts_) {
+  for (const TensorPart& part : parts_of(first, count)) {
     for_each_run(part.from, part.source.stored.shape, part.to, shape_, elements_before(part.to, shape_, first),
                  elements_before(part.to, shape_, first + count), [&](int64_t from, int64_t to, int64_t run) {
                    part.source.read(from, run, wanted, static_cast<std::byte*>(out) + (to - first) * size_of(wanted),

@@ -36,9 +36,13 @@ class AssembledTensor final : public TensorFile {
               NanCheck nan_check) const override;
 
  private:
+  // The parts that may have elements [first, first + count).
+  std::span<const TensorPart> parts_of(int64_t first, int64_t count) const;
+
   std::string name_;
   Shape shape_;
   std::vector<TensorPart> parts_;
+  bool is_stack_ = false;  // of whole tensors of one size, one behind the other
 };
 
 }  // namespace headroom

@@ -73,7 +73,7 @@ class FourBitWeight final : public CodedWeight {
   // The planes of headroom's own NF4 are these tensors.
   const BlockFormat* exact_format() const override { return is_nf4_ ? &nf4() : nullptr; }
 
-  void fill(std::byte* out) const override {
+  void fill(std::byte* out, StackPlace) const override {
     const int64_t elements = shape().elements();
     const Nf4Planes planes(elements);
     std::memset(out, 0, static_cast<size_t>(nf4().bytes(shape())));

@@ -81,7 +81,9 @@ void CodedWeights::read(const StoredTensor& tensor, int64_t first, int64_t count
   if (nan_check == NanCheck::refuse) refuse_nan(path(), tensor, first, wanted, out, count);
 }
 
-void CodedWeights::fill(const StoredTensor& tensor, std::byte* out) const { weight_of(tensor).fill(out); }
+void CodedWeights::fill(const StoredTensor& tensor, std::byte* out, StackPlace place) const {
+  weight_of(tensor).fill(out, place);
+}
 
 const File& CodedWeights::file(const StoredTensor& tensor) const {
   const WeightTensor& codes = weight_of(tensor).codes();

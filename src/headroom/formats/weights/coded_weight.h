@@ -33,9 +33,10 @@ class CodedWeight {
   // numbers, and as files are read.
   virtual void decode(const Tile& tile, float* out, int64_t stride) const = 0;
 
-  // The format that holds every element exactly, where kernels know one; and puts the weight into it at `out`.
+  // The format that holds every element exactly, where kernels know one; and puts the weight into its place in the
+  // value in it at `out`, as TensorFile::fill does.
   virtual const BlockFormat* exact_format() const { return nullptr; }
-  virtual void fill(std::byte* /*out*/) const {}
+  virtual void fill(std::byte* /*out*/, StackPlace /*place*/) const {}
 
  protected:
   void set_kind(std::string kind) { kind_ = std::move(kind); }
@@ -80,7 +81,7 @@ class CodedWeights final : public TensorFile {
   int64_t unit_bytes(const StoredTensor& tensor) const override;
   void decode(const StoredTensor& tensor, int64_t first, std::span<const std::byte> bytes, DType wanted, void* out,
               NanCheck nan_check) const override;
-  void fill(const StoredTensor& tensor, std::byte* out) const override;
+  void fill(const StoredTensor& tensor, std::byte* out, StackPlace place) const override;
 
  private:
   struct Named {

@@ -35,8 +35,13 @@ void Float8Weight::decode(const Tile& tile, float* out, int64_t stride) const {
 const BlockFormat* Float8Weight::exact_format() const { return exact_; }
 
 // Codes lie as they do in the file.
-void Float8Weight::fill(std::byte* out) const {
+void Float8Weight::fill(std::byte* out, StackPlace place) const {
   const int64_t rows = shape()[0], columns = shape()[1];
+  const Shape whole = place.whole(shape());
+  std::byte* to = out + Float8Format::scales_at(whole) +
+                  place.index * exact_->scales(shape()) * static_cast<int64_t>(sizeof(float));
+  if (place.count == 1) exact_->finish(whole, out, {});
+  out += place.index * exact_->stack_stride(shape());
   constexpr int64_t kPiece = 1 << 20;
   for (int64_t first = 0; first < rows * columns; first += kPiece) {
     const int64_t count = std::min(kPiece, rows * columns - first);
@@ -47,9 +52,6 @@ void Float8Weight::fill(std::byte* out) const {
     throw InvalidInput("{}: tensor {} holds a NaN at element {}; the file is damaged or its training diverged",
                        codes_.file->path(), printable(codes_.stored.name), first + (bad - codes));
   }
-  const int64_t end = Float8Format::scales_at(shape());
-  std::memset(out + rows * columns, 0, static_cast<size_t>(end - rows * columns));
-  std::byte* to = out + end;
   for (int64_t row = 0; row < rows; row += exact_->piece_rows()) {
     const ScaleGrid::Part part = scales_.read({row, 1, 0, columns});
     const size_t size = part.scales.size() * sizeof(float);

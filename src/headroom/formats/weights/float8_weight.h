@@ -20,7 +20,7 @@ class Float8Weight final : public CodedWeight {
   // Of scales of 128 x 128 elements, of rows, and of a tensor, which each row then has. Filling throws InvalidInput for
   // a NaN.
   const BlockFormat* exact_format() const override;
-  void fill(std::byte* out) const override;
+  void fill(std::byte* out, StackPlace place) const override;
 
  private:
   WeightTensor codes_;

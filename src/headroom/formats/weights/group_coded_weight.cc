@@ -142,9 +142,10 @@ uint16_t GroupCodedWeight::scale_bits(float scale, int64_t row) const {
       scales.file->path(), printable(scales.stored.name), scale, row);
 }
 
-void GroupCodedWeight::fill(std::byte* out) const {
+void GroupCodedWeight::fill(std::byte* out, StackPlace place) const {
   if (ordered_ != nullptr) return fill_ordered(out);
-  fill_groups(out);
+  fill_groups(out + place.index * grouped_->stack_stride(shape()));
+  if (place.count == 1) grouped_->finish(shape(), out, {});
 }
 
 void GroupCodedWeight::fill_groups(std::byte* out) const {
@@ -166,7 +167,6 @@ void GroupCodedWeight::fill_groups(std::byte* out) const {
       }
     }
   });
-  grouped_->finish(shape(), out, {});
 }
 
 void GroupCodedWeight::fill_ordered(std::byte* out) const {

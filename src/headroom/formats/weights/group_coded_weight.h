@@ -36,7 +36,7 @@ class GroupCodedWeight final : public CodedWeight {
   // columns are in any order, 32, 64 or 128 a group, that of ordered columns. Filling throws InvalidInput for a bf16
   // scale that f16 does not hold.
   const BlockFormat* exact_format() const override;
-  void fill(std::byte* out) const override;
+  void fill(std::byte* out, StackPlace place) const override;
 
  private:
   int middle() const { return 1 << (parts_.codes.bits() - 1); }

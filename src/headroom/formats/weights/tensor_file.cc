@@ -1,10 +1,19 @@
 #include "headroom/formats/weights/tensor_file.h"
 
+#include <vector>
+
 #include "headroom/base/convert.h"
 #include "headroom/base/errors.h"
 #include "headroom/formats/json/json_reader.h"
 
 namespace headroom {
+
+Shape StackPlace::whole(const Shape& one) const {
+  if (count == 1) return one;
+  std::vector<int64_t> dims = {count};
+  dims.insert(dims.end(), one.begin(), one.end());
+  return Shape::from(dims);
+}
 
 void refuse_nan(const std::string& path, const StoredTensor& tensor, int64_t first, DType dtype, const void* numbers,
                 int64_t count) {
@@ -18,7 +27,7 @@ void TensorFile::regroup(const StoredTensor& tensor, int64_t, std::span<const st
   throw InternalError("{}: {} has no grouped format that holds it", path(), tensor.name);
 }
 
-void TensorFile::fill(const StoredTensor& tensor, std::byte*) const {
+void TensorFile::fill(const StoredTensor& tensor, std::byte*, StackPlace) const {
   throw InternalError("{}: {} lies in one piece", path(), tensor.name);
 }
 

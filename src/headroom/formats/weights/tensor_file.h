@@ -33,6 +33,15 @@ struct StoredTensor {
   const BlockFormat* blocks = nullptr;
 };
 
+// Where a tensor goes in a value of several of its shape: number `index` of `count`, one behind the other.
+struct StackPlace {
+  int64_t index = 0;
+  int64_t count = 1;
+
+  // Of the value: [count, ...], or that of the tensor itself.
+  Shape whole(const Shape& one) const;
+};
+
 enum class NanCheck : uint8_t { allow, refuse };
 
 // Throws InvalidInput naming the tensor of the file where one of `count` numbers is a NaN. `first`: the first one's
@@ -73,8 +82,9 @@ class TensorFile {
   // `out`, wherever they belong. `first` is the first one's number in the file. Then the format's finish() is due.
   virtual void regroup(const StoredTensor& tensor, int64_t first, std::span<const std::byte> bytes,
                        std::byte* out) const;
-  // Puts a tensor that has an exact_format as a whole into it at `out`, finished. Throws as read().
-  virtual void fill(const StoredTensor& tensor, std::byte* out) const;
+  // Puts a tensor that has an exact_format as a whole into its place in the value in it at `out`: finished, where the
+  // value is that tensor. Throws as read().
+  virtual void fill(const StoredTensor& tensor, std::byte* out, StackPlace place) const;
 };
 
 }  // namespace headroom

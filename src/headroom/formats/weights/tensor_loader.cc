@@ -28,6 +28,22 @@ bool is_exact(const TensorLoad& load) {
 }
 bool is_regrouped(const TensorLoad& load) { return is_exact(load) && load.source.stored.blocks != nullptr; }
 
+// From the beginning of the value.
+int64_t first_byte(const TensorLoad& load) {
+  if (load.place.index == 0) return 0;
+  const Shape& shape = load.source.stored.shape;
+  const int64_t stride =
+      is_scalar(load.wanted) ? Type{load.wanted, shape}.bytes() : block_format(load.wanted).stack_stride(shape);
+  return load.place.index * stride;
+}
+
+// Of the file, without what fills up a format's last page where another tensor follows in the value.
+int64_t copied_bytes(const TensorLoad& load) {
+  const StoredTensor& stored = load.source.stored;
+  if (load.place.count == 1 || !is_copied(load)) return stored.size_bytes;
+  return stored.format->stack_stride(stored.shape);
+}
+
 // In pieces that the staging memory holds. Elements of a piece are whole blocks of any quantised format.
 void pour(const TensorLoad& load, std::span<std::byte> staging, NanCheck nan_check) {
   constexpr int64_t kPiece = TensorLoad::kPieceBytes;
@@ -64,7 +80,7 @@ LoadStatistics load_tensors(std::vector<TensorLoad> loads, std::span<std::byte> 
   for (const TensorLoad& load : loads) use.bytes += load.source.stored.size_bytes;
   for (auto load = loads.begin(); load != one_by_one; ++load) {
     const StoredTensor& stored = load->source.stored;
-    ranges.push_back({&load->source.file->file(stored), stored.offset_bytes, stored.size_bytes,
+    ranges.push_back({&load->source.file->file(stored), stored.offset_bytes, copied_bytes(*load),
                       load->source.file->unit_bytes(stored)});
   }
   BlockReader(staging).read(
@@ -72,17 +88,18 @@ LoadStatistics load_tensors(std::vector<TensorLoad> loads, std::span<std::byte> 
       [&](const ReadPiece& piece) {
         const TensorLoad& load = loads[piece.range];
         const StoredTensor& stored = load.source.stored;
+        std::byte* out = load.out + first_byte(load);
         if (is_copied(load)) {
-          std::memcpy(load.out + piece.offset_bytes, piece.bytes.data(), piece.bytes.size());
+          std::memcpy(out + piece.offset_bytes, piece.bytes.data(), piece.bytes.size());
           return;
         }
         const int64_t units = stored.size_bytes / ranges[piece.range].unit_bytes;
         const int64_t first = piece.offset_bytes / ranges[piece.range].unit_bytes * (stored.shape.elements() / units);
         if (is_regrouped(load)) {
-          load.source.file->regroup(stored, first, piece.bytes, load.out);
+          load.source.file->regroup(stored, first, piece.bytes, out);
           return;
         }
-        load.source.file->decode(stored, first, piece.bytes, load.wanted, load.out + first * size_of(load.wanted),
+        load.source.file->decode(stored, first, piece.bytes, load.wanted, out + first * size_of(load.wanted),
                                  nan_check);
       },
       [&](int64_t done) {
@@ -90,25 +107,29 @@ LoadStatistics load_tensors(std::vector<TensorLoad> loads, std::span<std::byte> 
       });
   for (auto load = loads.begin(); load != one_by_one; ++load) {
     const StoredTensor& stored = load->source.stored;
-    if (is_regrouped(*load)) stored.exact_format->finish(stored.shape, load->out, {});
+    if (is_regrouped(*load) && load->place.count == 1) stored.exact_format->finish(stored.shape, load->out, {});
     if (is_copied(*load) || is_regrouped(*load)) {
       refuse_bad_scales(load->source.file->file(stored).path(), stored, block_format(load->wanted), stored.shape, 0,
-                        load->out, false);
+                        load->out + first_byte(*load), false);
     }
   }
   int64_t done = 0;
-  for (const ReadRange& range : ranges) done += range.size_bytes;
+  for (auto load = loads.begin(); load != one_by_one; ++load) done += load->source.stored.size_bytes;
   for (auto load = one_by_one; load != encoded; ++load) {
     const StoredTensor& stored = load->source.stored;
     if (is_exact(*load)) {
-      load->source.file->fill(stored, load->out);
+      load->source.file->fill(stored, load->out, load->place);
     } else if (load->out != nullptr) {
-      load->source.read(0, stored.shape.elements(), load->wanted, load->out, nan_check);
+      load->source.read(0, stored.shape.elements(), load->wanted, load->out + first_byte(*load), nan_check);
     } else {
       pour(*load, staging, nan_check);
     }
     done += stored.size_bytes;
     if (progress) progress(done, use.bytes);
+  }
+  for (auto load = loads.begin(); load != encoded; ++load) {
+    if (load->place.count == 1 || load->place.index > 0 || is_scalar(load->wanted)) continue;
+    block_format(load->wanted).finish(load->place.whole(load->source.stored.shape), load->out, {});
   }
   encode_tensors({encoded, loads.end()}, staging, [&](int64_t of_encoded) {
     if (progress) progress(done + of_encoded, use.bytes);

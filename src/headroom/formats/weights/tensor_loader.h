@@ -15,7 +15,10 @@ namespace headroom {
 struct TensorLoad {
   WeightTensor source;
   DType wanted = DType::f32;
-  std::byte* out = nullptr;  // the tensor as `wanted`, dense and row-major; borrowed, and there for block formats
+  std::byte* out = nullptr;  // the value as `wanted`, dense and row-major; borrowed, and there for block formats
+  // Where in the value: of block formats that the file holds, or holds exactly, and that have a stack_stride. All
+  // tensors of a value are loaded together.
+  StackPlace place = {};
   // Where `out` is null: takes them piece by piece, in order, on the caller's thread, from memory that is aligned to
   // kPieceBytes. Each piece but the last is a whole multiple of that, and the last may be read to such a multiple.
   std::function<void(int64_t first_byte, const std::byte* data, int64_t size_bytes)> sink = nullptr;
