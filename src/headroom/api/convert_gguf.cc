@@ -54,12 +54,18 @@ const FileType& file_type_of(const std::string& flag, DType stored) {
   throw InvalidInput("--dtype {}: expected f32, f16, bf16 or q8_0", wanted);
 }
 
+DecoderConfig decoder_of(const JsonObject& config) {
+  DecoderConfig decoder = read_decoder_config(config);
+  read_heads(config, decoder);
+  return decoder;
+}
+
 class GgufConversion final : public Conversion {
  public:
   explicit GgufConversion(const ConvertOptions& options)
       : options_(options),
         model_(open_model_directory(options.model, open_settings(options))),
-        decoder_(read_decoder_config(config_of_model(options.model, open_settings(options)))),
+        decoder_(decoder_of(config_of_model(options.model, open_settings(options)))),
         architecture_(find_gguf_architecture(model_->architecture(), options.model)),
         type_(file_type_of(options.dtype, model_->stored_dtype())),
         source_(options.model),

@@ -18,6 +18,7 @@
 #include "headroom/base/convert.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/grouped_format.h"
+#include "headroom/formats/json/json_reader.h"
 #include "headroom/formats/weights/weight_files.h"
 #include "headroom/formats/weights/weight_writer.h"
 

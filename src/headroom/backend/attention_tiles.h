@@ -15,7 +15,7 @@ inline constexpr int64_t kKeySpan = 1024;
 inline constexpr int64_t kRowTile = 128;
 // Of these, the rows whose scores are alive at once: a few of the products' rows (6).
 inline constexpr int64_t kAttentionChunk = 24;
-inline constexpr int64_t kMaxHeadSize = 256;
+inline constexpr int64_t kMaxHeadSize = 1024;
 
 inline int64_t padded_head_size(int64_t head_size) { return round_up(head_size, 16); }
 

@@ -23,6 +23,9 @@ struct CacheTypes {
 // Panels (base/cache_format.h), or plain rows of f32, bf16 and f16 for heads that are no whole groups. Throws
 // InvalidInput where q8 and q4 cannot keep such heads.
 CacheTypes cache_types(CacheKind kind, int64_t head_size);
+// Of a cache whose rows are keys and values at once: plain rows, or where elements share scales those of values.
+// `size`: of a row. Throws InvalidInput as cache_types.
+DType shared_cache_type(CacheKind kind, int64_t size);
 // Rows that a sequence of so many tokens takes among others in one cache: kernels read whole panels at once.
 int64_t cache_rows_of(int64_t tokens);
 

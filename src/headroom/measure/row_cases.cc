@@ -31,7 +31,7 @@ KernelCase in_place(KernelCase one) {
 
 KernelCase rope() {
   KernelCase one = over_rows("rope", {kRows, i32({kTokens}), f32({kTokens, kHeadSize})}, Limit::copy,
-                             {{"heads", kHeads}, {"inverse", int64_t{0}}});
+                             {{"heads", kHeads}, {"pairs", int64_t{0}}, {"inverse", int64_t{0}}});
   one.fill = [](std::span<const Tensor> inputs) { fill_ascending(inputs[1]); };
   return one;
 }

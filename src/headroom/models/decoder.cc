@@ -21,15 +21,6 @@ namespace {
 constexpr const char* kEmbedding = "model.embed_tokens.weight";
 constexpr const char* kHead = "lm_head.weight";
 
-// The rows enter the layer's cache, which is what attention reads then.
-ValueId cached(Builder& build, const char* name, ValueId rows, const StepInputs& inputs, DType dtype) {
-  const Type type = {dtype, {inputs.cache_rows, build.type(rows).shape[1]}};
-  const ValueId cache = build.input(fmt::format("{}.{}", build.segment().name, name), type, Role::kv_cache);
-  const ValueId written = write_rows(build, cache, rows, inputs.cache_range);
-  build.carry(cache, written);
-  return written;
-}
-
 }  // namespace
 
 ValueId Weights::weight(std::string_view name, const Shape& shape) const {
@@ -47,6 +38,22 @@ ValueId Weights::weight(std::string_view name, const Shape& shape) const {
   binding->is_trained = is_scalar(format);
   binding->stays = !is_scalar(format);
   return build_.input(full_name, {format, shape}, Role::weight, std::move(binding));
+}
+
+ValueId Weights::constant(std::string_view name, const Shape& shape) const {
+  const std::string full_name = fmt::format("{}.{}", name_, name);
+  auto binding = std::make_shared<Binding>(bind_whole(full_name, shape));
+  binding->is_trained = false;
+  binding->stays = true;
+  return build_.input(full_name, f32(shape), Role::weight, std::move(binding));
+}
+
+ValueId Weights::stack(std::string_view first, std::string_view last, const Shape& shape,
+                       StackBindings& bindings) const {
+  const std::string full_name = fmt::format("{}.{}.{}", name_, first, last);
+  const DType format = formats_(full_name);
+  return build_.input(full_name, {format, shape}, Role::weight,
+                      bindings.of(name_ + "." + std::string(first), last, shape, deviation_, is_scalar(format)));
 }
 
 ValueId Weights::embed(std::string_view name, ValueId tokens, int64_t vocabulary, int64_t features) const {
@@ -97,7 +104,7 @@ ValueId Decoder::head_weight(Builder& build, const WeightFormats& formats) const
 ValueId Decoder::rotate_and_attend(Builder& build, ValueId q, ValueId k, ValueId v, const StepInputs& inputs) const {
   q = rope(build, q, inputs.positions, inputs.rotary_table, c_.heads);
   k = rope(build, k, inputs.positions, inputs.rotary_table, c_.kv_heads);
-  if (inputs.cache_range != kNoValue) {
+  if (inputs.has_cache()) {
     const CacheTypes types = cache_types(inputs.cache_kind, c_.head_dim);
     k = cached(build, "k_cache", k, inputs, types.keys);
     v = cached(build, "v_cache", v, inputs, types.values);
@@ -106,9 +113,17 @@ ValueId Decoder::rotate_and_attend(Builder& build, ValueId q, ValueId k, ValueId
   return headroom::attention(build, q, k, v, inputs.sequences, {c_.heads, c_.kv_heads, scale}).out;
 }
 
-ValueId Decoder::gated_mlp(const Weights& weights, ValueId n, bool bias) const {
-  const ValueId gate = weights.linear("gate_proj", n, c_.mlp_features, bias);
-  const ValueId up = weights.linear("up_proj", n, c_.mlp_features, bias);
+ValueId Decoder::cached(Builder& build, std::string_view name, ValueId rows, const StepInputs& inputs, DType dtype) {
+  const Type type = {dtype, {inputs.cache_rows, build.type(rows).shape[1]}};
+  const ValueId cache = build.input(fmt::format("{}.{}", build.segment().name, name), type, Role::kv_cache);
+  const ValueId written = write_rows(build, cache, rows, inputs.cache_range);
+  build.carry(cache, written);
+  return written;
+}
+
+ValueId Decoder::gated_mlp(const Weights& weights, ValueId n, int64_t mlp_features, bool bias) const {
+  const ValueId gate = weights.linear("gate_proj", n, mlp_features, bias);
+  const ValueId up = weights.linear("up_proj", n, mlp_features, bias);
   return weights.linear("down_proj", swiglu(weights.build(), gate, up), c_.features, bias);
 }
 

@@ -11,7 +11,7 @@
 
 #include "headroom/models/model.h"
 #include "headroom/models/rotary.h"
-
+#include "headroom/models/stack_bindings.h"
 namespace headroom {
 
 struct DecoderConfig {
@@ -34,8 +34,10 @@ struct DecoderConfig {
   std::optional<int32_t> padding;   // of a classifier
 };
 
-// The fields that all decoders have. Throws InvalidInput as Architecture::read does.
+// The fields that all decoders have, but for those of heads. Throws InvalidInput as Architecture::read does.
 DecoderConfig read_decoder_config(const JsonObject& config);
+// Those of heads that have keys and values of their size, or share them in groups.
+void read_heads(const JsonObject& config, DecoderConfig& decoder);
 
 // The weights below one name, "model.layers.3.self_attn": each becomes a graph input where it is used.
 class Weights {
@@ -52,9 +54,14 @@ class Weights {
   // x NAME.weight^T, and + NAME.bias with `bias`; x f32[T, inputs] -> f32[T, outputs].
   ValueId linear(std::string_view name, ValueId x, int64_t outputs, bool bias) const;
   // By NAME.weight; x f32[T, F] -> f32[T, F].
-  ValueId norm(std::string_view name, ValueId x, double eps) const;
-  // NAME as a graph input, ready to be read.
-  ValueId weight(std::string_view name, const Shape& shape) const;
+  ValueId norm(std::string_view name, ValueId x, double eps) const;  // NAME as a graph input, ready to be read.
+  ValueId weight(std::string_view name,
+                 const Shape& shape) const;  // NAME as a graph input in f32 that is not trained; 0 in a new model.
+  ValueId constant(std::string_view name, const Shape& shape) const;
+  // The matrices FIRST.N.LAST, N from 0, of one shape, as one graph input
+                                             // FIRST.LAST of `shape`, [how many, rows,
+  // columns].
+  ValueId stack(std::string_view first, std::string_view last, const Shape& shape, StackBindings& bindings) const;
 
  private:
   Builder& build_;
@@ -92,9 +99,11 @@ class Decoder : public Model {
 
   // Causal attention of q f32[T, H*D] over k and v f32[T, K*D], after q and k are rotated to their positions; with a
   // KV cache, over that. f32[T, H*D].
-  ValueId rotate_and_attend(Builder& build, ValueId q, ValueId k, ValueId v, const StepInputs& inputs) const;
-  // down_proj(silu(gate_proj(n)) * up_proj(n)), Shazeer 2020.
-  ValueId gated_mlp(const Weights& weights, ValueId n, bool bias) const;
+  ValueId rotate_and_attend(Builder& build, ValueId q, ValueId k, ValueId v, const StepInputs& inputs)
+      const;  // down_proj(silu(gate_proj(n)) * up_proj(n)) of so many features, Shazeer 2020.
+  ValueId gated_mlp(const Weights& weights, ValueId n, int64_t mlp_features, bool bias)
+      const;  // The rows [T, N] enter the layer's cache `name` of that format, which is what attention reads then.
+  static ValueId cached(Builder& build, std::string_view name, ValueId rows, const StepInputs& inputs, DType dtype);
 
   bool classifies() const { return !c_.labels.empty(); }
   int64_t query_features() const { return c_.heads * c_.head_dim; }

@@ -32,20 +32,6 @@ DType read_dtype(const JsonObject& config) {
   return dtype == DType::f64 ? DType::f32 : dtype;
 }
 
-void read_heads(const JsonObject& config, DecoderConfig& decoder) {
-  decoder.heads = config.integer("num_attention_heads", 1, 1 << 16);
-  decoder.kv_heads = config.integer_or("num_key_value_heads", decoder.heads, 1, 1 << 16);
-  expect_field(config, "num_key_value_heads", decoder.heads % decoder.kv_heads == 0,
-               fmt::format("a divisor of num_attention_heads ({})", decoder.heads));
-  if (!config.has("head_dim")) {
-    expect_field(config, "hidden_size", decoder.features % decoder.heads == 0,
-                 fmt::format("a multiple of num_attention_heads ({})", decoder.heads));
-  }
-  decoder.head_dim = config.integer_or("head_dim", decoder.features / decoder.heads, 1, 1 << 16);
-  expect_field(config, config.has("head_dim") ? "head_dim" : "hidden_size",
-               decoder.head_dim % 2 == 0 && decoder.head_dim <= 256, "an even head size up to 256");
-}
-
 // The files say what each of the weights is (formats/weights/foreign_weights.h); here, that they can be read.
 void check_quantization(const JsonObject& config) {
   if (config.has("quantization_config")) read_quantization_config(config.object("quantization_config"));
@@ -66,13 +52,26 @@ void refuse_other_arithmetic(const JsonObject& config) {
 
 }  // namespace
 
+void read_heads(const JsonObject& config, DecoderConfig& decoder) {
+  decoder.heads = config.integer("num_attention_heads", 1, 1 << 16);
+  decoder.kv_heads = config.integer_or("num_key_value_heads", decoder.heads, 1, 1 << 16);
+  expect_field(config, "num_key_value_heads", decoder.heads % decoder.kv_heads == 0,
+               fmt::format("a divisor of num_attention_heads ({})", decoder.heads));
+  if (!config.has("head_dim")) {
+    expect_field(config, "hidden_size", decoder.features % decoder.heads == 0,
+                 fmt::format("a multiple of num_attention_heads ({})", decoder.heads));
+  }
+  decoder.head_dim = config.integer_or("head_dim", decoder.features / decoder.heads, 1, 1 << 16);
+  expect_field(config, config.has("head_dim") ? "head_dim" : "hidden_size",
+               decoder.head_dim % 2 == 0 && decoder.head_dim <= 256, "an even head size up to 256");
+}
+
 DecoderConfig read_decoder_config(const JsonObject& config) {
   DecoderConfig decoder;
   decoder.vocabulary = config.integer("vocab_size", 1, kLargest);
   decoder.features = config.integer("hidden_size", 1, kLargest);
   decoder.mlp_features = config.integer("intermediate_size", 1, kLargest);
   decoder.layers = config.integer("num_hidden_layers", 1, 1 << 10);
-  read_heads(config, decoder);
   decoder.max_positions = config.integer_or("max_position_embeddings", 2048, 1, kLargest);
   decoder.norm_eps = config.real_or("rms_norm_eps", 1e-6, 0.0, 1.0);
   decoder.rotary = read_rotary(config, decoder.max_positions);

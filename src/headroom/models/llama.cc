@@ -27,7 +27,9 @@ class Llama final : public Decoder {
     return weights.linear("o_proj", attended, c_.features, attention_bias_);
   }
 
-  ValueId mlp(const Weights& weights, ValueId n) const override { return gated_mlp(weights, n, mlp_bias_); }
+  ValueId mlp(const Weights& weights, ValueId n) const override {
+    return gated_mlp(weights, n, c_.mlp_features, mlp_bias_);
+  }
 
   const bool attention_bias_;
   const bool mlp_bias_;
@@ -35,6 +37,7 @@ class Llama final : public Decoder {
 
 std::unique_ptr<Model> read_llama(const JsonObject& config) {
   LlamaConfig llama{read_decoder_config(config)};
+  read_heads(config, llama);
   llama.attention_bias = config.boolean_or("attention_bias", false);
   llama.mlp_bias = config.boolean_or("mlp_bias", false);
   refuse_unknown_fields(config);

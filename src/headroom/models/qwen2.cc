@@ -28,7 +28,9 @@ class Qwen2 final : public Decoder {
     return weights.linear("o_proj", rotate_and_attend(weights.build(), q, k, v, inputs), c_.features, false);
   }
 
-  ValueId mlp(const Weights& weights, ValueId n) const override { return gated_mlp(weights, n, false); }
+  ValueId mlp(const Weights& weights, ValueId n) const override {
+    return gated_mlp(weights, n, c_.mlp_features, false);
+  }
 };
 
 // Layers from max_window_layers on, or those that layer_types says, see the last sliding_window tokens only, where
@@ -53,7 +55,8 @@ void refuse_sliding_window(const JsonObject& config, const DecoderConfig& qwen2)
 }
 
 std::unique_ptr<Model> read_qwen2(const JsonObject& config) {
-  const DecoderConfig qwen2 = read_decoder_config(config);
+  DecoderConfig qwen2 = read_decoder_config(config);
+  read_heads(config, qwen2);
   refuse_sliding_window(config, qwen2);
   config.has("attention_bias");  // decides nothing: queries, keys and values have biases, the output has none
   expect_field(config, "use_mrope", !config.boolean_or("use_mrope", false), "false");

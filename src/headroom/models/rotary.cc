@@ -70,6 +70,7 @@ void read_yarn(const JsonObject& rope, double max_positions, RotarySettings& rot
                          ? scaled_magnitude(rotary.factor, scale) / scaled_magnitude(rotary.factor, all)
                          : yarn_magnitude(rotary.factor);
   rotary.magnitude = rope.real_or("attention_factor", rotary.magnitude, 0.0, 1e3);
+  if (all != 0) rotary.score_factor = scaled_magnitude(rotary.factor, all) * scaled_magnitude(rotary.factor, all);
   if (rotary.theta > 1) return;
   throw InvalidInput("{}: expected a number above 1 beside yarn, got {}", rope.where("rope_theta"), rotary.theta);
 }

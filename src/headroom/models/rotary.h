@@ -31,6 +31,8 @@ struct RotarySettings {
   double beta_slow = 1.0;
   bool truncate = true;    // the two borders are whole numbers of pairs
   double magnitude = 1.0;  // what cosines and sines are multiplied by
+  // yarn: what DeepSeek's models from V2 on multiply scores by, the square of the magnitude that mscale_all_dim gives.
+  double score_factor = 1.0;
 };
 
 // Reads rope_theta, rope_scaling and rope_parameters as transformers does: where both of the latter stand, the first

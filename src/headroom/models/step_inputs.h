@@ -26,6 +26,8 @@ struct StepInputs {
   ValueId cache_range = kNoValue;  // i32[2]: first row, rows; of several sequences i32[B, 2]
   int64_t cache_rows = 0;
   CacheKind cache_kind = CacheKind::f32;  // what is read is what was rounded, in the step that writes it, too
+
+  bool has_cache() const { return cache_range != kNoValue; }
 };
 
 struct StepShape {

@@ -36,7 +36,7 @@ void expect_heads(std::string_view op, const Type& q, const Attributes& attribut
 void expect_caches(std::string_view op, const Type& k, const Type& v, const Type& expected, int64_t head_size) {
   const CacheFormat* keys = as_cache_format(k.dtype);
   const CacheFormat* values = as_cache_format(v.dtype);
-  const bool match = keys->order() == CacheFormat::Order::keys && values != nullptr &&
+  const bool match = (keys->order() == CacheFormat::Order::keys || k.dtype == v.dtype) && values != nullptr &&
                      values->order() == CacheFormat::Order::values && keys->bits() == values->bits() &&
                      keys->element() == values->element() && keys->group() == values->group();
   if (!match) {

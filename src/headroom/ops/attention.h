@@ -19,7 +19,8 @@ struct AttentionResult {
 };
 
 // q f32[T, H*D], k and v f32, bf16 or f16 [C, K*D], or caches of keys and of values in a format of their own
-// (base/cache_format.h), D from 1 to 256. A row of sequences, i32[B, 4], is (first
+// (base/cache_format.h), D from 1 to 1024. k and v may be one value, as of latents; of such a cache in 8 or 4 bits, one
+// of values. A row of sequences, i32[B, 4], is (first
 // query row, number of queries, first key row, position of the first query): query i of it attends the keys
 // first_key .. first_key + position + i. A sequence without queries is skipped. The caller checks the numbers (a kernel
 // cannot): ranges lie inside T and C, and no query row is in two sequences. Keys beyond a query's position are not read

@@ -1,4 +1,4 @@
-// Parts of a matrix side by side: what makes one of the products with panels of a weight.
+// Parts of a matrix side by side, and a matrix cut into two.
 //   S rows
 #pragma once
 
@@ -8,8 +8,15 @@
 
 namespace headroom {
 
-// parts f32[S, N_0], f32[S, N_1], ... -> f32[S, N_0 + N_1 + ...], at most kMostColumnParts of them.
+// parts [S, N_0], [S, N_1], ... in one of f32, bf16 and f16 -> [S, N_0 + N_1 + ...], at most kMostColumnParts of them.
 inline constexpr size_t kMostColumnParts = 64;
 ValueId join_columns(Builder& build, const std::vector<ValueId>& parts);
 
+struct ColumnParts {
+  ValueId first;
+  ValueId second;
+};
+
+// x [S, N] -> [S, columns] and [S, N - columns].
+ColumnParts split_columns(Builder& build, ValueId x, int64_t columns);
 }  // namespace headroom

@@ -173,7 +173,8 @@ class AttentionTile {
   void add_block_of_cache(const Partials& partials, int64_t first, int64_t start, int64_t count, const Next& next) {
     const CacheRows from = cache_from(kv_head_, first);
     const CacheRows ahead = next.first < next.end ? cache_from(next.kv_head, next.first) : from;
-    const bool is_aligned = from.first % kCachePanelRows == 0 && keys_layout_->group == kCacheGroup;
+    const bool is_aligned = from.first % kCachePanelRows == 0 && keys_layout_->group == kCacheGroup &&
+                            keys_layout_->order == CacheFormat::Order::keys;
     if (!is_aligned) {
       pack_cache_rows(from, count, layout_.padded, keys_, values_);
       return add_packed_block(partials, first, start, count, [](int64_t) {});

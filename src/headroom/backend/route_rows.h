@@ -1,0 +1,14 @@
+// The gate of a mixture of experts (ops/route.h), token by token: what it says is written once, for every instruction
+// set, because a token's experts decide everything after them.
+#pragma once
+
+#include "headroom/backend/kernel.h"
+
+namespace headroom {
+
+void route_rows(const Invocation& call);
+void route_rows_backward(const Invocation& call);
+// Rows by expert (ops/expert_rows.h): a counting sort.
+void group_expert_rows(const Invocation& call);
+
+}  // namespace headroom
