@@ -19,5 +19,17 @@ TEST(JoinColumns, PutsPartsSideBySide) {
   }
 }
 
+TEST(SplitColumns, TakesThemApart) {
+  Random random(2);
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    const Array x = random.array({dtype, {5, 23}});
+    const std::vector<Array> parts = expect_kernels_agree("split_columns", {x}, {{"columns", int64_t{6}}});
+    for (int64_t i = 0; i < 5 * 23; ++i) {
+      const int64_t row = i / 23, column = i % 23;
+      EXPECT_EQ(column < 6 ? parts[0].at(row * 6 + column) : parts[1].at(row * 17 + column - 6), x.at(i));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace headroom::testing

@@ -79,7 +79,7 @@ std::vector<RowKernel> row_kernels() {
          return std::vector<Array>{make.matrix(t, 2 * f), make.ids(t, 7), make.matrix(7, 2 * f)};
        },
        [](int64_t, int64_t) {
-         return Attributes{{"heads", int64_t{1}}, {"inverse", int64_t{1}}};
+         return Attributes{{"heads", int64_t{1}}, {"pairs", int64_t{0}}, {"inverse", int64_t{1}}};
        }},
       {"embedding",
        [](const Maker& make, int64_t t, int64_t f) {

@@ -101,8 +101,9 @@ class Training(frame.CommandTest):
             if some_rows:
                 width = after[name].shape[1]
                 ours = [value for row in some_rows.values for value in ours[row * width : (row + 1) * width]]
-            # What has no gradient, as an expert that no token goes to, does not move.
-            bound = GRADIENT_BOUND * largest(gradient.values)
+            # What has no gradient, as an expert that no token goes to, does not move; one with hardly any moves by less
+            # than w' is rounded by.
+            bound = GRADIENT_BOUND * largest(gradient.values) + 2**-24 * largest(before[name].values)
             self.assertLessEqual(largest_difference(ours, gradient.values), bound, name)
 
     def test_adamw_curves_are_pytorchs(self):

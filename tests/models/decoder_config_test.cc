@@ -85,8 +85,10 @@ TEST(DecoderConfig, RefusesWhatWouldChangeTheNumbers) {
 }
 
 TEST(DecoderConfig, TakesTheDefaultsOfTransformers) {
-  const DecoderConfig config = read_decoder_config(
-      llama({{"num_key_value_heads", nullptr}, {"rms_norm_eps", nullptr}, {"torch_dtype", nullptr}}));
+  const JsonObject json =
+      llama({{"num_key_value_heads", nullptr}, {"rms_norm_eps", nullptr}, {"torch_dtype", nullptr}});
+  DecoderConfig config = read_decoder_config(json);
+  read_heads(json, config);
   EXPECT_EQ(config.kv_heads, 4);
   EXPECT_EQ(config.head_dim, 8);
   EXPECT_EQ(config.norm_eps, 1e-6);

@@ -16,10 +16,13 @@ TEST(Architectures, AreFoundByNameOrModelType) {
 TEST(Architectures, AreRefusedByNameWithTheKnownOnes) {
   EXPECT_EQ(refusal(llama({{"architectures", {"MambaForCausalLM"}}})),
             "config.json: architectures: unknown architecture [\"MambaForCausalLM\"]; expected one of "
-            "LlamaForCausalLM, LlamaForSequenceClassification, Qwen2ForCausalLM, "
+            "DeepseekV2ForCausalLM, DeepseekV2ForSequenceClassification, DeepseekV3ForCausalLM, "
+            "DeepseekV3ForSequenceClassification, LlamaForCausalLM, LlamaForSequenceClassification, Qwen2ForCausalLM, "
             "Qwen2ForSequenceClassification");
   EXPECT_EQ(refusal(llama({{"architectures", nullptr}, {"model_type", "mamba"}})),
-            "config.json: model_type: unknown architecture \"mamba\"; expected one of LlamaForCausalLM, "
+            "config.json: model_type: unknown architecture \"mamba\"; expected one of DeepseekV2ForCausalLM, "
+            "DeepseekV2ForSequenceClassification, DeepseekV3ForCausalLM, DeepseekV3ForSequenceClassification, "
+            "LlamaForCausalLM, "
             "LlamaForSequenceClassification, Qwen2ForCausalLM, Qwen2ForSequenceClassification");
 }
 

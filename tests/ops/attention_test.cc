@@ -42,9 +42,9 @@ TEST(AttentionOp, ChecksItsOperands) {
   refused(f32({5, 64}), f32({7, 32}), f32({7, 32}), i32({1, 4}), settings(4, 3),
           "kv_heads divides heads; got 4 heads and 3 kv_heads");
   refused(f32({5, 50}), f32({7, 24}), f32({7, 24}), i32({1, 4}), settings(4, 2),
-          "q is [T, H*D], D from 1 to 256; expected a multiple of 4 heads, got [5, 50]");
-  refused(f32({5, 264}), f32({7, 264}), f32({7, 264}), i32({1, 4}), settings(1, 1),
-          "q is [T, H*D], D from 1 to 256; expected a multiple of 1 heads, got [5, 264]");
+          "q is [T, H*D], D from 1 to 1024; expected a multiple of 4 heads, got [5, 50]");
+  refused(f32({5, 1032}), f32({7, 1032}), f32({7, 1032}), i32({1, 4}), settings(1, 1),
+          "q is [T, H*D], D from 1 to 1024; expected a multiple of 1 heads, got [5, 1032]");
   expect_refused("attention_backward",
                  {f32({5, 64}), f32({7, 32}), f32({7, 32}), f32({5, 64}), f32({5, 2}), f32({5, 64}), i32({1, 4})},
                  settings(4, 2), "attention_backward: lse is [T, H]; expected [5, 4], got [5, 2]");

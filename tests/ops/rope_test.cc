@@ -6,13 +6,13 @@
 namespace headroom::testing {
 namespace {
 
-Attributes heads(int64_t count) { return {{"heads", count}, {"inverse", int64_t{0}}}; }
+Attributes heads(int64_t count) { return {{"heads", count}, {"pairs", int64_t{0}}, {"inverse", int64_t{0}}}; }
 
 TEST(RopeOp, ChecksItsOperands) {
   EXPECT_EQ(output_types("rope", {f32({5, 24}), i32({5}), f32({99, 8})}, heads(3))[0], f32({5, 24}));
   expect_refused("rope", {f32({5, 24}), i32({4}), f32({99, 8})}, heads(3),
-                 "rope: positions is i32[T] where x is [T, heads*D]; expected [5], got [4]");
-  const std::string rule = "rope: x is [T, heads*D] where table is [P, D], D even; expected ";
+                 "rope: positions is i32[T] where x is [T, heads*S]; expected [5], got [4]");
+  const std::string rule = "rope: x is [T, heads*S] where table is [P, D], D even and S no less; expected ";
   expect_refused("rope", {f32({5, 25}), i32({5}), f32({99, 8})}, heads(3), rule + "3 heads of 8, got [5, 25]");
   expect_refused("rope", {f32({5, 9}), i32({5}), f32({99, 3})}, heads(3), rule + "3 heads of 3, got [5, 9]");
   expect_refused("rope", {f32({5, 24}), i32({5}), f32({99, 8})}, heads(0), rule + "0 heads of 8, got [5, 24]");

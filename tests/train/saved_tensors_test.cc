@@ -18,7 +18,7 @@ TEST(SavedTensors, AStackIsSavedAsItsTensors) {
   auto* numbers = reinterpret_cast<float*>(workspace.persistent("stack").data);
   std::iota(numbers, numbers + 72, 0.0f);
   const std::vector<SavedTensor> saved = saved_tensors(workspace);
-  const std::vector<StoredValue> weights = trained_weights(workspace);
+  const std::vector<StoredValue> weights = saved_weights(workspace);
   for (const int64_t shard_bytes : {1, 200, 1000}) {
     const TemporaryDirectory directory;
     WeightWriter(declarations_of(saved), shard_bytes)

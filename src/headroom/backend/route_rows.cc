@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "headroom/backend/reference/scalar.h"
-#include "headroom/ops/route.h"
 
 namespace headroom {
 namespace {
@@ -142,10 +141,9 @@ void route_rows_backward(const Invocation& call) {
   const int64_t experts = call.inputs[0].dim(1);
   call.threads.split(call.inputs[0].dim(0), 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t t = begin; t < end; ++t) {
-      route_token_backward(gate, call.inputs[0].as<const float>() + t * experts,
-                           call.inputs[1].as<const int32_t>() + t * gate.chosen,
-                           call.inputs[2].as<const float>() + t * gate.chosen, experts,
-                           call.outputs[0].as<float>() + t * experts);
+      route_token_backward(
+          gate, call.inputs[0].as<const float>() + t * experts, call.inputs[1].as<const int32_t>() + t * gate.chosen,
+          call.inputs[2].as<const float>() + t * gate.chosen, experts, call.outputs[0].as<float>() + t * experts);
     }
   });
 }

@@ -6,6 +6,10 @@
 
 namespace headroom {
 
+inline constexpr int64_t kMostExperts = 4096;
+
+enum class Scoring : uint8_t { softmax, sigmoid };
+
 void route_rows(const Invocation& call);
 void route_rows_backward(const Invocation& call);
 // Rows by expert (ops/expert_rows.h): a counting sort.

@@ -45,6 +45,7 @@ struct Binding {
   std::vector<Slice> slices;  // every element once
   Initial initial = {};
   bool is_trained = true;  // by the job's updates
+  bool is_fixed = false;   // no update ever changes it; it is saved beside those of its source that some do
   bool stays = false;      // small or always in use: it never leaves the memory
   std::optional<Cut> cut = {};
 };

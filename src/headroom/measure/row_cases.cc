@@ -86,6 +86,7 @@ std::vector<KernelCase> row_cases() {
           in_place(rope()),
           write_rows(),
           join_columns(),
+          over_rows("split_columns", {kRows}, Limit::copy, {{"columns", kFeatures / 2}}),
           over_rows("scale", {kRows}, Limit::copy, {{"factor", 2.0}}),
           over_rows("dropout", {kRows, i32({4}), i32({2})}, Limit::copy,
                     {{"rate", 0.1}, {"factor", 2.0}, {"site", int64_t{1}}}),

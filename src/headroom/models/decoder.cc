@@ -44,6 +44,7 @@ ValueId Weights::constant(std::string_view name, const Shape& shape) const {
   const std::string full_name = fmt::format("{}.{}", name_, name);
   auto binding = std::make_shared<Binding>(bind_whole(full_name, shape));
   binding->is_trained = false;
+  binding->is_fixed = true;
   binding->stays = true;
   return build_.input(full_name, f32(shape), Role::weight, std::move(binding));
 }

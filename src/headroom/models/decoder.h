@@ -59,7 +59,7 @@ class Weights {
                  const Shape& shape) const;  // NAME as a graph input in f32 that is not trained; 0 in a new model.
   ValueId constant(std::string_view name, const Shape& shape) const;
   // The matrices FIRST.N.LAST, N from 0, of one shape, as one graph input
-                                             // FIRST.LAST of `shape`, [how many, rows,
+  // FIRST.LAST of `shape`, [how many, rows,
   // columns].
   ValueId stack(std::string_view first, std::string_view last, const Shape& shape, StackBindings& bindings) const;
 

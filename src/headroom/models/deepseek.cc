@@ -41,15 +41,18 @@ struct DeepseekConfig : DecoderConfig {
   int64_t expert_features = 0;  // moe_intermediate_size
   int64_t shared_experts = 0;   // that every token goes to, as one MLP
   RouteSettings route;
-  bool has_bias = false;        // e_score_correction_bias
+  bool has_bias = false;  // e_score_correction_bias
 };
 
 class Deepseek final : public Decoder {
  public:
-  Deepseek(std::string_view architecture, const DeepseekConfig& config)
+  // `architecture`: borrowed, of the table.
+  Deepseek(const Architecture& architecture, const DeepseekConfig& config)
       : Decoder(config), architecture_(architecture), d_(config) {}
 
-  std::string_view architecture() const override { return architecture_; }
+  std::string_view architecture() const override {
+    return classifies() ? architecture_.classifier : architecture_.name;
+  }
   std::vector<double> rotary_frequencies() const override {
     return headroom::rotary_frequencies(d_.rotary, d_.rotated);
   }
@@ -82,8 +85,7 @@ class Deepseek final : public Decoder {
   ValueId routed_experts(const Weights& weights, ValueId n) const {
     Builder& build = weights.build();
     const ValueId gate = weights.weight("gate.weight", {d_.experts, d_.features});
-    const ValueId bias =
-        d_.has_bias ? weights.constant("gate.e_score_correction_bias", {d_.experts}) : kNoValue;
+    const ValueId bias = d_.has_bias ? weights.constant("gate.e_score_correction_bias", {d_.experts}) : kNoValue;
     const Route route = headroom::route(build, scores_of(build, n, gate), bias, d_.route);
     const ExpertRows rows = group_rows(build, route.choice, d_.experts);
     const auto stack = [&](std::string_view name, int64_t outputs, int64_t inputs) {
@@ -99,10 +101,9 @@ class Deepseek final : public Decoder {
 
   // f32 whatever the activations are: they decide.
   static ValueId scores_of(Builder& build, ValueId n, ValueId gate) {
-    return build.value("matmul", {n, gate},
-                       {{"transpose_a", int64_t{0}},
-                        {"transpose_b", int64_t{1}},
-                        {"result", static_cast<int64_t>(DType::f32)}});
+    return build.value(
+        "matmul", {n, gate},
+        {{"transpose_a", int64_t{0}}, {"transpose_b", int64_t{1}}, {"result", static_cast<int64_t>(DType::f32)}});
   }
 
   // f32[T, H*(N+R)].
@@ -126,7 +127,7 @@ class Deepseek final : public Decoder {
     return cached(build, "latent_cache", rows, inputs, shared_cache_type(inputs.cache_kind, features));
   }
 
-  const std::string_view architecture_;
+  const Architecture& architecture_;
   const DeepseekConfig d_;
   mutable StackBindings stacks_;
 };
@@ -197,21 +198,24 @@ void read_experts(const JsonObject& config, bool is_v3, DeepseekConfig& model) {
     config.has(key);
 }
 
-std::unique_ptr<Model> read_deepseek(const JsonObject& config, std::string_view architecture) {
+std::unique_ptr<Model> read_deepseek(const JsonObject& config, bool is_v3, const Architecture& architecture) {
   DeepseekConfig model;
   static_cast<DecoderConfig&>(model) = read_decoder_config(config);
   read_attention(config, model);
-  read_experts(config, architecture == "DeepseekV3ForCausalLM", model);
+  read_experts(config, is_v3, model);
   refuse_unknown_fields(config);
   return std::make_unique<Deepseek>(architecture, model);
 }
 
-constexpr Architecture kDeepseekV2{
-    "DeepseekV2ForCausalLM", "DeepseekV2ForSequenceClassification", "deepseek_v2",
-    [](const JsonObject& config) { return read_deepseek(config, "DeepseekV2ForCausalLM"); }};
-constexpr Architecture kDeepseekV3{
-    "DeepseekV3ForCausalLM", "DeepseekV3ForSequenceClassification", "deepseek_v3",
-    [](const JsonObject& config) { return read_deepseek(config, "DeepseekV3ForCausalLM"); }};
+std::unique_ptr<Model> read_v2(const JsonObject& config);
+std::unique_ptr<Model> read_v3(const JsonObject& config);
+constexpr Architecture kDeepseekV2{"DeepseekV2ForCausalLM", "DeepseekV2ForSequenceClassification", "deepseek_v2",
+                                   &read_v2};
+constexpr Architecture kDeepseekV3{"DeepseekV3ForCausalLM", "DeepseekV3ForSequenceClassification", "deepseek_v3",
+                                   &read_v3};
+
+std::unique_ptr<Model> read_v2(const JsonObject& config) { return read_deepseek(config, false, kDeepseekV2); }
+std::unique_ptr<Model> read_v3(const JsonObject& config) { return read_deepseek(config, true, kDeepseekV3); }
 
 }  // namespace
 

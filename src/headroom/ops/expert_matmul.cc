@@ -19,8 +19,8 @@ int64_t expect_grouping(std::string_view op, std::span<const Type> inputs, int64
   expect_dtype(op, "order is i32[R]", DType::i32, inputs[1]);
   const int64_t rows = inputs[1].shape[0];
   expect_rank(op, "places is i32[T, K]", 2, inputs[2]);
-  expect_type(op, "places is i32[T, K], R in all", i32({rows / std::max<int64_t>(inputs[2].shape[1], 1),
-                                                         inputs[2].shape[1]}), inputs[2]);
+  expect_type(op, "places is i32[T, K], R in all",
+              i32({rows / std::max<int64_t>(inputs[2].shape[1], 1), inputs[2].shape[1]}), inputs[2]);
   expect_type(op, "begins is i32[E + 1] where the stack is [E, N, D]", i32({experts + 1}), inputs[3]);
   return rows;
 }

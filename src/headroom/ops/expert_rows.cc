@@ -53,8 +53,8 @@ class CombineRows : public Op {
     std::vector<ValueId> of_inputs(forward.inputs.size(), kNoValue);
     if (gradients[0] == kNoValue) return of_inputs;
     ensure(forward.inputs.size() == 3, "combine_rows: without weights it has no gradient");
-    const std::vector<ValueId> outputs = build.node(
-        "combine_rows_backward", {forward.inputs[0], forward.inputs[1], forward.inputs[2], gradients[0]});
+    const std::vector<ValueId> outputs =
+        build.node("combine_rows_backward", {forward.inputs[0], forward.inputs[1], forward.inputs[2], gradients[0]});
     of_inputs[0] = outputs[0];
     of_inputs[2] = outputs[1];
     return of_inputs;

@@ -25,7 +25,8 @@ class RouteOp : public Op {
                       best >= 1 && best <= experts / groups && chosen >= 1 && chosen <= experts / groups * top;
     if (!fits) {
       throw InvalidInput(
-          "route: {} of {} experts in {} groups, of which {} take part by their best {}; expected at most {} experts in "
+          "route: {} of {} experts in {} groups, of which {} take part by their best {}; expected at most {} experts "
+          "in "
           "equal groups, and no more chosen than take part",
           chosen, experts, groups, top, best, kMostExperts);
     }
@@ -45,8 +46,8 @@ class RouteOp : public Op {
                                 std::span<const ValueId> gradients) const override {
     std::vector<ValueId> of_inputs(forward.inputs.size(), kNoValue);
     if (gradients[1] == kNoValue) return of_inputs;
-    of_inputs[0] = build.value("route_backward", {forward.inputs[0], forward.outputs[0], gradients[1]},
-                               forward.attributes);
+    of_inputs[0] =
+        build.value("route_backward", {forward.inputs[0], forward.outputs[0], gradients[1]}, forward.attributes);
     return of_inputs;
   }
 };

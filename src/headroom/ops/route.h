@@ -3,22 +3,19 @@
 //   T tokens, E experts in G groups, K chosen
 #pragma once
 
+#include "headroom/backend/route_rows.h"
 #include "headroom/graph/builder.h"
 
 namespace headroom {
 
-inline constexpr int64_t kMostExperts = 4096;
-
-enum class Scoring : uint8_t { softmax, sigmoid };
-
 struct RouteSettings {
   Scoring scoring = Scoring::softmax;
-  int64_t chosen = 0;       // K
-  int64_t groups = 1;       // G
-  int64_t top_groups = 1;   // only experts of so many groups can be chosen
-  int64_t group_best = 1;   // a group's score is the sum of so many of its best
-  bool normalise = false;   // weights are divided by their sum + 1e-20
-  double scale = 1;         // and multiplied by this
+  int64_t chosen = 0;      // K
+  int64_t groups = 1;      // G
+  int64_t top_groups = 1;  // only experts of so many groups can be chosen
+  int64_t group_best = 1;  // a group's score is the sum of so many of its best
+  bool normalise = false;  // weights are divided by their sum + 1e-20
+  double scale = 1;        // and multiplied by this
 };
 
 struct Route {

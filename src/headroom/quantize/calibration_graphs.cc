@@ -122,7 +122,7 @@ Graph finished(Graph graph, std::string name) {
 
 CalibrationGraphs::CalibrationGraphs(const Model& model, NewFormats formats, const RowShape& row,
                                      const SolveSettings& settings)
-    : model_(model), formats_(std::move(formats)), settings_(settings), forward_(forward_of(model, row)) {
+    : formats_(std::move(formats)), settings_(settings), forward_(forward_of(model, row)) {
   find_groups();
 }
 

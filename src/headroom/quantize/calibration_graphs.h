@@ -73,7 +73,6 @@ class CalibrationGraphs {
   Graph layer(int64_t number) const;
   void find_groups();
 
-  const Model& model_;
   const NewFormats formats_;
   const SolveSettings settings_;
   Graph forward_;

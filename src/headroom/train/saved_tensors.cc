@@ -7,6 +7,23 @@
 namespace headroom {
 namespace {
 
+// What a trained model's files have: what is trained, and what is fixed beside it.
+std::vector<const PersistentValue*> saved_values(const Workspace& workspace) {
+  const std::vector<PersistentValue>& all = workspace.plan().persistent;
+  const auto is_trained_there = [&](Source source) {
+    return std::any_of(all.begin(), all.end(), [&](const PersistentValue& value) {
+      return is_trained(value.role, value.binding.get()) && value.binding != nullptr && value.binding->source == source;
+    });
+  };
+  std::vector<const PersistentValue*> saved;
+  for (const PersistentValue& value : all) {
+    const bool is_fixed =
+        value.binding != nullptr && value.binding->is_fixed && is_trained_there(value.binding->source);
+    if (is_trained(value.role, value.binding.get()) || is_fixed) saved.push_back(&value);
+  }
+  return saved;
+}
+
 // Calls visit(weight, first place, end) for members that follow each other and are of one weight.
 template <class Visit>
 void for_each_weight(std::span<const SavedTensor> tensors, std::span<const size_t> members, Visit visit) {
@@ -19,26 +36,23 @@ void for_each_weight(std::span<const SavedTensor> tensors, std::span<const size_
 
 }  // namespace
 
-std::vector<StoredValue> trained_weights(const Workspace& workspace) {
+std::vector<StoredValue> saved_weights(const Workspace& workspace) {
   std::vector<StoredValue> weights;
-  for (const PersistentValue& value : workspace.plan().persistent) {
-    if (is_trained(value.role, value.binding.get())) weights.push_back(workspace.stored(value.name));
-  }
+  for (const PersistentValue* value : saved_values(workspace)) weights.push_back(workspace.stored(value->name));
   return weights;
 }
 
 std::vector<SavedTensor> saved_tensors(const Workspace& workspace) {
   std::vector<SavedTensor> tensors;
   size_t weight = 0;
-  for (const PersistentValue& value : workspace.plan().persistent) {
-    if (!is_trained(value.role, value.binding.get())) continue;
-    const StoredValue stored = workspace.stored(value.name);
-    if (value.binding == nullptr || !is_stack(*value.binding, stored.type.shape)) {
+  for (const PersistentValue* value : saved_values(workspace)) {
+    const StoredValue stored = workspace.stored(value->name);
+    if (value->binding == nullptr || !is_stack(*value->binding, stored.type.shape)) {
       tensors.push_back({stored.name, stored.type, weight++, 0});
       continue;
     }
     int64_t first = 0;
-    for (const Slice& slice : value.binding->slices) {
+    for (const Slice& slice : value->binding->slices) {
       tensors.push_back({slice.tensor, {stored.type.dtype, slice.shape}, weight, first});
       first += slice.shape.elements();
     }

@@ -1,4 +1,4 @@
-// The trained weights of a run as the tensors that files of the model, or of an adapter, hold.
+// The weights of a trained model as the tensors that files of the model, or of an adapter, hold.
 #pragma once
 
 #include <cstdint>
@@ -12,9 +12,10 @@
 
 namespace headroom {
 
-std::vector<StoredValue> trained_weights(const Workspace& workspace);
+// Those that are trained, and those that are fixed beside them (graph/binding.h).
+std::vector<StoredValue> saved_weights(const Workspace& workspace);
 
-// Elements of the trained weight of that number, from `first` on: all of them, or one of a stack's tensors.
+// Elements of the weight of that number, from `first` on: all of them, or one of a stack's tensors.
 struct SavedTensor {
   std::string name;
   Type type;

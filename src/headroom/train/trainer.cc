@@ -115,7 +115,7 @@ Trainer::Trainer(const TrainingRequest& request, const Model& model, const Model
       update_(workspace.plan().schedule("update")),
       inputs_(workspace, model, settings.shape),
       checkpoints_(request.output),
-      weights_(trained_weights(workspace)),
+      weights_(saved_weights(workspace)),
       saved_(saved_tensors(workspace)),
       optimizer_(workspace.stored(Role::optimizer_state)),
       loss_scaler_(settings.loss_scale.value_or(LossScaleSettings{})) {
