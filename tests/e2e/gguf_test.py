@@ -34,6 +34,19 @@ class GgufModels(frame.CommandTest):
     def test_a_file_of_the_python_package_is_the_model_it_was_made_from(self):
         self.assertEqual(self.logits(DATA / "gguf" / "gqa.gguf"), self.logits(GQA))
 
+    def test_experts_and_latents_are_read_however_they_lie(self):
+        deepseek = DATA / "deepseek"
+        ids = deepseek / "lite" / "ids.json"
+        self.assertEqual(self.logits(DATA / "gguf" / "deepseek-lite.gguf", ids), self.logits(deepseek / "lite", ids))
+        blocks, ids = DATA / "gguf" / "deepseek-v3.gguf", deepseek / "v3" / "ids.json"
+        self.headroom("convert", blocks, "--output", "numbers", "--dtype", "f32", "--quiet")
+        stored = self.logits(blocks, ids, "--compute", "f32")
+        self.assertEqual(self.logits("numbers", ids), stored)
+        self.assertLess(largest_difference(self.logits(deepseek / "v3", ids), stored), 0.1)
+        formats = json.loads(self.headroom("inspect", blocks, "--json").stdout)["model"]["quantised"]
+        kept = [(some["stored"], some["kept"], some["tensors"]) for some in formats]
+        self.assertEqual(kept, [("Q8_0", "int8_g32", 64)])
+
     def test_a_file_is_known_by_what_it_holds_and_parts_are_one_model(self):
         gguf = DATA / "gguf"
         self.write("sha256-0123", (gguf / "gqa.gguf").read_bytes())
@@ -59,7 +72,8 @@ class GgufModels(frame.CommandTest):
         return (self.directory / "whole" / "model.safetensors").read_bytes()
 
     def test_every_variant_survives_the_way_to_gguf_and_back(self):
-        for config in sorted((DATA / "llama").glob("*/config.json")) + sorted((DATA / "qwen2").glob("*/config.json")):
+        families = ("llama", "deepseek")
+        for config in [path for family in families for path in sorted((DATA / family).glob("*/config.json"))]:
             model, name = config.parent, config.parent.name
             if name == "yarn_all":  # which GGUF files cannot hold
                 continue

@@ -19,6 +19,11 @@ TEST(Presets, HaveTheParametersOfTheReleasedModels) {
   EXPECT_EQ(parameters_of("deepseek-coder-33b"), 33'342'991'360);
   EXPECT_EQ(parameters_of("deepseek-coder-7b-v1.5"), 6'910'365'696);
   EXPECT_EQ(parameters_of("deepseek-math-7b"), 6'910'365'696);
+  EXPECT_EQ(parameters_of("deepseek-v2-lite"), 15'706'484'224);
+  EXPECT_EQ(parameters_of("deepseek-v2"), 235'741'434'880);
+  for (const char* name : {"deepseek-v3", "deepseek-r1", "deepseek-v3.1"}) {
+    EXPECT_EQ(parameters_of(name), 671'026'419'200) << name;
+  }
   EXPECT_EQ(parameters_of("deepseek-r1-distill-llama-8b"), 8'030'261'248);
   EXPECT_EQ(parameters_of("deepseek-r1-distill-llama-70b"), 70'553'706'496);
   EXPECT_EQ(parameters_of("deepseek-r1-distill-qwen-1.5b"), 1'777'088'000);

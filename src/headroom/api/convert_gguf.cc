@@ -8,14 +8,15 @@
 #include "headroom/api/adapter_merge.h"
 #include "headroom/api/adapter_notes.h"
 #include "headroom/api/convert_format.h"
+#include "headroom/api/gguf_tensors.h"
 #include "headroom/api/model_source.h"
 #include "headroom/api/prompt.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/convert.h"
 #include "headroom/base/errors.h"
-#include "headroom/base/interleaved_rows.h"
 #include "headroom/formats/chat/chat_template_source.h"
 #include "headroom/formats/gguf/gguf_config.h"
+#include "headroom/formats/gguf/gguf_deepseek2.h"
 #include "headroom/formats/gguf/gguf_end_tokens.h"
 #include "headroom/formats/gguf/gguf_names.h"
 #include "headroom/formats/gguf/gguf_parts.h"
@@ -54,10 +55,16 @@ const FileType& file_type_of(const std::string& flag, DType stored) {
   throw InvalidInput("--dtype {}: expected f32, f16, bf16 or q8_0", wanted);
 }
 
-DecoderConfig decoder_of(const JsonObject& config) {
+DecoderConfig decoder_of(const JsonObject& config, const GgufArchitecture& architecture) {
   DecoderConfig decoder = read_decoder_config(config);
-  read_heads(config, decoder);
+  if (!architecture.has_latents) read_heads(config, decoder);
   return decoder;
+}
+
+LatentRows latent_rows_of(const GgufArchitecture& architecture, const JsonObject& config) {
+  if (!architecture.has_latents) return {};
+  const auto field = [&](const char* name) { return config.integer(name, 1, GgufKeys::kLargest); };
+  return {field("num_attention_heads"), field("qk_nope_head_dim"), field("v_head_dim")};
 }
 
 class GgufConversion final : public Conversion {
@@ -65,8 +72,10 @@ class GgufConversion final : public Conversion {
   explicit GgufConversion(const ConvertOptions& options)
       : options_(options),
         model_(open_model_directory(options.model, open_settings(options))),
-        decoder_(decoder_of(config_of_model(options.model, open_settings(options)))),
+        config_(config_of_model(options.model, open_settings(options))),
         architecture_(find_gguf_architecture(model_->architecture(), options.model)),
+        decoder_(decoder_of(config_, architecture_)),
+        latent_rows_(latent_rows_of(architecture_, config_)),
         type_(file_type_of(options.dtype, model_->stored_dtype())),
         source_(options.model),
         merge_(options.adapter, *model_) {
@@ -82,7 +91,8 @@ class GgufConversion final : public Conversion {
   }
   int64_t heap_bytes() const override {
     return kBufferBytes + kGgufHeapBytesPerTensor * tensors() + vocabulary_bytes_ +
-           (vocabulary_ ? vocabulary_->heap_bytes() : 0) + merge_.heap_bytes();
+           (vocabulary_ ? vocabulary_->heap_bytes() : 0) + merge_.heap_bytes() +
+           kGgufHeapBytesPerTensor * source_.count();
   }
   int64_t tensors() const override { return static_cast<int64_t>(declarations_.size()); }
   int64_t files() const override { return 1; }
@@ -92,17 +102,13 @@ class GgufConversion final : public Conversion {
     write_metadata(writer);
     if (!divisors_.empty()) writer.write(divisors_.data(), static_cast<int64_t>(divisors_.size() * sizeof(float)));
     int64_t done_bytes = 0;
-    for (const Source& source : sources_) write_tensor(writer, source, staging, progress, done_bytes);
+    for (size_t i = 0; i < sources_.size(); ++i) {
+      write_tensor(writer, sources_[i], types_[i], staging, progress, done_bytes);
+    }
     written_bytes_ = writer.finish();
   }
 
  private:
-  struct Source {
-    WeightTensor tensor;
-    uint32_t type;
-    int64_t head_dim;  // of rows to be interleaved; 0: they stay as they are
-  };
-
   void declare() {
     refuse_yarn_that_llamacpp_lacks();
     if (decoder_.rotary.scaling == RotaryScaling::llama3) {
@@ -112,14 +118,17 @@ class GgufConversion final : public Conversion {
           rotary.theta, decoder_.head_dim);
       declarations_.push_back({std::string(kRopeFactors), {decoder_.head_dim / 2}, kGgmlF32});
     }
+    std::vector<std::string> names;
     for (const ModelTensor& tensor : model_->tensors()) {
       const std::optional<std::string> name = gguf_name(tensor.name);
       ensure(name.has_value(), "{}: has no name in GGUF files", tensor.name);
-      const bool interleaved = architecture_.interleaved && rotary_projection(*name) != RotaryProjection::none;
-      sources_.push_back({merge_.merged(source_.require(tensor.name, tensor.shape)), type_for(tensor.shape),
-                          interleaved ? decoder_.head_dim : 0});
-      declarations_.push_back({*name, tensor.shape, sources_.back().type});
-      read_bytes_ += sources_.back().tensor.stored.size_bytes;
+      add_gguf_sources(merge_.merged(source_.require(tensor.name, tensor.shape)), *name, architecture_,
+                       decoder_.head_dim, latent_rows_, sources_, names);
+    }
+    for (size_t i = 0; i < sources_.size(); ++i) {
+      types_.push_back(type_for(names[i], sources_[i].shape()));
+      declarations_.push_back({names[i], sources_[i].shape(), types_.back()});
+      read_bytes_ += sources_[i].size_bytes();
     }
   }
 
@@ -127,7 +136,7 @@ class GgufConversion final : public Conversion {
   void refuse_yarn_that_llamacpp_lacks() const {
     const RotarySettings& rotary = decoder_.rotary;
     const RotarySettings plain;
-    if (rotary.scaling != RotaryScaling::yarn) return;
+    if (rotary.scaling != RotaryScaling::yarn || architecture_.has_latents) return;
     if (rotary.beta_fast == plain.beta_fast && rotary.beta_slow == plain.beta_slow && rotary.truncate &&
         rotary.magnitude == yarn_magnitude(rotary.factor)) {
       return;
@@ -138,9 +147,9 @@ class GgufConversion final : public Conversion {
         options_.model);
   }
 
-  // Norms and biases stay f32; rows that are no whole blocks stay f16.
-  uint32_t type_for(const Shape& shape) const {
-    if (shape.rank() < 2) return kGgmlF32;
+  // Norms, biases and what chooses experts stay f32; rows that are no whole blocks stay f16.
+  uint32_t type_for(std::string_view name, const Shape& shape) const {
+    if (shape.rank() < 2 || name.ends_with(".ffn_gate_inp.weight")) return kGgmlF32;
     return shape[shape.rank() - 1] % find_ggml_type(type_.type)->block_elements == 0 ? type_.type : kGgmlF16;
   }
 
@@ -170,12 +179,18 @@ class GgufConversion final : public Conversion {
     writer.integer(key("embedding_length"), decoder_.features);
     writer.integer(key("block_count"), decoder_.layers);
     writer.integer(key("feed_forward_length"), decoder_.mlp_features);
+    writer.real(key("attention.layer_norm_rms_epsilon"), decoder_.norm_eps);
+    writer.real(key("rope.freq_base"), decoder_.rotary.theta);
+    architecture_.has_latents ? write_deepseek2_fields(config_, writer) : write_heads(writer);
+    write_vocabulary(writer);
+  }
+
+  void write_heads(GgufWriter& writer) const {
+    const auto key = [&](const char* name) { return fmt::format("{}.{}", architecture_.name, name); };
     writer.integer(key("attention.head_count"), decoder_.heads);
     writer.integer(key("attention.head_count_kv"), decoder_.kv_heads);
     writer.integer(key("attention.key_length"), decoder_.head_dim);
     writer.integer(key("attention.value_length"), decoder_.head_dim);
-    writer.real(key("attention.layer_norm_rms_epsilon"), decoder_.norm_eps);
-    writer.real(key("rope.freq_base"), decoder_.rotary.theta);
     writer.integer(key("rope.dimension_count"), decoder_.head_dim);
     if (decoder_.rotary.scaling == RotaryScaling::linear) {
       writer.text(key("rope.scaling.type"), "linear");
@@ -187,6 +202,9 @@ class GgufConversion final : public Conversion {
       writer.integer(key("rope.scaling.original_context_length"),
                      static_cast<int64_t>(decoder_.rotary.original_positions));
     }
+  }
+
+  void write_vocabulary(GgufWriter& writer) const {
     if (vocabulary_) {
       vocabulary_->write(writer);
       const std::optional<int32_t> end = vocabulary_->end_id();
@@ -199,66 +217,56 @@ class GgufConversion final : public Conversion {
     write_gguf_end_ids(end_ids_of(options_.model, *model_, std::nullopt), false, writer);
   }
 
-  void write_tensor(GgufWriter& writer, const Source& source, std::span<std::byte> staging, const Progress& progress,
-                    int64_t& done_bytes) const {
-    const StoredTensor& stored = source.tensor.stored;
-    const int64_t elements = stored.shape.elements();
+  void write_tensor(GgufWriter& writer, const GgufSource& source, uint32_t type, std::span<std::byte> staging,
+                    const Progress& progress, int64_t& done_bytes) const {
+    const int64_t elements = source.shape().elements();
     const int64_t step = static_cast<int64_t>(staging.size()) / kBytesPerElement / kStepUnit * kStepUnit;
     auto* numbers = reinterpret_cast<float*>(staging.data());
     std::byte* encoded = staging.data() + step * static_cast<int64_t>(sizeof(float));
     for (int64_t first = 0; first < elements; first += step) {
       const int64_t count = std::min(step, elements - first);
-      read(source, first, count, numbers);
-      writer.write(encoded, encode(source, first, numbers, count, encoded));
+      source.read(first, count, numbers);
+      writer.write(encoded, encode(source, type, first, numbers, count, encoded));
       const double share = static_cast<double>(first + count) / static_cast<double>(elements);
-      progress(done_bytes + static_cast<int64_t>(share * static_cast<double>(stored.size_bytes)));
+      progress(done_bytes + static_cast<int64_t>(share * static_cast<double>(source.size_bytes())));
     }
-    done_bytes += stored.size_bytes;
-  }
-
-  // Elements [first, first + count) in the order of the GGUF file.
-  void read(const Source& source, int64_t first, int64_t count, float* out) const {
-    if (source.head_dim == 0) return source.tensor.read(first, count, DType::f32, out, NanCheck::refuse);
-    const Shape& shape = source.tensor.stored.shape;
-    const int64_t row_elements = shape.elements() / shape[0];
-    for (int64_t done = 0; done < count;) {
-      const int64_t row = (first + done) / row_elements;
-      const int64_t column = (first + done) % row_elements;
-      const int64_t run = std::min(row_elements - column, count - done);
-      source.tensor.read(halved_row(row, source.head_dim) * row_elements + column, run, DType::f32, out + done,
-                         NanCheck::refuse);
-      done += run;
-    }
+    done_bytes += source.size_bytes();
   }
 
   // Bytes written to `out`.
-  int64_t encode(const Source& source, int64_t first, const float* numbers, int64_t count, std::byte* out) const {
-    if (const BlockFormat* blocks = find_ggml_type(source.type)->blocks()) {
+  int64_t encode(const GgufSource& source, uint32_t type, int64_t first, const float* numbers, int64_t count,
+                 std::byte* out) const {
+    if (const BlockFormat* blocks = find_ggml_type(type)->blocks()) {
       const int64_t over = blocks->encode({count}, 0, {numbers, static_cast<size_t>(count)}, out, {});
       if (over >= 0) refuse_overflow(source, first + over);
       return blocks->bytes({count});
     }
-    const DType dtype = source.type == kGgmlF16 ? DType::f16 : source.type == kGgmlBf16 ? DType::bf16 : DType::f32;
+    const DType dtype = type == kGgmlF16 ? DType::f16 : type == kGgmlBf16 ? DType::bf16 : DType::f32;
     convert_elements(DType::f32, numbers, dtype, out, count);
     const int64_t over = find_overflow(DType::f32, numbers, dtype, out, count);
     if (over >= 0) refuse_overflow(source, first + over);
     return count * size_of(dtype);
   }
 
-  [[noreturn]] void refuse_overflow(const Source& source, int64_t element) const {
+  [[noreturn]] void refuse_overflow(const GgufSource& source, int64_t element) const {
+    const int64_t one = source.tensors.front().stored.shape.elements();
+    const WeightTensor& tensor = source.tensors[static_cast<size_t>(element / one)];
     throw InvalidInput("{}: tensor {} holds at element {} a number that {} cannot; try --dtype bf16",
-                       source.tensor.file->path(), printable(source.tensor.stored.name), element, type_.dtype);
+                       tensor.file->path(), printable(tensor.stored.name), element % one, type_.dtype);
   }
 
   const ConvertOptions options_;
   const std::unique_ptr<Model> model_;
-  const DecoderConfig decoder_;
+  const JsonObject config_;
   const GgufArchitecture& architecture_;
+  const DecoderConfig decoder_;
+  const LatentRows latent_rows_;
   const FileType& type_;
   const WeightFiles source_;
   AdapterMerge merge_;
   std::vector<float> divisors_;  // of rotary frequencies, by llama3 scaling
-  std::vector<Source> sources_;
+  std::vector<GgufSource> sources_;
+  std::vector<uint32_t> types_;                // of them
   std::vector<GgufDeclaration> declarations_;  // the divisors first, if there are any, then the sources
   int64_t read_bytes_ = 0;
   int64_t written_bytes_ = 0;  // once it is done

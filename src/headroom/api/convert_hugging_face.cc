@@ -143,10 +143,12 @@ class HuggingFaceConversion final : public Conversion {
     return declarations;
   }
 
-  // Rotary tables that older files carry are no weights: they keep their precision, as transformers keeps it.
+  // What transformers keeps in its precision: rotary tables that older files carry, which are no weights, and the bias
+  // that chooses experts.
   DType dtype_in_output(const StoredTensor& tensor) const {
-    if (!dtype_ || tensor.name.ends_with("rotary_emb.inv_freq")) return dtype_of(tensor.type);
-    return *dtype_;
+    const bool is_kept = is_real(tensor.type) && (tensor.name.ends_with("rotary_emb.inv_freq") ||
+                                                  tensor.name.ends_with(".e_score_correction_bias"));
+    return dtype_ && !is_kept ? *dtype_ : dtype_of(tensor.type);
   }
 
   static DType dtype_of(StoredType type) {

@@ -10,6 +10,7 @@
 #include "headroom/base/console.h"
 #include "headroom/base/did_you_mean.h"
 #include "headroom/base/errors.h"
+#include "headroom/base/plural.h"
 #include "headroom/formats/gguf/gguf_tokenizer_json.h"
 #include "headroom/formats/gguf/gguf_vocabulary.h"
 #include "headroom/formats/tokenizer/tokenizer.h"
@@ -60,6 +61,13 @@ void note_widened(const std::string& path, const Model& model) {
   }
 }
 
+void note_passed_over(const std::string& path, const Model& model) {
+  const int64_t count = count_passed_over(path, model);
+  if (count == 0) return;
+  print_note("headroom: note: {}: {} of layers that predict further tokens are passed over\n", path,
+             count_of(count, "tensor"));
+}
+
 }  // namespace
 
 OpenSettings open_settings(const RunOptions& options) { return {options.ignore_unknown_fields, options.quiet}; }
@@ -83,6 +91,7 @@ std::unique_ptr<Model> open_model_directory(const std::string& path, const OpenS
   check_weights(path, *model);
   take_stored_formats(path, *model);
   if (!settings.quiet) note_widened(path, *model);
+  if (!settings.quiet) note_passed_over(path, *model);
   return model;
 }
 

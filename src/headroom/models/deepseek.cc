@@ -41,7 +41,8 @@ struct DeepseekConfig : DecoderConfig {
   int64_t expert_features = 0;  // moe_intermediate_size
   int64_t shared_experts = 0;   // that every token goes to, as one MLP
   RouteSettings route;
-  bool has_bias = false;  // e_score_correction_bias
+  bool has_bias = false;       // e_score_correction_bias
+  int64_t further_layers = 0;  // behind the model's, num_nextn_predict_layers
 };
 
 class Deepseek final : public Decoder {
@@ -52,6 +53,12 @@ class Deepseek final : public Decoder {
 
   std::string_view architecture() const override {
     return classifies() ? architecture_.classifier : architecture_.name;
+  }
+  bool passes_over(std::string_view tensor) const override {
+    for (int64_t n = d_.layers; n < d_.layers + d_.further_layers; ++n) {
+      if (tensor.starts_with(fmt::format("model.layers.{}.", n))) return true;
+    }
+    return false;
   }
   std::vector<double> rotary_frequencies() const override {
     return headroom::rotary_frequencies(d_.rotary, d_.rotated);
@@ -193,9 +200,9 @@ void read_experts(const JsonObject& config, bool is_v3, DeepseekConfig& model) {
   model.shared_experts = config.integer_or("n_shared_experts", 0, 0, kMostExperts);
   model.expert_features = config.integer_or("moe_intermediate_size", 0, model.experts > 0 ? 1 : 0, 1 << 24);
   if (model.experts > 0) read_gate(config, is_v3, model);
-  // Of training and of serving as the publishers did them, and of layers behind the model's.
-  for (const char* key : {"aux_loss_alpha", "seq_aux", "ep_size", "num_nextn_predict_layers", "num_mtp_layers"})
-    config.has(key);
+  model.further_layers = config.integer_or("num_nextn_predict_layers", 0, 0, 16);
+  // Of training and of serving as the publishers did them.
+  for (const char* key : {"aux_loss_alpha", "seq_aux", "ep_size", "num_mtp_layers"}) config.has(key);
 }
 
 std::unique_ptr<Model> read_deepseek(const JsonObject& config, bool is_v3, const Architecture& architecture) {

@@ -71,6 +71,9 @@ class Model {
   // What their bindings read, each tensor once.
   std::vector<ModelTensor> tensors() const;
   virtual std::vector<Alias> aliases() const { return {}; }
+  // Whether files may hold the tensor though the model does not compute with it: of a layer behind its own, which
+  // predicts a further token.
+  virtual bool passes_over(std::string_view /*tensor*/) const { return false; }
 
   // The angle by which each pair of a head turns from one position to the next: D/2 numbers, f64.
   virtual std::vector<double> rotary_frequencies() const = 0;

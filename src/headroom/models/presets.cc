@@ -74,6 +74,75 @@ Json r1_distill_qwen(const PresetSize& size) {
   return json;
 }
 
+// What DeepSeek-V2 and all after it share.
+Json with_latents(const char* architecture, const char* model_type, const PresetSize& size, const Json& more) {
+  Json json = config(architecture, model_type, size);
+  json["max_position_embeddings"] = 163840;
+  json.update(Json{{"attention_bias", false},
+                   {"first_k_dense_replace", 1},
+                   {"kv_lora_rank", 512},
+                   {"moe_layer_freq", 1},
+                   {"n_shared_experts", 2},
+                   {"norm_topk_prob", false},
+                   {"num_experts_per_tok", 6},
+                   {"q_lora_rank", 1536},
+                   {"qk_nope_head_dim", 128},
+                   {"qk_rope_head_dim", 64},
+                   {"rope_scaling",
+                    {{"type", "yarn"},
+                     {"factor", 40},
+                     {"original_max_position_embeddings", 4096},
+                     {"beta_fast", 32},
+                     {"beta_slow", 1},
+                     {"mscale", 0.707},
+                     {"mscale_all_dim", 0.707}}},
+                   {"scoring_func", "softmax"},
+                   {"v_head_dim", 128}});
+  json.update(more);
+  return json;
+}
+
+Json deepseek_v2_lite(const PresetSize& size) {
+  return with_latents("DeepseekV2ForCausalLM", "deepseek_v2", size,
+                      {{"moe_intermediate_size", 1408},
+                       {"n_group", 1},
+                       {"n_routed_experts", 64},
+                       {"q_lora_rank", nullptr},
+                       {"routed_scaling_factor", 1.0},
+                       {"topk_group", 1},
+                       {"topk_method", "greedy"}});
+}
+
+Json deepseek_v2(const PresetSize& size) {
+  return with_latents("DeepseekV2ForCausalLM", "deepseek_v2", size,
+                      {{"moe_intermediate_size", 1536},
+                       {"n_group", 8},
+                       {"n_routed_experts", 160},
+                       {"routed_scaling_factor", 16.0},
+                       {"topk_group", 3},
+                       {"topk_method", "group_limited_greedy"}});
+}
+
+// Without the layer behind them that predicts a further token, and in the bf16 that their FP8 is made of.
+Json deepseek_v3(const PresetSize& size) {
+  Json json = with_latents("DeepseekV3ForCausalLM", "deepseek_v3", size,
+                           {{"bos_token_id", 0},
+                            {"eos_token_id", 1},
+                            {"first_k_dense_replace", 3},
+                            {"moe_intermediate_size", 2048},
+                            {"n_group", 8},
+                            {"n_routed_experts", 256},
+                            {"n_shared_experts", 1},
+                            {"norm_topk_prob", true},
+                            {"num_experts_per_tok", 8},
+                            {"routed_scaling_factor", 2.5},
+                            {"scoring_func", "sigmoid"},
+                            {"topk_group", 4},
+                            {"topk_method", "noaux_tc"}});
+  json["rope_scaling"]["mscale"] = json["rope_scaling"]["mscale_all_dim"] = 1.0;
+  return json;
+}
+
 Json small(const PresetSize& size) {
   Json json = config("LlamaForCausalLM", "llama", size);
   json["max_position_embeddings"] = 1024;
@@ -89,6 +158,7 @@ Json small_tied(const PresetSize& size) {
   return json;
 }
 
+constexpr PresetSize kSizeOfV3 = {129280, 7168, 18432, 61, 128, 128};
 constexpr PresetSize kSizeOfLlm7B = {102400, 4096, 11008, 30, 32, 32};
 
 }  // namespace
@@ -97,6 +167,11 @@ const std::vector<Preset>& presets() {
   static const std::vector<Preset> all = {
       {"deepseek-llm-7b", "DeepSeek-LLM 7B: 30 layers of 4,096 features", deepseek_llm, kSizeOfLlm7B},
       {"deepseek-llm-67b", "DeepSeek-LLM 67B, grouped queries", deepseek_llm, {102400, 8192, 22016, 95, 64, 8}},
+      {"deepseek-v2-lite", "16B, 64 experts, 6 a token", deepseek_v2_lite, {102400, 2048, 10944, 27, 16, 16}},
+      {"deepseek-v2", "236B, 160 experts, 6 a token, as V2.5", deepseek_v2, {102400, 5120, 12288, 60, 128, 128}},
+      {"deepseek-v3", "671B, 256 experts, 8 a token", deepseek_v3, kSizeOfV3},
+      {"deepseek-r1", "as DeepSeek-V3", deepseek_v3, kSizeOfV3},
+      {"deepseek-v3.1", "as DeepSeek-V3", deepseek_v3, kSizeOfV3},
       {"deepseek-coder-1.3b", "DeepSeek-Coder 1.3B", deepseek_coder, {32256, 2048, 5504, 24, 16, 16}},
       {"deepseek-coder-6.7b", "DeepSeek-Coder 6.7B", deepseek_coder, {32256, 4096, 11008, 32, 32, 32}},
       {"deepseek-coder-33b", "DeepSeek-Coder 33B, grouped queries", deepseek_coder, {32256, 7168, 19200, 62, 56, 8}},

@@ -29,7 +29,7 @@ void check(const WeightFiles& files, const std::string& path, const Model& model
   for (const Alias& alias : model.aliases()) names.insert(alias.name);
   for (int64_t i = 0; i < files.count(); ++i) {
     const std::string name(files.tensor(i).stored.name);
-    if (names.contains(name) || name.ends_with("rotary_emb.inv_freq")) continue;
+    if (names.contains(name) || name.ends_with("rotary_emb.inv_freq") || model.passes_over(name)) continue;
     throw InvalidInput("{}: tensor {} is none of the model's; the weights do not belong to {}", path, name,
                        files.config_words());
   }
@@ -94,6 +94,13 @@ bool loads_by_tensors(const StoredValue& value, std::span<const TensorPart> part
 }  // namespace
 
 void check_weights(const std::string& path, const Model& model) { check(WeightFiles(path), path, model); }
+
+int64_t count_passed_over(const std::string& path, const Model& model) {
+  const WeightFiles files(path);
+  int64_t count = 0;
+  for (int64_t i = 0; i < files.count(); ++i) count += model.passes_over(files.tensor(i).stored.name) ? 1 : 0;
+  return count;
+}
 
 void take_stored_formats(const std::string& path, Model& model) {
   const WeightFiles files(path);

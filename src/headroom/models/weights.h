@@ -11,9 +11,12 @@
 namespace headroom {
 
 // Throws InvalidInput unless the weight files at `path` hold exactly the parameters of `model`: a tensor is missing,
-// has another shape, or is none of the model's (rotary tables that older files carry and what a tied model
-// holds twice are passed over).
+// has another shape, or is none of the model's (rotary tables that older files carry, what a tied model holds
+// twice, and what the model passes over may be there).
 void check_weights(const std::string& path, const Model& model);
+
+// How many tensors the files at `path` hold that the model passes over.
+int64_t count_passed_over(const std::string& path, const Model& model);
 
 // Tells the model what the files at `path` hold each of its weights in, as far as kernels read that: f16, bf16 and
 // block formats as they are, what such a format holds exactly (Q8_0, GPTQ) in that, all else as f32. What the files

@@ -1,11 +1,14 @@
 """Writes the GGUF files of this directory with the reference implementation.
 
-pip install gguf safetensors; then: python make.py (needs ../llama and ../tokenizer)
+pip install gguf safetensors; then: python make.py (needs ../llama, ../deepseek and ../tokenizer)
 
 values.gguf     metadata of every type; tensors of single elements and of Q8_0, and of a type that headroom does not read
 blocks.gguf     for each type of blocks random ones, and under NAME.numbers what they stand for
 gqa.gguf        the model ../llama/gqa: names, permuted rows and metadata as llama.cpp's converter writes them
 gqa-0000N-of-...  the same in parts of a few tensors
+deepseek-v3.gguf    the model ../deepseek/v3 as llama.cpp's converter writes it since May 2025: experts stacked, here some in
+                    Q8_0, kv_b_proj in two
+deepseek-lite.gguf  the model ../deepseek/lite as it wrote the first ones: a tensor an expert, kv_b_proj in one
 vocab-*.gguf    the tokenizers ../tokenizer/*.json as vocabularies without a model
 """
 
@@ -13,7 +16,8 @@ import json
 from pathlib import Path
 
 import numpy
-from gguf import GGML_QUANT_SIZES, GGUFWriter, RopeScalingType, dequantize, quantize
+from gguf import GGML_QUANT_SIZES, MODEL_ARCH, GGUFWriter, RopeScalingType, dequantize, get_tensor_name_map, quantize
+from gguf import ExpertGatingFuncType as Gate
 from gguf import GGMLQuantizationType as Type
 from safetensors.numpy import load_file
 
@@ -181,8 +185,84 @@ def write_vocabulary(name):
     finish(writer)
 
 
+def write_deepseek_fields(writer, config, is_old):
+    rotated, latents = config["qk_rope_head_dim"], config["kv_lora_rank"]
+    key, value = config["qk_nope_head_dim"] + rotated, config["v_head_dim"]
+    rope = config["rope_scaling"]
+    writer.add_block_count(config["num_hidden_layers"])
+    writer.add_context_length(config["max_position_embeddings"])
+    writer.add_embedding_length(config["hidden_size"])
+    writer.add_feed_forward_length(config["intermediate_size"])
+    writer.add_vocab_size(config["vocab_size"])
+    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+    writer.add_rope_freq_base(config["rope_theta"])
+    writer.add_rope_dimension_count(rotated)
+    writer.add_rope_scaling_type(RopeScalingType(rope["type"]))
+    writer.add_rope_scaling_factor(rope["factor"])
+    writer.add_rope_scaling_orig_ctx_len(rope["original_max_position_embeddings"])
+    writer.add_rope_scaling_yarn_log_mul(0.1 * rope["mscale_all_dim"])
+    writer.add_head_count(config["num_attention_heads"])
+    writer.add_head_count_kv(config["num_attention_heads"] if is_old else 1)
+    if config["q_lora_rank"] is not None:
+        writer.add_q_lora_rank(config["q_lora_rank"])
+    writer.add_kv_lora_rank(latents)
+    writer.add_key_length(key if is_old else latents + rotated)
+    writer.add_value_length(value if is_old else latents)
+    if not is_old:
+        writer.add_key_length_mla(key)
+        writer.add_value_length_mla(value)
+        writer.add_expert_group_count(config["n_group"])
+        writer.add_expert_group_used_count(config["topk_group"])
+        writer.add_expert_gating_func(Gate.SIGMOID if config["scoring_func"] == "sigmoid" else Gate.SOFTMAX)
+        writer.add_expert_weights_norm(config["norm_topk_prob"])
+    writer.add_expert_count(config["n_routed_experts"])
+    writer.add_expert_used_count(config["num_experts_per_tok"])
+    writer.add_expert_shared_count(config["n_shared_experts"])
+    writer.add_expert_weights_scale(config["routed_scaling_factor"])
+    writer.add_expert_feed_forward_length(config["moe_intermediate_size"])
+    writer.add_leading_dense_block_count(config["first_k_dense_replace"])
+    writer.add_bos_token_id(config["bos_token_id"])
+    writer.add_eos_token_id(config["eos_token_id"])
+
+
+def write_deepseek(name, is_old):
+    config = json.loads((TESTS / f"deepseek/{name}/config.json").read_text())
+    writer = GGUFWriter(HERE / f"deepseek-{name}.gguf", "deepseek2")
+    write_deepseek_fields(writer, config, is_old)
+    known = get_tensor_name_map(MODEL_ARCH.DEEPSEEK2, config["num_hidden_layers"])
+    heads, of_key, of_value = (config[key] for key in ("num_attention_heads", "qk_nope_head_dim", "v_head_dim"))
+
+    def add(name, tensor, kind=Type.F32):
+        name = known.get_name(name.replace("e_score_correction_bias", "e_score_correction.bias"), (".weight", ".bias"))
+        tensor = numpy.ascontiguousarray(tensor)
+        writer.add_tensor(name, tensor if kind == Type.F32 else quantize(tensor, kind), raw_dtype=kind)
+
+    stacks = {}
+    for name, tensor in load_file(TESTS / f"deepseek/{name}/model.safetensors").items():
+        if ".mlp.experts." in name:
+            layer, rest = name.split(".mlp.experts.")
+            expert, projection, _ = rest.split(".")
+            if is_old:
+                stem = projection.replace("_proj", "")
+                writer.add_tensor(f"blk.{layer.split('.')[-1]}.ffn_{stem}.{expert}.weight", tensor)
+            else:
+                stacks.setdefault(f"{layer}.mlp.experts.{projection}.weight", {})[int(expert)] = tensor
+        elif name.endswith("kv_b_proj.weight") and not is_old:
+            both = tensor.reshape(heads, of_key + of_value, -1)
+            add(name.replace("kv_b_proj", "k_b_proj"), both[:, :of_key].swapaxes(1, 2))
+            add(name.replace("kv_b_proj", "v_b_proj"), both[:, of_key:])
+        else:
+            add(name, tensor)
+    for name, experts in stacks.items():
+        stack = numpy.stack([experts[i] for i in range(len(experts))])
+        add(name, stack, Type.F32 if "down_proj" in name else Type.Q8_0)
+    finish(writer)
+
+
 write_values()
 write_blocks()
+write_deepseek("v3", is_old=False)
+write_deepseek("lite", is_old=True)
 write_model()
 write_model(split_max_tensors=8)
 for name in [*PRE, "llama"]:

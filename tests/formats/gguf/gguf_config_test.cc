@@ -107,6 +107,22 @@ TEST_F(GgufConfigTest, ReadsYarn) {
             R"({"type":"yarn","factor":4.0,"original_max_position_embeddings":32})");
 }
 
+// What llama.cpp's converter says of these models, and what it said of the first ones: their configs.
+TEST(GgufConfig, OfDeepseekIsThatOfTheHuggingFaceModel) {
+  const std::string data = HEADROOM_SOURCE_DIR "/tests/data/";
+  for (const char* name : {"v3", "lite"}) {
+    const nlohmann::ordered_json config = gguf_config(GgufFile(data + "gguf/deepseek-" + name + ".gguf"));
+    const JsonObject theirs = JsonObject::read(data + "deepseek/" + name + "/config.json");
+    for (const auto& [key, value] : theirs.json().items()) {
+      constexpr std::string_view kUnsaid =
+          " attention_bias attention_dropout aux_loss_alpha ep_size initializer_range num_nextn_predict_layers "
+          "pretraining_tp seq_aux ";
+      if (kUnsaid.find(" " + key + " ") != std::string_view::npos) continue;
+      EXPECT_EQ(config.value(key, nlohmann::ordered_json("absent")), value) << name << " " << key;
+    }
+  }
+}
+
 TEST_F(GgufConfigTest, RefusesWhatMightChangeTheNumbers) {
   EXPECT_ERROR(InvalidInput, "llama.rope.dimension_count: is not supported; expected the size of a head, which is 8",
                read({number("llama.rope.dimension_count", 4)}));
@@ -116,8 +132,11 @@ TEST_F(GgufConfigTest, RefusesWhatMightChangeTheNumbers) {
                read({word("llama.rope.scaling.type", "longrope")}));
   EXPECT_ERROR(InvalidInput, "llama.expert_count: is not supported; expected 0: no experts",
                read({number("llama.expert_count", 8)}));
-  EXPECT_ERROR(InvalidInput, "general.architecture: deepseek2 is not supported; expected one of llama, qwen2",
-               read({}, "deepseek2"));
+  EXPECT_ERROR(InvalidInput,
+               "general.architecture: gemma is not supported; expected one of llama, qwen2, "
+               "deepseek2",
+               read({}, "gemma"));
+  EXPECT_ERROR(InvalidInput, "deepseek2.attention.key_length: is missing", read({}, "deepseek2"));
   EXPECT_ERROR(InvalidInput,
                "llama.attention.head_count_kv: expected an integer from 1 to 65536, got an array of 2 u32",
                read({numbers<uint32_t>("llama.attention.head_count_kv", GgufValueType::u32, {4, 4})}));

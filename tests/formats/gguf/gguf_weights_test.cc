@@ -28,19 +28,25 @@ std::string llama_keys() {
 }
 
 TEST(GgufNames, TranslateBothWays) {
-  for (const auto& [gguf, hugging_face] : {std::pair{"token_embd.weight", "model.embed_tokens.weight"},
-                                           {"output_norm.weight", "model.norm.weight"},
-                                           {"output.weight", "lm_head.weight"},
-                                           {"blk.0.attn_norm.weight", "model.layers.0.input_layernorm.weight"},
-                                           {"blk.12.attn_q.bias", "model.layers.12.self_attn.q_proj.bias"},
-                                           {"blk.3.attn_output.weight", "model.layers.3.self_attn.o_proj.weight"},
-                                           {"blk.3.ffn_norm.weight", "model.layers.3.post_attention_layernorm.weight"},
-                                           {"blk.99.ffn_down.weight", "model.layers.99.mlp.down_proj.weight"}}) {
+  for (const auto& [gguf, hugging_face] :
+       {std::pair{"token_embd.weight", "model.embed_tokens.weight"},
+        {"output_norm.weight", "model.norm.weight"},
+        {"output.weight", "lm_head.weight"},
+        {"blk.0.attn_norm.weight", "model.layers.0.input_layernorm.weight"},
+        {"blk.12.attn_q.bias", "model.layers.12.self_attn.q_proj.bias"},
+        {"blk.3.attn_output.weight", "model.layers.3.self_attn.o_proj.weight"},
+        {"blk.3.ffn_norm.weight", "model.layers.3.post_attention_layernorm.weight"},
+        {"blk.7.attn_kv_b.weight", "model.layers.7.self_attn.kv_b_proj.weight"},
+        {"blk.7.ffn_gate_inp.weight", "model.layers.7.mlp.gate.weight"},
+        {"blk.7.exp_probs_b.bias", "model.layers.7.mlp.gate.e_score_correction_bias"},
+        {"blk.99.ffn_down.weight", "model.layers.99.mlp.down_proj.weight"}}) {
     EXPECT_EQ(hugging_face_name(gguf), hugging_face);
     EXPECT_EQ(gguf_name(hugging_face), gguf);
   }
-  for (const char* name : {"blk.attn_q.weight", "blk..attn_q.weight", "blk.01.attn_q.weight", "blk.1.attn_x.weight",
-                           "blk.1.attn_q", "rope_freqs.weight", "blk.1234567890.attn_q.weight"}) {
+  for (const char* name :
+       {"blk.attn_q.weight", "blk..attn_q.weight", "blk.01.attn_q.weight", "blk.1.attn_x.weight", "blk.1.attn_q",
+        "rope_freqs.weight", "blk.1234567890.attn_q.weight", "blk.1.ffn_up.x.weight", "blk.1.ffn_up..weight",
+        "blk.1.ffn_up.3.bias", "blk.1.ffn_up_exps.weight", "blk.1attn_q.weight", "blk.1.weight", "blk.1.bias"}) {
     EXPECT_EQ(hugging_face_name(name), std::nullopt) << name;
   }
 }
@@ -67,6 +73,46 @@ TEST(GgufWeights, AreThoseOfTheHuggingFaceModel) {
   }
 }
 
+TEST(GgufNames, OfExpertsAreThoseOfOneTensorOrOfEach) {
+  EXPECT_EQ(hugging_face_name("blk.4.ffn_up.17.weight"), "model.layers.4.mlp.experts.17.up_proj.weight");
+  EXPECT_EQ(gguf_name("model.layers.4.mlp.experts.17.up_proj.weight"), "blk.4.ffn_up_exps.weight");
+  EXPECT_EQ(expert_names("blk.4.ffn_up_exps.weight")->before, "model.layers.4.mlp.experts.");
+  EXPECT_EQ(expert_names("blk.4.ffn_up_exps.weight")->behind, ".up_proj.weight");
+  for (const char* name : {"blk.4.ffn_up.weight", "blk.ffn_up_exps.weight", "blk.4.ffn_up_exps.bias", "token_embd"}) {
+    EXPECT_FALSE(expert_names(name)) << name;
+  }
+  EXPECT_EQ(gguf_name("model.layers.4.mlp.experts.01.up_proj.weight"), std::nullopt);
+}
+
+// Experts in one tensor and kv_b_proj in two, as llama.cpp writes them now; and as it did at first.
+TEST(GgufWeights, OfDeepseekAreThoseOfTheHuggingFaceModel) {
+  for (const char* name : {"v3", "lite"}) {
+    const WeightFiles ours(kWeightsTestData + "gguf/deepseek-" + name + ".gguf");
+    const WeightFiles theirs(kWeightsTestData + "deepseek/" + name);
+    EXPECT_EQ(ours.count(), theirs.count());
+    for (int64_t i = 0; i < theirs.count(); ++i) {
+      const StoredTensor wanted = theirs.tensor(i).stored;
+      const WeightTensor tensor = ours.require(wanted.name, wanted.shape);
+      const int64_t elements = wanted.shape.elements();
+      std::vector<float> expected(static_cast<size_t>(elements)), got(expected), pieces(expected);
+      theirs.tensor(i).read(0, elements, DType::f32, expected.data());
+      tensor.read(0, elements, DType::f32, got.data(), NanCheck::refuse);
+      for (int64_t first = 0; first < elements; first += 37) {
+        tensor.read(first, std::min<int64_t>(37, elements - first), DType::f32, pieces.data() + first);
+      }
+      EXPECT_EQ(pieces, got) << wanted.name;
+      if (tensor.stored.type_name == "F32") {
+        EXPECT_EQ(got, expected) << wanted.name;
+        continue;
+      }
+      EXPECT_EQ(tensor.stored.type_name, "Q8_0") << wanted.name;
+      const float largest = std::abs(*std::max_element(expected.begin(), expected.end(),
+                                                       [](float a, float b) { return std::abs(a) < std::abs(b); }));
+      for (size_t j = 0; j < got.size(); ++j) EXPECT_NEAR(got[j], expected[j], largest / 200) << wanted.name;
+    }
+  }
+}
+
 class GgufWeightsTest : public testing::Test {
  protected:
   // One tensor of 16-element rows in a llama file.
@@ -76,6 +122,33 @@ class GgufWeightsTest : public testing::Test {
   }
   TemporaryDirectory directory_;
 };
+
+TEST_F(GgufWeightsTest, RefusesExpertsAndLatentsThatFitNothing) {
+  const auto refusal = [&](uint64_t tensors, const std::string& entries) {
+    try {
+      const std::string bytes = head(tensors, 1) + word("general.architecture", "deepseek2") + entries;
+      GgufWeights(directory_.write("a.gguf", pad(bytes) + std::string(4096, '\0')));
+    } catch (const InvalidInput& error) {
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  const auto entry = [](const std::string& name, const std::vector<uint64_t>& dims, uint64_t offset) {
+    return tensor("blk.3." + name + ".weight", dims, kGgmlF32, offset);
+  };
+  EXPECT_EQ(refusal(2, entry("attn_k_b", {2, 4, 3}, 0) + entry("attn_v_b", {4, 5, 3}, 96)), "accepted");
+  EXPECT_NE(refusal(1, entry("attn_k_b", {2, 4, 3}, 0)).find("blk.3.attn_v_b.weight is missing; expected it beside"),
+            std::string::npos);
+  EXPECT_NE(
+      refusal(2, entry("attn_k_b", {2, 4, 3}, 0) + entry("attn_v_b", {3, 5, 3}, 96))
+          .find("blk.3.attn_k_b.weight has shape [3, 4, 2] beside blk.3.attn_v_b.weight [3, 5, 3]; expected [heads"),
+      std::string::npos);
+  EXPECT_NE(refusal(1, entry("ffn_up_exps", {2, 4}, 0)).find("has shape [4, 2]; expected [experts, rows, columns]"),
+            std::string::npos);
+  EXPECT_NE(refusal(2, entry("ffn_up_exps", {2, 4, 3}, 0) + entry("ffn_up.1", {2, 4}, 96))
+                .find("holds model.layers.3.mlp.experts.1.up_proj.weight once more"),
+            std::string::npos);
+}
 
 TEST_F(GgufWeightsTest, ReadsEveryTypeInPiecesThatRespectNoBlock) {
   const GgufFile values(kWeightsTestData + "gguf/values.gguf");

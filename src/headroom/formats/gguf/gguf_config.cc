@@ -2,84 +2,23 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "headroom/base/errors.h"
 #include "headroom/base/real_math.h"
+#include "headroom/formats/gguf/gguf_deepseek2.h"
 #include "headroom/formats/gguf/gguf_end_tokens.h"
+#include "headroom/formats/gguf/gguf_keys.h"
 #include "headroom/formats/gguf/gguf_names.h"
 #include "headroom/formats/json/json_reader.h"
 
 namespace headroom {
 namespace {
 
-constexpr int64_t kLargest = int64_t{1} << 24;  // of any dimension
 constexpr double kTwoPi = 6.283185307179586;
 
-constexpr GgufArchitecture kArchitectures[] = {{"llama", "LlamaForCausalLM", true},
-                                               {"qwen2", "Qwen2ForCausalLM", false}};
-
-// Keys of the architecture that decide nothing here, or whose tensors say it already.
-constexpr std::array<std::string_view, 5> kHarmless = {"vocab_size", "rope.scaling.finetuned", "tensor_data_layout",
-                                                       "rope.scaling.original_context_length", "expert_used_count"};
-
-const GgufArchitecture& find(std::string_view GgufArchitecture::*side, std::string_view name, std::string_view where) {
-  std::string known;
-  for (const GgufArchitecture& architecture : kArchitectures) {
-    if (architecture.*side == name) return architecture;
-    known += fmt::format("{}{}", known.empty() ? "" : ", ", architecture.*side);
-  }
-  throw InvalidInput("{}: {} is not supported; expected one of {}", where, printable(name), known);
-}
-
-const GgufArchitecture& architecture_of(const GgufFile& file) {
-  return find(&GgufArchitecture::name, file.text("general.architecture"), file.path() + ": general.architecture");
-}
-
-// The keys of one architecture, and which of them have been asked for.
-class Keys {
- public:
-  explicit Keys(const GgufFile& file) : file_(file), architecture_(architecture_of(file)) {}
-
-  const GgufFile& file() const { return file_; }
-  const GgufArchitecture& architecture() const { return architecture_; }
-  std::string full(std::string_view key) {
-    asked_.emplace_back(key);
-    return fmt::format("{}.{}", architecture_.name, key);
-  }
-  bool has(std::string_view key) { return file_.has(full(key)); }
-  int64_t integer(std::string_view key, int64_t max = kLargest) { return file_.integer(full(key), 1, max); }
-  int64_t integer_or(std::string_view key, int64_t fallback, int64_t max = kLargest) {
-    return has(key) ? integer(key, max) : fallback;
-  }
-  double real_or(std::string_view key, double fallback, double min, double max) {
-    return file_.real_or(full(key), fallback, min, max);
-  }
-  // Refuses a key whose value is not the one that headroom computes with.
-  void expect(std::string_view key, bool holds, const std::string& expected) {
-    if (!holds) throw InvalidInput("{}: {}: is not supported; expected {}", file_.path(), full(key), expected);
-  }
-  // Those that nobody asked for and that might change the numbers, as fields that the model will not know either.
-  void add_others(nlohmann::ordered_json& config) {
-    const std::string prefix = std::string(architecture_.name) + ".";
-    for (const std::string_view key : file_.keys()) {
-      if (!key.starts_with(prefix)) continue;
-      const std::string_view name = key.substr(prefix.size());
-      if (std::find(kHarmless.begin(), kHarmless.end(), name) != kHarmless.end()) continue;
-      if (std::find(asked_.begin(), asked_.end(), name) != asked_.end()) continue;
-      config[printable(key)] = file_.show(key);
-    }
-  }
-
- private:
-  const GgufFile& file_;
-  const GgufArchitecture& architecture_;
-  std::vector<std::string> asked_;
-};
-
-GgufHeads read_heads(Keys& keys) {
+GgufHeads read_heads(GgufKeys& keys) {
   GgufHeads heads;
   heads.heads = keys.integer("attention.head_count", 1 << 16);
   heads.kv_heads = keys.integer_or("attention.head_count_kv", heads.heads, 1 << 16);
@@ -91,15 +30,6 @@ GgufHeads read_heads(Keys& keys) {
               fmt::format("the size of a head, which is {}", heads.head_dim));
   heads.interleaved = keys.architecture().interleaved;
   return heads;
-}
-
-// Metadata are f32: 1e-6 reads as 9.99999997e-07. The shortest decimal that rounds to it is what was meant.
-double decimal_of(double value) {
-  std::array<char, 32> digits;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), static_cast<float>(value)).ptr;
-  double decimal = value;
-  std::from_chars(digits.data(), end, decimal);
-  return decimal;
 }
 
 nlohmann::ordered_json llama3_scaling(const GgufFile& file, int64_t tensor, const GgufHeads& heads, double theta) {
@@ -123,11 +53,11 @@ nlohmann::ordered_json llama3_scaling(const GgufFile& file, int64_t tensor, cons
 }
 
 // rope_scaling of config.json; null for none.
-nlohmann::ordered_json rope_scaling(Keys& keys, const GgufHeads& heads, double theta) {
+nlohmann::ordered_json rope_scaling(GgufKeys& keys, const GgufHeads& heads, double theta) {
   const GgufFile& file = keys.file();
   const std::string type = file.text_or(keys.full("rope.scaling.type"), "none");
-  const double factor = decimal_of(keys.real_or("rope.scaling.factor", 1.0, 1.0, 1e6));
-  const double old_factor = decimal_of(keys.real_or("rope.scale_linear", 1.0, 1.0, 1e6));
+  const double factor = keys.decimal_or("rope.scaling.factor", 1.0, 1.0, 1e6);
+  const double old_factor = keys.decimal_or("rope.scale_linear", 1.0, 1.0, 1e6);
   const int64_t divisors = file.find(kRopeFactors);
   keys.expect("rope.scaling.type", type == "none" || type == "linear" || type == "yarn",
               "none, linear or yarn, got " + printable(type));
@@ -162,7 +92,7 @@ const char* dtype_of_matrices(const GgufFile& file) {
   return common == kGgmlF16 ? "float16" : common == kGgmlBf16 ? "bfloat16" : "float32";
 }
 
-int64_t vocabulary_of(Keys& keys) {
+int64_t vocabulary_of(GgufKeys& keys) {
   const GgufFile& file = keys.file();
   const int64_t embedding = file.find("token_embd.weight");
   if (embedding >= 0 && file.tensor(embedding).shape.rank() > 0) return file.tensor(embedding).shape[0];
@@ -184,20 +114,17 @@ double frequency_of(double theta, size_t pair, size_t pairs) {
 
 }  // namespace
 
-const GgufArchitecture& find_gguf_architecture(std::string_view hugging_face, std::string_view where) {
-  return find(&GgufArchitecture::hugging_face, hugging_face, where);
-}
-
 GgufHeads read_gguf_heads(const GgufFile& file) {
-  Keys keys(file);
-  return read_heads(keys);
+  GgufKeys keys(file);
+  return keys.architecture().has_latents ? GgufHeads{} : read_heads(keys);
 }
 
 nlohmann::ordered_json gguf_config(const GgufFile& file) {
-  Keys keys(file);
-  const GgufHeads heads = read_heads(keys);
+  GgufKeys keys(file);
+  const bool has_latents = keys.architecture().has_latents;
+  const GgufHeads heads = has_latents ? GgufHeads{} : read_heads(keys);
   const bool is_llama = keys.architecture().interleaved;
-  const double theta = decimal_of(keys.real_or("rope.freq_base", 10000.0, 1.0, 1e12));
+  const double theta = keys.decimal_or("rope.freq_base", 10000.0, 1.0, 1e12);
   nlohmann::ordered_json config = {
       {"architectures", {keys.architecture().hugging_face}},
       {"model_type", keys.architecture().name},
@@ -205,28 +132,32 @@ nlohmann::ordered_json gguf_config(const GgufFile& file) {
       {"hidden_size", keys.integer("embedding_length")},
       {"intermediate_size", keys.integer("feed_forward_length")},
       {"num_hidden_layers", keys.integer("block_count", 1 << 16)},
-      {"num_attention_heads", heads.heads},
-      {"num_key_value_heads", heads.kv_heads},
-      {"head_dim", heads.head_dim},
       {"hidden_act", "silu"},
       {"max_position_embeddings", keys.integer("context_length")},
-      {"rms_norm_eps", decimal_of(keys.real_or("attention.layer_norm_rms_epsilon", 1e-6, 0.0, 1.0))},
+      {"rms_norm_eps", keys.decimal_or("attention.layer_norm_rms_epsilon", 1e-6, 0.0, 1.0)},
       {"rope_theta", theta},
       {"tie_word_embeddings", file.find("token_embd.weight") >= 0 && file.find("output.weight") < 0},
       {"torch_dtype", dtype_of_matrices(file)}};
+  if (has_latents) {
+    add_deepseek2_fields(keys, config);
+  } else {
+    config["num_attention_heads"] = heads.heads;
+    config["num_key_value_heads"] = heads.kv_heads;
+    config["head_dim"] = heads.head_dim;
+    keys.expect("expert_count", file.integer_or(keys.full("expert_count"), 0, 0, GgufKeys::kLargest) == 0,
+                "0: no experts");
+    const nlohmann::ordered_json scaling = rope_scaling(keys, heads, theta);
+    if (!scaling.is_null()) config["rope_scaling"] = scaling;
+  }
   if (is_llama) {
     config["attention_bias"] = file.find("blk.0.attn_q.bias") >= 0;
     config["mlp_bias"] = file.find("blk.0.ffn_gate.bias") >= 0;
   }
-  if (const nlohmann::ordered_json scaling = rope_scaling(keys, heads, theta); !scaling.is_null()) {
-    config["rope_scaling"] = scaling;
-  }
   constexpr const char* kBegin = "tokenizer.ggml.bos_token_id";
-  if (file.has(kBegin)) config["bos_token_id"] = file.integer(kBegin, 0, kLargest);
+  if (file.has(kBegin)) config["bos_token_id"] = file.integer(kBegin, 0, GgufKeys::kLargest);
   const std::vector<int64_t> ends = gguf_end_ids(file);
   if (ends.size() == 1) config["eos_token_id"] = ends[0];
   if (ends.size() > 1) config["eos_token_id"] = ends;
-  keys.expect("expert_count", file.integer_or(keys.full("expert_count"), 0, 0, kLargest) == 0, "0: no experts");
   keys.add_others(config);
   return config;
 }
@@ -242,7 +173,7 @@ std::vector<float> llama3_divisors(const Llama3Scaling& scaling, double rope_the
 std::optional<Llama3Scaling> fit_llama3_scaling(std::span<const float> divisors, double rope_theta) {
   if (divisors.empty()) return std::nullopt;
   Llama3Scaling scaling;
-  scaling.factor = decimal_of(*std::max_element(divisors.begin(), divisors.end()));
+  scaling.factor = gguf_decimal(*std::max_element(divisors.begin(), divisors.end()));
   if (!(scaling.factor >= 1.0 && scaling.factor <= 1e6)) return std::nullopt;
   // Between the borders 1/divisor = (1 - s)/factor + s with s linear in the frequency: two points give the line.
   double first_frequency = 0, first_share = 0;
@@ -258,7 +189,7 @@ std::optional<Llama3Scaling> fit_llama3_scaling(std::span<const float> divisors,
     }
     const double slope = (first_share - share) / (first_frequency - frequency);
     const double at_zero = share - slope * frequency;  // -low / (high - low)
-    scaling.high_freq_factor = decimal_of(1.0 - 1.0 / at_zero);
+    scaling.high_freq_factor = gguf_decimal(1.0 - 1.0 / at_zero);
     scaling.original_positions = std::round(slope * kTwoPi * (scaling.high_freq_factor - 1.0));
   }
   const double rounded = std::round(scaling.high_freq_factor * 64) / 64;

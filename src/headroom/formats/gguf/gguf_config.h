@@ -12,15 +12,6 @@
 
 namespace headroom {
 
-// An architecture that both sides know.
-struct GgufArchitecture {
-  std::string_view name;          // general.architecture
-  std::string_view hugging_face;  // of config.json's "architectures"
-  bool interleaved;               // rows of queries and keys are in another order (gguf_names.h)
-};
-// By the name of Hugging Face. Throws InvalidInput beginning with `where` and listing those that are known.
-const GgufArchitecture& find_gguf_architecture(std::string_view hugging_face, std::string_view where);
-
 struct GgufHeads {
   int64_t heads = 0;
   int64_t kv_heads = 0;
@@ -28,7 +19,8 @@ struct GgufHeads {
   bool interleaved = false;
 };
 
-// Throws InvalidInput for an architecture that is not llama or qwen2, and for a key that is missing or absurd.
+// Those that have keys and values of their own; none of them of deepseek2. Throws InvalidInput for an architecture that
+// is not known, and for a key that is missing or absurd.
 GgufHeads read_gguf_heads(const GgufFile& file);
 
 // Throws as read_gguf_heads does, and InvalidInput naming a key that might change the numbers and is not understood.

@@ -14,28 +14,65 @@ struct Names {
 
 constexpr Names kOfModel[] = {
     {"token_embd", "model.embed_tokens"}, {"output_norm", "model.norm"}, {"output", "lm_head"}};
-constexpr Names kOfLayer[] = {
-    {"attn_norm", "input_layernorm"}, {"attn_q", "self_attn.q_proj"},      {"attn_k", "self_attn.k_proj"},
-    {"attn_v", "self_attn.v_proj"},   {"attn_output", "self_attn.o_proj"}, {"ffn_norm", "post_attention_layernorm"},
-    {"ffn_gate", "mlp.gate_proj"},    {"ffn_up", "mlp.up_proj"},           {"ffn_down", "mlp.down_proj"}};
+constexpr Names kOfLayer[] = {{"attn_norm", "input_layernorm"},
+                              {"attn_q", "self_attn.q_proj"},
+                              {"attn_k", "self_attn.k_proj"},
+                              {"attn_v", "self_attn.v_proj"},
+                              {"attn_output", "self_attn.o_proj"},
+                              {"attn_q_a", "self_attn.q_a_proj"},
+                              {"attn_q_a_norm", "self_attn.q_a_layernorm"},
+                              {"attn_q_b", "self_attn.q_b_proj"},
+                              {"attn_kv_a_mqa", "self_attn.kv_a_proj_with_mqa"},
+                              {"attn_kv_a_norm", "self_attn.kv_a_layernorm"},
+                              {"attn_kv_b", "self_attn.kv_b_proj"},
+                              {"ffn_norm", "post_attention_layernorm"},
+                              {"ffn_gate", "mlp.gate_proj"},
+                              {"ffn_up", "mlp.up_proj"},
+                              {"ffn_down", "mlp.down_proj"},
+                              {"ffn_gate_inp", "mlp.gate"},
+                              {"ffn_gate_shexp", "mlp.shared_experts.gate_proj"},
+                              {"ffn_up_shexp", "mlp.shared_experts.up_proj"},
+                              {"ffn_down_shexp", "mlp.shared_experts.down_proj"}};
+constexpr Names kOfExperts[] = {{"ffn_gate", "gate_proj"}, {"ffn_up", "up_proj"}, {"ffn_down", "down_proj"}};
 constexpr Names kLayers = {"blk.", "model.layers."};
+constexpr Names kBias = {".exp_probs_b.bias", ".mlp.gate.e_score_correction_bias"};  // of the gate's choice
+constexpr std::string_view kExperts = ".mlp.experts.", kStack = "_exps", kWeight = ".weight";
 
 using Side = std::string_view Names::*;
 
+// "12", without a sign, a space or a zero before it, from the beginning of `text`; empty for what is none.
+std::string_view number_at(std::string_view text) {
+  const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  if (digits == 0 || digits > 9 || (text[0] == '0' && digits > 1)) return {};
+  return text.substr(0, digits);
+}
+
+// "blk.3.ffn_gate" -> "3" and ".ffn_gate".
+struct OfLayer {
+  std::string_view number, rest;
+};
+std::optional<OfLayer> of_layer(std::string_view name, Side side) {
+  if (!name.starts_with(kLayers.*side)) return std::nullopt;
+  name.remove_prefix((kLayers.*side).size());
+  const std::string_view number = number_at(name);
+  if (number.empty()) return std::nullopt;
+  return OfLayer{number, name.substr(number.size())};
+}
+
 std::optional<std::string> translate(std::string_view name, Side from, Side to) {
-  for (const std::string_view ending : {".weight", ".bias"}) {
+  const std::optional<OfLayer> layer = of_layer(name, from);
+  if (layer && layer->rest == kBias.*from) return fmt::format("{}{}{}", kLayers.*to, layer->number, kBias.*to);
+  for (const std::string_view ending : {kWeight, std::string_view(".bias")}) {
     if (!name.ends_with(ending)) continue;
-    std::string_view stem = name.substr(0, name.size() - ending.size());
+    const std::string_view stem = name.substr(0, name.size() - ending.size());
     for (const Names& names : kOfModel) {
       if (stem == names.*from) return fmt::format("{}{}", names.*to, ending);
     }
-    if (!stem.starts_with(kLayers.*from)) return std::nullopt;
-    stem.remove_prefix((kLayers.*from).size());
-    const size_t digits = std::min(stem.find_first_not_of("0123456789"), stem.size());
-    if (digits == 0 || digits > 9 || (stem[0] == '0' && digits > 1)) return std::nullopt;
+    if (!layer || layer->rest.size() <= ending.size()) return std::nullopt;
+    const std::string_view rest = layer->rest.substr(1, layer->rest.size() - 1 - ending.size());
     for (const Names& names : kOfLayer) {
-      if (stem.substr(digits) != fmt::format(".{}", names.*from)) continue;
-      return fmt::format("{}{}.{}{}", kLayers.*to, stem.substr(0, digits), names.*to, ending);
+      if (layer->rest[0] != '.' || rest != names.*from) continue;
+      return fmt::format("{}{}.{}{}", kLayers.*to, layer->number, names.*to, ending);
     }
   }
   return std::nullopt;
@@ -44,11 +81,42 @@ std::optional<std::string> translate(std::string_view name, Side from, Side to) 
 }  // namespace
 
 std::optional<std::string> hugging_face_name(std::string_view gguf) {
-  return translate(gguf, &Names::gguf, &Names::hugging_face);
+  if (const auto name = translate(gguf, &Names::gguf, &Names::hugging_face)) return name;
+  const std::optional<OfLayer> layer = of_layer(gguf, &Names::gguf);
+  if (!layer || !layer->rest.ends_with(kWeight)) return std::nullopt;
+  for (const Names& names : kOfExperts) {  // one of them, "blk.3.ffn_gate.7.weight"
+    const std::string stem = fmt::format(".{}.", names.gguf);
+    if (!layer->rest.starts_with(stem)) continue;
+    const std::string_view expert = number_at(layer->rest.substr(stem.size()));
+    if (expert.empty() || layer->rest.size() != stem.size() + expert.size() + kWeight.size()) continue;
+    return fmt::format("{}{}{}{}.{}{}", kLayers.hugging_face, layer->number, kExperts, expert, names.hugging_face,
+                       kWeight);
+  }
+  return std::nullopt;
 }
 
 std::optional<std::string> gguf_name(std::string_view hugging_face) {
-  return translate(hugging_face, &Names::hugging_face, &Names::gguf);
+  if (const auto name = translate(hugging_face, &Names::hugging_face, &Names::gguf)) return name;
+  const std::optional<OfLayer> layer = of_layer(hugging_face, &Names::hugging_face);
+  if (!layer || !layer->rest.starts_with(kExperts)) return std::nullopt;
+  const std::string_view rest = layer->rest.substr(kExperts.size());
+  const std::string_view expert = number_at(rest);
+  for (const Names& names : kOfExperts) {
+    if (expert.empty() || rest.substr(expert.size()) != fmt::format(".{}{}", names.hugging_face, kWeight)) continue;
+    return fmt::format("{}{}.{}{}{}", kLayers.gguf, layer->number, names.gguf, kStack, kWeight);
+  }
+  return std::nullopt;
+}
+
+std::optional<ExpertNames> expert_names(std::string_view gguf) {
+  const std::optional<OfLayer> layer = of_layer(gguf, &Names::gguf);
+  if (!layer) return std::nullopt;
+  for (const Names& names : kOfExperts) {
+    if (layer->rest != fmt::format(".{}{}{}", names.gguf, kStack, kWeight)) continue;
+    return ExpertNames{fmt::format("{}{}{}", kLayers.hugging_face, layer->number, kExperts),
+                       fmt::format(".{}{}", names.hugging_face, kWeight)};
+  }
+  return std::nullopt;
 }
 
 RotaryProjection rotary_projection(std::string_view gguf) {

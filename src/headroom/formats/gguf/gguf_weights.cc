@@ -6,39 +6,23 @@
 #include <cstring>
 
 #include "headroom/base/block_format.h"
+#include "headroom/base/bytes.h"
 #include "headroom/base/convert.h"
 #include "headroom/base/errors.h"
 #include "headroom/base/group_blocks.h"
 #include "headroom/base/interleaved_rows.h"
 #include "headroom/formats/gguf/gguf_config.h"
+#include "headroom/formats/gguf/gguf_elements.h"
+#include "headroom/formats/gguf/gguf_latents.h"
 #include "headroom/formats/gguf/gguf_names.h"
 #include "headroom/formats/json/json_reader.h"
 
 namespace headroom {
 namespace {
 
-constexpr int64_t kStagingBytes = 17 * 1024;
-constexpr int64_t kStagingElements = 16 * 1024;
-constexpr size_t kMostBlockElements = 256;
-
-// Whole blocks as `wanted`.
-void decode_blocks(const GgmlType& type, const std::byte* in, int64_t blocks, DType wanted, void* out) {
-  switch (type.number) {
-    case kGgmlF32: return convert_elements(DType::f32, in, wanted, out, blocks);
-    case kGgmlF16: return convert_elements(DType::f16, in, wanted, out, blocks);
-    case kGgmlBf16: return convert_elements(DType::bf16, in, wanted, out, blocks);
-    default: break;
-  }
-  const BlockFormat& format = *type.blocks();
-  const int64_t elements = blocks * type.block_elements;
-  if (wanted == DType::f32) return format.decode({elements}, in, 0, elements, static_cast<float*>(out));
-  std::array<float, kStagingElements> numbers;
-  for (int64_t done = 0; done < elements; done += kStagingElements) {
-    const int64_t count = std::min(kStagingElements, elements - done);
-    format.decode({elements}, in, done, count, numbers.data());
-    convert_elements(DType::f32, numbers.data(), wanted, static_cast<std::byte*>(out) + done * size_of(wanted), count);
-  }
-}
+constexpr int64_t kMostMatrices = int64_t{1} << 18;  // of stacks, of all layers
+constexpr std::string_view kOfKeys = ".attn_k_b.weight", kOfValues = ".attn_v_b.weight",
+                           kOfLatents = ".attn_kv_b.weight";
 
 void check_type(const GgufTensor& tensor) {
   for (const uint32_t known : {kGgmlF32, kGgmlF16, kGgmlBf16}) {
@@ -60,6 +44,15 @@ GgufWeights::GgufWeights(const std::string& path) : file_(path) {
     const GgufTensor tensor = file_.tensor(index);
     if (tensor.name == kRopeFactors) continue;
     check_type(tensor);
+    if (tensor.name.ends_with(kOfValues)) continue;  // beside the keys'
+    if (tensor.name.ends_with(kOfKeys)) {
+      add_latents(index);
+      continue;
+    }
+    if (const std::optional<ExpertNames> names = expert_names(tensor.name)) {
+      add_experts(index, *names);
+      continue;
+    }
     const std::optional<std::string> name = hugging_face_name(tensor.name);
     const RotaryProjection projection = rotary_projection(tensor.name);
     const bool interleaved = heads.interleaved && projection != RotaryProjection::none;
@@ -74,11 +67,69 @@ GgufWeights::GgufWeights(const std::string& path) : file_(path) {
         {name ? *name : std::string(tensor.name), index, interleaved ? static_cast<int32_t>(heads.head_dim) : 0});
   }
   std::sort(places_.begin(), places_.end(), [](const Place& a, const Place& b) { return a.name < b.name; });
+  const auto twice = std::adjacent_find(places_.begin(), places_.end(),
+                                        [](const Place& a, const Place& b) { return a.name == b.name; });
+  if (twice == places_.end()) return;
+  throw InvalidInput("{}: tensor {} holds {} once more; expected it once", file_.path(),
+                     printable(file_.tensor(twice[1].tensor).name), printable(twice->name));
+}
+
+void GgufWeights::add_experts(int32_t index, const ExpertNames& names) {
+  const GgufTensor tensor = file_.tensor(index);
+  const int64_t experts = tensor.shape.rank() == 3 && tensor.shape.elements() > 0 ? tensor.shape[0] : 0;
+  if (experts == 0) {
+    throw InvalidInput("{}: tensor {} has shape {}; expected [experts, rows, columns]", tensor.file->path(),
+                       printable(tensor.name), to_string(tensor.shape));
+  }
+  if (experts > kMostMatrices - static_cast<int64_t>(places_.size())) {
+    throw InvalidInput("{}: tensor {} has {} experts, more than {} with those before it", tensor.file->path(),
+                       printable(tensor.name), experts, format_count(kMostMatrices));
+  }
+  for (int32_t expert = 0; expert < experts; ++expert) {
+    places_.push_back({fmt::format("{}{}{}", names.before, expert, names.behind), index, 0, expert});
+  }
+}
+
+void GgufWeights::add_latents(int32_t index) {
+  const GgufTensor keys = file_.tensor(index);
+  const std::string layer(keys.name.substr(0, keys.name.size() - kOfKeys.size()));
+  const int64_t values = file_.find(layer + std::string(kOfValues));
+  if (values < 0) {
+    throw InvalidInput("{}: tensor {}{} is missing; expected it beside {}", keys.file->path(), printable(layer),
+                       kOfValues, printable(keys.name));
+  }
+  const auto number = static_cast<int32_t>(latents_.size());
+  latents_.emplace_back(keys, file_.tensor(values));
+  const std::optional<std::string> name = hugging_face_name(layer + std::string(kOfLatents));
+  places_.push_back({name ? *name : layer + std::string(kOfLatents), index, 0, -1, number});
+}
+
+GgufTensor GgufWeights::tensor_of(const Place& place) const {
+  GgufTensor tensor = file_.tensor(place.tensor);
+  if (place.expert < 0) return tensor;
+  tensor.size_bytes /= tensor.shape[0];
+  tensor.offset_bytes += place.expert * tensor.size_bytes;
+  tensor.shape = {tensor.shape[1], tensor.shape[2]};
+  return tensor;
+}
+
+StoredTensor GgufWeights::tensor_of(const Place& place, const GgufLatents& latents) {
+  StoredTensor stored;
+  stored.name = place.name;
+  stored.type = latents.is_plain() ? latents.keys.type->stored : StoredType::encoded;
+  stored.type_name = latents.keys.type->name;
+  stored.shape = latents.shape();
+  stored.part = latents.keys.part;
+  stored.offset_bytes = latents.keys.offset_bytes;
+  stored.size_bytes = latents.keys.size_bytes + latents.values.size_bytes;
+  stored.in_order = false;
+  return stored;
 }
 
 StoredTensor GgufWeights::tensor(int64_t index) const {
   const Place& place = places_.at(static_cast<size_t>(index));
-  const GgufTensor tensor = file_.tensor(place.tensor);
+  if (place.latents >= 0) return tensor_of(place, latents_[static_cast<size_t>(place.latents)]);
+  const GgufTensor tensor = tensor_of(place);
   StoredTensor stored;
   stored.name = place.name;
   stored.type = tensor.type->stored;
@@ -107,33 +158,6 @@ int64_t GgufWeights::find(std::string_view name) const {
   return place != places_.end() && place->name == name ? place - places_.begin() : -1;
 }
 
-void GgufWeights::read_in_order(const GgufTensor& tensor, int64_t first, int64_t count, DType wanted,
-                                std::byte* out) const {
-  const GgmlType& type = *tensor.type;
-  std::array<std::byte, kStagingBytes> staging;
-  const int64_t most_blocks = static_cast<int64_t>(staging.size()) / type.block_bytes;
-  std::array<double, kMostBlockElements> partial;  // one block, as `wanted`, of which not all is asked for
-  for (int64_t at = first; at < first + count;) {
-    const int64_t block = at / type.block_elements;
-    const int64_t skipped = at % type.block_elements;
-    const int64_t whole_blocks = (first + count - at) / type.block_elements;
-    const bool is_whole = skipped == 0 && whole_blocks > 0;
-    const int64_t blocks = is_whole ? std::min(most_blocks, whole_blocks) : 1;
-    tensor.file->read(tensor.offset_bytes + block * type.block_bytes, staging.data(), blocks * type.block_bytes);
-    std::byte* target = out + (at - first) * size_of(wanted);
-    if (is_whole) {
-      decode_blocks(type, staging.data(), blocks, wanted, target);
-      at += blocks * type.block_elements;
-    } else {
-      decode_blocks(type, staging.data(), 1, wanted, partial.data());
-      const int64_t run = std::min(type.block_elements - skipped, first + count - at);
-      std::memcpy(target, reinterpret_cast<const std::byte*>(partial.data()) + skipped * size_of(wanted),
-                  static_cast<size_t>(run * size_of(wanted)));
-      at += run;
-    }
-  }
-}
-
 const File& GgufWeights::file(const StoredTensor& tensor) const {
   return *file_.tensor(places_.at(static_cast<size_t>(find(tensor.name))).tensor).file;
 }
@@ -149,7 +173,7 @@ void GgufWeights::decode(const StoredTensor& tensor, int64_t first, std::span<co
   ensure(tensor.in_order, "{}: is not stored in order", tensor.name);
   const GgmlType& type = type_of(tensor);
   const int64_t blocks = static_cast<int64_t>(bytes.size()) / type.block_bytes;
-  decode_blocks(type, bytes.data(), blocks, wanted, out);
+  decode_gguf_blocks(type, bytes.data(), blocks, wanted, out);
   if (nan_check == NanCheck::refuse) {
     refuse_nan(file(tensor).path(), tensor, first, wanted, out, blocks * type.block_elements);
   }
@@ -184,18 +208,20 @@ void GgufWeights::read(const StoredTensor& stored, int64_t first, int64_t count,
          "{}: elements {} to {} lie outside the tensor", stored.name, first, first + count);
   ensure(wanted != DType::i32, "{}: weights are no integers", stored.name);
   const Place& place = places_.at(static_cast<size_t>(find(stored.name)));
-  const GgufTensor tensor = file_.tensor(place.tensor);
+  const GgufTensor tensor = tensor_of(place);
   auto* target = static_cast<std::byte*>(out);
-  if (place.head_dim == 0) {
-    read_in_order(tensor, first, count, wanted, target);
+  if (place.latents >= 0) {
+    latents_[static_cast<size_t>(place.latents)].read(first, count, wanted, target);
+  } else if (place.head_dim == 0) {
+    read_gguf_elements(tensor, first, count, wanted, target);
   } else {
     const int64_t row_elements = tensor.shape.elements() / tensor.shape[0];
     for (int64_t done = 0; done < count;) {
       const int64_t row = (first + done) / row_elements;
       const int64_t column = (first + done) % row_elements;
       const int64_t run = std::min(row_elements - column, count - done);
-      read_in_order(tensor, interleaved_row(row, place.head_dim) * row_elements + column, run, wanted,
-                    target + done * size_of(wanted));
+      read_gguf_elements(tensor, interleaved_row(row, place.head_dim) * row_elements + column, run, wanted,
+                         target + done * size_of(wanted));
       done += run;
     }
   }

@@ -1,5 +1,5 @@
 // The weights of a GGUF file as those of a Hugging Face model: names translated, the rows of queries and keys in
-// Hugging Face's order, quantised blocks read as the numbers they stand for.
+// Hugging Face's order, each expert a tensor, quantised blocks read as the numbers they stand for.
 #pragma once
 
 #include <cstddef>
@@ -9,14 +9,16 @@
 #include <vector>
 
 #include "headroom/formats/gguf/gguf_file.h"
+#include "headroom/formats/gguf/gguf_latents.h"
+#include "headroom/formats/gguf/gguf_names.h"
 #include "headroom/formats/weights/tensor_file.h"
 
 namespace headroom {
 
 class GgufWeights final : public TensorFile {
  public:
-  // Throws as GgufFile does, and InvalidInput for an architecture that is not llama or qwen2, for a tensor of a type
-  // that cannot be read, and for heads that do not fit the tensors. Tensors that no table names keep their names;
+  // Throws as GgufFile does, and InvalidInput for an architecture that is not known, for a tensor of a type that cannot
+  // be read, and for heads or experts that do not fit the tensors. Tensors that no table names keep their names;
   // rope_freqs.weight, which gguf_config.h reads, is left out.
   explicit GgufWeights(const std::string& path);
 
@@ -38,14 +40,21 @@ class GgufWeights final : public TensorFile {
  private:
   struct Place {
     std::string name;
-    int32_t tensor;    // of file_
-    int32_t head_dim;  // of interleaved rows; 0: rows are in order
+    int32_t tensor;        // of file_
+    int32_t head_dim;      // of interleaved rows; 0: rows are in order
+    int32_t expert = -1;   // of the tensor, a matrix of which this is; -1: all of it
+    int32_t latents = -1;  // of latents_; -1: none
   };
 
+  void add_experts(int32_t index, const ExpertNames& names);
+  void add_latents(int32_t index);
+  GgufTensor tensor_of(const Place& place) const;
+  static StoredTensor tensor_of(const Place& place, const GgufLatents& latents);
+
   const GgmlType& type_of(const StoredTensor& tensor) const;
-  void read_in_order(const GgufTensor& tensor, int64_t first, int64_t count, DType wanted, std::byte* out) const;
 
   GgufFile file_;
+  std::vector<GgufLatents> latents_;
   std::vector<Place> places_;  // by name
 };
 

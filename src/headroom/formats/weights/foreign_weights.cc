@@ -223,7 +223,11 @@ class Finder {
     const std::string base = base_of(codes, kWeight);
     const Shape& shape = codes.stored.shape;
     std::optional<ScaleGrid> scales;
-    if (const auto inverse = find_part(base + ".weight_scale_inv")) {
+    const std::string inverse_name = base + ".weight_scale_inv";
+    auto inverse = find_part(inverse_name);
+    if (!inverse && config_.has_blocks && !find_part(base + ".weight_scale"))
+      inverse = require_part(inverse_name, codes);
+    if (inverse) {
       scales.emplace(*inverse, shape, config_.block_rows, config_.block_columns, Order::rows);
     } else {
       scales = grid_of(require_part(base + ".weight_scale", codes), shape, true);

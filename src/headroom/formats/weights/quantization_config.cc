@@ -89,6 +89,7 @@ QuantizationConfig read_fp8(const JsonObject& config) {
     throw InvalidInput("{}: expected the rows and columns of a block, got {}", config.where("weight_block_size"),
                        config.show("weight_block_size"));
   }
+  read.has_blocks = true;
   read.block_rows = block[0];
   read.block_columns = block[1];
   return read;

@@ -19,7 +19,8 @@ struct QuantizationConfig {
   bool is_symmetric = false;    // gptq: every zero is 2^(bits - 1)
   bool by_rows = false;         // awq: GEMV's order of words instead of GEMM's
   int64_t group_size = 128;     // awq by rows; -1: the whole row
-  int64_t block_rows = 128;     // fp8, that share a scale
+  bool has_blocks = false;      // fp8, by its config
+  int64_t block_rows = 128;     // that share a scale
   int64_t block_columns = 128;
 };
 
