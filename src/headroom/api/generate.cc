@@ -61,8 +61,9 @@ class Totals {
   int64_t timed_tokens_ = 0;
 };
 
+// `experts`: null where none are read from files.
 void write_report(const GenerateOptions& options, const FittedJob& job, const Forecast& forecast,
-                  const GenerateResult& result) {
+                  const ExpertCache* experts, const GenerateResult& result) {
   nlohmann::ordered_json report = report_of(job);
   add_forecast(report, forecast);
   const int64_t tokens = result.prompt_tokens + result.new_tokens;
@@ -76,6 +77,10 @@ void write_report(const GenerateOptions& options, const FittedJob& job, const Fo
   report["prefill_tokens_per_second"] = result.prefill_tokens_per_second;
   report["decode_tokens_per_second"] = result.decode_tokens_per_second;
   report["finish"] = result.finish;
+  if (experts != nullptr) {
+    report["experts_needed"] = experts->needed();
+    report["experts_read"] = experts->read();
+  }
   write_json(options.report, report);
 }
 
@@ -206,7 +211,12 @@ GenerateResult generate(const GenerateOptions& given) {
   }
   static_cast<LoadUse&>(result) = load;
   static_cast<MemoryUse&>(result) = memory_use(job);
-  if (!options.report.empty()) write_report(options, job, forecast, result);
+  if (!options.report.empty()) write_report(options, job, forecast, workspace.experts(), result);
+  if (!options.quiet && workspace.experts() != nullptr) {
+    const ExpertCache& experts = *workspace.experts();
+    print_note("\nexperts: {} of the {} that tokens needed were in memory, the others came from files",
+               format_count(experts.needed() - experts.read()), format_count(experts.needed()));
+  }
   if (!options.quiet && options.prompts.empty()) {
     print_note("\nprompt: {} tokens, {:.1f} tokens/s; text: {} tokens, {:.1f} tokens/s\n", result.prompt_tokens,
                result.prefill_tokens_per_second, result.new_tokens, result.decode_tokens_per_second);

@@ -13,6 +13,7 @@
 #include "headroom/formats/weights/grouped_reader.h"
 #include "headroom/generate/evaluation_graphs.h"
 #include "headroom/graph/op.h"
+#include "headroom/models/stack.h"
 #include "headroom/ops/arrange.h"
 
 namespace headroom {
@@ -60,6 +61,20 @@ std::optional<FileArrangement> find_arrangement(const StoredTensor& stored, cons
   return found;
 }
 
+// Of a part of a stack: its place in the files, and what a step and the cache know of it.
+constexpr int64_t kBytesOfPart = 96;
+
+// Whether files (none: those that headroom would write) hold each matrix of the stack as it is kept.
+bool holds_whole(const std::optional<WeightFiles>& files, const Parameter& stack, DType kept) {
+  if (!files) return true;
+  return std::all_of(stack.binding->slices.begin(), stack.binding->slices.end(), [&](const Slice& slice) {
+    const std::optional<WeightTensor> tensor = files->find(slice.tensor);
+    if (!tensor) return false;
+    const auto found = find_arrangement(tensor->stored, {kept, slice.shape});
+    return found && found->dtype == kept && found->head_rows == 0;
+  });
+}
+
 // Throws InvalidInput for what loading the tensor refuses: a NaN, a scale that is no number. `rows` are as in the file.
 void refuse_unusable(const WeightTensor& tensor, const Tensor& rows, int64_t first_row) {
   const StoredTensor& stored = tensor.stored;
@@ -77,6 +92,19 @@ void refuse_unusable(const WeightTensor& tensor, const Tensor& rows, int64_t fir
   if (stored.head_rows > 0) row = halved_row(row, stored.head_rows);
   const std::byte* element = rows.data + bad * size_of(rows.type.dtype);
   refuse_nan(file.path(), stored, row * columns + bad % columns, rows.type.dtype, element, 1);
+}
+
+void add_stack(const WeightFiles& files, const PersistentValue& stack, ModelRegions& regions) {
+  const int64_t rows_of_one = stack.type.shape[1];
+  const Binding* binding = stack.binding.get();  // the plan's, which outlives what reads by it
+  const auto look = [&files, rows_of_one, binding](const Tensor& rows, int64_t first_row) {
+    const Slice& slice = binding->slices[static_cast<size_t>(first_row / rows_of_one)];
+    refuse_unusable(files.require(slice.tensor, slice.shape), rows, 0);
+  };
+  for (const Slice& slice : binding->slices) {
+    const WeightTensor tensor = files.require(slice.tensor, slice.shape);
+    regions.add_part(stack.name, tensor.file->file(tensor.stored), tensor.stored.offset_bytes, look);
+  }
 }
 
 // The fraction of i times the golden ratio: beginnings of this sequence are spread evenly.
@@ -122,6 +150,13 @@ void StreamSource::list_weights(Part part, const Model& model, bool in_blocks) {
   size_t number = 0;  // of the layers' weights
   for (const Parameter& parameter : model.parameters()) {
     const std::vector<Slice>& slices = parameter.binding->slices;
+    if (is_stack(*parameter.binding, parameter.shape)) {
+      if (part.source == Source::model && holds_whole(part.files, parameter, formats(parameter.name))) {
+        stacks_.insert(parameter.name);
+        stack_bytes_ += static_cast<int64_t>(slices.size()) * kBytesOfPart;
+      }
+      continue;
+    }
     if (parameter.shape.rank() < 2 || slices.size() != 1) continue;
     const Type type = {formats(parameter.name), parameter.shape};
     const bool is_table = readers.by_rows.contains(parameter.name);
@@ -172,6 +207,10 @@ void StreamSource::add_regions(const Plan& plan, ModelRegions& regions) const {
   }
   for (const PersistentValue& value : plan.persistent) {
     if (value.tier != Tier::model) continue;
+    if (is_stack(*value.binding, value.type.shape)) {
+      add_stack(*parts_.front().files, value, regions);
+      continue;
+    }
     const Slice& slice = value.binding->slices.front();
     const auto of = std::find_if(parts_.begin(), parts_.end(),
                                  [&](const Part& part) { return part.source == value.binding->source; });

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -47,6 +48,11 @@ class StreamSource {
   std::vector<Table> tables() const;
   bool is_table(const std::string& name) const;
 
+  // Stacks of experts, whose matrices the files hold each in one piece.
+  const std::unordered_set<std::string>& stacks() const { return stacks_; }
+  // What knowing where they lie takes of the process.
+  int64_t stack_bytes() const { return stack_bytes_; }
+
   // Where the weights that `plan` leaves in the files lie; of a source with files. Throws as ModelRegions::add.
   void add_regions(const Plan& plan, ModelRegions& regions) const;
 
@@ -65,6 +71,8 @@ class StreamSource {
   std::vector<std::pair<double, Weight>> order_;  // weights_, each with its turn
   std::vector<Weight> weights_;
   size_t before_output_ = 0;
+  std::unordered_set<std::string> stacks_;
+  int64_t stack_bytes_ = 0;
 };
 
 }  // namespace headroom

@@ -16,6 +16,7 @@
 #include "headroom/passes/pass.h"
 #include "headroom/passes/prefetch.h"
 #include "headroom/passes/rows_from_host.h"
+#include "headroom/passes/stream_experts.h"
 
 namespace headroom {
 namespace {
@@ -62,6 +63,76 @@ void leave_in_files(Job& job, const Names& names, const StreamSource& source, in
   }
   fill_rows(job);
 }
+
+// The ways with experts in slots: as few as a step can do with, or `more` than that.
+class ExpertWays {
+ public:
+  ExpertWays(const std::vector<Candidate>& ways, const StreamSource& source) : ways_(ways), source_(source) {}
+
+  // The fastest way that fits, with as many slots as fit beside it. Nothing where none does, or no graph has experts.
+  std::optional<FittedJob> fit(const Budget& budget, const ReserveInputs& reserve) {
+    for (size_t way = 0; way < ways_.size(); ++way) {
+      const StreamedExperts experts = experts_of(ways_[way].build());
+      if (experts.layers == 0) return std::nullopt;
+      FittedJob job = plan_candidate(candidate(way, 0), budget, reserve);
+      if (job.predicted_peak_bytes > budget.bytes) continue;
+      int64_t more = 0;
+      int64_t next = (budget.bytes - job.predicted_peak_bytes) / experts.record_bytes;
+      for (int round = 0; round < kRounds; ++round) {
+        next = std::min(next, experts.all() - experts.most);
+        if (next <= more) break;
+        FittedJob larger = plan_candidate(candidate(way, next), budget, reserve);
+        const int64_t left = budget.bytes - larger.predicted_peak_bytes;
+        if (left >= 0) {
+          more = next;
+          job = std::move(larger);
+        }
+        next += left >= 0 ? left / experts.record_bytes : left / experts.record_bytes - 1;
+      }
+      job.candidate = way;
+      return job;
+    }
+    return std::nullopt;
+  }
+
+  // Each with as few slots as it can do with: for what leaves beside the experts.
+  std::vector<Candidate> leanest() const {
+    std::vector<Candidate> all;
+    for (size_t way = 0; way < ways_.size(); ++way) all.push_back(candidate(way, 0));
+    return all;
+  }
+
+ private:
+  StreamedExperts experts_of(const Job& job) const {
+    StreamedExperts most;
+    for (const Graph& graph : job.graphs) {
+      const StreamedExperts experts = find_streamed_experts(graph, source_.stacks());
+      if (experts.most >= most.most) most = experts;
+    }
+    return most;
+  }
+
+  Candidate candidate(size_t way, int64_t more) const {
+    Candidate changed = ways_[way];
+    changed.choice +=
+        more == 0 ? "; experts stay in the model's files, read as tokens need them"
+                  : fmt::format("; experts stay in the model's files, {} more than a step needs in memory", more);
+    changed.build = [this, way, more] {
+      Job job = ways_[way].build();
+      const int64_t slots = experts_of(job).most + more;
+      for (Graph& graph : job.graphs) {
+        graph = run_passes(
+            std::move(graph),
+            {{"experts", [&](Graph one) { return stream_experts(std::move(one), source_.stacks(), slots); }, false}});
+      }
+      return job;
+    };
+    return changed;
+  }
+
+  const std::vector<Candidate>& ways_;
+  const StreamSource& source_;
+};
 
 class Streaming {
  public:
@@ -219,6 +290,12 @@ class Streaming {
   Least least_;
 };
 
+// With what reading what does not begin on a page takes.
+ReserveInputs with_lane(ReserveInputs reserve) {
+  reserve.buffer_bytes += TransferStream::kCopyBytes;
+  return reserve;
+}
+
 }  // namespace
 
 FittedJob fit_streamed(const std::vector<Candidate>& ways, const StreamSource* source, const Budget& budget,
@@ -237,7 +314,15 @@ FittedJob fit_streamed(const std::vector<Candidate>& ways, const StreamSource* s
     note(bytes, [&] { return leanest_spilled(ways, budget, reserve); });
   }
   if (source == nullptr || source->weights().empty()) refuse(leanest());
-  Streaming streaming(ways, *source, budget, reserve);
+  std::vector<Candidate> in_slots;
+  std::optional<ExpertWays> experts;
+  if (!source->stacks().empty()) {
+    reserve.buffer_bytes += source->stack_bytes();
+    experts.emplace(ways, *source);
+    if (std::optional<FittedJob> job = experts->fit(budget, with_lane(reserve))) return std::move(*job);
+    in_slots = experts->leanest();
+  }
+  Streaming streaming(in_slots.empty() ? ways : in_slots, *source, budget, reserve);
   if (std::optional<FittedJob> job = streaming.fit()) return std::move(*job);
   note(streaming.least_bytes(), [&] { return streaming.leanest(); });
   const std::vector<Candidate> spilled = has_disk ? spill_all(ways) : std::vector<Candidate>();

@@ -84,9 +84,11 @@ class Op {
   virtual Transfer transfer() const { return Transfer::none; }
   // From and to which tier it moves them.
   virtual Tier away() const { return tier_behind(lane()); }
-  // Of a node that begins to move some rows of a value only: the input that says which, i32 in memory; -1: it moves
-  // all.
+  // Of a node that begins to move some rows of a value only, or some experts: the input that says which, i32 in memory;
+  // -1: it moves all.
   virtual int rows_input() const { return -1; }
+  // Of a node that begins to move into a value that is in memory already: the input that it is; -1: it makes one.
+  virtual int place_input() const { return -1; }
 
   // Not 0: the op is an update, element by element and all of it in place, that can be done panel by panel
   // (ops/panel.h). Panels are whole multiples of so many elements, but for the last.

@@ -80,8 +80,9 @@ void check_tiers(const Graph& graph) {
     const Tier behind = node.op->away();
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       const bool is_place = writes && i >= node.outputs.size();
-      const bool names_rows = static_cast<int>(i) == node.op->rows_input();
-      expect(node, node.inputs[i], (reads || is_place) && !names_rows ? behind : Tier::device);
+      const bool is_here =
+          static_cast<int>(i) == node.op->rows_input() || static_cast<int>(i) == node.op->place_input();
+      expect(node, node.inputs[i], (reads || is_place) && !is_here ? behind : Tier::device);
       ensure(!arriving[static_cast<size_t>(node.inputs[i])] || waits, "graph {}: {} reads '{}' before it is there",
              graph.name, node.op->name(), graph.value(node.inputs[i]).name);
     }

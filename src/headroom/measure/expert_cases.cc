@@ -1,6 +1,8 @@
 // Mixtures of experts and latent attention, of DeepSeek-V2-Lite's sizes: a prompt's rows, and one new token's.
 //   T tokens, K experts of each, E experts
 #include "headroom/base/block_format.h"
+#include "headroom/base/bytes.h"
+#include "headroom/base/page.h"
 #include "headroom/measure/kernel_case.h"
 
 namespace headroom {
@@ -40,6 +42,27 @@ KernelCase forward(int64_t tokens, DType weight) {
   one.attributes = {{"of_tokens", int64_t{1}}, {"transpose", int64_t{1}}};
   one.limit = tokens == 1 ? Limit::read : Limit::fma;
   one.fill = [tokens](std::span<const Tensor> inputs) { fill_grouping(inputs, 1, tokens); };
+  return one;
+}
+
+// One token's experts, in slots one behind the other.
+KernelCase of_slots(DType format) {
+  const Type matrix = {format, {kExpertFeatures, kFeatures}};
+  KernelCase one;
+  one.name = fmt::format("slot_matmul 1 token, {}", name_of(format));
+  one.op = "slot_matmul";
+  one.inputs = with_grouping(f32({1, kFeatures}), 1, {DType::u8, {kExperts, round_up(matrix.bytes(), kPageBytes)}});
+  one.inputs.push_back(i32({kExperts}));
+  one.attributes = {{"of_tokens", int64_t{1}},
+                    {"offset", int64_t{0}},
+                    {"format", static_cast<int64_t>(format)},
+                    {"matrix_rows", kExpertFeatures},
+                    {"matrix_columns", kFeatures}};
+  one.limit = Limit::read;
+  one.fill = [](std::span<const Tensor> inputs) {
+    fill_grouping(inputs, 1, 1);
+    fill_ascending(inputs[5]);
+  };
   return one;
 }
 
@@ -108,6 +131,7 @@ std::vector<KernelCase> expert_cases() {
           forward(kTokens, DType::f32),
           forward(1, DType::f32),
           forward(1, find_block_format("int4_g128")->dtype()),
+          of_slots(find_block_format("int4_g128")->dtype()),
           back,
           gradient,
           of_rows("head_products", {queries, f32({2 * kHeads * kPlain, kLatents})}, Limit::fma, absorb),

@@ -83,18 +83,29 @@ class Deepseek final : public Decoder {
   ValueId mlp(const Weights& weights, ValueId n) const override {
     const bool is_dense = d_.experts == 0 || weights.build().segment().layer < d_.dense_layers;
     if (is_dense) return gated_mlp(weights, n, d_.mlp_features, false);
-    const ValueId routed = routed_experts(weights, n);
-    if (d_.shared_experts == 0) return routed;
+    const auto [rows, shares] = route(weights, n);
+    // The shared ones first: experts that are not in memory come meanwhile.
     const int64_t features = d_.shared_experts * d_.expert_features;
-    return add(weights.build(), routed, gated_mlp(weights.below("shared_experts"), n, features, false));
+    const ValueId shared = features == 0 ? kNoValue : gated_mlp(weights.below("shared_experts"), n, features, false);
+    const ValueId routed = routed_experts(weights, n, rows, shares);
+    return shared == kNoValue ? routed : add(weights.build(), routed, shared);
   }
 
-  ValueId routed_experts(const Weights& weights, ValueId n) const {
+  struct Routed {
+    ExpertRows rows;
+    ValueId shares;  // f32[T, K]: what each expert's answer counts
+  };
+
+  Routed route(const Weights& weights, ValueId n) const {
     Builder& build = weights.build();
     const ValueId gate = weights.weight("gate.weight", {d_.experts, d_.features});
     const ValueId bias = d_.has_bias ? weights.constant("gate.e_score_correction_bias", {d_.experts}) : kNoValue;
     const Route route = headroom::route(build, scores_of(build, n, gate), bias, d_.route);
-    const ExpertRows rows = group_rows(build, route.choice, d_.experts);
+    return {group_rows(build, route.choice, d_.experts), route.weights};
+  }
+
+  ValueId routed_experts(const Weights& weights, ValueId n, const ExpertRows& rows, ValueId shares) const {
+    Builder& build = weights.build();
     const auto stack = [&](std::string_view name, int64_t outputs, int64_t inputs) {
       return weights.stack("experts", name, {d_.experts, outputs, inputs}, stacks_);
     };
@@ -103,7 +114,7 @@ class Deepseek final : public Decoder {
     const ValueId ups = expert_matmul(build, n, rows, stack("up_proj.weight", d_.expert_features, d_.features), true);
     const ValueId downs = expert_matmul(build, swiglu(build, gates, ups), rows,
                                         stack("down_proj.weight", d_.features, d_.expert_features), false);
-    return combine_rows(build, downs, rows.places, route.weights);
+    return combine_rows(build, downs, rows.places, shares);
   }
 
   // f32 whatever the activations are: they decide.

@@ -40,7 +40,8 @@ class Reordering {
       if (is(at, Transfer::store, Course::wait)) sink(at);
     }
     for (int32_t at = 0; at < count_; ++at) {
-      if (is(at, Transfer::load, Course::begin)) hoist(at);
+      // What reads by what a node before it has found stays behind that.
+      if (is(at, Transfer::load, Course::begin) && node(at).op->place_input() < 0) hoist(at);
     }
     std::vector<int32_t> order(graph_.nodes.size());
     std::iota(order.begin(), order.end(), 0);

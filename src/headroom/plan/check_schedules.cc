@@ -28,7 +28,7 @@ Touched touched_by(const Graph& graph) {
     const bool loads = node.op->transfer() == Transfer::load;
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       // What is loaded is read if somebody reads what it becomes.
-      const bool moves = loads && static_cast<int>(i) != node.op->rows_input();
+      const bool moves = loads && static_cast<int>(i) != node.op->rows_input() && node.op->place_input() < 0;
       const bool reads = moves ? is_read[static_cast<size_t>(node.outputs[i])] : node.op->reads_input(node, i);
       if (reads) is_read[static_cast<size_t>(node.inputs[i])] = true;
     }

@@ -81,6 +81,13 @@ uint32_t Executor::bind_exchange_of(size_t index, const GraphPlan& plan) {
 // Of the transfer that the node begins or waits for.
 uint32_t Executor::bind_request(const Node& node, const GraphPlan& plan) {
   if (node.op->course() == Course::wait) return request_of_buffer_.at(node.inputs.front());
+  const auto number = static_cast<uint32_t>(requests_.size());
+  if (node.op->place_input() >= 0) {
+    const auto place_of = [&](ValueId id) { return place(id, plan); };
+    expert_reads_.emplace(number, ExpertReads(graph_, node, place_of, *elsewhere_.model, *elsewhere_.experts));
+    requests_.push_back(expert_reads_.at(number).request());
+    return request_of_buffer_[node.outputs.front()] = number;
+  }
   TransferRequest request;
   request.is_write = node.op->transfer() == Transfer::store;
   const std::vector<ValueId>& buffers = request.is_write ? node.inputs : node.outputs;
@@ -103,7 +110,6 @@ uint32_t Executor::bind_request(const Node& node, const GraphPlan& plan) {
                              plan.offset_of(on_disk[i], slot_) + (first == 0 ? 0 : first * size_of(value.type.dtype)),
                              buffer.data, round_up(buffer.type.bytes(), kPageBytes)});
   }
-  const auto number = static_cast<uint32_t>(requests_.size());
   if (const int rows = node.op->rows_input(); rows >= 0) {
     const ValueId ranges = node.inputs[static_cast<size_t>(rows)];
     moved_rows_[number] = {place(ranges, plan), graph_.value(on_disk.front()).type, request.parts.front()};
@@ -144,6 +150,13 @@ void Executor::run_on_lane(const Call& call) {
     return observer_->on_exchange(graph_, begins, moments_ns_[begins], exchange.messages.done_ns);
   }
   TransferRequest& request = requests_[call.request];
+  if (const auto experts = expert_reads_.find(call.request); experts != expert_reads_.end()) {
+    if (call.begins) experts->second.choose(request);
+    if (request.parts.empty()) return;
+    call.begins ? elsewhere_.lane->begin(request) : elsewhere_.lane->wait(request);
+    if (!call.begins) experts->second.look();
+    return;
+  }
   if (call.begins) choose_rows(call.request);
   call.begins ? elsewhere_.lane->begin(request) : elsewhere_.lane->wait(request);
   if (!call.begins && !unseen_.empty()) look_at_weights(call.request);
@@ -171,6 +184,7 @@ void Executor::run() {
     observer_ != nullptr ? run_observed() : run_all();
   } catch (...) {
     if (elsewhere_.lane != nullptr) elsewhere_.lane->drain();
+    if (elsewhere_.experts != nullptr) elsewhere_.experts->clear();
     throw;
   }
 }

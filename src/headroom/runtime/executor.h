@@ -12,6 +12,8 @@
 #include "headroom/comm/communicator.h"
 #include "headroom/graph/op.h"
 #include "headroom/plan/job.h"
+#include "headroom/runtime/expert_cache.h"
+#include "headroom/runtime/expert_reads.h"
 #include "headroom/runtime/model_regions.h"
 #include "headroom/runtime/rank_exchange.h"
 #include "headroom/runtime/view.h"
@@ -38,6 +40,7 @@ struct Elsewhere {
   const OffloadFile* offload = nullptr;
   ModelRegions* model = nullptr;
   Communicator* ranks = nullptr;
+  ExpertCache* experts = nullptr;  // what is in the slots of experts
 };
 
 class Executor {
@@ -112,7 +115,8 @@ class Executor {
     Type type;
     TransferRequest::Part whole;
   };
-  std::unordered_map<uint32_t, MovedRows> moved_rows_;  // by request
+  std::unordered_map<uint32_t, MovedRows> moved_rows_;      // by request
+  std::unordered_map<uint32_t, ExpertReads> expert_reads_;  // by request
   // Weights from the model's files that this executor has not read yet, each with the memory that it comes to.
   struct Unseen {
     uint32_t request = 0;

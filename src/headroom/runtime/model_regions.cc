@@ -77,6 +77,21 @@ ModelRegions::Region& ModelRegions::at(std::string_view value) {
   return found->second;
 }
 
+void ModelRegions::add_part(const std::string& value, const File& file, int64_t offset_bytes, const Look& look) {
+  const Source& source = source_of(file);
+  StackRegions& stack = stacks_[value];
+  stack.parts.push_back({source.descriptor, offset_bytes, &source.path});
+  stack.seen.push_back(false);
+  stack.look = look;
+  needs_copies_ |= offset_bytes % kPageBytes != 0;
+}
+
+ModelRegions::StackRegions& ModelRegions::stack_at(std::string_view value) {
+  const auto found = stacks_.find(std::string(value));
+  ensure(found != stacks_.end(), "'{}' has no place in the model's files", value);
+  return found->second;
+}
+
 const std::string& ModelRegions::path() const { return sources_.front()->path; }
 
 void ModelRegions::set_table(headroom::Source source, const File& file, TableRow row) {

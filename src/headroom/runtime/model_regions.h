@@ -43,6 +43,20 @@ class ModelRegions {
   // cannot.
   void add(const std::string& value, const File& file, int64_t offset_bytes, Look look = nullptr);
 
+  // Of a value that is a stack, where each of its tensors lies; `look` as above, with the first row of the stack.
+  struct StackRegions {
+    struct Part {
+      int descriptor = -1;
+      int64_t offset_bytes = 0;
+      const std::string* path = nullptr;
+    };
+    std::vector<Part> parts;
+    Look look = nullptr;
+    std::vector<bool> seen = {};  // which were looked at
+  };
+  void add_part(const std::string& value, const File& file, int64_t offset_bytes, const Look& look);
+  StackRegions& stack_at(std::string_view value);
+
   // Of a table that stays in `file`, that of the model or of its reference: what reads a row of it, as f32.
   using TableRow = std::function<void(int32_t row, std::span<float> to)>;
   void set_table(headroom::Source source, const File& file, TableRow row);
@@ -64,6 +78,7 @@ class ModelRegions {
 
   std::vector<std::unique_ptr<Source>> sources_;
   std::unordered_map<std::string, Region> regions_;
+  std::unordered_map<std::string, StackRegions> stacks_;
   bool needs_copies_ = false;
   std::map<headroom::Source, TableRow> table_rows_;
 };

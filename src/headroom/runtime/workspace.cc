@@ -38,8 +38,9 @@ Workspace::Workspace(std::vector<Graph> graphs, Plan plan, const Backend& backen
   if (plan_.disk_bytes > 0 || plan_.model_bytes > 0) {
     disk_lane_ = backend.open_disk_lane(disk, count_transfers(graphs_), plan_.model_bytes > 0 && model->needs_copies());
   }
+  experts_ = make_expert_cache(graphs_);
   const Elsewhere elsewhere{disk_lane_.get(), offload_file_.get(),
-                            model != nullptr && !model->is_empty() ? model : nullptr, ranks};
+                            model != nullptr && !model->is_empty() ? model : nullptr, ranks, experts_.get()};
   in_further_slots_.resize(graphs_.size());
   for (size_t i = 0; i < graphs_.size(); ++i) {
     for (int32_t slot = 0; slot < plan_.graphs[i].slots; ++slot) {

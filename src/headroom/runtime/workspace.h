@@ -50,6 +50,8 @@ class Workspace {
 
   // What the model's files hold, or null.
   const ModelRegions* model() const { return model_; }
+  // What is in the slots of experts; null where there are none.
+  const ExpertCache* experts() const { return experts_.get(); }
 
   // What is on disk, or null.
   OffloadFile* offload_file() const { return offload_file_.get(); }
@@ -85,6 +87,7 @@ class Workspace {
   const Backend& backend_;
   std::unique_ptr<DeviceMemory> memory_;
   const ModelRegions* model_;
+  std::unique_ptr<ExpertCache> experts_;
   Communicator* ranks_;
   std::unique_ptr<OffloadFile> offload_file_;
   std::unique_ptr<TransferStream> disk_lane_;

@@ -1,3 +1,4 @@
+#include "headroom/graph/binding.h"
 #include "headroom/verbs/rank_plan.h"
 
 #include <fmt/format.h>

@@ -2,6 +2,7 @@
 // matmul_product.h, so that every format of weights and every number of rows has its path there.
 #include "headroom/backend/cpu/elements.h"
 #include "headroom/backend/cpu/matmul_product.h"
+#include "headroom/backend/expert_record.h"
 #include "headroom/backend/expert_scratch.h"
 
 namespace headroom::HEADROOM_ISA {
@@ -30,19 +31,17 @@ void gather(const Invocation& call, const Element* x, int64_t features, int64_t 
   });
 }
 
-}  // namespace
-
-void expert_matmul(const Invocation& call) {
+// y = the rows of each expert times find_matrix(expert), which stays what it is until the next call.
+template <class FindMatrix>
+void multiply_experts(const Invocation& call, FindMatrix&& find_matrix) {
   const Tensor& x = call.inputs[0];
-  const Tensor& stack = call.inputs[4];
   const Tensor& y = call.outputs[0];
   const int32_t* begins = call.inputs[3].as<const int32_t>();
   const bool gathers = call.attributes.integer("of_tokens") != 0;
-  const bool transposes = call.attributes.integer("transpose") != 0;
   const int64_t depth = x.dim(1), columns = y.dim(1), element = size_of(x.type.dtype);
   std::byte* gathered = call.scratch.data();
   std::byte* scratch = gathered + (gathers ? expert_rows_bytes(call.inputs[2].dim(0), depth, element) : 0);
-  for (int64_t expert = 0; expert < stack.dim(0); ++expert) {
+  for (int64_t expert = 0; expert + 1 < call.inputs[3].dim(0); ++expert) {
     const int64_t begin = begins[expert], end = begins[expert + 1];
     if (begin == end) continue;
     if (gathers) {
@@ -54,7 +53,7 @@ void expert_matmul(const Invocation& call) {
               .columns = columns,
               .depth = depth,
               .a = {gathers ? gathered : x.data + begin * depth * element, x.type.dtype, depth},
-              .b = matrix_of(stack, expert, transposes),
+              .b = find_matrix(expert),
               .c = y.data + begin * columns * element,
               .c_stride = columns,
               .from_zero = true,
@@ -62,6 +61,24 @@ void expert_matmul(const Invocation& call) {
               .decoded = decoded_of(call)},
              call.threads, scratch);
   }
+}
+
+}  // namespace
+
+void expert_matmul(const Invocation& call) {
+  const Tensor& stack = call.inputs[4];
+  const bool transposes = call.attributes.integer("transpose") != 0;
+  multiply_experts(call, [&](int64_t expert) { return matrix_of(stack, expert, transposes); });
+}
+
+void slot_matmul(const Invocation& call) {
+  const Tensor& slots = call.inputs[4];
+  Tensor matrix = {slots.data, matrix_of_slot(call.attributes)};
+  multiply_experts(call, [&](int64_t expert) {
+    const int64_t slot = call.inputs[5].as<const int32_t>()[expert];
+    matrix.data = slots.data + slot * slots.dim(1) + call.attributes.integer("offset");
+    return factor_of(matrix, 0, true);
+  });
 }
 
 void expert_matmul_gradient(const Invocation& call) {
@@ -103,4 +120,5 @@ void expert_matmul_gradient(const Invocation& call) {
 }  // namespace headroom::HEADROOM_ISA
 
 HEADROOM_KERNEL(expert_matmul);
+HEADROOM_KERNEL(slot_matmul);
 HEADROOM_KERNEL(expert_matmul_gradient);

@@ -1,6 +1,7 @@
 // Products of rows with the matrices of their experts (ops/expert_matmul.h): each element one chain (product_chain.h).
 #include <algorithm>
 
+#include "headroom/backend/expert_record.h"
 #include "headroom/backend/expert_scratch.h"
 #include "headroom/backend/matmul_blocks.h"
 #include "headroom/backend/reference/product_chain.h"
@@ -47,6 +48,30 @@ void expert_matmul(const Invocation& call) {
   });
 }
 
+void slot_matmul(const Invocation& call) {
+  const Tensor& y = call.outputs[0];
+  const Tensor& slots = call.inputs[4];
+  const Type type = matrix_of_slot(call.attributes);
+  const int64_t columns = y.dim(1), depth = call.inputs[0].dim(1);
+  with_elements(call.inputs[0], [&]<class Left>(const Left* x) {
+    for (int64_t row = 0; row < y.dim(0); ++row) {
+      const int64_t slot = call.inputs[5].as<const int32_t>()[expert_of(call.inputs[3], row)];
+      const Tensor matrix = {slots.data + slot * slots.dim(1) + call.attributes.integer("offset"), type};
+      const Left* left = x + row_of_x(call, row) * depth;
+      with_weights(matrix, [&](auto weights) {
+        for (int64_t n = 0; n < columns; ++n) {
+          float sum = 0;
+          for_each_term<Left>(depth, [&](int64_t k) {
+            const float right = k < 0 ? 0.0f : load_one(weights + (n * depth + k));
+            sum = add_product<Left>(k < 0 ? 0.0f : load_one(left + k), load_for<Left>(right), sum);
+          });
+          store_one(y.as<Left>() + row * columns + n, sum);
+        }
+      });
+    }
+  });
+}
+
 void expert_matmul_gradient(const Invocation& call) {
   const Tensor& stack = call.outputs[0];
   const int64_t rows = stack.dim(1), columns = stack.dim(2);
@@ -68,14 +93,22 @@ void expert_matmul_gradient(const Invocation& call) {
   });
 }
 
-int64_t expert_matmul_scratch(const TypedNode& node, int threads) {
+int64_t expert_product_scratch(const TypedNode& node, DType matrices, int threads) {
   const Type& x = node.inputs[0];
   const Type& y = node.outputs[0];
   const int64_t tokens = node.inputs[2].shape[0];
   const bool gathers = node.attributes.integer("of_tokens") != 0;
   const int64_t rounded = y.dtype == DType::f32 ? 0 : rounded_product_bytes(tokens, y.shape[1]);
   return (gathers ? expert_rows_bytes(tokens, x.shape[1], size_of(x.dtype)) : 0) + product_scratch_bytes(threads) +
-         threads * rounded + decoded_scratch_bytes(node.inputs[4].dtype, threads);
+         threads * rounded + decoded_scratch_bytes(matrices, threads);
+}
+
+int64_t expert_matmul_scratch(const TypedNode& node, int threads) {
+  return expert_product_scratch(node, node.inputs[4].dtype, threads);
+}
+
+int64_t slot_matmul_scratch(const TypedNode& node, int threads) {
+  return expert_product_scratch(node, matrix_of_slot(node.attributes).dtype, threads);
 }
 
 int64_t expert_matmul_gradient_scratch(const TypedNode& node, int threads) {
@@ -87,4 +120,5 @@ int64_t expert_matmul_gradient_scratch(const TypedNode& node, int threads) {
 }  // namespace headroom::reference
 
 HEADROOM_KERNEL(expert_matmul, expert_matmul_scratch);
+HEADROOM_KERNEL(slot_matmul, slot_matmul_scratch);
 HEADROOM_KERNEL(expert_matmul_gradient, expert_matmul_gradient_scratch);
