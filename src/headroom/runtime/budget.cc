@@ -14,7 +14,7 @@ namespace {
 
 // Measured on x86-64 Debian 12 over all verbs (bench/memory.py prints the margin): code and libraries that a job
 // touches, the C++ runtime, buffers of the standard library.
-constexpr int64_t kProgramBytes = 10 * kMiB;
+constexpr int64_t kProgramBytes = 10 * kMiB + 320 * kKiB;
 constexpr int64_t kThreadBytes = 32 * kKiB;  // touched stack and kernel stack of a worker
 // Graph, plan and executor of a node; of the largest graph, and where a way is searched for of each, also what planning
 // takes, and loading its weights.

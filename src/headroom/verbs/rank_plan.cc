@@ -1,5 +1,5 @@
-#include "headroom/graph/binding.h"
 #include "headroom/verbs/rank_plan.h"
+#include "headroom/graph/binding.h"
 
 #include <fmt/format.h>
 
@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "headroom/base/bytes.h"
+#include "headroom/graph/binding.h"
 
 namespace headroom {
 namespace {
