@@ -47,6 +47,7 @@ void print(const ModelRate& rate) {
   if (rate.file_bytes_per_second > 0) {
     print_result("; files {:.2f} GB/s", rate.file_bytes_per_second / kGiga);
     if (rate.file_share > 0) print_result(", {:.1f} % of the disk", 100 * rate.file_share);
+    if (rate.experts_in_memory > 0) print_result(", {:.1f} % of the experts in memory", 100 * rate.experts_in_memory);
   }
   print_result("\n");
 }

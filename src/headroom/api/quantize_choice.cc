@@ -167,6 +167,21 @@ std::string table_of(const Model& model) {
   return found == graph.nodes.end() ? "" : graph.value(found->inputs[0]).name;
 }
 
+// The names of the weights that decide which experts a token goes to: small, and a wrong choice costs more than a
+// number.
+std::set<std::string> gates_of(const Model& model) {
+  const Graph graph = forward_of_one_token(model);
+  std::set<ValueId> scores;
+  for (const Node& node : graph.nodes) {
+    if (node.op->name() == "route") scores.insert(node.inputs[0]);
+  }
+  std::set<std::string> gates;
+  for (const Node& node : graph.nodes) {
+    if (node.op->name() == "matmul" && scores.contains(node.outputs[0])) gates.insert(graph.value(node.inputs[1]).name);
+  }
+  return gates;
+}
+
 }  // namespace
 
 std::vector<QuantizedWeight> choose_formats(const QuantizeOptions& options, const Model& model,
@@ -176,12 +191,13 @@ std::vector<QuantizedWeight> choose_formats(const QuantizeOptions& options, cons
   const std::vector<Alias> aliases = model.aliases();
   const std::string head = head_of(model);
   const std::string table = table_of(model);
+  const std::set<std::string> gates = gates_of(model);
   KeptLayers kept(options.keep);
   std::vector<QuantizedWeight> weights;
   for (const ModelTensor& tensor : model.tensors()) {
     QuantizedWeight weight{files.require(tensor.name, tensor.shape), {}, tensor.name == head};
     weight.type = {kept_dtype(weight.source.stored.type), tensor.shape};
-    bool is_kept = tensor.shape.rank() != 2 || kept.match(layer_of(tensor.name));
+    bool is_kept = tensor.shape.rank() != 2 || gates.contains(tensor.name) || kept.match(layer_of(tensor.name));
     for (const Alias& alias : aliases) {
       if (alias.parameter == tensor.name && kept.match(layer_of(alias.name))) is_kept = true;
     }

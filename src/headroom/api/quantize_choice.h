@@ -19,9 +19,9 @@ struct QuantizedWeight {
 };
 
 // The model's tensors in the order of their files. Matrices get --bits, that of the output layer (a tied table, too)
-// --head-bits; vectors and what --keep names stay as they are stored, quantised blocks of a GGUF file in f32. Throws
-// InvalidInput for flags that mean nothing, for a model that is quantised already, and for rows that are no whole
-// groups, with what would do.
+// --head-bits; vectors, gates of experts and what --keep names stay as they are stored, quantised blocks of a GGUF file
+// in f32. Throws InvalidInput for flags that mean nothing, for a model that is quantised already, and for rows that are
+// no whole groups, with what would do.
 std::vector<QuantizedWeight> choose_formats(const QuantizeOptions& options, const Model& model,
                                             const WeightFiles& files);
 

@@ -25,6 +25,7 @@
 #include "headroom/measure/machine.h"
 #include "headroom/models/initialize.h"
 #include "headroom/models/weights.h"
+#include "headroom/passes/stream_experts.h"
 #include "headroom/plan/cost_model.h"
 #include "headroom/runtime/process_memory.h"
 #include "headroom/runtime/progress.h"
@@ -187,8 +188,26 @@ TrainingRequest request_of(const ModelBenchOptions& options) {
 
 using OnRate = std::function<void(const ModelRate&)>;
 
-// What is computed does not depend on which tokens they are.
-int32_t some_token(const Model& model) { return static_cast<int32_t>(std::min<int64_t>(1, model.vocabulary() - 1)); }
+// Tokens of the whole vocabulary, other ones each time. How long a dense model takes does not depend on which they are;
+// which experts they go to does.
+class SomeTokens {
+ public:
+  SomeTokens(const Model& model, int64_t count)
+      : vocabulary_(static_cast<uint32_t>(model.vocabulary())), tokens_(static_cast<size_t>(count)) {}
+
+  std::span<const int32_t> next(int64_t count) {
+    for (int32_t& token : tokens_) {
+      state_ = state_ * 1664525u + 1013904223u;  // Knuth 1981, section 3.3.4
+      token = static_cast<int32_t>((state_ >> 8) % vocabulary_);
+    }
+    return std::span(tokens_).first(static_cast<size_t>(count));
+  }
+
+ private:
+  uint32_t vocabulary_;
+  uint32_t state_ = 1;
+  std::vector<int32_t> tokens_;
+};
 
 // Every sequence from its beginning, one after the other.
 void prefill(GenerationSteps& steps, int64_t sequences, std::span<const int32_t> prompt) {
@@ -212,23 +231,57 @@ void decode(GenerationSteps& steps, int64_t sequences, std::span<const int32_t> 
   }
 }
 
-// That one run of the step reads of them.
-double file_bytes_of(const Plan& plan, const std::string& step) {
-  const auto found = std::ranges::find(plan.graphs, step, &GraphPlan::name);
-  return found == plan.graphs.end() ? 0 : static_cast<double>(found->disk_read_bytes);
+// What one run of the step reads of the model's files beside experts.
+double dense_file_bytes_of(Workspace& workspace, const std::string& step) {
+  const std::vector<GraphPlan>& graphs = workspace.plan().graphs;
+  const auto found = std::ranges::find(graphs, step, &GraphPlan::name);
+  double bytes = found == graphs.end() ? 0 : static_cast<double>(found->disk_read_bytes);
+  const Graph& graph = workspace.at(step).graph();
+  for (const Node& node : graph.nodes) {
+    if (node.op->place_input() >= 0) bytes -= price_of(graph, node).bytes;
+  }
+  return bytes;
 }
+
+// What of the experts that tokens needed was in memory, after the run that warms up.
+class ExpertUse {
+ public:
+  explicit ExpertUse(const Workspace& workspace) : experts_(workspace.experts()) {
+    if (experts_ != nullptr) record_bytes_ = workspace.plan().find(kExpertSlots)->type.shape[1];
+  }
+  void next_run() {
+    if (experts_ == nullptr || ++runs_ != 2) return;
+    needed_before_ = experts_->needed();
+    read_before_ = experts_->read();
+  }
+  double in_memory() const {
+    if (experts_ == nullptr) return 0;
+    return 1 -
+           static_cast<double>(read()) / static_cast<double>(std::max<int64_t>(experts_->needed() - needed_before_, 1));
+  }
+  double read_bytes_of_a_run() const {
+    return experts_ == nullptr ? 0 : static_cast<double>(read() * record_bytes_) / std::max(runs_ - 1, 1);
+  }
+
+ private:
+  int64_t read() const { return experts_->read() - read_before_; }
+
+  const ExpertCache* experts_;
+  int64_t record_bytes_ = 0;
+  int runs_ = 0;
+  int64_t needed_before_ = 0, read_before_ = 0;
+};
 
 void measure_batch(const ModelBenchOptions& options, const Model& model, const GenerationShape& shape,
                    Workspace& workspace, const OnRate& add) {
   load(options, model, workspace);
   GenerationSteps steps(workspace, model, shape);
-  const std::vector<int32_t> text(static_cast<size_t>(shape.context), some_token(model));
+  SomeTokens text(model, shape.context);
   Repeats repeats(options, workspace);
   if (options.prompt > 0) {
     ModelRate rate{.test = "prefill", .batch = options.batch, .tokens = options.prompt};
     const double flops = static_cast<double>(options.batch) * prefill_flops(model, options.prompt);
-    repeats.measure(rate, Limit::fma, flops,
-                    [&] { prefill(steps, options.batch, std::span(text).first(static_cast<size_t>(options.prompt))); });
+    repeats.measure(rate, Limit::fma, flops, [&] { prefill(steps, options.batch, text.next(options.prompt)); });
     if (shape.compute == Compute::int8) rate.share = 0;  // multiply-adds of f32 are no limit of whole numbers
     add(rate);
   }
@@ -237,11 +290,15 @@ void measure_batch(const ModelBenchOptions& options, const Model& model, const G
     const double file_limit = measure_model_file(workspace);
     const double fill = static_cast<double>(options.generate + 1) / 2 / static_cast<double>(shape.context);
     const double bytes = bytes_read_by(workspace.at(step_name(shape, options.batch)).graph(), fill);
+    ExpertUse experts(workspace);
     repeats.measure(rate, Limit::read, static_cast<double>(options.generate) * bytes, [&] {
-      decode(steps, options.batch, std::span(text).first(static_cast<size_t>(options.generate)));
+      experts.next_run();
+      decode(steps, options.batch, text.next(options.generate));
     });
-    const double file_bytes = file_bytes_of(workspace.plan(), step_name(shape, options.batch));
-    rate.file_bytes_per_second = static_cast<double>(options.generate) * file_bytes / rate.seconds;
+    rate.experts_in_memory = experts.in_memory();
+    const double file_bytes = dense_file_bytes_of(workspace, step_name(shape, options.batch));
+    rate.file_bytes_per_second =
+        (static_cast<double>(options.generate) * file_bytes + experts.read_bytes_of_a_run()) / rate.seconds;
     if (file_limit > 0) rate.file_share = rate.file_bytes_per_second / file_limit;
     add(rate);
   }
@@ -267,6 +324,7 @@ Json json_of(const ModelRate& rate) {
   if (rate.share > 0) json["share"] = rate.share;
   if (rate.file_bytes_per_second > 0) json["file_bytes_per_second"] = rate.file_bytes_per_second;
   if (rate.file_share > 0) json["file_share"] = rate.file_share;
+  if (rate.experts_in_memory > 0) json["experts_in_memory"] = rate.experts_in_memory;
   return json;
 }
 

@@ -34,6 +34,7 @@ struct ModelRate {
   double bytes_per_second = 0;  // decode: weights and the keys and values so far
   double share = 0;             // of the peak of multiply-adds, or of reading memory, measured beside it; 0: unknown
   double file_bytes_per_second = 0;  // decode: of weights that stay in the model's files
+  double experts_in_memory = 0;      // decode: of those that tokens needed, where the others are read from files
   double file_share = 0;             // of reading such a file from one end to the other, measured before; 0: unknown
 };
 
