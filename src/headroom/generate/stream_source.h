@@ -50,7 +50,7 @@ class StreamSource {
 
   // Stacks of experts, whose matrices the files hold each in one piece.
   const std::unordered_set<std::string>& stacks() const { return stacks_; }
-  // What knowing where they lie takes of the process.
+  // What knowing of their matrices takes of the process.
   int64_t stack_bytes() const { return stack_bytes_; }
 
   // Where the weights that `plan` leaves in the files lie; of a source with files. Throws as ModelRegions::add.

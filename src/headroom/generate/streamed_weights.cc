@@ -300,6 +300,7 @@ ReserveInputs with_lane(ReserveInputs reserve) {
 
 FittedJob fit_streamed(const std::vector<Candidate>& ways, const StreamSource* source, const Budget& budget,
                        ReserveInputs reserve, bool has_disk) {
+  if (source != nullptr) reserve.buffer_bytes += source->stack_bytes();
   FirstFit resident = find_first_fit(ways, budget, reserve);
   if (resident.job) return std::move(*resident.job);
   int64_t least_bytes = resident.least_bytes;
@@ -317,7 +318,6 @@ FittedJob fit_streamed(const std::vector<Candidate>& ways, const StreamSource* s
   std::vector<Candidate> in_slots;
   std::optional<ExpertWays> experts;
   if (!source->stacks().empty()) {
-    reserve.buffer_bytes += source->stack_bytes();
     experts.emplace(ways, *source);
     if (std::optional<FittedJob> job = experts->fit(budget, with_lane(reserve))) return std::move(*job);
     in_slots = experts->leanest();

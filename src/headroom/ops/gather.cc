@@ -41,7 +41,9 @@ class Gather : public Op {
   static Shape whole_shape(std::span<const Type> inputs, const Attributes& attributes) {
     if (inputs.size() == 2) return inputs[1].shape;
     const int64_t rows = attributes.integer("rows");
-    return attributes.has("columns") ? Shape{rows, attributes.integer("columns")} : Shape{rows};
+    if (!attributes.has("columns")) return Shape{rows};
+    const int64_t columns = attributes.integer("columns");
+    return attributes.has("matrices") ? Shape{attributes.integer("matrices"), rows, columns} : Shape{rows, columns};
   }
 };
 
@@ -49,9 +51,10 @@ class Gather : public Op {
 
 Gathering begin_gather(Builder& build, ValueId part, const Shape& whole, const RankParts& parts, Role role) {
   Attributes attributes = attributes_of(parts);
-  ensure(whole.rank() == 1 || whole.rank() == 2, "gather: a whole of {}", to_string(whole));
-  attributes.set("rows", whole[0]);
-  if (whole.rank() == 2) attributes.set("columns", whole[1]);
+  ensure(whole.rank() >= 1 && whole.rank() <= 3, "gather: a whole of {}", to_string(whole));
+  if (whole.rank() == 3) attributes.set("matrices", whole[0]);
+  attributes.set("rows", whole[whole.rank() == 3 ? 1 : 0]);
+  if (whole.rank() >= 2) attributes.set("columns", whole[whole.rank() - 1]);
   return {part, build.value("gather", {part}, attributes, role)};
 }
 

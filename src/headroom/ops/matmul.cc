@@ -4,6 +4,7 @@
 
 #include "headroom/base/errors.h"
 #include "headroom/ops/expect.h"
+#include "headroom/ops/scale.h"
 
 namespace headroom {
 namespace {
@@ -58,8 +59,11 @@ class Matmul : public Op {
     std::vector<ValueId> of_inputs(forward.inputs.size(), dc);
     of_inputs[0] = of_inputs[1] = kNoValue;
     if (build.wants_gradient(a)) {
-      of_inputs[0] =
-          transpose_a ? product(build, b, dc, transpose_b, true, a) : product(build, dc, b, false, !transpose_b, a);
+      // Where the result was asked for in f32 beside a of 16 bits, dA is of those, too.
+      const DType of_a = build.type(a).dtype;
+      const ValueId rounded = of_a == build.type(dc).dtype ? dc : round_to(build, dc, of_a);
+      of_inputs[0] = transpose_a ? product(build, b, rounded, transpose_b, true, a)
+                                 : product(build, rounded, b, false, !transpose_b, a);
     }
     if (build.wants_gradient(b)) {
       of_inputs[1] =

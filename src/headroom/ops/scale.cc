@@ -17,10 +17,13 @@ class Scale : public Op {
     expect_inputs(name(), inputs, 1, 1);
     expect_dtype(name(), "x is f32", DType::f32, inputs[0]);
     if (!std::isfinite(attributes.real("factor"))) throw InvalidInput("scale: factor is no number");
-    return {inputs[0]};
+    return {{result_dtype(name(), attributes, DType::f32), inputs[0].shape}};
   }
 
-  std::vector<StoragePair> may_reuse(const TypedNode&) const override { return {{.output = 0, .input = 0}}; }
+  std::vector<StoragePair> may_reuse(const TypedNode& node) const override {
+    if (node.outputs[0].dtype != DType::f32) return {};
+    return {{.output = 0, .input = 0}};
+  }
 
   Price price(const TypedNode& node) const override {
     return {.flops = static_cast<double>(node.inputs[0].shape.elements()), .bytes = bytes_touched(node)};
@@ -35,6 +38,10 @@ class Scale : public Op {
 }  // namespace
 
 ValueId scale(Builder& build, ValueId x, double factor) { return build.value("scale", {x}, {{"factor", factor}}); }
+
+ValueId round_to(Builder& build, ValueId x, DType dtype) {
+  return build.value("scale", {x}, {{"factor", 1.0}, {"result", static_cast<int64_t>(dtype)}});
+}
 
 }  // namespace headroom
 

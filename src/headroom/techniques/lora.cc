@@ -17,6 +17,9 @@
 namespace headroom {
 namespace {
 
+// Of latent attention.
+constexpr std::string_view kLatentTargets = ",q_a_proj,q_b_proj,kv_a_proj_with_mqa";
+
 std::vector<NamePattern> split(const std::string& list) {
   std::vector<NamePattern> names;
   for (size_t begin = 0; begin <= list.size();) {
@@ -34,11 +37,25 @@ void expect_not_quantised(const Model& model, const std::string& weight, DType w
                      name_of(stored));
 }
 
-AdapterConfig config_of_flags(const FlagValues& flags) {
+// What --lora-targets is where nobody says it: of these names, those that layers of the model have.
+std::vector<NamePattern> usual_targets(const std::string& standard, const Model& model) {
+  const std::vector<LinearLayer> linear = linear_layers(model);
+  std::vector<NamePattern> targets;
+  for (const NamePattern& target : split(standard + std::string(kLatentTargets))) {
+    const auto names_it = [&](const LinearLayer& layer) {
+      return target.matches(std::string_view(layer.weight).substr(0, layer.weight.rfind('.')));
+    };
+    if (std::ranges::any_of(linear, names_it)) targets.push_back(target);
+  }
+  return targets;
+}
+
+AdapterConfig config_of_flags(const FlagValues& flags, const Model& model) {
   AdapterConfig config;
   config.rank = flags.integer("--lora-rank");
   config.alpha = flags.number("--lora-alpha");
-  config.targets = split(flags.text("--lora-targets"));
+  const std::string targets = flags.text("--lora-targets");
+  config.targets = flags.is_given("--lora-targets") ? split(targets) : usual_targets(targets, model);
   if (!(config.alpha > 0) || !std::isfinite(config.alpha)) {
     throw InvalidInput("--lora-alpha {}: expected more than 0", config.alpha);
   }
@@ -102,7 +119,9 @@ class Lora final : public Technique {
          .kind = FlagKind::number},
         {.name = "--lora-targets",
          .group = kGroup,
-         .help = "Linear layers that get one, by name, with commas",
+         .help =
+             "Linear layers that get one, by name, with commas; by default those of these names that the model has, "
+             "and those of latents",
          .standard = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"},
         {.name = "--base-bits",
          .group = kGroup,
@@ -128,7 +147,7 @@ class Lora final : public Technique {
     }
     if (!is_asked_for(flags)) return;
     LoraTraining& lora = settings.shape.lora;
-    lora.config = adapter.empty() ? config_of_flags(flags) : config_of_adapter(flags);
+    lora.config = adapter.empty() ? config_of_flags(flags, model) : config_of_adapter(flags);
     if (flags.is_given("--lora-dropout") || adapter.empty()) lora.config.dropout = dropout;
     if (flags.is("--base-bits", "4")) lora.base_format = nf4().dtype();
     if (flags.is("--base-bits", "8")) lora.base_format = int8_blocks().dtype();
