@@ -1,11 +1,11 @@
 """Makes a model directory of the shape that DeepSeek-V3 was released in, without its numbers.
 
-    python3 bench/released_shape.py v3 DIR [--scales]
+    python3 bench/released_shape.py v3 DIR [--scales] [--layers N] [--experts N]
 
 Names, shapes, dtypes, sizes and offsets are those of the release: 163 safetensors files, 688.6 GB, an index, FP8 blocks
 with their scales. The files are sparse: on disk they take their headers. With --scales the scales are 1 instead of 0,
 some 170 MB. What it is for: reading headers, checking names, planning and converting 671 billion parameters on a small
-machine.
+machine; with --layers and --experts what a smaller disk holds.
 """
 
 import argparse
@@ -166,17 +166,24 @@ def main():
     parser.add_argument("model", choices=["v3"])
     parser.add_argument("directory", type=Path)
     parser.add_argument("--scales", action="store_true")
+    parser.add_argument("--layers", type=int)
+    parser.add_argument("--experts", type=int)
     options = parser.parse_args()
-    entries = list(tensors(V3))
+    config = dict(V3)
+    if options.layers:
+        config |= {"num_hidden_layers": options.layers, "num_nextn_predict_layers": 0}
+    if options.experts:
+        config["n_routed_experts"] = options.experts
+    entries = list(tensors(config))
     total = sum(size_of(entry) for entry in entries)
-    shards, filled, share = [[]], 0, total / SHARDS
+    shards, filled, share = [[]], 0, sum(map(size_of, tensors(V3))) / SHARDS
     for entry in entries:  # a shard ends where its share does
         if filled >= share * len(shards):
             shards.append([])
         shards[-1].append(entry)
         filled += size_of(entry)
     options.directory.mkdir(parents=True)
-    (options.directory / "config.json").write_text(json.dumps(V3, indent=2) + "\n")
+    (options.directory / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     weight_map = {}
     for number, members in enumerate(shards, 1):
         name = f"model-{number:05}-of-{len(shards):06}.safetensors"

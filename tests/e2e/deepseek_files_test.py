@@ -122,6 +122,22 @@ class DeepseekFiles(frame.CommandTest):
                 name = self.write_fp8(str(len(list(self.directory.iterdir()))), changed)
                 self.assertIn(words, self.refused("eval", name, "--tokens", V3 / "ids.json", *BUDGET))
 
+    def test_thousands_of_experts_stay_inside_the_plan(self):
+        """10,752 of them, in files of three kinds."""
+        many = {"num_hidden_layers": 15, "n_routed_experts": 256, "n_group": 8, "topk_group": 4}
+        config = self.write("many.json", json.loads((V3 / "config.json").read_text()) | many)
+        self.headroom("init", config, "--output", "many", "--quiet")
+        self.headroom("convert", "many", "--format", "gguf", "--output", "many.gguf", "--quiet")
+        self.write_fp8("fp8", as_released(read_tensors(self.directory / "many/model.safetensors")), **many)
+        for model in ("many", "many.gguf", "fp8"):
+            with self.subTest(model=model):
+                self.logits(model, "--report", "r.json")
+                report = self.read_json("r.json")
+                self.assertLessEqual(report["measured_peak_bytes"], report["predicted_peak_bytes"])
+        self.headroom("convert", "fp8", "--dtype", "bf16", "--output", "bf16", "--quiet", "--report", "r.json")
+        report = self.read_json("r.json")
+        self.assertLessEqual(report["measured_peak_bytes"], report["predicted_peak_bytes"])
+
     def test_shards_that_are_cut_off_or_listed_twice_are_named(self):
         self.headroom("init", V3 / "config.json", "--output", "shards", "--shard-size", "40KiB", "--quiet")
         shards = sorted((self.directory / "shards").glob("*.safetensors"))

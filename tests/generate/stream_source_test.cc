@@ -72,8 +72,8 @@ TEST(StreamSource, FilesOfBlocksHoldMatricesOtherwise) {
 TEST(StreamSource, AReferenceHasNamesOfItsOwnAndItsFilesAreItsOwn) {
   const JsonObject config = read_config(kLlamaData + "llama/gqa");
   const auto model = make_model(config), reference = make_model(config);
-  take_stored_formats(kLlamaData + "llama/gqa", *model);
-  take_stored_formats(kLlamaData + "gguf/gqa.gguf", *reference);
+  take_stored_formats(WeightFiles(kLlamaData + "llama/gqa"), *model);
+  take_stored_formats(WeightFiles(kLlamaData + "gguf/gqa.gguf"), *reference);
   StreamSource source(kLlamaData + "llama/gqa", *model);
   const size_t alone = source.weights().size();
   source.add_reference(kLlamaData + "gguf/gqa.gguf", *reference);

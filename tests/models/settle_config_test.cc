@@ -46,14 +46,14 @@ TEST_F(SettleConfig, UntiesAnOutputLayerOfItsOwn) {
   const JsonObject config = settle_config(tied, directory_.path());
   EXPECT_FALSE(config.boolean("tie_word_embeddings"));
   EXPECT_EQ(parameter_names(*make_model(config)).back(), "lm_head.weight");
-  check_weights(directory_.path(), *make_model(config));
+  check_weights(WeightFiles(directory_.path()), *make_model(config));
 }
 
 TEST_F(SettleConfig, PassesOverACopyOfTheEmbedding) {
   const JsonObject tied = llama({{"tie_word_embeddings", true}});
   write(*make_model(tied), DType::f32);
   EXPECT_TRUE(settle_config(tied, directory_.path()).boolean("tie_word_embeddings"));
-  check_weights(directory_.path(), *settled(tied));
+  check_weights(WeightFiles(directory_.path()), *settled(tied));
 }
 
 TEST_F(SettleConfig, LeavesAloneWhatIsSaid) {

@@ -22,7 +22,7 @@ const std::string kStackData = HEADROOM_SOURCE_DIR "/tests/data/";
 
 // Loads the model's stack from there in the format that it has there, and holds it against its tensors.
 void expect_equal_to_tensors(const std::string& path, StackModel& model, std::string_view format) {
-  take_stored_formats(path, model);
+  take_stored_formats(WeightFiles(path), model);
   EXPECT_EQ(name_of(model.format()), format) << path;
   const WeightFiles files(path);
   std::vector<float> expected;
@@ -106,7 +106,7 @@ class StackFiles : public ::testing::Test {
 
   std::string loading(StackModel model) {
     try {
-      take_stored_formats(directory_.path(), model);
+      take_stored_formats(WeightFiles(directory_.path()), model);
       const Workspace workspace = workspace_of(model, model.format());
       load_bound(WeightFiles(directory_.path()), Source::model, workspace);
     } catch (const InvalidInput& error) {
@@ -134,8 +134,8 @@ TEST_F(StackFiles, OfWholePanelsStayInTheirFormat) {
   }
   write(std::vector<DType>(3, find_block_format("int4_g32")->dtype()), 48, 64);
   StackModel kept = model(48, 64);
-  take_stored_formats(directory_.path(), kept);
-  const std::vector<KeptWeights> all = kept_weights(directory_.path(), kept);
+  take_stored_formats(WeightFiles(directory_.path()), kept);
+  const std::vector<KeptWeights> all = kept_weights(WeightFiles(directory_.path()), kept);
   ASSERT_EQ(all.size(), 1u);
   EXPECT_EQ(all[0].tensors, 3);
   EXPECT_EQ(all[0].file_bytes, 3 * 4096);  // 3 panels of 16 * 32 + 2 * 32 bytes, to a page

@@ -34,7 +34,7 @@ TEST(Weights, EachIsKeptAsItIsStored) {
   }
   writer.finish();
   EXPECT_EQ(model->stored_formats()("model.norm.weight"), DType::bf16);
-  take_stored_formats(directory.path(), *model);
+  take_stored_formats(WeightFiles(directory.path()), *model);
   for (const Parameter& parameter : model->parameters()) {
     EXPECT_EQ(model->stored_formats()(parameter.name),
               parameter.name.ends_with("norm.weight") ? DType::f32 : DType::bf16)
@@ -57,8 +57,8 @@ TEST(Weights, ThoseInGroupedFormatsStayInThem) {
     writer.write_at(i, 0, zeros.data(), type.shape.elements());
   }
   writer.finish();
-  check_weights(directory.path(), *model);
-  take_stored_formats(directory.path(), *model);
+  check_weights(WeightFiles(directory.path()), *model);
+  take_stored_formats(WeightFiles(directory.path()), *model);
   for (const Parameter& parameter : model->parameters()) {
     EXPECT_EQ(model->stored_formats()(parameter.name), parameter.shape.rank() == 2 ? grouped : DType::f32);
   }

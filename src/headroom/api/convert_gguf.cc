@@ -92,7 +92,7 @@ class GgufConversion final : public Conversion {
   int64_t heap_bytes() const override {
     return kBufferBytes + kGgufHeapBytesPerTensor * tensors() + vocabulary_bytes_ +
            (vocabulary_ ? vocabulary_->heap_bytes() : 0) + merge_.heap_bytes() +
-           kGgufHeapBytesPerTensor * source_.count();
+           kGgufHeapBytesPerTensor * source_.count() + source_.coded_heap_bytes();
   }
   int64_t tensors() const override { return static_cast<int64_t>(declarations_.size()); }
   int64_t files() const override { return 1; }

@@ -62,7 +62,8 @@ class HuggingFaceConversion final : public Conversion {
   int64_t read_bytes() const override { return read_bytes_; }
   int64_t written_bytes() const override { return writer_.file_bytes(); }
   int64_t heap_bytes() const override {
-    return kCompanionBytes + kHeapBytesPerTensor * tensors() + tokenizer_bytes_ + merge_.heap_bytes();
+    return kCompanionBytes + kHeapBytesPerTensor * tensors() + tokenizer_bytes_ + merge_.heap_bytes() +
+           source_.coded_heap_bytes();
   }
   int64_t tensors() const override { return source_.count(); }
   int64_t files() const override { return writer_.shard_count(); }

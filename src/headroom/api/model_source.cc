@@ -53,18 +53,18 @@ void copy_file(const std::string& from, const std::string& to) {
 }
 
 // Of weights that take more in memory than in their files, because kernels know no format that holds them.
-void note_widened(const std::string& path, const Model& model) {
-  for (const KeptWeights& some : kept_weights(path, model)) {
+void note_widened(const WeightFiles& files, const Model& model) {
+  for (const KeptWeights& some : kept_weights(files, model)) {
     if (!is_scalar(some.kept)) continue;
-    print_note("headroom: note: {}: {} weights stored as {} are held as {}, in {} instead of {}\n", path, some.tensors,
-               some.stored, name_of(some.kept), format_bytes(some.bytes), format_bytes(some.file_bytes));
+    print_note("headroom: note: {}: {} weights stored as {} are held as {}, in {} instead of {}\n", files.path(),
+               some.tensors, some.stored, name_of(some.kept), format_bytes(some.bytes), format_bytes(some.file_bytes));
   }
 }
 
-void note_passed_over(const std::string& path, const Model& model) {
-  const int64_t count = count_passed_over(path, model);
+void note_passed_over(const WeightFiles& files, const Model& model) {
+  const int64_t count = count_passed_over(files, model);
   if (count == 0) return;
-  print_note("headroom: note: {}: {} of layers that predict further tokens are passed over\n", path,
+  print_note("headroom: note: {}: {} of layers that predict further tokens are passed over\n", files.path(),
              count_of(count, "tensor"));
 }
 
@@ -88,10 +88,12 @@ std::unique_ptr<Model> open_model_directory(const std::string& path, const OpenS
                        preset ? fmt::format("; make one with: headroom init {} --output DIR", path) : "");
   }
   std::unique_ptr<Model> model = make_model_and_note(config_of_model(path, settings), path, settings);
-  check_weights(path, *model);
-  take_stored_formats(path, *model);
-  if (!settings.quiet) note_widened(path, *model);
-  if (!settings.quiet) note_passed_over(path, *model);
+  const WeightFiles files(path);
+  check_weights(files, *model);
+  take_stored_formats(files, *model);
+  if (settings.quiet) return model;
+  note_widened(files, *model);
+  note_passed_over(files, *model);
   return model;
 }
 
@@ -114,8 +116,9 @@ bool has_weight_files(const std::string& path) {
 std::unique_ptr<Model> open_model_config(const std::string& path, const OpenSettings& settings) {
   std::unique_ptr<Model> model = make_model_and_note(config_of_model(path, settings), path, settings);
   if (has_weight_files(path)) {
-    take_stored_formats(path, *model);
-    if (!settings.quiet) note_widened(path, *model);
+    const WeightFiles files(path);
+    take_stored_formats(files, *model);
+    if (!settings.quiet) note_widened(files, *model);
   }
   return model;
 }

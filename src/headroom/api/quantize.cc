@@ -95,7 +95,8 @@ class Quantization final : public Conversion {
   int64_t read_bytes() const override { return read_bytes_; }
   int64_t written_bytes() const override { return writer_.file_bytes(); }
   int64_t heap_bytes() const override {
-    return kCompanionBytes + kHeapBytesPerTensor * (tensors() + source_.count()) + tokenizer_bytes_;
+    return kCompanionBytes + kHeapBytesPerTensor * (tensors() + source_.count()) + tokenizer_bytes_ +
+           source_.coded_heap_bytes();
   }
   int64_t tensors() const override { return static_cast<int64_t>(weights_.size()); }
   int64_t files() const override { return writer_.shard_count(); }

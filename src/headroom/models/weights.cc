@@ -20,21 +20,6 @@ namespace {
 
 constexpr int64_t kPrintedElements = 64;
 
-void check(const WeightFiles& files, const std::string& path, const Model& model) {
-  std::unordered_set<std::string> names;
-  for (const ModelTensor& tensor : model.tensors()) {
-    files.require(tensor.name, tensor.shape);
-    names.insert(tensor.name);
-  }
-  for (const Alias& alias : model.aliases()) names.insert(alias.name);
-  for (int64_t i = 0; i < files.count(); ++i) {
-    const std::string name(files.tensor(i).stored.name);
-    if (names.contains(name) || name.ends_with("rotary_emb.inv_freq") || model.passes_over(name)) continue;
-    throw InvalidInput("{}: tensor {} is none of the model's; the weights do not belong to {}", path, name,
-                       files.config_words());
-  }
-}
-
 // What holds the tensor exactly, or null.
 const BlockFormat* block_format_of(const StoredTensor& tensor) {
   return tensor.format != nullptr ? tensor.format : tensor.exact_format;
@@ -91,19 +76,84 @@ bool loads_by_tensors(const StoredValue& value, std::span<const TensorPart> part
   });
 }
 
+// Loads values of many tensors some at a time, because what is known of a tensor on its way adds up.
+class Loader {
+ public:
+  Loader(const WeightFiles& files, const LoadProgress& progress) : files_(files), progress_(progress) {}
+
+  // All values come first, so that progress knows how much there is.
+  void announce(const PersistentValue& value) {
+    for (const Slice& slice : value.binding->slices)
+      total_ += files_.require(slice.tensor, slice.shape).stored.size_bytes;
+  }
+
+  void load(const Workspace& workspace, const PersistentValue& value) {
+    std::vector<TensorPart> parts;
+    for (const Slice& slice : value.binding->slices) {
+      parts.push_back({files_.require(slice.tensor, slice.shape), slice.from, slice.to});
+    }
+    if (loads_.size() + parts.size() > kMostTensors) flush();
+    const StoredValue stored = workspace.stored(value.name);
+    if (is_stack(*value.binding, stored.type.shape) && loads_by_tensors(stored, parts)) {
+      const auto count = static_cast<int64_t>(parts.size());
+      for (int64_t i = 0; i < count; ++i) loads_.push_back({parts[static_cast<size_t>(i)].source, stored, {i, count}});
+      return;
+    }
+    const bool is_whole = parts.size() == 1 && parts[0].source.stored.shape == stored.type.shape;
+    if (!is_whole) assembled_.emplace_back(value.name, stored.type.shape, parts);
+    loads_.push_back({is_whole ? parts[0].source : assembled_.back().value(), stored});
+  }
+
+  LoadStatistics finish() {
+    flush();
+    return done_;
+  }
+
+ private:
+  static constexpr size_t kMostTensors = 4096;
+
+  void flush() {
+    const LoadStatistics some = load_values(loads_, NanCheck::refuse, [&](int64_t done, int64_t) {
+      if (progress_) progress_(done_.bytes + done, total_);
+    });
+    done_.bytes += some.bytes;
+    done_.seconds += some.seconds;
+    loads_.clear();
+    assembled_.clear();
+  }
+
+  const WeightFiles& files_;
+  const LoadProgress& progress_;
+  std::vector<ValueLoad> loads_;
+  std::deque<AssembledTensor> assembled_;
+  LoadStatistics done_;
+  int64_t total_ = 0;
+};
+
 }  // namespace
 
-void check_weights(const std::string& path, const Model& model) { check(WeightFiles(path), path, model); }
+void check_weights(const WeightFiles& files, const Model& model) {
+  std::unordered_set<std::string> names;
+  for (const ModelTensor& tensor : model.tensors()) {
+    files.require(tensor.name, tensor.shape);
+    names.insert(tensor.name);
+  }
+  for (const Alias& alias : model.aliases()) names.insert(alias.name);
+  for (int64_t i = 0; i < files.count(); ++i) {
+    const std::string name(files.name(i));
+    if (names.contains(name) || name.ends_with("rotary_emb.inv_freq") || model.passes_over(name)) continue;
+    throw InvalidInput("{}: tensor {} is none of the model's; the weights do not belong to {}", files.path(), name,
+                       files.config_words());
+  }
+}
 
-int64_t count_passed_over(const std::string& path, const Model& model) {
-  const WeightFiles files(path);
+int64_t count_passed_over(const WeightFiles& files, const Model& model) {
   int64_t count = 0;
-  for (int64_t i = 0; i < files.count(); ++i) count += model.passes_over(files.tensor(i).stored.name) ? 1 : 0;
+  for (int64_t i = 0; i < files.count(); ++i) count += model.passes_over(files.name(i)) ? 1 : 0;
   return count;
 }
 
-void take_stored_formats(const std::string& path, Model& model) {
-  const WeightFiles files(path);
+void take_stored_formats(const WeightFiles& files, Model& model) {
   std::unordered_map<std::string, DType> formats;
   for (const Parameter& parameter : model.parameters()) {
     const std::optional<DType> format = format_in_files(files, parameter);
@@ -112,8 +162,7 @@ void take_stored_formats(const std::string& path, Model& model) {
   model.set_stored_formats(std::move(formats));
 }
 
-std::vector<KeptWeights> kept_weights(const std::string& path, const Model& model) {
-  const WeightFiles files(path);
+std::vector<KeptWeights> kept_weights(const WeightFiles& files, const Model& model) {
   const WeightFormats formats = model.stored_formats();
   std::vector<KeptWeights> all;
   for (const Parameter& parameter : model.parameters()) {
@@ -173,33 +222,25 @@ uint64_t fingerprint_of_weights(const std::string& path, const Model& model) {
 
 LoadStatistics load_bound(const WeightFiles& files, Source source, const Workspace& workspace,
                           const LoadProgress& progress) {
-  std::vector<ValueLoad> loads;
-  std::deque<AssembledTensor> assembled;
-  for (const PersistentValue& value : workspace.plan().persistent) {
-    if (value.binding == nullptr || value.binding->source != source || value.tier == Tier::model) continue;
-    const std::vector<Slice>& slices = value.binding->slices;
-    if (std::none_of(slices.begin(), slices.end(), [&](const Slice& one) { return files.find(one.tensor); })) continue;
-    std::vector<TensorPart> parts;
-    for (const Slice& slice : slices) {
-      parts.push_back({files.require(slice.tensor, slice.shape), slice.from, slice.to});
+  Loader loader(files, progress);
+  const auto visit = [&](const auto& use) {
+    for (const PersistentValue& value : workspace.plan().persistent) {
+      if (value.binding == nullptr || value.binding->source != source || value.tier == Tier::model) continue;
+      const std::vector<Slice>& slices = value.binding->slices;
+      if (std::none_of(slices.begin(), slices.end(), [&](const Slice& one) { return files.find(one.tensor); }))
+        continue;
+      use(value);
     }
-    const StoredValue stored = workspace.stored(value.name);
-    if (is_stack(*value.binding, stored.type.shape) && loads_by_tensors(stored, parts)) {
-      const auto count = static_cast<int64_t>(parts.size());
-      for (int64_t i = 0; i < count; ++i) loads.push_back({parts[static_cast<size_t>(i)].source, stored, {i, count}});
-      continue;
-    }
-    const bool is_whole = parts.size() == 1 && parts[0].source.stored.shape == stored.type.shape;
-    if (!is_whole) assembled.emplace_back(value.name, stored.type.shape, parts);
-    loads.push_back({is_whole ? parts[0].source : assembled.back().value(), stored});
-  }
-  return load_values(loads, NanCheck::refuse, progress);
+  };
+  visit([&](const PersistentValue& value) { loader.announce(value); });
+  visit([&](const PersistentValue& value) { loader.load(workspace, value); });
+  return loader.finish();
 }
 
 LoadStatistics load_weights(const std::string& path, const Model& model, const Workspace& workspace,
                             const LoadProgress& progress, Source source) {
   const WeightFiles files(path);
-  check(files, path, model);
+  check_weights(files, model);
   return load_bound(files, source, workspace, progress);
 }
 

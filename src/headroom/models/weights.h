@@ -10,18 +10,18 @@
 
 namespace headroom {
 
-// Throws InvalidInput unless the weight files at `path` hold exactly the parameters of `model`: a tensor is missing,
+// Throws InvalidInput unless the files hold exactly the parameters of `model`: a tensor is missing,
 // has another shape, or is none of the model's (rotary tables that older files carry, what a tied model holds
 // twice, and what the model passes over may be there).
-void check_weights(const std::string& path, const Model& model);
+void check_weights(const WeightFiles& files, const Model& model);
 
-// How many tensors the files at `path` hold that the model passes over.
-int64_t count_passed_over(const std::string& path, const Model& model);
+// How many tensors the files hold that the model passes over.
+int64_t count_passed_over(const WeightFiles& files, const Model& model);
 
-// Tells the model what the files at `path` hold each of its weights in, as far as kernels read that: f16, bf16 and
+// Tells the model what the files hold each of its weights in, as far as kernels read that: f16, bf16 and
 // block formats as they are, what such a format holds exactly (Q8_0, GPTQ) in that, all else as f32. What the files
 // lack stays with the config.
-void take_stored_formats(const std::string& path, Model& model);
+void take_stored_formats(const WeightFiles& files, Model& model);
 
 // Of the weights that files hold in a quantised form, those of one: what they are kept in, and what that takes.
 struct KeptWeights {
@@ -32,7 +32,7 @@ struct KeptWeights {
   int64_t bytes = 0;  // in memory
 };
 // In the order of their first tensors; after take_stored_formats.
-std::vector<KeptWeights> kept_weights(const std::string& path, const Model& model);
+std::vector<KeptWeights> kept_weights(const WeightFiles& files, const Model& model);
 // Those that the model's weights are kept in, in words: "f16", or "f32 and int4_g128".
 std::string names_of_formats(const Model& model);
 

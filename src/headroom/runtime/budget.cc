@@ -23,6 +23,9 @@ constexpr int64_t kNodeBytes = 1700;
 constexpr int64_t kFurtherNodeBytes = 1152;
 constexpr int64_t kFurtherSearchedNodeBytes = 1280;
 
+// The slice of a binding, and while it is loaded what is known of the tensor: the most where other programs coded it.
+constexpr int64_t kStackedTensorBytes = 2304;
+
 constexpr int64_t kUsualStartBytes = 64 * kKiB;  // in kProgramBytes: the texts and the environment of most commands
 constexpr int64_t kTextBytes = 64;               // of a copy beside the characters: a string and a block of the heap
 constexpr int64_t kUsualConfigBytes = 16 * kKiB;
@@ -55,7 +58,7 @@ int64_t reserve_bytes(const ReserveInputs& inputs) {
   const int64_t nodes = inputs.graph_nodes + inputs.further_nodes;
   const int64_t node_bytes = inputs.graph_nodes * kNodeBytes +
                              inputs.further_nodes * (inputs.searched ? kFurtherSearchedNodeBytes : kFurtherNodeBytes) +
-                             nodes * inputs.profile_node_bytes;
+                             nodes * inputs.profile_node_bytes + inputs.stacked_tensors * kStackedTensorBytes;
   const int64_t ranks = communicator_reserve_bytes(inputs.ranks) + nodes * (inputs.ranks - 1) * kExchangeBytes;
   const int64_t beside_arena = program + ranks + (inputs.threads + inputs.reading_threads) * kThreadBytes +
                                inputs.tokenizer_bytes + node_bytes + inputs.buffer_bytes + inputs.arena_bytes / 512;

@@ -21,6 +21,7 @@ struct ReserveInputs {
   int64_t tokenizer_bytes = 0;     // resident bound of the tokenizer (Tokenizer::memory_bound_bytes); 0: none
   int64_t graph_nodes = 0;         // of the job's largest graph: graphs, plans and bindings are on the heap
   int64_t further_nodes = 0;       // of its other graphs
+  int64_t stacked_tensors = 0;     // of files that stacks are made of: their names, and what is known of each
   bool searched = false;           // for a way to run it: several jobs are on the heap meanwhile
   int64_t profile_node_bytes = 0;  // for each of those nodes: of a profile
   int64_t buffer_bytes = 0;        // fixed buffers of the job: data pipeline, files, sampling

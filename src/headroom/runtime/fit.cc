@@ -8,6 +8,7 @@
 #include "headroom/base/block_reader.h"
 #include "headroom/base/bytes.h"
 #include "headroom/base/errors.h"
+#include "headroom/graph/binding.h"
 #include "headroom/plan/lifetimes.h"
 #include "headroom/plan/report.h"
 
@@ -38,6 +39,20 @@ bool uses_disk(const std::vector<Graph>& graphs) {
   });
 }
 
+// Tensors of files that values of several are made of; graphs share the bindings that list them.
+int64_t stacked_tensors(const std::vector<Graph>& graphs) {
+  std::unordered_set<const Binding*> counted;
+  int64_t tensors = 0;
+  for (const Graph& graph : graphs) {
+    for (const ValueId id : graph.inputs) {
+      const Binding* binding = graph.value(id).binding.get();
+      if (binding == nullptr || binding->slices.size() < 2 || !counted.insert(binding).second) continue;
+      tensors += static_cast<int64_t>(binding->slices.size());
+    }
+  }
+  return tensors;
+}
+
 // What of the reserve follows from a plan, or from the least that any plan takes.
 int64_t reserve_for(ReserveInputs reserve, const Job& job, int64_t staging_bytes, int64_t transient_bytes,
                     int64_t arena_bytes) {
@@ -48,6 +63,7 @@ int64_t reserve_for(ReserveInputs reserve, const Job& job, int64_t staging_bytes
     nodes += job.slots_of(graph) * static_cast<int64_t>(graph.nodes.size());
   }
   reserve.further_nodes = nodes - reserve.graph_nodes;
+  reserve.stacked_tensors = stacked_tensors(job.graphs);
   if (staging_bytes > 0) reserve.reading_threads = BlockReader::threads_for(transient_bytes);
   if (uses_disk(job.graphs)) reserve.buffer_bytes += TransferStream::kReserveBytes;
   reserve.arena_bytes = arena_bytes;

@@ -118,7 +118,7 @@ Json describe_model(const std::string& path, bool ignore_unknown_fields) {
                {"max_positions", model->max_positions()}};
   if (has_weight_files(path)) {
     Json quantised = Json::array();
-    for (const KeptWeights& some : kept_weights(path, *model)) {
+    for (const KeptWeights& some : kept_weights(WeightFiles(path), *model)) {
       quantised.push_back({{"stored", some.stored},
                            {"kept", name_of(some.kept)},
                            {"tensors", some.tensors},

@@ -21,7 +21,7 @@ from statements import STATEMENTS
 HERE = Path(__file__).resolve().parent
 
 
-def render(source, messages, add_generation_prompt, tools, tokens):
+def render(source, messages, add_generation_prompt, tools, variables):
     """The text, what stood in {% generation %} blocks, or None and None where the template refuses."""
     try:
         texts, indices = chat_template_utils.render_jinja_template(
@@ -30,7 +30,7 @@ def render(source, messages, add_generation_prompt, tools, tokens):
             chat_template=source,
             add_generation_prompt=add_generation_prompt,
             return_assistant_tokens_mask="generation" in source,
-            **tokens,
+            **variables,
         )
     except (jinja2.exceptions.TemplateError, TypeError, ValueError, KeyError) as error:
         return {"error": str(error)}
@@ -51,6 +51,10 @@ def chats():
                     case = {"template": path.name, "conversation": name, "prompt": prompt, "tools": with_tools}
                     case.update(render(source, messages, prompt, TOOLS if with_tools else None, TOKENS))
                     result.append(case)
+                if "thinking" in source:  # which chooses how an answer begins
+                    case = {"template": path.name, "conversation": name, "prompt": prompt, "tools": False}
+                    case["variables"] = {"thinking": True}
+                    result.append(case | render(source, messages, prompt, None, TOKENS | case["variables"]))
     return {"tokens": TOKENS, "tools": TOOLS, "conversations": CONVERSATIONS, "chats": result}
 
 

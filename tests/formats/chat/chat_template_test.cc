@@ -50,7 +50,8 @@ TEST(ChatTemplate, WritesConversationsAsTransformersDoes) {
     const std::string conversation = chat["conversation"];
     SCOPED_TRACE(file + " / " + conversation + (chat["tools"] ? " / tools" : "") + (chat["prompt"] ? " / prompt" : ""));
     const ChatTemplate chat_template(read_file(kData + file), file, tokens);
-    const Json extra = chat["tools"] ? Json{{"tools", data["tools"]}} : Json::object();
+    Json extra = chat["tools"] ? Json{{"tools", data["tools"]}} : Json::object();
+    if (chat.contains("variables")) extra.update(chat["variables"]);
     RenderedChat rendered;
     const std::string refused =
         refusal([&] { rendered = chat_template.render(data["conversations"][conversation], chat["prompt"], extra); });

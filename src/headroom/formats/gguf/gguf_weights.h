@@ -25,6 +25,7 @@ class GgufWeights final : public TensorFile {
   const std::string& path() const override { return file_.path(); }
   int64_t count() const override { return static_cast<int64_t>(places_.size()); }
   StoredTensor tensor(int64_t index) const override;
+  std::string_view name(int64_t index) const override { return places_.at(static_cast<size_t>(index)).name; }
   int64_t find(std::string_view name) const override;
   // Also reads block formats, as f32 rounded to `wanted`.
   void read(const StoredTensor& tensor, int64_t first, int64_t count, DType wanted, void* out,

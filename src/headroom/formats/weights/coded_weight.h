@@ -73,6 +73,7 @@ class CodedWeights final : public TensorFile {
   const std::string& path() const override { return path_; }
   int64_t count() const override { return static_cast<int64_t>(weights_.size()); }
   StoredTensor tensor(int64_t index) const override;
+  std::string_view name(int64_t index) const override { return weights_.at(static_cast<size_t>(index))->name; }
   int64_t find(std::string_view name) const override;
   void read(const StoredTensor& tensor, int64_t first, int64_t count, DType wanted, void* out,
             NanCheck nan_check) const override;

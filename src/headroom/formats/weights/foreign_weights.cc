@@ -1,5 +1,8 @@
 #include "headroom/formats/weights/foreign_weights.h"
 
+#include <algorithm>
+#include <array>
+
 #include "headroom/base/errors.h"
 #include "headroom/formats/json/json_reader.h"
 #include "headroom/formats/weights/bitsandbytes_weight.h"
@@ -18,6 +21,10 @@ class Finder {
  public:
   Finder(const WeightFiles& files, const QuantizationConfig& config) : files_(files), config_(config) {
     found_.weights = std::make_unique<CodedWeights>(files.tensor(0).file->path());
+    for (int64_t i = 0; i < files.count() && !has_activations_; ++i) {
+      has_activations_ = std::any_of(kOfActivations.begin(), kOfActivations.end(),
+                                     [&](std::string_view ending) { return files.name(i).ends_with(ending); });
+    }
   }
 
   ForeignWeights find() {
@@ -48,6 +55,8 @@ class Finder {
   }
 
  private:
+  static constexpr std::array<std::string_view, 4> kOfActivations = {".input_scale", ".input_zero_point",
+                                                                     ".input_scale_ub", ".activation_scale"};
   static constexpr std::string_view kWords = ".qweight", kPacked = ".weight_packed", kWeight = ".weight";
 
   static bool is_coded(const WeightTensor& tensor, StoredType type) {
@@ -60,8 +69,9 @@ class Finder {
 
   // Of the weight that is being put together.
   std::optional<WeightTensor> find_part(const std::string& name) {
-    found_.parts.insert(name);
-    return files_.find(name);
+    const std::optional<WeightTensor> part = files_.find(name);
+    if (part) found_.parts.insert(part->stored.name);
+    return part;
   }
 
   WeightTensor require_part(const std::string& name, const WeightTensor& beside) {
@@ -78,7 +88,7 @@ class Finder {
   }
 
   void add(std::string name, const WeightTensor& tensor, std::unique_ptr<CodedWeight> weight) {
-    found_.parts.insert(std::string(tensor.stored.name));
+    found_.parts.insert(tensor.stored.name);
     if (name != tensor.stored.name && files_.find(name)) {
       throw InvalidInput("{}: has tensor {} and, beside it, {}; expected one of them", tensor.file->path(),
                          printable(name), printable(tensor.stored.name));
@@ -248,8 +258,8 @@ class Finder {
     const std::string base = base_of(codes, kWeight);
     std::optional<WeightTensor> scales = find_part(base + ".SCB");
     if (!scales) scales = require_part(base + ".weight.SCB", codes);
-    found_.parts.insert(base + ".weight_format");
-    found_.parts.insert(base + ".weight.weight_format");
+    find_part(base + ".weight_format");
+    find_part(base + ".weight.weight_format");
     add(std::string(codes.stored.name), codes, bitsandbytes_eight_bits(codes, *scales));
   }
 
@@ -273,9 +283,8 @@ class Finder {
 
   // What says how activations were rounded, which is not done here.
   void pass_over(const std::string& base) {
-    for (const char* ending : {".input_scale", ".input_zero_point", ".input_scale_ub", ".activation_scale"}) {
-      found_.parts.insert(base + ending);
-    }
+    if (!has_activations_) return;
+    for (const std::string_view ending : kOfActivations) find_part(base + std::string(ending));
   }
 
   static Shape read_shape(const WeightTensor& tensor) {
@@ -297,6 +306,7 @@ class Finder {
   const WeightFiles& files_;
   const QuantizationConfig& config_;
   ForeignWeights found_;
+  bool has_activations_ = false;  // there are tensors of kOfActivations
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 
 #include "headroom/formats/weights/coded_weight.h"
@@ -18,7 +19,7 @@ namespace headroom {
 
 struct ForeignWeights {
   std::unique_ptr<CodedWeights> weights;
-  std::unordered_set<std::string> parts;  // names of tensors that are theirs, or say what is not computed
+  std::unordered_set<std::string_view> parts;  // names of tensors that are theirs, or say what is not computed
 };
 
 // Of the tensors of `files`. Throws InvalidInput naming a tensor that is missing beside others or has another shape or

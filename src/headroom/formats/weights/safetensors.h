@@ -33,6 +33,9 @@ class SafetensorsFile final : public TensorFile {
   // Tensors in the order of their data.
   int64_t count() const override { return static_cast<int64_t>(records_.size()); }
   StoredTensor tensor(int64_t index) const override;
+  std::string_view name(int64_t index) const override {
+    return name_of_record(records_.at(static_cast<size_t>(index)));
+  }
   int64_t find(std::string_view name) const override;
   void read(const StoredTensor& tensor, int64_t first, int64_t count, DType wanted, void* out,
             NanCheck nan_check = NanCheck::allow) const override;

@@ -61,6 +61,7 @@ class TensorFile {
   virtual const std::string& path() const = 0;
   virtual int64_t count() const = 0;
   virtual StoredTensor tensor(int64_t index) const = 0;
+  virtual std::string_view name(int64_t index) const { return tensor(index).name; }
   // Index of the tensor called `name`, -1 if there is none.
   virtual int64_t find(std::string_view name) const = 0;
 

@@ -154,31 +154,29 @@ void WeightFiles::collect_shards(const File& index, const std::string& directory
 }
 
 void WeightFiles::check_listing(const File& index) {
-  int64_t tensors = 0;
-  for (const Shard& shard : shards_) tensors += shard.file->count();
   read_weight_map(index, [&](const JsonReader& json, const std::string& tensor, const std::string& name) {
     const auto shard = lower_bound(name);
     const int64_t place = shard->file->find(tensor);
     if (place < 0) json.fail(fmt::format("tensor {} is not in {}", printable(tensor), printable(name)));
     places_.push_back({static_cast<uint32_t>(shard - shards_.begin()), static_cast<uint32_t>(place)});
-    if (count() > tensors) sort_places();  // which finds the one that is listed twice
   });
 }
 
 void WeightFiles::sort_places() {
-  std::sort(places_.begin(), places_.end(), [this](Place a, Place b) { return at(a).stored.name < at(b).stored.name; });
-  const auto twice = std::adjacent_find(places_.begin(), places_.end(),
-                                        [this](Place a, Place b) { return at(a).stored.name == at(b).stored.name; });
+  std::sort(places_.begin(), places_.end(), [this](Place a, Place b) { return name_at(a) < name_at(b); });
+  const auto twice =
+      std::adjacent_find(places_.begin(), places_.end(), [this](Place a, Place b) { return name_at(a) == name_at(b); });
   if (twice == places_.end()) return;
-  throw InvalidInput("{}: tensor {} is listed twice in the index", path_, printable(at(*twice).stored.name));
+  throw InvalidInput("{}: tensor {} is listed twice in the index", path_, printable(name_at(*twice)));
 }
 
 // Weights take the places of their tensors.
 void WeightFiles::assemble_foreign_weights(const QuantizationConfig& config) {
   if (count() == 0) return;
   ForeignWeights found = find_foreign_weights(*this, config);
-  std::erase_if(places_, [&](Place place) { return found.parts.contains(std::string(at(place).stored.name)); });
+  std::erase_if(places_, [&](Place place) { return found.parts.contains(name_at(place)); });
   const auto shard = static_cast<uint32_t>(shards_.size());
+  coded_ = found.weights->count();
   for (int64_t index = 0; index < found.weights->count(); ++index) {
     places_.push_back({shard, static_cast<uint32_t>(index)});
   }
@@ -193,8 +191,8 @@ WeightTensor WeightFiles::at(Place place) const {
 
 std::optional<WeightTensor> WeightFiles::find(std::string_view name) const {
   const auto place = std::lower_bound(places_.begin(), places_.end(), name,
-                                      [this](Place a, std::string_view wanted) { return at(a).stored.name < wanted; });
-  if (place == places_.end() || at(*place).stored.name != name) return std::nullopt;
+                                      [this](Place a, std::string_view wanted) { return name_at(a) < wanted; });
+  if (place == places_.end() || name_at(*place) != name) return std::nullopt;
   return at(*place);
 }
 

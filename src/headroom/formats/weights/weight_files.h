@@ -48,6 +48,11 @@ class WeightFiles {
   int64_t count() const { return static_cast<int64_t>(places_.size()); }
   WeightTensor tensor(int64_t index) const { return at(places_.at(static_cast<size_t>(index))); }
 
+  std::string_view name(int64_t index) const { return name_at(places_.at(static_cast<size_t>(index))); }
+  const std::string& path() const { return path_; }
+  // What the heap holds of the weights that others have coded, each of which is read out of several tensors, at most.
+  int64_t coded_heap_bytes() const { return coded_ * kCodedHeapBytes; }
+
   std::optional<WeightTensor> find(std::string_view name) const;
   // Throws InvalidInput where the tensor is missing or has another shape: the files do not belong to the config.
   // Messages name a tensor as its file does.
@@ -73,9 +78,13 @@ class WeightFiles {
   void sort_places();
   std::vector<Shard>::iterator lower_bound(const std::string& name);
   WeightTensor at(Place place) const;
+  std::string_view name_at(Place place) const { return shards_[place.shard].file->name(place.tensor); }
+
+  static constexpr int64_t kCodedHeapBytes = 1280;
 
   std::string path_;
   bool is_gguf_ = false;
+  int64_t coded_ = 0;          // weights of foreign_weights.h
   std::vector<Shard> shards_;  // by name
   std::vector<Place> places_;  // by the tensor's name
 };
