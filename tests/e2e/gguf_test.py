@@ -47,6 +47,28 @@ class GgufModels(frame.CommandTest):
         kept = [(some["stored"], some["kept"], some["tensors"]) for some in formats]
         self.assertEqual(kept, [("Q8_0", "int8_g32", 64)])
 
+    def test_rotary_scaling_of_deepseek_is_written_from_either_spelling_or_refused(self):
+        lite = DATA / "deepseek" / "lite"
+        config = json.loads((lite / "config.json").read_text())
+        scaling = config.pop("rope_scaling")
+        newer = scaling | {"rope_type": scaling["type"], "rope_theta": config["rope_theta"]}
+        before = self.logits(lite, lite / "ids.json")
+        for number, (changes, words) in enumerate([
+            ({"rope_parameters": newer}, None),
+            ({"rope_scaling": scaling | {"beta_fast": 16}}, "rope_scaling: GGUF files of deepseek2 hold YaRN by"),
+            ({"rope_scaling": scaling | {"mscale": 1.0}}, "rope_scaling: GGUF files of deepseek2 hold YaRN by"),
+            ({"rope_scaling": {"type": "linear", "factor": 2.0}}, "rope_scaling: GGUF files of deepseek2 hold YaRN by"),
+            ({"rope_scaling": scaling, "rope_interleave": False}, "rope_interleave: GGUF files of deepseek2 rotate"),
+        ]):  # fmt: skip
+            self.write(f"m{number}/config.json", config | changes)
+            self.write(f"m{number}/model.safetensors", (lite / "model.safetensors").read_bytes())
+            convert = ["convert", f"m{number}", "--format", "gguf", "--output", f"m{number}.gguf", "--quiet"]
+            if words:
+                self.assertIn(words, self.refused(*convert))
+            else:
+                self.headroom(*convert)
+                self.assertEqual(self.logits(f"m{number}.gguf", lite / "ids.json"), before)
+
     def test_a_file_is_known_by_what_it_holds_and_parts_are_one_model(self):
         gguf = DATA / "gguf"
         self.write("sha256-0123", (gguf / "gqa.gguf").read_bytes())

@@ -111,6 +111,7 @@ class GgufConversion final : public Conversion {
  private:
   void declare() {
     refuse_yarn_that_llamacpp_lacks();
+    if (architecture_.has_latents) expect_deepseek2_fields(config_);
     if (decoder_.rotary.scaling == RotaryScaling::llama3) {
       const RotarySettings& rotary = decoder_.rotary;
       divisors_ = llama3_divisors(

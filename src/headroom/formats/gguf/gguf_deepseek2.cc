@@ -71,6 +71,27 @@ void add_experts_fields(GgufKeys& keys, nlohmann::ordered_json& config) {
               "0: no layers that predict further tokens");
 }
 
+constexpr const char* kOriginal = "original_max_position_embeddings";
+
+// YaRN's, under either name as models/rotary.h reads it; nothing where nothing is scaled.
+std::optional<JsonObject> scaling_of(const JsonObject& config) {
+  std::optional<JsonObject> rope = config.object_if("rope_scaling");
+  if (!rope || rope->keys().empty()) rope = config.object_if("rope_parameters");
+  if (!rope) return std::nullopt;
+  const std::string type = rope->text_or(rope->has("rope_type") ? "rope_type" : "type", "default");
+  if (type == "default" || type == "dynamic") return std::nullopt;
+  const double all = rope->real_or("mscale_all_dim", 0.0, 0.0, 1e3);
+  if (type == "yarn" && rope->real_or("beta_fast", 32.0, 0.0, 1e6) == 32.0 &&
+      rope->real_or("beta_slow", 1.0, 0.0, 1e6) == 1.0 && rope->real_or("mscale", all, 0.0, 1e3) == all &&
+      (all != 0 || rope->real_or("attention_factor", 0.0, 0.0, 1e3) == 1.0)) {
+    return rope;
+  }
+  throw InvalidInput(
+      "{}: GGUF files of deepseek2 hold YaRN by its factor, original positions and mscale_all_dim only; expected that, "
+      "mscale alike, beta_fast 32 and beta_slow 1, or attention_factor 1 without them",
+      config.where("rope_scaling"));
+}
+
 }  // namespace
 
 void add_deepseek2_fields(GgufKeys& keys, nlohmann::ordered_json& config) {
@@ -96,6 +117,12 @@ void add_deepseek2_fields(GgufKeys& keys, nlohmann::ordered_json& config) {
   const std::string scaling = file.text_or(keys.full("rope.scaling.type"), "none");
   keys.expect("rope.scaling.type", scaling == "none" || scaling == "yarn", "none or yarn");
   if (scaling == "yarn") config["rope_scaling"] = yarn(keys);
+}
+
+void expect_deepseek2_fields(const JsonObject& config) {
+  scaling_of(config);
+  if (config.boolean_or("rope_interleave", true)) return;
+  throw InvalidInput("{}: GGUF files of deepseek2 rotate neighbours; expected true", config.where("rope_interleave"));
 }
 
 void write_deepseek2_fields(const JsonObject& config, GgufWriter& writer) {
@@ -124,22 +151,14 @@ void write_deepseek2_fields(const JsonObject& config, GgufWriter& writer) {
   writer.integer(key("expert_gating_func"), is_sigmoid ? kSigmoid : kSoftmax);
   writer.boolean(key("expert_weights_norm"), config.boolean_or("norm_topk_prob", false));
   writer.real(key("expert_weights_scale"), config.real_or("routed_scaling_factor", 1.0, 0.0, 1e6));
-  const std::optional<JsonObject> rope = config.object_if("rope_scaling");
+  const std::optional<JsonObject> rope = scaling_of(config);
   if (!rope) return;
+  const JsonObject& original = config.has(kOriginal) ? config : *rope;
   const double all = rope->real_or("mscale_all_dim", 0.0, 0.0, 1e3);
   writer.text(key("rope.scaling.type"), "yarn");
   writer.real(key("rope.scaling.factor"), rope->real("factor", 1.0, 1e6));
-  writer.integer(key("rope.scaling.original_context_length"),
-                 rope->integer("original_max_position_embeddings", 1, GgufKeys::kLargest));
+  writer.integer(key("rope.scaling.original_context_length"), original.integer(kOriginal, 1, GgufKeys::kLargest));
   if (all != 0) writer.real(key("rope.scaling.yarn_log_multiplier"), kLogarithm * all);
-  if (rope->real_or("beta_fast", 32.0, 0.0, 1e6) == 32.0 && rope->real_or("beta_slow", 1.0, 0.0, 1e6) == 1.0 &&
-      rope->real_or("mscale", all, 0.0, 1e3) == all) {
-    return;
-  }
-  throw InvalidInput(
-      "{}: GGUF files hold YaRN by its factor, original positions and mscale_all_dim only; expected "
-      "mscale {}, beta_fast 32 and beta_slow 1",
-      config.where("rope_scaling"), all);
 }
 
 }  // namespace headroom

@@ -16,7 +16,9 @@ namespace headroom {
 // their number of experts are taken. Throws InvalidInput for a key that is missing, absurd or not supported.
 void add_deepseek2_fields(GgufKeys& keys, nlohmann::ordered_json& config);
 
-// The same the other way. Throws InvalidInput for rotary scaling that the keys cannot say.
+// Throws InvalidInput for what the keys cannot say: rotary scaling of other kinds, and halves that are rotated.
+void expect_deepseek2_fields(const JsonObject& config);
+// The same as add_deepseek2_fields the other way, of a config that is as expected.
 void write_deepseek2_fields(const JsonObject& config, GgufWriter& writer);
 
 }  // namespace headroom
