@@ -82,6 +82,11 @@ class DeepseekFiles(frame.CommandTest):
                 if tensor.dtype == "F32"]
         self.assertEqual(kept, [name for name in wanted if name.endswith("e_score_correction_bias")])
 
+    def test_experts_are_not_packed_as_other_programs_do(self):
+        for packing in ("gptq", "awq"):
+            words = self.refused("convert", V3, "--format", packing, "--output", "packed")
+            self.assertIn("has experts (model.layers.1.mlp.experts.gate_proj.weight), which are not packed so", words)
+
     def test_training_writes_the_whole_model(self):
         tokens = self.write("tokens.json", {"batches": [json.loads((V3 / "ids.json").read_text())["ids"]]})
         self.headroom("train", V3, "--tokens", tokens, "--steps", "1", "--output", "trained", *BUDGET)

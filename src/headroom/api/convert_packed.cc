@@ -21,6 +21,7 @@
 #include "headroom/formats/json/json_reader.h"
 #include "headroom/formats/weights/weight_files.h"
 #include "headroom/formats/weights/weight_writer.h"
+#include "headroom/models/stack.h"
 
 namespace headroom {
 namespace {
@@ -238,6 +239,11 @@ class PackedConversion final : public Conversion {
 template <Packing kPacking>
 std::unique_ptr<Conversion> open_packed(const ConvertOptions& options) {
   const std::unique_ptr<Model> model = open_model_directory(options.model, open_settings(options));
+  for (const Parameter& parameter : model->parameters()) {
+    if (!is_stack(*parameter.binding, parameter.shape)) continue;
+    throw InvalidInput("--format {}: {} has experts ({}), which are not packed so; try --format hf or gguf",
+                       options.format, options.model, parameter.name);
+  }
   expect_new_directory(options.output);
   if (!options.dtype.empty()) {
     throw InvalidInput("--dtype {}: --format {} keeps the bits that the layers have; expected without it",
