@@ -3,6 +3,7 @@ tests/data/llama and tests/data/deepseek (the former's README states where the n
 be off)."""
 
 import json
+import shutil
 
 import frame
 from tensor_files import largest, largest_difference, read_tensors
@@ -20,8 +21,9 @@ BUDGET = ["--memory", "256MiB", "--quiet"]
 
 
 def models_with(name):
+    families = ("deepseek",) if name == "balanced_curve.json" else ("llama", "deepseek")
     models = []
-    for family in ("llama", "deepseek"):
+    for family in families:
         found = sorted(path.parent for path in (DATA / family).glob(f"*/{name}"))
         if not found:
             raise FileNotFoundError(f"{DATA}/{family}/*/{name}")
@@ -107,21 +109,25 @@ class Training(frame.CommandTest):
             self.assertLessEqual(largest_difference(ours, gradient.values), bound, name)
 
     def test_adamw_curves_are_pytorchs(self):
-        for model in models_with("curve.json"):
-            with self.subTest(model=model.name):
-                curve = load(model / "curve.json")
-                steps = len(curve["losses"])
-                flags = ["--steps", steps, "--batch-size", curve["rows"], "--seq-len", curve["length"]]
-                flags += [word for flag in curve["flags"].items() for word in flag]
-                self.headroom(
-                    "train", model, "--tokens", model / "curve_tokens.json", "--output", model.name,
-                    "--report", f"{model.name}.json", *flags, *BUDGET,
-                )  # fmt: skip
-                lines = (self.directory / model.name / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-                ours = [json.loads(line) for line in lines]
-                self.assertEqual([line["step"] for line in ours], list(range(1, steps + 1)))
-                self.check_curve(curve, ours)
-                self.assertEqual(self.read_json(f"{model.name}.json")["loss"], [line["loss"] for line in ours])
+        for name in ("curve.json", "balanced_curve.json"):
+            for model in models_with(name):
+                with self.subTest(model=model.name, curve=name):
+                    self.follow(model, load(model / name))
+
+    def follow(self, model, curve):
+        steps = len(curve["losses"])
+        flags = ["--steps", steps, "--batch-size", curve["rows"], "--seq-len", curve["length"]]
+        flags += [word for flag in curve["flags"].items() for word in flag]
+        self.headroom(
+            "train", model, "--tokens", model / "curve_tokens.json", "--output", self.directory / model.name,
+            "--report", "report.json", *flags, *BUDGET,
+        )  # fmt: skip
+        lines = (self.directory / model.name / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        ours = [json.loads(line) for line in lines]
+        self.assertEqual([line["step"] for line in ours], list(range(1, steps + 1)))
+        self.check_curve(curve, ours)
+        self.assertEqual(self.read_json("report.json")["loss"], [line["loss"] for line in ours])
+        shutil.rmtree(self.directory / model.name)
 
     def check_curve(self, curve, ours):
         losses = [line["loss"] for line in ours]

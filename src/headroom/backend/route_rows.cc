@@ -27,18 +27,6 @@ struct Gate {
   float scale;
 };
 
-void find_scores(const Gate& gate, const float* logits, int64_t experts, float* scores) {
-  if (gate.scoring == Scoring::sigmoid) {
-    for (int64_t e = 0; e < experts; ++e) scores[e] = 1.0f / (1.0f + reference::exp(-logits[e]));
-    return;
-  }
-  float largest = kBarred;
-  for (int64_t e = 0; e < experts; ++e) largest = reference::max(largest, logits[e]);
-  for (int64_t e = 0; e < experts; ++e) scores[e] = reference::exp(logits[e] - largest);
-  const float sum = reference::sum_16_lanes(experts, [&](int64_t e, float lane) { return lane + scores[e]; });
-  for (int64_t e = 0; e < experts; ++e) scores[e] = scores[e] / sum;
-}
-
 // The place of the largest of `count` numbers that are not barred, the first of equal ones; then it is barred. Where
 // all are, the first that was not taken.
 int64_t take_best(float* numbers, bool* taken, int64_t count) {
@@ -79,7 +67,7 @@ float sum_of_chosen(const float* scores, const int32_t* choice, int64_t chosen) 
 void route_token(const Gate& gate, const float* logits, const float* bias, int64_t experts, int32_t* choice,
                  float* weights) {
   float scores[kMostExperts];
-  find_scores(gate, logits, experts, scores);
+  find_scores(gate.scoring, logits, experts, scores);
   const bool has_nan = std::any_of(logits, logits + experts, [](float logit) { return logit != logit; });
   float choosing[kMostExperts];
   for (int64_t e = 0; e < experts; ++e) {
@@ -105,7 +93,7 @@ void route_token(const Gate& gate, const float* logits, const float* bias, int64
 void route_token_backward(const Gate& gate, const float* logits, const int32_t* choice, const float* dweights,
                           int64_t experts, float* dlogits) {
   float scores[kMostExperts];
-  find_scores(gate, logits, experts, scores);
+  find_scores(gate.scoring, logits, experts, scores);
   const float sum = gate.normalise ? sum_of_chosen(scores, choice, gate.chosen) : 1.0f;
   float common = 0;
   for (int64_t j = 0; gate.normalise && j < gate.chosen; ++j) {
@@ -123,6 +111,18 @@ void route_token_backward(const Gate& gate, const float* logits, const int32_t* 
 }
 
 }  // namespace
+
+void find_scores(Scoring scoring, const float* logits, int64_t experts, float* scores) {
+  if (scoring == Scoring::sigmoid) {
+    for (int64_t e = 0; e < experts; ++e) scores[e] = 1.0f / (1.0f + reference::exp(-logits[e]));
+    return;
+  }
+  float largest = kBarred;
+  for (int64_t e = 0; e < experts; ++e) largest = reference::max(largest, logits[e]);
+  for (int64_t e = 0; e < experts; ++e) scores[e] = reference::exp(logits[e] - largest);
+  const float sum = reference::sum_16_lanes(experts, [&](int64_t e, float lane) { return lane + scores[e]; });
+  for (int64_t e = 0; e < experts; ++e) scores[e] = scores[e] / sum;
+}
 
 void route_rows(const Invocation& call) {
   const Gate gate(call.attributes);

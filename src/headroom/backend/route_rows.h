@@ -10,6 +10,9 @@ inline constexpr int64_t kMostExperts = 4096;
 
 enum class Scoring : uint8_t { softmax, sigmoid };
 
+// A token's scores: the softmax or the sigmoid of its logits, f32[experts].
+void find_scores(Scoring scoring, const float* logits, int64_t experts, float* scores);
+
 void route_rows(const Invocation& call);
 void route_rows_backward(const Invocation& call);
 // Rows by expert (ops/expert_rows.h): a counting sort.

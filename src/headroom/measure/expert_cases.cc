@@ -92,6 +92,17 @@ std::vector<KernelCase> expert_cases() {
   };
   KernelCase route_backward = of_rows("route_backward", {logits, i32({kTokens, kChosen}), chosen}, Limit::none, gate);
   route_backward.fill = [=](std::span<const Tensor> inputs) { fill_choice(inputs[1]); };
+  const Attributes balance = {{"scoring", int64_t{1}}, {"alpha", 1e-4}};
+  const std::vector<Type> balanced = {logits, i32({kTokens, kChosen}), i32({1, 4})};
+  KernelCase balance_losses = of_rows("balance_losses", balanced, Limit::none, balance);
+  KernelCase balance_losses_backward = of_rows("balance_losses_backward", balanced, Limit::none, balance);
+  balance_losses_backward.inputs.push_back(f32({1}));
+  for (KernelCase* one : {&balance_losses, &balance_losses_backward}) {
+    one->fill = [=](std::span<const Tensor> inputs) {
+      fill_choice(inputs[1]);
+      inputs[2].as<int32_t>()[1] = kTokens;
+    };
+  }
   KernelCase group = of_rows("group_rows", {i32({kTokens, kChosen})}, Limit::none, {{"experts", kExperts}});
   group.fill = [=](std::span<const Tensor> inputs) { fill_choice(inputs[0]); };
 
@@ -125,6 +136,8 @@ std::vector<KernelCase> expert_cases() {
   const Type absorbed = f32({kTokens, kHeads * (kLatents + kRotated)});
   return {of_rows("route", {logits}, Limit::none, gate),
           route_backward,
+          balance_losses,
+          balance_losses_backward,
           group,
           combine,
           combine_backward,

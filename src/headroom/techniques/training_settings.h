@@ -41,7 +41,8 @@ struct TrainingShape {
   int64_t data_shards = 1;        // of a rank's rows; each is the same whole number of micro-batches
   RankPlace place = {};           // among ranks that have as many rows each, one after the other
 
-  LoraTraining lora = {};  // what is trained, where it is not all weights
+  LoraTraining lora = {};   // what is trained, where it is not all weights
+  double balance_loss = 0;  // how much of the losses is that of gates (passes/balance_experts.h); 0: nothing
 
   // Of activations, what is kept of them, and products: f32, bf16 or f16.
   DType precision = DType::f32;

@@ -6,6 +6,7 @@
 #include "headroom/ops/sum.h"
 #include "headroom/ops/write_rows.h"
 #include "headroom/passes/accumulate_gradients.h"
+#include "headroom/passes/balance_experts.h"
 #include "headroom/passes/differentiate.h"
 #include "headroom/passes/fuse_embedding_gradient.h"
 #include "headroom/passes/updates_in_backward.h"
@@ -44,9 +45,12 @@ struct Trained {
   ValueId seed = kNoValue;  // the gradient of each loss
 };
 
-// The forward with the losses gathered over the micro-batches of the update.
+// The forward with the losses, what gates add to them included, gathered over the micro-batches of the update.
 Trained build_step_forward(const Model& model, const TrainingShape& shape) {
   Forward forward = build_forward(model, shape, "step");
+  if (shape.balance_loss != 0) {
+    forward.losses = balance_experts(forward.graph, forward.losses, shape.balance_loss);
+  }
   Builder build(forward.graph);
   build.set_segment({"loss"});
   const ValueId seed = build.input("loss_gradient", f32({1}), Role::input);

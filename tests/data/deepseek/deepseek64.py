@@ -117,10 +117,20 @@ def swiglu(x, weights, at):
     return (inner * torch.sigmoid(inner) * (x @ weights[at + "up_proj.weight"].T)) @ weights[at + "down_proj.weight"].T
 
 
-def mixture(config, weights, x, at):
-    """x [T, F]; every expert computes every token, and what was not chosen counts nothing."""
+def balance_loss(config, logits, chosen, rows):
+    """logits [B * T, E], chosen [B * T, K] -> the mean over the B rows of sum_e f_e P_e (arXiv 2412.19437, eq. 17 to 20)."""
+    scores = logits.sigmoid() if is_v3(config) else logits.softmax(-1)
+    share = (scores / scores.sum(-1, keepdim=True)).view(rows, -1, config["n_routed_experts"]).mean(1)
+    count = torch.zeros_like(logits).scatter(1, chosen, 1.0).view(rows, -1, config["n_routed_experts"]).mean(1)
+    return (config["n_routed_experts"] / config["num_experts_per_tok"] * count * share).sum(-1).mean()
+
+
+def mixture(config, weights, x, at, rows, balances):
+    """x [B * T, F]; every expert computes every token, and what was not chosen counts nothing."""
     bias = weights.get(at + "gate.e_score_correction_bias")
-    chosen, shares = gate(config, x @ weights[at + "gate.weight"].T, bias)
+    logits = x @ weights[at + "gate.weight"].T
+    chosen, shares = gate(config, logits, bias)
+    balances.append(balance_loss(config, logits, chosen, rows))
     share_of = torch.zeros(len(x), config["n_routed_experts"], dtype=x.dtype).scatter(1, chosen, shares)
     y = swiglu(x, weights, at + "shared_experts.")
     for expert in range(config["n_routed_experts"]):
@@ -128,8 +138,17 @@ def mixture(config, weights, x, at):
     return y
 
 
-def logits_of(config, weights, ids):
-    """ids i64 [B, T] -> logits f64 [B, T, V]; weights: name -> f64 tensor."""
+def balanced_loss_of(config, weights, ids, alpha):
+    """The mean cross-entropy, and alpha times the balance losses of all gates."""
+    balances = []
+    logits = logits_of(config, weights, ids[:, :-1], balances)
+    logits = torch.cat([logits, torch.zeros_like(logits[:, :1])], 1)  # the last position predicts nothing
+    return loss_of(logits, ids) + alpha * sum(balances)
+
+
+def logits_of(config, weights, ids, balances=None):
+    """ids i64 [B, T] -> logits f64 [B, T, V]; weights: name -> f64 tensor. `balances` gets each gate's balance_loss."""
+    balances = [] if balances is None else balances
     rows, length = ids.shape
     heads, eps = config["num_attention_heads"], config["rms_norm_eps"]
     plain, rotated, value = config["qk_nope_head_dim"], config["qk_rope_head_dim"], config["v_head_dim"]
@@ -163,7 +182,7 @@ def logits_of(config, weights, ids):
         h = rms_norm(x, weight("post_attention_layernorm"), eps)
         at = f"model.layers.{layer}.mlp."
         if has_experts(config, layer):
-            x = x + mixture(config, weights, h.flatten(0, 1), at).view_as(h)
+            x = x + mixture(config, weights, h.flatten(0, 1), at, rows, balances).view_as(h)
         else:
             x = x + swiglu(h, weights, at)
     x = rms_norm(x, weights["model.norm.weight"], eps)

@@ -18,7 +18,7 @@ import transformers
 HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "llama"))
 import generate as llama  # noqa: E402
-from deepseek64 import logits_of, loss_of, parameter_shapes  # noqa: E402
+from deepseek64 import balanced_loss_of, logits_of, loss_of, parameter_shapes  # noqa: E402
 
 YARN = {"type": "yarn", "factor": 40, "original_max_position_embeddings": 32, "beta_fast": 32, "beta_slow": 1}
 
@@ -70,6 +70,8 @@ VARIANTS = {
 # Where an expert hardly gets a token, AdamW's usual epsilon would make steps of rounding errors.
 CURVES = {"latent": {"--lr": 0.005}, "lite": {"--lr": 0.005, "--grad-accum": 2, "--eps": 1e-4},
           "v3": {"--lr": 0.003, "--eps": 1e-4}}
+# The same steps, with that loss.
+BALANCED = {"lite": CURVES["lite"] | {"--balance-loss": 0.25, "--eps": 1e-3}, "v3": CURVES["v3"] | {"--balance-loss": 0.25}}
 
 
 def make_weights(config, random):
@@ -146,17 +148,26 @@ def write_variant(name, seed):
 
 
 def write_curve(folder, config, weights, random):
-    settings = llama.DEFAULTS | CURVES[folder.name]
     batches = [llama.make_ids(random, config["vocab_size"], llama.CURVE_ROWS, llama.CURVE_LENGTH).tolist()
                for _ in range(llama.CURVE_STEPS)]
+    (folder / "curve_tokens.json").write_text(json.dumps({"batches": batches}, separators=(",", ":")) + "\n")
+    write_steps(folder / "curve.json", CURVES[folder.name], weights, batches,
+                lambda truth, ids: loss_of(logits_of(config, truth, ids), ids))
+    if folder.name in BALANCED:
+        flags = BALANCED[folder.name]
+        write_steps(folder / "balanced_curve.json", flags, weights, batches,
+                    lambda truth, ids: balanced_loss_of(config, truth, ids, flags["--balance-loss"]))
+
+
+def write_steps(path, flags, weights, batches, loss_of_batch):
     truth = llama.as_parameters(weights)
     trained = [weight for key, weight in truth.items() if not key.endswith("e_score_correction_bias")]
-    losses, norms, rates = llama.train(settings, trained, batches, lambda ids: loss_of(logits_of(config, truth, ids), ids))
-    (folder / "curve_tokens.json").write_text(json.dumps({"batches": batches}, separators=(",", ":")) + "\n")
-    record = {"flags": CURVES[folder.name], "rows": llama.CURVE_ROWS, "length": llama.CURVE_LENGTH, "losses": losses,
+    losses, norms, rates = llama.train(llama.DEFAULTS | flags, trained, batches, lambda ids: loss_of_batch(truth, ids))
+    record = {"flags": flags, "rows": llama.CURVE_ROWS, "length": llama.CURVE_LENGTH, "losses": losses,
               "grad_norms": norms, "lrs": rates}
-    (folder / "curve.json").write_text(json.dumps(record, indent=1) + "\n")
-    print(f"  curve: loss {losses[0]:.4f} -> {losses[-1]:.4f}, norms {min(norms):.3f} .. {max(norms):.3f}")
+    path.write_text(json.dumps(record, indent=1) + "\n")
+    print(f"  {path.name}: loss {losses[0]:.4f} -> {losses[-1]:.4f}, norms {min(norms):.3f} .. {max(norms):.3f}")
+
 
 
 if __name__ == "__main__":
