@@ -1,4 +1,5 @@
 // What is wrong with a command line, in the words of headroom's other errors.
+#include <fmt/format.h>
 #include <algorithm>
 
 #include "commands.h"

@@ -1,5 +1,6 @@
 // What a whole number may look like. CLI11 reads 010 as eight, and takes what is too large for the largest and -1 for a
 // number that has no sign.
+#include <fmt/format.h>
 #include <charconv>
 
 #include "commands.h"

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "headroom/models/model.h"
 #include "headroom/models/presets.h"
 
 namespace headroom {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "headroom/graph/op.h"
 #include "headroom/graph/text.h"
 #include "headroom/graph/verify.h"
 #include "headroom/passes/rows_from_host.h"

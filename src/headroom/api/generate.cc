@@ -16,6 +16,7 @@
 #include "headroom/api/prompt.h"
 #include "headroom/api/prompt_rows.h"
 #include "headroom/api/run_report.h"
+#include "headroom/base/bytes.h"
 #include "headroom/base/console.h"
 #include "headroom/base/errors.h"
 #include "headroom/formats/chat/chat_template_source.h"

@@ -24,7 +24,12 @@ double bytes_read_by(const Graph& graph, double filled) {
   for (const Node& node : graph.nodes) {
     if (node.op->lane() != Lane::compute) continue;  // of files
     const double touched = price_of(graph, node).bytes;
-    for (const ValueId id : node.inputs) {
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      const ValueId id = node.inputs[i];
+      if (std::find(node.inputs.begin(), node.inputs.begin() + static_cast<std::ptrdiff_t>(i), id) !=
+          node.inputs.begin() + static_cast<std::ptrdiff_t>(i)) {
+        continue;  // keys that are values, too, are read once
+      }
       const Value& value = graph.value(id);
       const double size = static_cast<double>(value.bytes());
       if (value.role == Role::weight) bytes += std::min(size, touched);

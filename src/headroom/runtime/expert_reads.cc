@@ -4,6 +4,7 @@
 
 #include "headroom/base/bytes.h"
 #include "headroom/base/page.h"
+#include "headroom/graph/op.h"
 
 namespace headroom {
 namespace {
