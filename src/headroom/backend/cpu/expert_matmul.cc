@@ -8,6 +8,9 @@
 namespace headroom::HEADROOM_ISA {
 namespace {
 
+// Up to so many rows of an expert, what it takes is reading its matrix.
+constexpr int32_t kFewRowsOfExpert = 4;
+
 // Matrix `expert` of a stack [E, N, D].
 Factor matrix_of(const Tensor& stack, int64_t expert, bool transposed) {
   const int64_t rows = stack.dim(1), columns = stack.dim(2);
@@ -31,35 +34,60 @@ void gather(const Invocation& call, const Element* x, int64_t features, int64_t 
   });
 }
 
-// y = the rows of each expert times find_matrix(expert), which stays what it is until the next call.
+// y = the rows of each expert times its matrix, find_matrix(expert, place), which may use `place`. Experts whose rows
+// stand where they are read, and are few, are divided over the threads; the others are done by all threads together.
 template <class FindMatrix>
 void multiply_experts(const Invocation& call, FindMatrix&& find_matrix) {
   const Tensor& x = call.inputs[0];
   const Tensor& y = call.outputs[0];
+  const int32_t* order = call.inputs[1].as<const int32_t>();
   const int32_t* begins = call.inputs[3].as<const int32_t>();
   const bool gathers = call.attributes.integer("of_tokens") != 0;
+  const int64_t experts = call.inputs[3].dim(0) - 1, chosen = call.inputs[2].dim(1);
   const int64_t depth = x.dim(1), columns = y.dim(1), element = size_of(x.type.dtype);
   std::byte* gathered = call.scratch.data();
   std::byte* scratch = gathered + (gathers ? expert_rows_bytes(call.inputs[2].dim(0), depth, element) : 0);
-  for (int64_t expert = 0; expert + 1 < call.inputs[3].dim(0); ++expert) {
-    const int64_t begin = begins[expert], end = begins[expert + 1];
-    if (begin == end) continue;
+  const int threads = call.threads.count();
+  const auto rows_of = [&](int64_t expert) { return begins[expert + 1] - begins[expert]; };
+  const auto product_of = [&](int64_t expert, const std::byte* rows, Tensor& place) -> Product {
+    return {.rows = rows_of(expert),
+            .columns = columns,
+            .depth = depth,
+            .a = {rows, x.type.dtype, depth},
+            .b = find_matrix(expert, place),
+            .c = y.data + begins[expert] * columns * element,
+            .c_stride = columns,
+            .from_zero = true,
+            .c_dtype = y.type.dtype,
+            .decoded = decoded_of(call)};
+  };
+  const auto is_small = [&](int64_t expert) {
+    return rows_of(expert) == 1 || (!gathers && rows_of(expert) > 0 && rows_of(expert) <= kFewRowsOfExpert);
+  };
+  int64_t small = 0;
+  for (int64_t expert = 0; expert < experts; ++expert) small += is_small(expert) ? 1 : 0;
+  const bool divides = small >= threads;
+  if (divides) {
+    call.threads.run([&](int thread) {
+      Tensor place;
+      int64_t turn = 0;
+      for (int64_t expert = 0; expert < experts; ++expert) {
+        if (!is_small(expert) || turn++ % threads != thread) continue;
+        const int64_t row = gathers ? order[begins[expert]] / chosen : begins[expert];
+        multiply_alone(product_of(expert, x.data + row * depth * element, place), thread, threads, scratch);
+      }
+    });
+  }
+  Tensor place;
+  for (int64_t expert = 0; expert < experts; ++expert) {
+    if (rows_of(expert) == 0 || (divides && is_small(expert))) continue;
     if (gathers) {
       with_elements(x, [&]<class Element>(const Element* from) {
-        gather(call, from, depth, begin, end, reinterpret_cast<Element*>(gathered));
+        gather(call, from, depth, begins[expert], begins[expert + 1], reinterpret_cast<Element*>(gathered));
       });
     }
-    multiply({.rows = end - begin,
-              .columns = columns,
-              .depth = depth,
-              .a = {gathers ? gathered : x.data + begin * depth * element, x.type.dtype, depth},
-              .b = find_matrix(expert),
-              .c = y.data + begin * columns * element,
-              .c_stride = columns,
-              .from_zero = true,
-              .c_dtype = y.type.dtype,
-              .decoded = decoded_of(call)},
-             call.threads, scratch);
+    const std::byte* rows = gathers ? gathered : x.data + begins[expert] * depth * element;
+    multiply(product_of(expert, rows, place), call.threads, scratch);
   }
 }
 
@@ -68,16 +96,16 @@ void multiply_experts(const Invocation& call, FindMatrix&& find_matrix) {
 void expert_matmul(const Invocation& call) {
   const Tensor& stack = call.inputs[4];
   const bool transposes = call.attributes.integer("transpose") != 0;
-  multiply_experts(call, [&](int64_t expert) { return matrix_of(stack, expert, transposes); });
+  multiply_experts(call, [&](int64_t expert, Tensor&) { return matrix_of(stack, expert, transposes); });
 }
 
 void slot_matmul(const Invocation& call) {
   const Tensor& slots = call.inputs[4];
-  Tensor matrix = {slots.data, matrix_of_slot(call.attributes)};
-  multiply_experts(call, [&](int64_t expert) {
-    const int64_t slot = call.inputs[5].as<const int32_t>()[expert];
-    matrix.data = slots.data + slot * slots.dim(1) + call.attributes.integer("offset");
-    return factor_of(matrix, 0, true);
+  const Type type = matrix_of_slot(call.attributes);
+  const int64_t offset = call.attributes.integer("offset");
+  multiply_experts(call, [&](int64_t expert, Tensor& place) {
+    place = {slots.data + call.inputs[5].as<const int32_t>()[expert] * slots.dim(1) + offset, type};
+    return factor_of(place, 0, true);
   });
 }
 

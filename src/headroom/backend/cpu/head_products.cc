@@ -6,6 +6,9 @@
 namespace headroom::HEADROOM_ISA {
 namespace {
 
+// Up to so many, waking threads for each head takes longer than the head.
+constexpr int64_t kFewTokens = 16;
+
 // Columns [column, ...) of a matrix.
 Factor columns_of(const Tensor& matrix, int64_t column, bool transposed) {
   Factor factor = factor_of(matrix, 0, transposed);
@@ -38,18 +41,27 @@ void head_products(const Invocation& call) {
   const Tensor& y = call.outputs[0];
   const HeadsOfWeight of(call.attributes, call.inputs[1].type.shape);
   const int64_t in = x.dim(1) / of.heads, out = y.dim(1) / of.heads;
-  for (int64_t head = 0; head < of.heads; ++head) {
-    multiply({.rows = x.dim(0),
-              .columns = of.to_latents ? of.latents : of.rows,
-              .depth = of.to_latents ? of.rows : of.latents,
-              .a = columns_of(x, head * in, false),
-              .b = factor_of(call.inputs[1], of.first_row(head), !of.to_latents),
-              .c = y.data + head * out * size_of(y.type.dtype),
-              .c_stride = y.dim(1),
-              .from_zero = true,
-              .c_dtype = y.type.dtype,
-              .decoded = decoded_of(call)},
-             call.threads, call.scratch.data());
+  const auto product_of = [&](int64_t head) -> Product {
+    return {.rows = x.dim(0),
+            .columns = of.to_latents ? of.latents : of.rows,
+            .depth = of.to_latents ? of.rows : of.latents,
+            .a = columns_of(x, head * in, false),
+            .b = factor_of(call.inputs[1], of.first_row(head), !of.to_latents),
+            .c = y.data + head * out * size_of(y.type.dtype),
+            .c_stride = y.dim(1),
+            .from_zero = true,
+            .c_dtype = y.type.dtype,
+            .decoded = decoded_of(call)};
+  };
+  const int threads = call.threads.count();
+  if (x.dim(0) <= kFewTokens) {
+    call.threads.run([&](int thread) {
+      for (int64_t head = thread; head < of.heads; head += threads) {
+        multiply_alone(product_of(head), thread, threads, call.scratch.data());
+      }
+    });
+  } else {
+    for (int64_t head = 0; head < of.heads; ++head) multiply(product_of(head), call.threads, call.scratch.data());
   }
   write_tails(call, of);
 }

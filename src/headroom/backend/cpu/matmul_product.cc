@@ -289,33 +289,50 @@ Factor factor_of(const Tensor& tensor, int64_t first_row, bool transposed) {
   return {tensor.data + first_row * columns * size_of(dtype), dtype, columns, transposed};
 }
 
+namespace {
+
+// Few rows pass a right factor that is read as it stands.
+bool streams_right(const Product& product) {
+  const Tensor* blocks = product.b.blocks;
+  return product.rows <= kStripRows && product.b.transposed && !product.a.transposed && product.a.dtype == DType::f32 &&
+         (blocks == nullptr || as_grouped(blocks->type.dtype) != nullptr);
+}
+
+// A part of the product, on thread number `thread` of `threads`.
+void multiply_part(const Product& product, const Region& region, int thread, int threads, std::byte* scratch) {
+  const bool streams = streams_right(product);
+  const int64_t rounded_bytes = rounded_product_bytes(product.rows, product.columns);
+  std::byte* rounded = scratch + product_scratch_bytes(threads);
+  std::byte* own = scratch + thread * kProductScratchBytes;
+  with_factors(product, [&]<class Left, class Right>() {
+    constexpr auto kRows = std::make_index_sequence<kStripRows>();
+    if constexpr (std::is_same_v<Right, Decoded>) {
+      if (streams) return multiply_few_rows_by_panels(product, region, kRows);
+    } else if constexpr (std::is_same_v<Left, float>) {
+      if (streams) return multiply_few_rows<Right>(product, region, kRows);
+    }
+    multiply_region<Left, Right>(product, region, own, reinterpret_cast<float*>(rounded + thread * rounded_bytes),
+                                 reinterpret_cast<float*>(product.decoded + thread * kDecodedBytes));
+  });
+}
+
+}  // namespace
+
 void multiply(const Product& product, Threads& threads, std::byte* scratch) {
   if (product.rows == 0) return;
-  const Tensor* blocks = product.b.blocks;
-  const bool streams = product.rows <= kStripRows && product.b.transposed && !product.a.transposed &&
-                       product.a.dtype == DType::f32 &&
-                       (blocks == nullptr || as_grouped(blocks->type.dtype) != nullptr);
-  const int64_t along_rows = streams ? 1 : threads_along_rows(product, threads.count());
+  const int64_t along_rows = streams_right(product) ? 1 : threads_along_rows(product, threads.count());
   const int64_t along_columns = threads.count() / along_rows;
-  const int64_t rounded_bytes = rounded_product_bytes(product.rows, product.columns);
-  std::byte* rounded = scratch + product_scratch_bytes(threads.count());
   threads.run([&](int thread) {
     const auto [row_begin, row_end] = share_of(product.rows, kTileRows, thread / along_columns, along_rows);
     const auto [column_begin, column_end] =
         share_of(product.columns, kTileColumns, thread % along_columns, along_columns);
-    const Region region{row_begin, row_end, column_begin, column_end};
-    std::byte* own = scratch + thread * kProductScratchBytes;
-    with_factors(product, [&]<class Left, class Right>() {
-      constexpr auto kRows = std::make_index_sequence<kStripRows>();
-      if constexpr (std::is_same_v<Right, Decoded>) {
-        if (streams) return multiply_few_rows_by_panels(product, region, kRows);
-      } else if constexpr (std::is_same_v<Left, float>) {
-        if (streams) return multiply_few_rows<Right>(product, region, kRows);
-      }
-      multiply_region<Left, Right>(product, region, own, reinterpret_cast<float*>(rounded + thread * rounded_bytes),
-                                   reinterpret_cast<float*>(product.decoded + thread * kDecodedBytes));
-    });
+    multiply_part(product, {row_begin, row_end, column_begin, column_end}, thread, threads.count(), scratch);
   });
+}
+
+void multiply_alone(const Product& product, int thread, int threads, std::byte* scratch) {
+  if (product.rows == 0) return;
+  multiply_part(product, {0, product.rows, 0, product.columns}, thread, threads, scratch);
 }
 
 }  // namespace headroom::HEADROOM_ISA
