@@ -69,7 +69,9 @@ void warm_up(Isa isa, Threads& threads) {
 }
 
 void compare(const Shape& shape, Isa isa, Sgemm sgemm, std::span<std::byte> memory, Threads& threads) {
-  const auto [m, n, k, transpose_a, transpose_b] = shape;
+  const auto& [rows, columns, depth, transposes_a, transposes_b] = shape;
+  const int64_t m = rows, n = columns, k = depth;
+  const bool transpose_a = transposes_a, transpose_b = transposes_b;
   const Attributes attributes = {{"transpose_a", int64_t{transpose_a}}, {"transpose_b", int64_t{transpose_b}}};
   const Type types[] = {transpose_a ? f32({k, m}) : f32({m, k}), transpose_b ? f32({n, k}) : f32({k, n}), f32({m, n})};
   const int64_t scratch_bytes = product_scratch_bytes(threads.count());

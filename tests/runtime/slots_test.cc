@@ -5,6 +5,7 @@
 
 #include <random>
 
+#include "headroom/backend/isa.h"
 #include "headroom/graph/builder.h"
 #include "headroom/ops/join_partials.h"
 #include "headroom/runtime/workspace.h"

@@ -61,9 +61,8 @@ std::optional<FileArrangement> find_arrangement(const StoredTensor& stored, cons
   return found;
 }
 
-// Of a part of a stack: its name and shape in the files' headers and in the model's binding, where it lies, and what
-// the cache knows of it.
-constexpr int64_t kBytesOfPart = 640;
+// Of a part of a stack: where it lies, and what the cache knows of it.
+constexpr int64_t kBytesOfPart = 96;
 
 // Whether files (none: those that headroom would write) hold each matrix of the stack as it is kept.
 bool holds_whole(const std::optional<WeightFiles>& files, const Parameter& stack, DType kept) {
