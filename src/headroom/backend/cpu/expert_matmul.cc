@@ -67,6 +67,7 @@ void multiply_experts(const Invocation& call, FindMatrix&& find_matrix) {
   int64_t small = 0;
   for (int64_t expert = 0; expert < experts; ++expert) small += is_small(expert) ? 1 : 0;
   const bool divides = small >= threads;
+  const int64_t most_rows = std::min<int64_t>(kFewRowsOfExpert, call.inputs[2].dim(0));
   if (divides) {
     call.threads.run([&](int thread) {
       Tensor place;
@@ -74,7 +75,7 @@ void multiply_experts(const Invocation& call, FindMatrix&& find_matrix) {
       for (int64_t expert = 0; expert < experts; ++expert) {
         if (!is_small(expert) || turn++ % threads != thread) continue;
         const int64_t row = gathers ? order[begins[expert]] / chosen : begins[expert];
-        multiply_alone(product_of(expert, x.data + row * depth * element, place), thread, threads, scratch);
+        multiply_alone(product_of(expert, x.data + row * depth * element, place), most_rows, thread, threads, scratch);
       }
     });
   }

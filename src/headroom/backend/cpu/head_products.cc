@@ -57,7 +57,7 @@ void head_products(const Invocation& call) {
   if (x.dim(0) <= kFewTokens) {
     call.threads.run([&](int thread) {
       for (int64_t head = thread; head < of.heads; head += threads) {
-        multiply_alone(product_of(head), thread, threads, call.scratch.data());
+        multiply_alone(product_of(head), x.dim(0), thread, threads, call.scratch.data());
       }
     });
   } else {

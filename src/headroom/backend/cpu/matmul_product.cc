@@ -298,10 +298,11 @@ bool streams_right(const Product& product) {
          (blocks == nullptr || as_grouped(blocks->type.dtype) != nullptr);
 }
 
-// A part of the product, on thread number `thread` of `threads`.
-void multiply_part(const Product& product, const Region& region, int thread, int threads, std::byte* scratch) {
+// A part of the product, on thread number `thread` of `threads`, none of which has more than `most_rows` rows.
+void multiply_part(const Product& product, const Region& region, int64_t most_rows, int thread, int threads,
+                   std::byte* scratch) {
   const bool streams = streams_right(product);
-  const int64_t rounded_bytes = rounded_product_bytes(product.rows, product.columns);
+  const int64_t rounded_bytes = rounded_product_bytes(most_rows, product.columns);
   std::byte* rounded = scratch + product_scratch_bytes(threads);
   std::byte* own = scratch + thread * kProductScratchBytes;
   with_factors(product, [&]<class Left, class Right>() {
@@ -326,13 +327,13 @@ void multiply(const Product& product, Threads& threads, std::byte* scratch) {
     const auto [row_begin, row_end] = share_of(product.rows, kTileRows, thread / along_columns, along_rows);
     const auto [column_begin, column_end] =
         share_of(product.columns, kTileColumns, thread % along_columns, along_columns);
-    multiply_part(product, {row_begin, row_end, column_begin, column_end}, thread, threads.count(), scratch);
+    multiply_part(product, {row_begin, row_end, column_begin, column_end}, product.rows, thread, threads.count(), scratch);
   });
 }
 
-void multiply_alone(const Product& product, int thread, int threads, std::byte* scratch) {
+void multiply_alone(const Product& product, int64_t most_rows, int thread, int threads, std::byte* scratch) {
   if (product.rows == 0) return;
-  multiply_part(product, {0, product.rows, 0, product.columns}, thread, threads, scratch);
+  multiply_part(product, {0, product.rows, 0, product.columns}, most_rows, thread, threads, scratch);
 }
 
 }  // namespace headroom::HEADROOM_ISA
