@@ -7,6 +7,7 @@
 #include "headroom/base/bytes.h"
 #include "headroom/base/convert.h"
 #include "headroom/base/page.h"
+#include "tests/backend/block_weights.h"
 #include "tests/backend/oracle.h"
 
 namespace headroom::testing {
@@ -226,6 +227,45 @@ TEST(ExpertMatmul, IsEachRowTimesItsExpertsMatrix) {
               attributes);
         }
       }
+    }
+  }
+}
+
+// Blocks have the bits of what they decode to: one token, all tokens to one expert, experts that none goes to.
+TEST(ExpertMatmul, HasTheBitsOfTheDecodedStack) {
+  Random random(8);
+  const int64_t experts = 5, n = 128, depth = 256;
+  for (const char* name : {"int4_g128", "uint4_g32", "int8_g32", "q4_0", "q8_0", "q4_k", "q6_k", "float8_b128"}) {
+    const Weight stack = weight_of(name, {experts, n, depth}, random);
+    for (const int64_t tokens : {1, 6}) {
+      for (const int64_t chosen : {1, 2}) {
+        const Grouping grouping(random, tokens, chosen, experts, chosen == 1 ? experts - 1 : 1);
+        for (const bool transpose : {true, false}) {
+          SCOPED_TRACE(fmt::format("{}, {} tokens to {}, transpose {}", name, tokens, chosen, transpose));
+          const bool of_tokens = transpose;
+          const Array x = random.array(f32({of_tokens ? tokens : grouping.rows(), transpose ? depth : n}));
+          const Attributes attributes = {{"of_tokens", int64_t{of_tokens}}, {"transpose", int64_t{transpose}}};
+          std::vector<Array> inputs = {x, grouping.order, grouping.places, grouping.begins, stack.decoded};
+          const Array expected = run_kernel(Isa::reference, "expert_matmul", inputs, attributes)[0];
+          inputs.back() = stack.blocks;
+          expect_same_bits(expected, expect_kernels_agree("expert_matmul", inputs, attributes)[0], name);
+        }
+      }
+    }
+  }
+}
+
+// Experts of one row beside experts of four: no thread rounds what another is summing.
+TEST(ExpertMatmul, KeepsExpertsOfDifferentFewRowsApart) {
+  Random random(9);
+  for (int turn = 0; turn < 6; ++turn) {
+    const int64_t experts = 24, n = 320, depth = 96;
+    const Grouping grouping(random, 28, 2, experts);
+    for (const DType dtype : {DType::bf16, DType::f16}) {
+      const Array stack = random.array({dtype, {experts, n, depth}});
+      const Array x = random.array({dtype, {grouping.rows(), depth}});
+      expect_kernels_agree("expert_matmul", {x, grouping.order, grouping.places, grouping.begins, stack},
+                           {{"of_tokens", int64_t{0}}, {"transpose", int64_t{1}}});
     }
   }
 }

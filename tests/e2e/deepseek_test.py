@@ -1,8 +1,11 @@
 """DeepSeek-V2 and V3 through the command: the same bits however a run is cut, adapters, prompts, caches."""
 
 import json
+import shutil
+import signal
 
 import frame
+import resume_test
 from tensor_files import read_tensors
 
 DATA = frame.ROOT / "tests" / "data" / "deepseek"
@@ -31,6 +34,12 @@ class Training(frame.CommandTest):
             ):
                 self.assertEqual(self.train(name, *flags), weights, (name, flags))
 
+    def test_every_instruction_set_trains_the_same_weights(self):
+        for name in ("v3", "lite"):
+            weights = self.train(name)
+            for isa in ("reference", "avx2"):
+                self.assertEqual(self.train(name, env={"HEADROOM_ISA": isa}), weights, (name, isa))
+
     def test_sixteen_bits_too(self):
         for flags in (["--precision", "bf16"], ["--precision", "bf16", "--data-shards", 2]):
             weights = self.train("v3", *flags, "--grad-accum", 2)
@@ -54,6 +63,18 @@ class Training(frame.CommandTest):
         for name in before:
             if name.endswith("e_score_correction_bias"):
                 self.assertEqual(after[name].values, before[name].values)
+
+
+class Killed(resume_test.ResumeTest):
+    def test_a_killed_run_goes_on_to_the_same_bits(self):
+        for name, more in (("v3", []), ("lite", ["--lora-rank", 4]), ("v3", ["--precision", "bf16"])):
+            tokens = ["--tokens", DATA / name / "curve_tokens.json", "--batch-size", 4, "--seq-len", 24]
+            flags = [*tokens, *resume_test.SAVING, *more]
+            expected = self.train(DATA / name, *flags, output="plain")
+            shutil.rmtree(self.directory / "out", ignore_errors=True)
+            code, errors = self.signal_at(self.checkpoints, signal.SIGKILL, *self.command(DATA / name, *flags))
+            self.assertEqual(code, -signal.SIGKILL, errors)
+            self.assertEqual(self.go_on(DATA / name, *flags, "--threads", 2, "--resume"), expected, (name, more))
 
 
 class Evaluation(frame.CommandTest):

@@ -42,7 +42,8 @@ void pack_panels(const GroupedPanels& weight, int64_t row, int64_t lanes, int64_
 template <int kWidth>
 void pack_decoded(const Factor& factor, int64_t k, int64_t depth, int64_t j, int64_t lanes, float* decoded, float* to) {
   const Tensor& tensor = *factor.blocks;
-  const int64_t columns = tensor.dim(1);
+  const Shape& shape = tensor.type.shape;
+  const int64_t columns = shape[shape.rank() - 1];  // of a matrix, or of a stack of them
   if (factor.transposed && as_grouped(tensor.type.dtype) != nullptr && k % kPanelStep == 0 && depth % kPanelStep == 0) {
     const GroupedPanels weight(tensor);
     return with_bits(weight.layout().bits, [&]<int kBits>() {
