@@ -327,7 +327,8 @@ void multiply(const Product& product, Threads& threads, std::byte* scratch) {
     const auto [row_begin, row_end] = share_of(product.rows, kTileRows, thread / along_columns, along_rows);
     const auto [column_begin, column_end] =
         share_of(product.columns, kTileColumns, thread % along_columns, along_columns);
-    multiply_part(product, {row_begin, row_end, column_begin, column_end}, product.rows, thread, threads.count(), scratch);
+    multiply_part(product, {row_begin, row_end, column_begin, column_end}, product.rows, thread, threads.count(),
+                  scratch);
   });
 }
 

@@ -46,8 +46,8 @@ inline std::byte* decoded_of(const Invocation& call) {
 // `scratch`: product_scratch_bytes(threads.count()), aligned to 64 bytes; for a c of 16 bits with
 // rounded_product_bytes(rows, columns) for each thread behind it.
 void multiply(const Product& product, Threads& threads, std::byte* scratch);
-// The same on the thread that calls, which is number `thread` of `threads`, while others do products of their own: of as many
-// columns, and of `most_rows` rows at most, by which their scratch is laid out.
+// The same on the thread that calls, which is number `thread` of `threads`, while others do products of their own: of
+// as many columns, and of `most_rows` rows at most, by which their scratch is laid out.
 void multiply_alone(const Product& product, int64_t most_rows, int thread, int threads, std::byte* scratch);
 
 }  // namespace headroom::HEADROOM_ISA
