@@ -94,14 +94,19 @@ void refuse_unusable(const WeightTensor& tensor, const Tensor& rows, int64_t fir
   refuse_nan(file.path(), stored, row * columns + bad % columns, rows.type.dtype, element, 1);
 }
 
+bool begins_on_pages(const WeightFiles& files, const Binding& stack) {
+  return std::all_of(stack.slices.begin(), stack.slices.end(), [&](const Slice& slice) {
+    return files.require(slice.tensor, slice.shape).stored.offset_bytes % kPageBytes == 0;
+  });
+}
+
 void add_stack(const WeightFiles& files, const PersistentValue& stack, ModelRegions& regions) {
   const int64_t rows_of_one = stack.type.shape[1];
-  const Binding* binding = stack.binding.get();  // the plan's, which outlives what reads by it
-  const auto look = [&files, rows_of_one, binding](const Tensor& rows, int64_t first_row) {
+  const auto look = [&files, rows_of_one, binding = stack.binding](const Tensor& rows, int64_t first_row) {
     const Slice& slice = binding->slices[static_cast<size_t>(first_row / rows_of_one)];
     refuse_unusable(files.require(slice.tensor, slice.shape), rows, 0);
   };
-  for (const Slice& slice : binding->slices) {
+  for (const Slice& slice : stack.binding->slices) {
     const WeightTensor tensor = files.require(slice.tensor, slice.shape);
     regions.add_part(stack.name, tensor.file->file(tensor.stored), tensor.stored.offset_bytes, look);
   }
@@ -154,6 +159,7 @@ void StreamSource::list_weights(Part part, const Model& model, bool in_blocks) {
       if (part.source == Source::model && holds_whole(part.files, parameter, formats(parameter.name))) {
         stacks_.insert(parameter.name);
         stack_bytes_ += static_cast<int64_t>(slices.size()) * kBytesOfPart;
+        stacks_are_aligned_ &= part.files ? begins_on_pages(*part.files, *parameter.binding) : !in_blocks;
       }
       continue;
     }

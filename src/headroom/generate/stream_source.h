@@ -52,6 +52,8 @@ class StreamSource {
   const std::unordered_set<std::string>& stacks() const { return stacks_; }
   // What knowing of their matrices takes of the process.
   int64_t stack_bytes() const { return stack_bytes_; }
+  // Whether each matrix begins on a page of its file.
+  bool stacks_are_aligned() const { return stacks_are_aligned_; }
 
   // Where the weights that `plan` leaves in the files lie; of a source with files. Throws as ModelRegions::add.
   void add_regions(const Plan& plan, ModelRegions& regions) const;
@@ -73,6 +75,7 @@ class StreamSource {
   size_t before_output_ = 0;
   std::unordered_set<std::string> stacks_;
   int64_t stack_bytes_ = 0;
+  bool stacks_are_aligned_ = true;
 };
 
 }  // namespace headroom

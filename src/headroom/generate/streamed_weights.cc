@@ -290,17 +290,10 @@ class Streaming {
   Least least_;
 };
 
-// With what reading what does not begin on a page takes.
-ReserveInputs with_lane(ReserveInputs reserve) {
-  reserve.buffer_bytes += TransferStream::kCopyBytes;
-  return reserve;
-}
-
 }  // namespace
 
 FittedJob fit_streamed(const std::vector<Candidate>& ways, const StreamSource* source, const Budget& budget,
                        ReserveInputs reserve, bool has_disk) {
-  if (source != nullptr) reserve.buffer_bytes += source->stack_bytes();
   FirstFit resident = find_first_fit(ways, budget, reserve);
   if (resident.job) return std::move(*resident.job);
   int64_t least_bytes = resident.least_bytes;
@@ -318,8 +311,10 @@ FittedJob fit_streamed(const std::vector<Candidate>& ways, const StreamSource* s
   std::vector<Candidate> in_slots;
   std::optional<ExpertWays> experts;
   if (!source->stacks().empty()) {
+    reserve.buffer_bytes += source->stack_bytes();
+    if (!source->stacks_are_aligned()) reserve.buffer_bytes += TransferStream::kCopyBytes;
     experts.emplace(ways, *source);
-    if (std::optional<FittedJob> job = experts->fit(budget, with_lane(reserve))) return std::move(*job);
+    if (std::optional<FittedJob> job = experts->fit(budget, reserve)) return std::move(*job);
     in_slots = experts->leanest();
   }
   Streaming streaming(in_slots.empty() ? ways : in_slots, *source, budget, reserve);

@@ -69,12 +69,14 @@ class SplitColumns : public Op {
 };
 
 }  // namespace
+
 ValueId join_columns(Builder& build, const std::vector<ValueId>& parts) { return build.value("join_columns", parts); }
 
 ColumnParts split_columns(Builder& build, ValueId x, int64_t columns) {
   const std::vector<ValueId> parts = build.node("split_columns", {x}, {{"columns", columns}});
   return {parts[0], parts[1]};
 }
+
 }  // namespace headroom
 
 static const headroom::JoinColumns join_columns_op;

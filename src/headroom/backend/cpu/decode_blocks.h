@@ -19,6 +19,7 @@ HEADROOM_INLINE I32x16 widen_signed(__m128i bytes) { return I32x16(_mm512_cvtepi
 HEADROOM_INLINE I32x16 widen(__m128i bytes) {
   return I32x16(_mm256_cvtepu8_epi32(bytes), _mm256_cvtepu8_epi32(_mm_srli_si128(bytes, 8)));
 }
+
 HEADROOM_INLINE I32x16 widen_signed(__m128i bytes) {
   return I32x16(_mm256_cvtepi8_epi32(bytes), _mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8)));
 }

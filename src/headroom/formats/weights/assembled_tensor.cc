@@ -78,9 +78,11 @@ void AssembledTensor::read(const StoredTensor&, int64_t first, int64_t count, DT
 const File& AssembledTensor::file(const StoredTensor&) const {
   throw InternalError("an assembled tensor lies in no file");
 }
+
 int64_t AssembledTensor::unit_bytes(const StoredTensor&) const {
   throw InternalError("an assembled tensor lies in no file");
 }
+
 void AssembledTensor::decode(const StoredTensor&, int64_t, std::span<const std::byte>, DType, void*, NanCheck) const {
   throw InternalError("an assembled tensor lies in no file");
 }

@@ -26,6 +26,7 @@ bool is_exact(const TensorLoad& load) {
   const BlockFormat* format = load.source.stored.exact_format;
   return format != nullptr && format->dtype() == load.wanted;
 }
+
 bool is_regrouped(const TensorLoad& load) { return is_exact(load) && load.source.stored.blocks != nullptr; }
 
 // From the beginning of the value.
